@@ -1,0 +1,207 @@
+// The contract between an agreement protocol and the machine that hosts it: two closed lists,
+// Input and Output, and the interface Core. Raft and Simplex implement it; node/driver and the
+// simulator host it.
+//
+// A core is pure: no clock, thread, socket, file or unseeded randomness, and no behaviour that
+// depends on hash-map order. The same inputs give the same outputs and the same digest() on every
+// machine. A core belongs to one thread.
+//
+// A core holds no block bodies: it names blocks by BlockId, and the host, which journalled each
+// body, finds the bytes when a message or a commit needs them.
+#ifndef VIGIL_CONSENSUS_CORE_CORE_H_
+#define VIGIL_CONSENSUS_CORE_CORE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "ledger/base/bytes.h"
+#include "ledger/base/strong_id.h"
+#include "ledger/chain/block.h"
+
+namespace vigil::consensus {
+
+using ledger::BlockId;
+using ledger::BlockPtr;
+
+// ---------------------------------------------------------------------------------------- Input
+
+// A message of validator `from`, authenticated by the transport. `header` is the protocol's own
+// bytes; `blocks` came with it, each already past ledger::CheckBlock.
+struct PeerMessage {
+  ValidatorIndex from;
+  std::string header;
+  std::vector<BlockPtr> blocks;
+};
+// Time passed: one tick is kTickMillis.
+struct Tick {};
+// The mempool holds something to agree on (or a heartbeat is due).
+struct PayloadAvailable {};
+// A peer says that payload waits somewhere (Simplex; ignored by Raft).
+struct Wake {
+  ValidatorIndex from;
+};
+// Answer to AskBuild. Stale ones (another parent or view) are dropped by the core.
+struct BlockBuilt {
+  BlockPtr block;
+};
+// Answer to AskVerify.
+struct BodyVerdict {
+  Hash block_hash;
+  bool valid = false;
+};
+// Answers to AskFetch; empty when nobody had them.
+struct BodyFetched {
+  std::vector<BlockPtr> blocks;
+};
+struct CertificateFetched {
+  BlockId block;
+  std::string certificate;
+};
+// Everything appended by outputs with sequence <= `sequence` is on disk.
+struct DurableUpTo {
+  uint64_t sequence = 0;
+};
+// State was executed up to `height` with this digest.
+struct Executed {
+  Height height;
+  Hash state_digest;
+  Hash results_root;
+};
+struct SnapshotInstalled {
+  BlockId block;
+};
+struct ReadRequest {
+  uint64_t read_id = 0;
+};
+// An operator wants `to` to lead.
+struct Transfer {
+  ValidatorIndex to;
+};
+// The next epoch may begin: its sealing block and the old set's cosignatures.
+struct EpochAnchor {
+  BlockId sealing_block;
+  std::string cosignatures;
+};
+
+using Input = std::variant<PeerMessage, Tick, PayloadAvailable, Wake, BlockBuilt, BodyVerdict,
+                           BodyFetched, CertificateFetched, DurableUpTo, Executed,
+                           SnapshotInstalled, ReadRequest, Transfer, EpochAnchor>;
+
+// --------------------------------------------------------------------------------------- Output
+
+// One journal record, in order. Exactly one of `block` (kBlock) and `body` is set.
+struct JournalAppend {
+  enum class Kind : uint8_t { kBlock, kVote, kCommit } kind = Kind::kBlock;
+  BlockPtr block;
+  std::string body;
+};
+// `bodies` are attached by the host from its cache or journal.
+struct Message {
+  ValidatorIndex to;
+  std::string header;
+  std::vector<BlockId> bodies;
+};
+// Blocks are committed in order of height, each once.
+struct Committed {
+  BlockId block;
+  std::string certificate;  // Empty in raft mode.
+};
+// Build a block on `parent` in `view`. `empty`: no records and at once (the start of a term).
+// Otherwise as soon as the mempool holds something or a heartbeat is due. A later AskBuild or
+// AskCancelBuild replaces an earlier one.
+struct AskBuild {
+  BlockId parent;
+  View view;
+  bool empty = false;
+};
+struct AskCancelBuild {};
+struct AskVerify {
+  BlockPtr block;
+};
+struct AskFetch {
+  std::vector<BlockId> blocks;
+  ValidatorIndex from;
+};
+struct AskInstallSnapshot {
+  ValidatorIndex from;
+  Height height;
+};
+// Portable evidence that `culprit` signed two things that exclude each other.
+struct FaultProof {
+  ValidatorIndex culprit;
+  std::string evidence;
+  std::string what;  // For people.
+};
+struct ReadReady {
+  uint64_t read_id = 0;
+  Height height;  // Answer from state at or above; 0: lost, ask again.
+};
+using Ask = std::variant<AskBuild, AskCancelBuild, AskVerify, AskFetch, AskInstallSnapshot>;
+
+// What one step wants done. The host: (1) sends `send_now`, which promises nothing; (2) appends
+// `append` and, if `must_sync`, syncs; (3) then feeds DurableUpTo(sequence) and sends
+// `send_when_durable`: promises. `committed` may be executed as soon as the blocks are durable.
+struct Output {
+  uint64_t sequence =
+      0;  // 0 iff `append` is empty; otherwise grows by one per output with appends.
+  std::vector<JournalAppend> append;
+  bool must_sync = false;
+  std::vector<Message> send_now;
+  std::vector<Message> send_when_durable;
+  std::vector<Committed> committed;
+  std::vector<Ask> asks;
+  std::vector<FaultProof> fault_proofs;
+  std::vector<ReadReady> reads_ready;
+};
+
+enum class CoreRole : uint8_t { kFollower, kPreCandidate, kCandidate, kLeader, kNonVoter };
+absl::string_view CoreRoleName(CoreRole role);
+
+struct PeerProgress {
+  ValidatorIndex validator;
+  Height match;         // Highest height known to be durable there; leader only.
+  bool active = false;  // Heard from within an election timeout.
+};
+
+struct CoreStatus {
+  CoreRole role = CoreRole::kFollower;
+  Epoch epoch{1};
+  View view;
+  std::optional<ValidatorIndex> leader;
+  BlockId last;  // Last block appended.
+  BlockId committed;
+  std::vector<PeerProgress> peers;
+  uint64_t messages_dropped = 0;  // Malformed, or against the protocol.
+};
+
+inline constexpr int kTickMillis = 10;
+
+class Core {
+ public:
+  virtual ~Core() = default;
+  // Handles one input. Never fails: bad input from peers is dropped and counted.
+  virtual Output Step(const Input& input) = 0;
+  virtual CoreStatus Status() const = 0;
+  // SHA-256 over everything that decides later behaviour; equal after equal inputs.
+  virtual Hash digest() const = 0;
+};
+
+// What a host recovered from its journal, to start a core again.
+struct Recovered {
+  std::string vote;            // Body of the last kVote record; empty: none.
+  std::vector<BlockId> chain;  // Blocks in the journal's branch, heights 1, 2, 3 ...
+  std::vector<uint32_t>
+      chain_sizes;       // Frame bytes of each; empty: not known, counted as the largest.
+  Height committed;      // Known to be committed (executed height or last commit mark).
+  bool may_vote = true;  // False after an ambiguous tail: catch up with a quorum first.
+  // The rollback guard's view: promises may have been given up to there. The guard is written
+  // before a promise of a new view leaves, so that this holds when the journal's tail is lost.
+  View view_min;
+};
+
+}  // namespace vigil::consensus
+
+#endif  // VIGIL_CONSENSUS_CORE_CORE_H_

@@ -1,0 +1,51 @@
+// The names and sizes of the blocks of this validator's branch, from genesis on.
+//
+// Pure; belongs to one thread. 56 bytes per block.
+//
+// Invariants:
+//   (1) Entry i is the block of height i; entry 0 is genesis.
+//   (2) Views never decrease with height.
+#ifndef VIGIL_CONSENSUS_RAFT_CHAIN_LOG_H_
+#define VIGIL_CONSENSUS_RAFT_CHAIN_LOG_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "ledger/base/bytes.h"
+#include "ledger/base/strong_id.h"
+#include "ledger/chain/block.h"
+
+namespace vigil::consensus {
+
+class ChainLog {
+ public:
+  explicit ChainLog(const Hash& genesis_hash);
+
+  // REQUIRES: `block` stands directly above last(), its view is not below last()'s.
+  void Append(const ledger::BlockId& block, uint64_t size);
+  // Forgets every block above `kept`. REQUIRES: committed <= kept <= last: what is committed is
+  // never truncated (protocol.md, R12), whatever the caller believed.
+  void TruncateAbove(Height kept, Height committed);
+
+  const ledger::BlockId& last() const { return entries_.back().block; }
+  // REQUIRES: height <= last().height.
+  const ledger::BlockId& At(Height height) const;
+  bool Contains(const ledger::BlockId& block) const;
+
+  // Bytes of the frames at heights (after, to]. REQUIRES: after <= to <= last().
+  uint64_t SizeBetween(Height after, Height to) const;
+  // The highest height <= `limit` (and <= last) whose view is <= `view`; 0 at worst.
+  Height HighestWithViewAtMost(Height limit, View view) const;
+  uint64_t total_size() const { return entries_.back().size_up_to; }
+
+ private:
+  struct Entry {
+    ledger::BlockId block;
+    uint64_t size_up_to = 0;  // Bytes of this frame and all below.
+  };
+  std::vector<Entry> entries_;
+};
+
+}  // namespace vigil::consensus
+
+#endif  // VIGIL_CONSENSUS_RAFT_CHAIN_LOG_H_

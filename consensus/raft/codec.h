@@ -1,0 +1,113 @@
+// The bytes of Raft's messages and journal bodies: fixed-width, big-endian, decoded strictly.
+//
+//   message      = u8 version 1 | u8 kind | u64 epoch | u64 term of the sender | by kind:
+//     1 pre-vote,   2 vote          u64 campaign term | u64 last height | u64 last view
+//     3 pre-vote reply, 4 vote reply  u64 campaign term | u8 granted
+//     5 append       u64 round | u64 session | u8 confirmed | BlockId previous
+//                    | u64 committed | u32 block count
+//     6 append reply u64 round | u64 session | u8 voter | u8 result | u64 match | u64 rejected
+//                    | u64 hint height | u64 hint view
+//   BlockId      = u64 height | u64 view | hash (32)
+//   kVote body   = u64 epoch | u64 term | u32 voted for + 1 (0: nobody) | u8 may vote
+//   kCommit body = u64 epoch | BlockId as u64 view | u64 height | hash (32)
+//
+// Every number is below 2^63, every flag 0 or 1, every field that the result of an append reply
+// does not use is 0, and nothing follows: one message has one encoding. Pure, thread-safe.
+#ifndef VIGIL_CONSENSUS_RAFT_CODEC_H_
+#define VIGIL_CONSENSUS_RAFT_CODEC_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "ledger/base/strong_id.h"
+#include "ledger/chain/block.h"
+
+namespace vigil::consensus {
+
+// Asks for a vote in `campaign`; a pre-vote asks whether one would be granted.
+struct RaftVote {
+  bool pre = false;
+  View campaign;
+  Height last_height;
+  View last_view;
+  bool operator==(const RaftVote&) const = default;
+};
+
+struct RaftVoteReply {
+  bool pre = false;
+  View campaign;
+  bool granted = false;
+  bool operator==(const RaftVoteReply&) const = default;
+};
+
+// The leader's claim that its branch holds `previous`, followed by the blocks beside the message.
+struct RaftAppend {
+  uint64_t round = 0;      // Numbers the messages of one leader; the reply repeats it.
+  uint64_t session = 0;    // The follower's start that the leader counts; 0: not known yet.
+  bool confirmed = false;  // A quorum of voters has followed this leader since it knows `session`.
+  ledger::BlockId previous;
+  Height committed;
+  uint32_t block_count = 0;
+  bool operator==(const RaftAppend&) const = default;
+};
+
+// Wire: never renumber.
+enum class RaftAppendResult : uint8_t {
+  kMatched = 1,      // Blocks up to `match` are on the follower's disk.
+  kMismatch = 2,     // `rejected` names the height of a previous block that is not there.
+  kStaleTerm = 3,    // The sender's term is over.
+  kOtherLeader = 4,  // Another validator already led this term.
+};
+
+struct RaftAppendReply {
+  uint64_t round = 0;
+  uint64_t session = 0;  // The follower's start.
+  bool voter = true;
+  RaftAppendResult result = RaftAppendResult::kMatched;
+  Height match;
+  Height rejected;
+  Height hint_height;  // Where the logs may meet: where to probe, never what is matched.
+  View hint_view;
+  bool operator==(const RaftAppendReply&) const = default;
+};
+
+struct RaftMessage {
+  Epoch epoch{1};
+  View term;  // The sender's current one.
+  std::variant<RaftVote, RaftVoteReply, RaftAppend, RaftAppendReply> body;
+  bool operator==(const RaftMessage&) const = default;
+};
+
+std::string EncodeRaftMessage(const RaftMessage& message);
+// Errors: kInvalidArgument unless `bytes` is what EncodeRaftMessage makes.
+absl::StatusOr<RaftMessage> DecodeRaftMessage(absl::string_view bytes);
+
+// Body of a kVote record: what this validator must not forget.
+struct RaftVoteRecord {
+  Epoch epoch{1};
+  View term;
+  std::optional<ValidatorIndex> voted_for;
+  bool may_vote = true;  // False while it is a non-voter (protocol.md, R21).
+  bool operator==(const RaftVoteRecord&) const = default;
+};
+std::string EncodeRaftVoteRecord(const RaftVoteRecord& record);
+// Errors: kInvalidArgument.
+absl::StatusOr<RaftVoteRecord> DecodeRaftVoteRecord(absl::string_view bytes);
+
+// Body of a kCommit record: everything up to `block` is committed.
+struct RaftCommitRecord {
+  Epoch epoch{1};
+  ledger::BlockId block;
+  bool operator==(const RaftCommitRecord&) const = default;
+};
+std::string EncodeRaftCommitRecord(const RaftCommitRecord& record);
+// Errors: kInvalidArgument.
+absl::StatusOr<RaftCommitRecord> DecodeRaftCommitRecord(absl::string_view bytes);
+
+}  // namespace vigil::consensus
+
+#endif  // VIGIL_CONSENSUS_RAFT_CODEC_H_

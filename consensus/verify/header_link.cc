@@ -1,0 +1,80 @@
+#include "consensus/verify/header_link.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "ledger/base/limits.h"
+#include "ledger/base/status_macros.h"
+#include "ledger/crypto/keys.h"
+
+namespace vigil::consensus {
+namespace {
+
+using ledger::BlockHeader;
+using ledger::BlockId;
+using ledger::Genesis;
+
+constexpr Epoch kFirstEpoch{1};
+
+absl::Status Differs(absl::string_view field, absl::string_view got, absl::string_view want) {
+  return absl::InvalidArgumentError(absl::StrCat("header ", field, ": ", got, ", want ", want));
+}
+
+absl::Status RequireHash(absl::string_view field, const Hash& got, const Hash& want) {
+  if (got == want) return absl::OkStatus();
+  return Differs(field, got.ToHex(), want.ToHex());
+}
+
+absl::Status RequireNumber(absl::string_view field, uint64_t got, uint64_t want) {
+  if (got == want) return absl::OkStatus();
+  return Differs(field, absl::StrCat(got), absl::StrCat(want));
+}
+
+}  // namespace
+
+BlockId GenesisBlockId(const Hash& genesis_hash) {
+  return BlockId{Height(0), View(0), genesis_hash};
+}
+
+absl::Status VerifyHeaderSignature(const Genesis& genesis, const BlockHeader& header,
+                                   const Signature& signature) {
+  if (header.proposer.value() >= genesis.validators.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("header proposer ", header.proposer.value(),
+                                                   " of ", genesis.validators.size()));
+  }
+  const std::string header_bytes = ledger::EncodeHeader(header);
+  const Hash block_hash = ledger::HeaderHash(AsBytes(header_bytes));
+  const PublicKey& key = genesis.validators[header.proposer.value()].consensus_key;
+  const std::string message = ledger::ProposalSigningMessage(block_hash);
+  if (!ledger::VerifySignature(key, AsBytes(message), signature)) {
+    return absl::UnauthenticatedError(absl::StrCat("block ", header.height.value(),
+                                                   ": signature is not that of validator ",
+                                                   header.proposer.value()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VerifyHeaderLink(const Genesis& genesis, const BlockId& parent,
+                              const BlockHeader& header, const Signature& signature) {
+  RETURN_IF_ERROR(RequireHash("chain id", header.chain_id, genesis.chain_id));
+  RETURN_IF_ERROR(RequireNumber("epoch", header.epoch.value(), kFirstEpoch.value()));
+  RETURN_IF_ERROR(RequireNumber("height", header.height.value(), parent.height.Next().value()));
+  RETURN_IF_ERROR(RequireHash("parent hash", header.parent_hash, parent.hash));
+  RETURN_IF_ERROR(RequireNumber("parent view", header.parent_view.value(), parent.view.value()));
+  if (header.view < parent.view || header.view == View(0)) {
+    return absl::InvalidArgumentError(absl::StrCat("header view: ", header.view.value(),
+                                                   ", at least ", parent.view.value(), " and 1"));
+  }
+  if (header.executed_height >= header.height ||
+      header.height - header.executed_height > kExecutionLagHeightsMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("header executed height: ", header.executed_height.value(), ", want within ",
+                     kExecutionLagHeightsMax, " below ", header.height.value()));
+  }
+  const Hash& set = genesis.validator_set_hash;
+  RETURN_IF_ERROR(RequireHash("validator set", header.validator_set_hash, set));
+  RETURN_IF_ERROR(RequireHash("next validator set", header.next_validator_set_hash, set));
+  return VerifyHeaderSignature(genesis, header, signature);
+}
+
+}  // namespace vigil::consensus

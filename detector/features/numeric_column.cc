@@ -1,0 +1,109 @@
+#include "detector/features/numeric_column.h"
+
+#include <algorithm>
+
+#include "detector/features/integer_log.h"
+
+namespace vigil::detector {
+namespace {
+
+// Room for extrapolation stays between the largest view and kEncodedMax.
+constexpr int32_t kLinearMax = 16'384;
+
+}  // namespace
+
+int32_t ViewOf(FeatureKind kind, int64_t raw) {
+  if (raw < 0) return kMissingView;
+  if (kind == FeatureKind::kCounter) return Log2Q8(static_cast<uint64_t>(raw) + 1);
+  return static_cast<int32_t>(std::min<int64_t>(raw, kLinearMax));
+}
+
+NumericColumn::NumericColumn(std::vector<int32_t> views) {
+  std::sort(views.begin(), views.end());
+  const auto first = std::upper_bound(views.begin(), views.end(), kMissingView);
+  missing_ = static_cast<uint32_t>(first - views.begin());
+  present_ = static_cast<uint32_t>(views.end() - first);
+  for (auto it = first; it != views.end();) {
+    const auto next = std::upper_bound(it, views.end(), *it);
+    knots_.push_back(*it);
+    cumulative_.push_back(static_cast<uint32_t>(next - first));
+    it = next;
+  }
+  if (knots_.size() <= kKnotsMax) return;
+  // Both tails whole, and between them the knots where another 1/384 of the rows is complete.
+  constexpr uint64_t kMiddle = kKnotsMax - 2 * kTailKnots;
+  size_t kept = 0;
+  uint64_t step = 0;
+  for (size_t i = 0; i < knots_.size(); ++i) {
+    const uint64_t reached = uint64_t{cumulative_[i]} * kMiddle / present_;
+    const bool tail = i < kTailKnots || i + kTailKnots >= knots_.size();
+    if (!tail && reached == step) continue;
+    step = reached;
+    knots_[kept] = knots_[i];
+    cumulative_[kept++] = cumulative_[i];
+  }
+  knots_.resize(kept);
+  cumulative_.resize(kept);
+}
+
+uint32_t NumericColumn::AtMost(int32_t view) const {
+  const auto it = std::upper_bound(knots_.begin(), knots_.end(), view);
+  return it == knots_.begin() ? 0 : cumulative_[it - knots_.begin() - 1];
+}
+
+uint32_t NumericColumn::Below(int32_t view) const {
+  const auto it = std::lower_bound(knots_.begin(), knots_.end(), view);
+  return it == knots_.begin() ? 0 : cumulative_[it - knots_.begin() - 1];
+}
+
+int32_t NumericColumn::SurprisalQ8(int32_t view) const {
+  const int32_t whole = Log2Q8(uint64_t{present_} + missing_ + 2);
+  if (view == kMissingView) return whole - Log2Q8(uint64_t{missing_} + 1);
+  const int32_t presence = whole - Log2Q8(uint64_t{present_} + 1);
+  if (present_ == 0) return presence;
+  const uint32_t farther = std::min(AtMost(view), present_ - Below(view));
+  const int32_t tail = Log2Q8(uint64_t{present_} + 2) - Log2Q8(uint64_t{farther} + 1) - 256;
+  const int32_t beyond = std::max({view - knots_.back(), knots_.front() - view, 0});
+  return std::min(presence + std::max(tail, 0) + beyond, kEncodedMax);
+}
+
+int32_t NumericColumn::MidRank(int32_t view) const {
+  if (view == kMissingView || present_ == 0) return 0;
+  const uint64_t doubled = uint64_t{AtMost(view)} + Below(view);
+  return static_cast<int32_t>(doubled * 255 / (2 * uint64_t{present_}));
+}
+
+void NumericColumn::Write(LittleEndianWriter* writer) const {
+  writer->U32(present_).U32(missing_).U16(static_cast<uint16_t>(knots_.size()));
+  for (size_t i = 0; i < knots_.size(); ++i) {
+    writer->U16(static_cast<uint16_t>(knots_[i])).U32(cumulative_[i]);
+  }
+}
+
+std::optional<NumericColumn> NumericColumn::Read(LittleEndianReader* reader) {
+  NumericColumn column;
+  column.present_ = reader->U32();
+  column.missing_ = reader->U32();
+  const size_t count = reader->U16();
+  if (column.present_ > kRowsCountMax || column.missing_ > kRowsCountMax || count > kKnotsMax ||
+      (count == 0) != (column.present_ == 0) || !reader->CanHold(count, 6)) {
+    return std::nullopt;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const int32_t knot = reader->U16();
+    const uint32_t cumulative = reader->U32();
+    if (knot > kLinearMax ||
+        (i > 0 && (knot <= column.knots_.back() || cumulative <= column.cumulative_.back())) ||
+        cumulative == 0) {
+      return std::nullopt;
+    }
+    column.knots_.push_back(knot);
+    column.cumulative_.push_back(cumulative);
+  }
+  if (!reader->ok() || (count > 0 && column.cumulative_.back() != column.present_)) {
+    return std::nullopt;
+  }
+  return column;
+}
+
+}  // namespace vigil::detector

@@ -1,0 +1,63 @@
+// What a window says about one numeric feature: a compact distribution function.
+//
+// A value is seen through its view: log2(x + 1) in Q8 for counters, the value itself for small
+// linear numbers. The distribution keeps at most kKnotsMax views with exact counts; between two
+// kept views it answers as if nothing lay between them.
+#ifndef VIGIL_DETECTOR_FEATURES_NUMERIC_COLUMN_H_
+#define VIGIL_DETECTOR_FEATURES_NUMERIC_COLUMN_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "detector/features/codec.h"
+#include "detector/features/schema.h"
+
+namespace vigil::detector {
+
+// Every encoded value lies in [kMissingView, kEncodedMax].
+inline constexpr int32_t kEncodedMax = 32'767;
+// The view of a missing number: two bits below zero, so that a split can part it from all others.
+inline constexpr int32_t kMissingView = -512;
+// Rows a column or dictionary may have counted; bounds every sum.
+inline constexpr uint32_t kRowsCountMax = 1u << 24;
+
+// The view of `raw`; kMissingView for kMissing and for negative numbers.
+int32_t ViewOf(FeatureKind kind, int64_t raw);
+
+class NumericColumn {
+ public:
+  static constexpr size_t kKnotsMax = 512;
+  static constexpr size_t kTailKnots = 64;  // Kept one by one at each end.
+
+  NumericColumn() = default;
+  // Counts views, kMissingView being "missing"; any order.
+  explicit NumericColumn(std::vector<int32_t> views);
+
+  // Two-sided tail surprisal in Q8: lg((n + 2) / (m + 1)) - 1 for the m of n present rows that lie
+  // at least as far out, never below 0, plus the surprisal of being present at all. Beyond the
+  // seen range each further doubling costs one bit (a Pareto tail of index 1), so that stranger
+  // values go on ranking higher. Missing: the surprisal of that bin.
+  int32_t SurprisalQ8(int32_t view) const;
+  // Mid-rank in [0, 255]: 255 (rows below + half the rows equal) / rows; 0 for missing.
+  int32_t MidRank(int32_t view) const;
+
+  void Write(LittleEndianWriter* writer) const;
+  // Nothing unless the bytes are what Write() gives for some column.
+  static std::optional<NumericColumn> Read(LittleEndianReader* reader);
+
+ private:
+  // Rows with a view <= `view`, and rows with a view < `view`, by the kept knots.
+  uint32_t AtMost(int32_t view) const;
+  uint32_t Below(int32_t view) const;
+
+  uint32_t present_ = 0;
+  uint32_t missing_ = 0;
+  std::vector<int32_t> knots_;        // Ascending.
+  std::vector<uint32_t> cumulative_;  // Rows with a view <= the knot; the last is present_.
+};
+
+}  // namespace vigil::detector
+
+#endif  // VIGIL_DETECTOR_FEATURES_NUMERIC_COLUMN_H_

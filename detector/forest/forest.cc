@@ -1,0 +1,174 @@
+#include "detector/forest/forest.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "detector/features/integer_log.h"
+#include "detector/forest/draws.h"
+
+namespace vigil::detector {
+
+Forest::Forest(uint32_t sample_rows, uint32_t feature_count)
+    : sample_rows_(sample_rows),
+      feature_count_(feature_count),
+      depth_max_(std::bit_width(sample_rows - 1)) {}  // ceil(log2(sample_rows))
+
+void Forest::PushLeaf(uint32_t rows, uint32_t depth) {
+  const int32_t path = static_cast<int32_t>(depth << 16) + MeanPathQ16(rows);
+  nodes_.push_back({path, Node::kLeaf << 24 | (rows - 1) << 12});
+}
+
+// Grows one tree after the other; owns the scratch space.
+class Forest::Grower {
+ public:
+  Grower(Forest* forest, const FeatureMatrix& rows)
+      : forest_(forest), rows_(rows), low_(forest->feature_count_), high_(forest->feature_count_) {}
+
+  void GrowTree(CounterDraws* draws) {
+    draws_ = draws;
+    forest_->tree_begin_.push_back(static_cast<uint32_t>(forest_->nodes_.size()));
+    chosen_ = draws->Sample(forest_->sample_rows_, static_cast<uint32_t>(rows_.rows()));
+    GrowNode(0, forest_->sample_rows_, 0);
+  }
+
+ private:
+  const int32_t* RowOf(uint32_t position) const {
+    return rows_.data() + static_cast<size_t>(chosen_[position]) * forest_->feature_count_;
+  }
+
+  // Fills low_, high_ and varying_ for the rows at [begin, end).
+  void FindVarying(uint32_t begin, uint32_t end) {
+    std::copy_n(RowOf(begin), low_.size(), low_.begin());
+    std::copy_n(RowOf(begin), high_.size(), high_.begin());
+    for (uint32_t i = begin + 1; i < end; ++i) {
+      const int32_t* row = RowOf(i);
+      for (size_t f = 0; f < low_.size(); ++f) {
+        low_[f] = std::min(low_[f], row[f]);
+        high_[f] = std::max(high_[f], row[f]);
+      }
+    }
+    varying_.clear();
+    for (uint32_t f = 0; f < low_.size(); ++f) {
+      if (low_[f] < high_[f]) varying_.push_back(f);
+    }
+  }
+
+  // Returns the number of leaves. Recursion is at most 12 deep.
+  uint32_t GrowNode(uint32_t begin, uint32_t end, uint32_t depth) {
+    const uint32_t rows = end - begin;
+    varying_.clear();
+    if (rows > 1 && depth < forest_->depth_max_) FindVarying(begin, end);
+    if (varying_.empty()) {
+      forest_->PushLeaf(rows, depth);
+      return 1;
+    }
+    const uint32_t feature = varying_[draws_->Below(static_cast<uint32_t>(varying_.size()))];
+    const auto range = static_cast<uint32_t>(int64_t{high_[feature]} - low_[feature]);
+    const auto threshold = static_cast<int32_t>(int64_t{low_[feature]} + draws_->Below(range));
+    const auto middle =
+        std::stable_partition(chosen_.begin() + begin, chosen_.begin() + end,
+                              [&](uint32_t row) { return rows_(row, feature) <= threshold; });
+    const auto split = static_cast<uint32_t>(middle - chosen_.begin());
+    const size_t index = forest_->nodes_.size();
+    forest_->nodes_.push_back({threshold, 0});
+    const uint32_t left = GrowNode(begin, split, depth + 1);
+    const uint32_t right = GrowNode(split, end, depth + 1);
+    forest_->nodes_[index].packed = feature << 24 | (rows - 1) << 12 | left;
+    return left + right;
+  }
+
+  Forest* forest_;
+  const FeatureMatrix& rows_;
+  CounterDraws* draws_ = nullptr;
+  std::vector<uint32_t> chosen_;
+  std::vector<int32_t> low_, high_;
+  std::vector<uint32_t> varying_;
+};
+
+Forest Forest::Grow(const FeatureMatrix& rows, const Digest& seed, uint32_t trees,
+                    uint32_t sample_rows, Hash32 hash) {
+  const auto available = static_cast<uint32_t>(std::min<Eigen::Index>(rows.rows(), kSampleRowsMax));
+  Forest forest(std::clamp(sample_rows, 1u, available), static_cast<uint32_t>(rows.cols()));
+  Grower grower(&forest, rows);
+  for (uint32_t tree = 0; tree < trees; ++tree) {
+    CounterDraws draws(seed, DrawPurpose::kTree, tree, hash);
+    grower.GrowTree(&draws);
+  }
+  return forest;
+}
+
+int64_t Forest::StrangenessQ16(const int32_t* row) const {
+  int64_t paths = 0;
+  for (const uint32_t begin : tree_begin_) {
+    const Node* node = &nodes_[begin];
+    while (node->feature() != Node::kLeaf) node = Step(node, row);
+    paths += node->value;
+  }
+  return int64_t{tree_count()} * MeanPathQ16(sample_rows_) - paths;
+}
+
+void Forest::AddCredit(const int32_t* row, std::span<int64_t> credit_q8) const {
+  for (const uint32_t begin : tree_begin_) {
+    const Node* node = &nodes_[begin];
+    while (node->feature() != Node::kLeaf) {
+      const Node* next = Step(node, row);
+      const int32_t gain = Log2Q8(node->rows()) - Log2Q8(next->rows()) - 256;
+      if (gain > 0) credit_q8[node->feature()] += gain;
+      node = next;
+    }
+  }
+}
+
+void Forest::Write(LittleEndianWriter* writer) const {
+  writer->U16(static_cast<uint16_t>(tree_count())).U16(static_cast<uint16_t>(sample_rows_));
+  writer->U8(static_cast<uint8_t>(feature_count_));
+  for (const Node& node : nodes_) {
+    writer->U8(static_cast<uint8_t>(node.feature()));
+    if (node.feature() == Node::kLeaf) {
+      writer->U16(static_cast<uint16_t>(node.rows()));
+    } else {
+      writer->I32(node.value);
+    }
+  }
+}
+
+std::optional<Forest::Subtree> Forest::ReadSubtree(LittleEndianReader* reader, uint32_t depth) {
+  const uint32_t feature = reader->U8();
+  if (feature == Node::kLeaf) {
+    const uint32_t rows = reader->U16();
+    if (!reader->ok() || rows < 1 || rows > sample_rows_) return std::nullopt;
+    PushLeaf(rows, depth);
+    return Subtree{1, rows};
+  }
+  const int32_t threshold = reader->I32();
+  if (!reader->ok() || feature >= feature_count_ || depth >= depth_max_) return std::nullopt;
+  const size_t index = nodes_.size();
+  nodes_.push_back({threshold, 0});
+  const std::optional<Subtree> left = ReadSubtree(reader, depth + 1);
+  if (!left) return std::nullopt;
+  const std::optional<Subtree> right = ReadSubtree(reader, depth + 1);
+  if (!right) return std::nullopt;
+  const Subtree whole{left->leaves + right->leaves, left->rows + right->rows};
+  if (whole.rows > sample_rows_) return std::nullopt;
+  nodes_[index].packed = feature << 24 | (whole.rows - 1) << 12 | left->leaves;
+  return whole;
+}
+
+std::optional<Forest> Forest::Read(LittleEndianReader* reader) {
+  const uint32_t trees = reader->U16();
+  const uint32_t sample_rows = reader->U16();
+  const uint32_t features = reader->U8();
+  if (!reader->ok() || trees < 1 || trees > kTreesMax || sample_rows < 1 ||
+      sample_rows > kSampleRowsMax || features < 1 || features > kForestFeaturesMax) {
+    return std::nullopt;
+  }
+  Forest forest(sample_rows, features);
+  for (uint32_t tree = 0; tree < trees; ++tree) {
+    forest.tree_begin_.push_back(static_cast<uint32_t>(forest.nodes_.size()));
+    const std::optional<Subtree> root = forest.ReadSubtree(reader, 0);
+    if (!root || root->rows != sample_rows) return std::nullopt;
+  }
+  return forest;
+}
+
+}  // namespace vigil::detector

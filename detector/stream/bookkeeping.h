@@ -1,0 +1,73 @@
+// What a stream must remember over a restart, as small bytes: where it stands, which periods still
+// wait for a model, and from which height the windows can be rebuilt.
+//
+// Bytes (little-endian):
+//   "vigil-stream" 00 | u16 format = 1 | chain id 32 | ten u32 parameters |
+//   u64 height | u64 events | u64 period | u64 period end | u64 events at period end |
+//   u16 marks | per mark: u64 height, u64 events before |
+//   u8 pending | per period: u64 period, u64 window end, u64 events, u8 types left (bit = type),
+//                            u8 reveals, reveals 32 each
+#ifndef VIGIL_DETECTOR_STREAM_BOOKKEEPING_H_
+#define VIGIL_DETECTOR_STREAM_BOOKKEEPING_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "detector/features/hash.h"
+#include "detector/model/parameters.h"
+
+namespace vigil::detector {
+
+// At most so many marks; they are reach / kMarksPerReach events apart.
+inline constexpr uint64_t kMarksPerReach = 512;
+inline constexpr size_t kMarksMax = 8192;
+// Periods that wait: one for its reveals, the others for the host to train them.
+inline constexpr size_t kPendingPeriodsMax = 3;
+
+// A height, and how many events came before it.
+struct HeightMark {
+  uint64_t height = 1;
+  uint64_t events_before = 0;
+
+  bool operator==(const HeightMark&) const = default;
+};
+
+// A window that has closed and whose models are not all there.
+struct PendingPeriod {
+  uint64_t period = 0;
+  uint64_t window_end = 0;      // Height that closed the window.
+  uint64_t events = 0;          // Events up to that height, included.
+  uint8_t types_left = 0;       // Bit (1 << type): not trained yet.
+  std::vector<Digest> reveals;  // Of the heights window_end + 1 ...; complete at seed_reveals.
+
+  bool operator==(const PendingPeriod&) const = default;
+};
+
+struct Bookkeeping {
+  uint64_t height = 0;                             // Last height that was processed; 0: none.
+  uint64_t events = 0;                             // Events up to that height.
+  uint64_t period = 0;                             // Last period that ended; 0: none.
+  uint64_t period_end = 0;                         // Its height.
+  uint64_t period_end_events = 0;                  // Events up to its end.
+  std::vector<HeightMark> marks = {HeightMark{}};  // Ascending; the first covers ReplayFrom().
+  std::vector<PendingPeriod> pending;              // Ascending.
+
+  bool operator==(const Bookkeeping&) const = default;
+};
+
+std::vector<uint8_t> SerializeBookkeeping(const Bookkeeping& bookkeeping, const Digest& chain_id,
+                                          const Parameters& parameters);
+
+// Nothing when the bytes are damaged, contradict themselves, or belong to another chain or to other
+// parameters.
+std::optional<Bookkeeping> ParseBookkeeping(std::span<const uint8_t> bytes, const Digest& chain_id,
+                                            const Parameters& parameters);
+
+// The latest mark from which a replay sees every event from number `event` on.
+HeightMark MarkFor(const Bookkeeping& bookkeeping, uint64_t event);
+
+}  // namespace vigil::detector
+
+#endif  // VIGIL_DETECTOR_STREAM_BOOKKEEPING_H_

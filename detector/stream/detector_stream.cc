@@ -1,0 +1,304 @@
+#include "detector/stream/detector_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "detector/features/codec.h"
+#include "detector/features/require.h"
+
+namespace vigil::detector {
+namespace {
+
+uint8_t BitOf(EventType type) { return static_cast<uint8_t>(1u << static_cast<uint32_t>(type)); }
+
+}  // namespace
+
+DetectorStream::DetectorStream(const Parameters& parameters, const Digest& chain_id, Hash32 hash)
+    : parameters_(parameters), chain_id_(chain_id), hash_(hash) {
+  Require(IsValid(parameters), "detector parameters within their ranges");
+  for (const EventType type : kEventTypes) types_.emplace_back(type, parameters.window_rows_max);
+}
+
+std::optional<DetectorStream> DetectorStream::Restore(const Parameters& parameters,
+                                                      const Digest& chain_id, Hash32 hash,
+                                                      std::span<const uint8_t> state) {
+  std::optional<Bookkeeping> bookkeeping = ParseBookkeeping(state, chain_id, parameters);
+  if (!bookkeeping) return std::nullopt;
+  DetectorStream stream(parameters, chain_id, hash);
+  uint64_t oldest = stream.OldestEvent(bookkeeping->events);
+  for (const PendingPeriod& pending : bookkeeping->pending) {
+    oldest = std::min(oldest, stream.OldestEvent(pending.events));
+  }
+  const HeightMark mark = MarkFor(*bookkeeping, oldest);
+  if (mark.events_before > oldest) return std::nullopt;
+  stream.next_height_ = mark.height;
+  stream.counted_ = mark.events_before;
+  stream.state_ = std::move(*bookkeeping);
+  return stream;
+}
+
+std::vector<uint8_t> DetectorStream::SerializeState() const {
+  Require(!in_block_ && !refilling(), "state is taken between blocks");
+  return SerializeBookkeeping(state_, chain_id_, parameters_);
+}
+
+bool DetectorStream::BeginBlock(Height height, const Digest& reveal) {
+  if (in_block_ || height.value() != next_height_) return false;
+  in_block_ = true;
+  reveal_ = reveal;
+  if (!refilling()) PlaceMark();
+  return true;
+}
+
+void DetectorStream::PlaceMark() {
+  const uint64_t distance = std::max<uint64_t>(reach() / kMarksPerReach, 1);
+  if (counted_ - state_.marks.back().events_before < distance) return;
+  state_.marks.push_back({next_height_, counted_});
+}
+
+std::optional<Candidate> DetectorStream::OnEvent(const BlockEvent& event) {
+  Require(in_block_ && event.view != nullptr, "an event of an open block");
+  const EventType type = TypeOf(*event.view);
+  TypeState& state = StateOf(type);
+  RowBuffer buffer;
+  const std::span<const int64_t> row = ReadRow(*event.view, type, hash_, &buffer);
+  state.window.Push(counted_++, row);
+  if (refilling()) return std::nullopt;
+  const Activation* active = ActiveAt(state, next_height_);
+  const KeptModel* kept = active == nullptr ? nullptr : ModelOf(state, active->digest);
+  if (kept == nullptr) return std::nullopt;
+  const uint32_t threshold = kept->model.threshold_q8();
+  if (kept->model.ScoreRow(row).score_q8 < threshold) return std::nullopt;
+  return Candidate{
+      event.record_index, event.item,     event.leaf_hash, type,
+      active->period,     active->digest, threshold,       kept->model.ExplainRow(row)};
+}
+
+bool DetectorStream::EndBlock() {
+  Require(in_block_, "an open block");
+  in_block_ = false;
+  const uint64_t height = next_height_;
+  if (refilling()) {
+    for (const PendingPeriod& pending : state_.pending) {
+      if (pending.window_end != height) continue;
+      if (pending.events != counted_) return false;
+      // What was trained before the restart is not trained again.
+      CloseWindows(pending.period, pending.types_left);
+    }
+    if (height == state_.height && counted_ != state_.events) return false;
+    ++next_height_;
+    return true;
+  }
+  state_.height = height;
+  state_.events = counted_;
+  CollectReveal();
+  if (PeriodEndsHere()) EndPeriod();
+  DropStale();
+  ++next_height_;
+  return true;
+}
+
+std::optional<std::vector<Candidate>> DetectorStream::OnBlock(Height height, const Digest& reveal,
+                                                              std::span<const BlockEvent> events) {
+  if (!BeginBlock(height, reveal)) return std::nullopt;
+  std::vector<Candidate> candidates;
+  for (const BlockEvent& event : events) {
+    std::optional<Candidate> candidate = OnEvent(event);
+    if (candidate) candidates.push_back(std::move(*candidate));
+  }
+  if (!EndBlock()) return std::nullopt;
+  return candidates;
+}
+
+void DetectorStream::CollectReveal() {
+  for (PendingPeriod& pending : state_.pending) {
+    if (pending.reveals.size() < parameters_.seed_reveals) pending.reveals.push_back(reveal_);
+  }
+}
+
+bool DetectorStream::PeriodEndsHere() const {
+  return state_.height % kPeriodHeightStep == 0 &&
+         state_.events - state_.period_end_events >= parameters_.period_events &&
+         (state_.period == 0 || state_.height - state_.period_end >= parameters_.seed_reveals);
+}
+
+void DetectorStream::EndPeriod() {
+  ++state_.period;
+  state_.period_end = state_.height;
+  state_.period_end_events = state_.events;
+  uint8_t all = 0;
+  for (const EventType type : kEventTypes) all |= BitOf(type);
+  const uint8_t types = CloseWindows(state_.period, all);
+  if (types == 0) return;
+  if (state_.pending.size() == kPendingPeriodsMax) {
+    closed_.erase(state_.pending.front().period);
+    state_.pending.erase(state_.pending.begin());
+  }
+  state_.pending.push_back({state_.period, state_.height, state_.events, types, {}});
+}
+
+uint8_t DetectorStream::CloseWindows(uint64_t period, uint8_t types) {
+  uint8_t closed = 0;
+  for (TypeState& state : types_) {
+    state.window.DropBefore(OldestEvent(counted_));
+    if ((types & BitOf(state.type)) == 0) continue;
+    if (state.window.row_count() < parameters_.window_rows_min) continue;
+    closed_[period].emplace(state.type, state.window.Rows());
+    closed |= BitOf(state.type);
+  }
+  return closed;
+}
+
+void DetectorStream::DropStale() {
+  std::erase_if(state_.pending, [&](const PendingPeriod& pending) {
+    const bool stale = pending.reveals.size() == parameters_.seed_reveals &&
+                       pending.events < OldestEvent(state_.events);
+    if (stale) closed_.erase(pending.period);
+    return stale || pending.types_left == 0;
+  });
+  uint64_t oldest = OldestEvent(state_.events);
+  if (!state_.pending.empty()) {
+    oldest = std::min(oldest, OldestEvent(state_.pending.front().events));
+  }
+  const HeightMark first = MarkFor(state_, oldest);
+  std::erase_if(state_.marks, [&](const HeightMark& mark) { return mark.height < first.height; });
+}
+
+Digest DetectorStream::SeedOf(EventType type, const PendingPeriod& pending) const {
+  const auto number = static_cast<uint32_t>(type);
+  LittleEndianWriter writer;
+  writer.Tag("vigil/detector/v1").Raw(chain_id_);
+  for (int shift = 24; shift >= 0; shift -= 8) writer.U8(static_cast<uint8_t>(number >> shift));
+  writer.Raw(EventSchema(type).HashWith(hash_));
+  for (const Digest& reveal : pending.reveals) writer.Raw(reveal);
+  return hash_(writer.bytes());
+}
+
+std::optional<TrainingJob> DetectorStream::NextJob() {
+  if (refilling()) return std::nullopt;
+  for (const PendingPeriod& pending : state_.pending) {
+    const auto closed = closed_.find(pending.period);
+    if (pending.reveals.size() < parameters_.seed_reveals || closed == closed_.end()) continue;
+    const auto rows = closed->second.begin();
+    TrainingJob job{rows->first,
+                    pending.period,
+                    Height(pending.window_end),
+                    SeedOf(rows->first, pending),
+                    std::move(rows->second),
+                    parameters_,
+                    hash_};
+    closed->second.erase(rows);
+    if (closed->second.empty()) closed_.erase(closed);
+    return job;
+  }
+  return std::nullopt;
+}
+
+TrainingResult DetectorStream::Run(const TrainingJob& job) {
+  return {job.type, job.period, job.window_end,
+          Model::Train(EventSchema(job.type), job.rows, job.seed, job.parameters, job.hash)};
+}
+
+std::optional<ModelInfo> DetectorStream::Install(TrainingResult result) {
+  for (PendingPeriod& pending : state_.pending) {
+    if (pending.period == result.period) {
+      pending.types_left = static_cast<uint8_t>(pending.types_left & ~BitOf(result.type));
+    }
+  }
+  std::erase_if(state_.pending, [](const PendingPeriod& p) { return p.types_left == 0; });
+  if (!result.model) return std::nullopt;
+  const ModelInfo info{result.type,
+                       result.period,
+                       result.window_end,
+                       result.model->digest(),
+                       result.model->row_count(),
+                       result.model->threshold_q8(),
+                       false};
+  Keep(result.type, {result.period, result.window_end.value(), std::move(*result.model)});
+  return info;
+}
+
+bool DetectorStream::AddModel(EventType type, uint64_t period, Model model) {
+  if (model.schema().HashWith(hash_) != EventSchema(type).HashWith(hash_)) return false;
+  Keep(type, {period, 0, std::move(model)});
+  return true;
+}
+
+void DetectorStream::Keep(EventType type, KeptModel kept) {
+  TypeState& state = StateOf(type);
+  if (ModelOf(state, kept.model.digest()) != nullptr) return;
+  const auto after = std::upper_bound(
+      state.models.begin(), state.models.end(), kept.period,
+      [](uint64_t period, const KeptModel& other) { return period < other.period; });
+  state.models.insert(after, std::move(kept));
+  if (state.models.size() <= kModelsPerTypeMax) return;
+  const auto is_named = [&](const KeptModel& model) {
+    return std::any_of(state.activations.begin(), state.activations.end(),
+                       [&](const Activation& a) { return a.digest == model.model.digest(); });
+  };
+  // At most kModelsPerTypeMax - 1 activations are kept, so an unnamed model is there.
+  state.models.erase(std::find_if_not(state.models.begin(), state.models.end(), is_named));
+}
+
+void DetectorStream::Activate(EventType type, uint64_t period, const Digest& digest,
+                              Height from_height) {
+  std::vector<Activation>& activations = StateOf(type).activations;
+  // What another one replaces for every height to come is no longer needed.
+  const uint64_t live = std::max(next_height_, state_.height + 1);
+  while (activations.size() > 1 && activations[1].from_height <= live) {
+    activations.erase(activations.begin());
+  }
+  if (activations.size() == kModelsPerTypeMax - 1) activations.erase(activations.begin());
+  activations.push_back({period, digest, from_height.value()});
+}
+
+const DetectorStream::Activation* DetectorStream::ActiveAt(const TypeState& state,
+                                                           uint64_t height) {
+  const Activation* active = nullptr;
+  for (const Activation& activation : state.activations) {
+    if (activation.from_height <= height) active = &activation;
+  }
+  return active;
+}
+
+const DetectorStream::KeptModel* DetectorStream::ModelOf(const TypeState& state,
+                                                         const Digest& digest) {
+  for (const KeptModel& kept : state.models) {
+    if (kept.model.digest() == digest) return &kept;
+  }
+  return nullptr;
+}
+
+Recomputation DetectorStream::Recompute(const EventView& event, const Digest& model_digest) const {
+  const EventType type = TypeOf(event);
+  const KeptModel* kept = ModelOf(StateOf(type), model_digest);
+  if (kept == nullptr) {
+    return {FindModel(model_digest) == nullptr ? Recomputed::kUnknownModel : Recomputed::kWrongType,
+            {},
+            0};
+  }
+  return {Recomputed::kOk, ScoreEvent(kept->model, event, hash_), kept->model.threshold_q8()};
+}
+
+const Model* DetectorStream::FindModel(const Digest& digest) const {
+  for (const TypeState& state : types_) {
+    const KeptModel* kept = ModelOf(state, digest);
+    if (kept != nullptr) return &kept->model;
+  }
+  return nullptr;
+}
+
+std::vector<ModelInfo> DetectorStream::Models() const {
+  std::vector<ModelInfo> infos;
+  for (const TypeState& state : types_) {
+    const Activation* active = ActiveAt(state, std::max(next_height_, state_.height + 1));
+    for (const KeptModel& kept : state.models) {
+      infos.push_back({state.type, kept.period, Height(kept.window_end), kept.model.digest(),
+                       kept.model.row_count(), kept.model.threshold_q8(),
+                       active != nullptr && active->digest == kept.model.digest()});
+    }
+  }
+  return infos;
+}
+
+}  // namespace vigil::detector

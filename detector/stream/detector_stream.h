@@ -1,0 +1,216 @@
+// Drives the detector along the chain: windows, periods, seeds, training jobs, alert candidates.
+//
+// Pure and steppable: no clock, thread, I/O or randomness. What it decides is a function of the
+// blocks it was fed. An object belongs to one thread; Run() is pure and may run on any.
+//
+// Windows. Per event type the last window_rows_max events, but never one that lies more than
+//   reach = kReachFactor * window_rows_max
+// events of all types back: so the windows at any height are a function of the `reach` events
+// before it, and a restart replays at most about twice that.
+//
+// Periods. Period p ends at the first height that is divisible by kPeriodHeightStep, has at least
+// period_events new events since the end of period p - 1, and lies at least seed_reveals heights
+// after it (so one seed at a time is awaited). The windows at that height train the models of p.
+//
+// Seeds. hash("vigil/detector/v1" 00 | chain id | type u32be | schema hash | reveals of the
+// seed_reveals heights after the end of the period, in order). Types with fewer than
+// window_rows_min rows are not trained.
+//
+// Life of a host: Restore() or construct; feed BeginBlock, OnEvent, EndBlock for every height from
+// ReplayFrom(), with verdict OK events in (record, item) order; after each block store
+// SerializeState() and ask NextJob(); Run() it anywhere, Install() the result, put the digest on
+// chain; Activate() what the chain's state says is active.
+#ifndef VIGIL_DETECTOR_STREAM_DETECTOR_STREAM_H_
+#define VIGIL_DETECTOR_STREAM_DETECTOR_STREAM_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "detector/features/event_schema.h"
+#include "detector/features/event_type.h"
+#include "detector/features/hash.h"
+#include "detector/model/model.h"
+#include "detector/model/parameters.h"
+#include "detector/stream/bookkeeping.h"
+#include "detector/stream/event_window.h"
+#include "ledger/base/event_view.h"
+#include "ledger/base/strong_id.h"
+
+namespace vigil::detector {
+
+inline constexpr uint64_t kPeriodHeightStep = 4;
+inline constexpr uint64_t kReachFactor = 16;
+// Models kept per type: the active one, and others to recompute older alerts with.
+inline constexpr size_t kModelsPerTypeMax = 4;
+
+// One event of a block. The view need only live during the call.
+struct BlockEvent {
+  RecordIndex record_index;
+  ItemIndex item;
+  Digest leaf_hash{};
+  const EventView* view = nullptr;
+};
+
+// An event whose score reached the threshold of the active model: what an alert says.
+struct Candidate {
+  RecordIndex record_index;
+  ItemIndex item;
+  Digest leaf_hash{};
+  EventType type = EventType::kGeneric;
+  uint64_t period = 0;
+  Digest model_digest{};
+  uint32_t threshold_q8 = 0;
+  Score score;
+};
+
+// Everything that training one model depends on.
+struct TrainingJob {
+  EventType type = EventType::kGeneric;
+  uint64_t period = 0;
+  Height window_end;
+  Digest seed{};
+  RawTable rows;
+  Parameters parameters;
+  Hash32 hash = nullptr;
+};
+
+struct TrainingResult {
+  EventType type = EventType::kGeneric;
+  uint64_t period = 0;
+  Height window_end;
+  std::optional<Model> model;  // Nothing: too few different rows.
+};
+
+// What a model commitment says, and what status displays show.
+struct ModelInfo {
+  EventType type = EventType::kGeneric;
+  uint64_t period = 0;
+  Height window_end;  // 0 for models that were added after a restart.
+  Digest digest{};
+  uint32_t row_count = 0;
+  uint32_t threshold_q8 = 0;
+  bool active = false;  // For the next height.
+};
+
+enum class Recomputed { kOk, kUnknownModel, kWrongType };
+
+struct Recomputation {
+  Recomputed outcome = Recomputed::kUnknownModel;
+  Score score;  // Set for kOk, as is the next.
+  uint32_t threshold_q8 = 0;
+};
+
+class DetectorStream {
+ public:
+  // REQUIRES: IsValid(parameters).
+  DetectorStream(const Parameters& parameters, const Digest& chain_id, Hash32 hash);
+
+  // A stream that goes on where SerializeState() was called. It still has to be fed the heights
+  // from ReplayFrom() on; up to the stored height they only rebuild the windows.
+  // Returns nothing for bytes that are damaged or of another chain or other parameters.
+  static std::optional<DetectorStream> Restore(const Parameters& parameters, const Digest& chain_id,
+                                               Hash32 hash, std::span<const uint8_t> state);
+  // What Restore() needs; a few kilobytes. REQUIRES: between blocks, not while refilling.
+  std::vector<uint8_t> SerializeState() const;
+
+  // The height that must be fed next. After Restore() it lies at most about 2 * reach events back.
+  Height ReplayFrom() const { return Height(next_height_); }
+  // Last height whose consequences are known.
+  Height height() const { return Height(state_.height); }
+  // Whether the heights fed only rebuild windows.
+  bool refilling() const { return next_height_ <= state_.height; }
+
+  // Opens a block. `reveal` is the preimage in its header. Returns false, and does nothing, when
+  // `height` is not ReplayFrom().
+  [[nodiscard]] bool BeginBlock(Height height, const Digest& reveal);
+  // Takes the next event of the open block; scores it if a model is active for its type and this
+  // height and is known here. REQUIRES: a block is open; event.view is set.
+  std::optional<Candidate> OnEvent(const BlockEvent& event);
+  // Closes the block. Returns false when a replay did not show as many events as the stored state
+  // had counted: the state belongs to other blocks, and the stream must be thrown away.
+  [[nodiscard]] bool EndBlock();
+  // The three calls above for a whole block. Nothing where one of them returns false.
+  std::optional<std::vector<Candidate>> OnBlock(Height height, const Digest& reveal,
+                                                std::span<const BlockEvent> events);
+
+  // The next model to train, oldest period first; nothing while there is none, or while refilling.
+  // Each job is given out once per run of the host.
+  std::optional<TrainingJob> NextJob();
+  // Trains. Pure; takes tens of milliseconds.
+  static TrainingResult Run(const TrainingJob& job);
+  // Takes a trained model; returns what to commit on chain, nothing if there is no model.
+  std::optional<ModelInfo> Install(TrainingResult result);
+  // Takes a model that the host kept over a restart.
+  // Returns false when its schema is not that of `type`.
+  bool AddModel(EventType type, uint64_t period, Model model);
+
+  // From `from_height` on, events of `type` are scored by the model `digest`, until another takes
+  // over at a later height. The model may come later; until then the type is not scored. Calls
+  // come in ascending from_height per type; after Restore() the host repeats the latest.
+  void Activate(EventType type, uint64_t period, const Digest& digest, Height from_height);
+
+  // Scores an event again, to attest or dispute somebody's alert.
+  Recomputation Recompute(const EventView& event, const Digest& model_digest) const;
+  // Nullptr when the model is not known here. Valid until the next non-const call.
+  const Model* FindModel(const Digest& digest) const;
+  // All models, by type and period.
+  std::vector<ModelInfo> Models() const;
+
+ private:
+  struct Activation {
+    uint64_t period = 0;
+    Digest digest{};
+    uint64_t from_height = 0;
+  };
+  struct KeptModel {
+    uint64_t period = 0;
+    uint64_t window_end = 0;
+    Model model;
+  };
+  struct TypeState {
+    explicit TypeState(EventType type_in, size_t rows_max)
+        : type(type_in), window(EventSchema(type_in).field_count(), rows_max) {}
+    EventType type;
+    EventWindow window;
+    std::vector<Activation> activations;  // Ascending from_height.
+    std::vector<KeptModel> models;        // Ascending period.
+  };
+
+  TypeState& StateOf(EventType type) { return types_[static_cast<size_t>(type) - 1]; }
+  const TypeState& StateOf(EventType type) const { return types_[static_cast<size_t>(type) - 1]; }
+  uint64_t reach() const { return kReachFactor * parameters_.window_rows_max; }
+  // The number of the oldest event that the windows after `events` events may hold.
+  uint64_t OldestEvent(uint64_t events) const { return events > reach() ? events - reach() : 0; }
+
+  static const Activation* ActiveAt(const TypeState& state, uint64_t height);
+  static const KeptModel* ModelOf(const TypeState& state, const Digest& digest);
+  void Keep(EventType type, KeptModel kept);
+  void CollectReveal();
+  bool PeriodEndsHere() const;
+  void EndPeriod();
+  // Copies those windows of `types` (bits) that can train; returns their bits.
+  uint8_t CloseWindows(uint64_t period, uint8_t types);
+  // Forgets periods too old to be worth training, and marks that nothing needs.
+  void DropStale();
+  void PlaceMark();
+  Digest SeedOf(EventType type, const PendingPeriod& pending) const;
+
+  Parameters parameters_;
+  Digest chain_id_;
+  Hash32 hash_;
+  Bookkeeping state_;
+  std::vector<TypeState> types_;  // In the order of kEventTypes.
+  // Closed windows that wait for their seed or for NextJob(), by period.
+  std::map<uint64_t, std::map<EventType, RawTable>> closed_;
+  uint64_t next_height_ = 1;
+  uint64_t counted_ = 0;  // Number of the next event; state_.events between blocks when live.
+  bool in_block_ = false;
+  Digest reveal_{};
+};
+
+}  // namespace vigil::detector
+
+#endif  // VIGIL_DETECTOR_STREAM_DETECTOR_STREAM_H_

@@ -1,0 +1,45 @@
+// The most recent rows of one event type, bounded twice: in their number, and in how many events of
+// all types they may reach back.
+//
+// Rows are kept as read, eight bytes a field, not as event bytes: reading costs more than storing,
+// and a row is read for scoring anyway. Belongs to one thread.
+#ifndef VIGIL_DETECTOR_STREAM_EVENT_WINDOW_H_
+#define VIGIL_DETECTOR_STREAM_EVENT_WINDOW_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "detector/features/schema.h"
+
+namespace vigil::detector {
+
+class EventWindow {
+ public:
+  EventWindow(size_t field_count, size_t rows_max)
+      : field_count_(field_count), rows_max_(rows_max) {}
+
+  // Appends the row of event number `sequence`; the oldest row gives way when rows_max are there.
+  // REQUIRES: sequence rises from call to call; row has field_count values.
+  void Push(uint64_t sequence, std::span<const int64_t> row);
+  // Forgets rows of events before number `sequence`.
+  void DropBefore(uint64_t sequence);
+
+  size_t row_count() const { return sequences_.size() - first_; }
+  // A copy, oldest row first.
+  RawTable Rows() const;
+
+ private:
+  void DropFirst(size_t rows);
+
+  size_t field_count_;
+  size_t rows_max_;
+  size_t first_ = 0;  // Rows before it are forgotten and wait to be freed.
+  std::vector<uint64_t> sequences_;
+  std::vector<int64_t> cells_;
+};
+
+}  // namespace vigil::detector
+
+#endif  // VIGIL_DETECTOR_STREAM_EVENT_WINDOW_H_

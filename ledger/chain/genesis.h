@@ -1,0 +1,86 @@
+// Genesis: the JSON file that all validators of a network start from, checked and in plain types.
+#ifndef VIGIL_LEDGER_CHAIN_GENESIS_H_
+#define VIGIL_LEDGER_CHAIN_GENESIS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "ledger/base/bytes.h"
+#include "ledger/base/strong_id.h"
+
+namespace vigil::ledger {
+
+// Field comments and ranges: proto/vigil/v1/genesis.proto.
+struct DetectorParameters {
+  uint32_t profile = 1;
+  uint32_t window_rows_max = 4096;
+  uint32_t window_rows_min = 512;
+  uint32_t period_events = 4096;
+  uint32_t trees = 100;
+  uint32_t sample_rows = 256;
+  uint32_t identical_rows_max = 16;
+  uint32_t threshold_quantile_ppm = 995'000;
+  uint32_t threshold_floor_q8 = 2048;
+  uint32_t seed_reveals = 2;
+  bool operator==(const DetectorParameters&) const = default;
+};
+
+struct GenesisValidator {
+  std::string name;
+  std::string org;
+  PublicKey consensus_key;
+  PublicKey log_key;
+  PublicKey cosigner_key;
+  PublicKey record_key;
+  Hash reveal_anchor;
+  uint64_t reveal_length = 0;
+  FixedBytes<struct JournalIdTag, 16> journal_id;
+  std::string identity() const { return org + "/" + name; }
+};
+
+struct GenesisIdentity {
+  std::string name;
+  std::string org;
+  uint32_t roles = 0;  // Bits of Role.
+  PublicKey key;
+  std::string identity() const { return org + "/" + name; }
+};
+
+struct GenesisOrganisation {
+  std::string id;
+  std::string name;
+};
+
+struct Genesis {
+  std::string network;
+  uint64_t time_unix_millis = 0;
+  std::string mode;
+  uint32_t max_block_bytes = 2 * 1024 * 1024;
+  uint32_t heartbeat_millis = 10'000;
+  DetectorParameters detector;
+  std::vector<GenesisOrganisation> organisations;
+  std::vector<GenesisValidator> validators;
+  std::vector<GenesisIdentity> identities;
+
+  Hash genesis_hash;        // SHA-256("vigil/genesis/v1" 00 | file bytes)
+  Hash chain_id;            // SHA-256("vigil/chain-id/v1" 00 | genesis hash)
+  Hash validator_set_hash;  // docs/formats.md, Validator set
+
+  // nullopt when no validator bears this identity ("org/name").
+  std::optional<ValidatorIndex> FindValidator(absl::string_view identity) const;
+};
+
+// Checks and takes over a genesis file.
+// Errors: kInvalidArgument naming the field and the remedy: unknown field, bad key, a key used
+// twice, a name used twice, unknown organisation or role, ranges, mode, validator count.
+absl::StatusOr<Genesis> ParseGenesis(absl::string_view file_bytes);
+// The JSON file for `genesis` (hashes are ignored), for `vigild testnet` and tests.
+std::string WriteGenesis(const Genesis& genesis);
+
+}  // namespace vigil::ledger
+
+#endif  // VIGIL_LEDGER_CHAIN_GENESIS_H_

@@ -1,0 +1,191 @@
+#include "ledger/chain/record.h"
+
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "ledger/base/check.h"
+#include "ledger/base/status_macros.h"
+#include "ledger/chain/scanner.h"
+#include "ledger/chain/tags.h"
+#include "vigil/v1/record.pb.h"
+
+namespace vigil::ledger {
+namespace {
+
+// One overload per body. Absent values stay unset: protobuf then writes set fields in order of tag,
+// which is the canonical form. SignRecord() checks that it is.
+std::string Text(absl::string_view text) { return std::string(text.data(), text.size()); }
+std::string Bytes(const KeyId& id) { return ToString(id.span()); }
+std::string Bytes(const Hash& hash) {
+  return hash.IsZero() ? std::string() : ToString(hash.span());
+}
+
+v1::EventBatchBody ToProto(const EventBatchBody& body) {
+  v1::EventBatchBody out;
+  out.set_stream(Text(body.stream));
+  out.set_sequence(body.sequence);
+  out.set_previous(Bytes(body.previous));
+  out.set_item_count(body.item_count);
+  out.set_items_root(Bytes(body.items_root));
+  out.set_sealed_root(Bytes(body.sealed_root));
+  out.set_first_time_unix_nano(body.first_time_unix_nano);
+  out.set_last_time_unix_nano(body.last_time_unix_nano);
+  out.set_payload_bytes(body.payload_bytes);
+  return out;
+}
+
+v1::HeartbeatBody ToProto(const HeartbeatBody& body) {
+  v1::HeartbeatBody out;
+  out.set_stream(Text(body.stream));
+  out.set_sequence(body.sequence);
+  out.set_previous(Bytes(body.previous));
+  out.set_time_unix_nano(body.time_unix_nano);
+  return out;
+}
+
+v1::GapBody ToProto(const GapBody& body) {
+  v1::GapBody out;
+  out.set_stream(Text(body.stream));
+  out.set_sequence(body.sequence);
+  out.set_previous(Bytes(body.previous));
+  out.set_lost_count(body.lost_count);
+  out.set_from_unix_nano(body.from_unix_nano);
+  out.set_to_unix_nano(body.to_unix_nano);
+  out.set_reason(Text(body.reason));
+  return out;
+}
+
+v1::StreamResetBody ToProto(const StreamResetBody& body) {
+  v1::StreamResetBody out;
+  out.set_identity(Text(body.identity));
+  out.set_stream(Text(body.stream));
+  out.set_head_sequence(body.head_sequence);
+  out.set_reason(Text(body.reason));
+  return out;
+}
+
+v1::AlertBody ToProto(const AlertBody& body) {
+  v1::AlertBody out;
+  out.mutable_event()->set_record_index(body.event.record_index.value());
+  out.mutable_event()->set_item(body.event.item.value());
+  out.set_event_type(body.event_type);
+  out.set_period(body.period);
+  out.set_model_digest(Bytes(body.model_digest));
+  out.set_score_q8(body.score_q8);
+  out.set_threshold_q8(body.threshold_q8);
+  out.set_component(body.component);
+  for (const AlertReason& reason : body.reasons) {
+    v1::AlertReason* const added = out.add_reasons();
+    added->set_feature(reason.feature);
+    added->set_bits_q8(reason.bits_q8);
+  }
+  out.set_event_leaf(Bytes(body.event_leaf));
+  out.set_values_commitment(Bytes(body.values_commitment));
+  return out;
+}
+
+v1::AttestationBody ToProto(const AttestationBody& body) {
+  v1::AttestationBody out;
+  for (const Attestation& attestation : body.attestations) {
+    v1::Attestation* const added = out.add_attestations();
+    added->set_alert_index(attestation.alert_index.value());
+    added->set_verdict(attestation.verdict);
+    added->set_score_q8(attestation.score_q8);
+  }
+  return out;
+}
+
+v1::ModelCommitmentBody ToProto(const ModelCommitmentBody& body) {
+  v1::ModelCommitmentBody out;
+  out.set_event_type(body.event_type);
+  out.set_period(body.period);
+  out.set_window_end(body.window_end.value());
+  out.set_model_digest(Bytes(body.model_digest));
+  out.set_row_count(body.row_count);
+  out.set_window_digest(Bytes(body.window_digest));
+  out.set_threshold_q8(body.threshold_q8);
+  return out;
+}
+
+std::string SerializeBody(const RecordBody& body, const KeyId& author) {
+  return std::visit(
+      [&author](const auto& fields) {
+        auto message = ToProto(fields);
+        message.set_author(Bytes(author));
+        return message.SerializeAsString();
+      },
+      body);
+}
+
+}  // namespace
+
+absl::StatusOr<RecordView> DecodeRecord(ByteSpan leaf) {
+  if (leaf.size() > kRecordLeafBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("record of ", leaf.size(), " bytes, at most ", kRecordLeafBytesMax));
+  }
+  ByteReader reader(leaf);
+  const uint8_t version = reader.U8();
+  const uint8_t number = reader.U8();
+  const ByteSpan body = reader.Prefixed(kRecordBodyBytesMax);
+  const Signature signature = reader.FixedValue<Signature>();
+  RETURN_IF_ERROR(reader.Finish("record"));
+  if (version != kLeafVersion) {
+    return absl::InvalidArgumentError(absl::StrCat("record version ", version, ", must be 1"));
+  }
+  const KindInfo* const info = FindKind(number);
+  if (info == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("record kind ", number, ": unknown"));
+  }
+  RecordView view;
+  view.kind = info->kind;
+  view.leaf = leaf;
+  view.body_bytes = body;
+  view.signature = signature;
+  RETURN_IF_ERROR(ScanBody(info->kind, body, &view.author, &view.body));
+  return view;
+}
+
+std::string RecordSigningMessage(RecordKind kind, const Hash& chain_id, ByteSpan body) {
+  std::string message;
+  message.reserve(kRecordTag.size() + 1 + Hash::size() + body.size());
+  ByteWriter(&message).Raw(kRecordTag).U8(static_cast<uint8_t>(kind)).Fixed(chain_id).Raw(body);
+  return message;
+}
+
+bool VerifyRecordSignature(const RecordView& record, const Hash& chain_id, const PublicKey& key) {
+  if (KeyIdOf(key) != record.author) return false;
+  const std::string message = RecordSigningMessage(record.kind, chain_id, record.body_bytes);
+  return VerifySignature(key, AsBytes(message), record.signature);
+}
+
+std::string SignRecord(const RecordBody& body, const Hash& chain_id, const SigningKey& key) {
+  const RecordKind kind = KindOfBody(body);
+  const std::string bytes = SerializeBody(body, key.id());
+  KeyId author;
+  RecordBody scanned;
+  const absl::Status status = ScanBody(kind, AsBytes(bytes), &author, &scanned);
+  VIGIL_CHECK(status.ok(), status.message());
+  const std::string message = RecordSigningMessage(kind, chain_id, AsBytes(bytes));
+  std::string leaf;
+  leaf.reserve(kLeafPrefixBytes + bytes.size() + Signature::size());
+  ByteWriter(&leaf)
+      .U8(kLeafVersion)
+      .U8(static_cast<uint8_t>(kind))
+      .Prefixed(bytes)
+      .Fixed(key.Sign(AsBytes(message)));
+  return leaf;
+}
+
+RecordKind KindOfBody(const RecordBody& body) {
+  // In the order of the variant's alternatives.
+  static constexpr RecordKind kKinds[] = {
+      RecordKind::kEventBatch,      RecordKind::kHeartbeat, RecordKind::kGap,
+      RecordKind::kStreamReset,     RecordKind::kAlert,     RecordKind::kAttestation,
+      RecordKind::kModelCommitment,
+  };
+  static_assert(std::size(kKinds) == std::variant_size_v<RecordBody>);
+  return kKinds[body.index()];
+}
+
+}  // namespace vigil::ledger

@@ -1,0 +1,121 @@
+#include "ledger/state/alerts.h"
+
+#include <optional>
+
+#include "ledger/state/quorum.h"
+#include "ledger/state/tables.h"
+
+namespace vigil::ledger {
+
+namespace {
+
+// Whether the model that `body` cites may carry an alert now.
+ResultCode CheckModel(const StateView& view, const AlertBody& body) {
+  const std::optional<ActiveModelRow> active =
+      ReadRow<ActiveModelRow>(view, ActiveModelKey(body.event_type));
+  if (!active.has_value() || body.period > active->period) return ResultCode::kNotFound;
+  if (body.period != active->period && body.period != active->previous_period) {
+    return ResultCode::kStale;
+  }
+  const std::optional<ModelRow> model =
+      ReadRow<ModelRow>(view, ModelKey(body.event_type, body.period));
+  if (!model.has_value()) return ResultCode::kNotFound;
+  const ModelStatement& statement = model->statement;
+  const bool agrees = body.model_digest == statement.digest &&
+                      body.threshold_q8 == statement.threshold_q8 &&
+                      body.score_q8 >= body.threshold_q8;
+  return agrees ? ResultCode::kOk : ResultCode::kInvalid;
+}
+
+bool EventExists(const StateView& view, const EventRef& event) {
+  const std::optional<StreamRecordRow> batch =
+      ReadRow<StreamRecordRow>(view, StreamRecordKey(event.record_index));
+  return batch.has_value() && event.item.value() < batch->item_count;
+}
+
+// Moves the alert to `state`, which follows from its counts.
+void Settle(const RecordContext& context, RecordIndex index, AlertState state, AlertRow* alert) {
+  context.view->Delete(AlertInStateKey(alert->state, index));
+  context.view->Put(AlertInStateKey(state, index), "");
+  alert->state = state;
+  if (state == AlertState::kConfirmed) {
+    alert->confirmed_height = context.height;
+    context.Emit(EffectType::kAlertConfirmed, index.value());
+  } else {
+    context.Emit(EffectType::kAlertContested, index.value());
+  }
+}
+
+// Counts one verdict and writes the alert back.
+void CountVerdict(const RecordContext& context, RecordIndex index, const VerdictRow& verdict,
+                  AlertRow* alert) {
+  WriteRow(context.view, VerdictKey(index, context.signer->identity), verdict);
+  ++(verdict.verdict == Verdict::kConfirm ? alert->confirm_count : alert->dispute_count);
+  if (alert->state == AlertState::kProposed) {
+    if (alert->confirm_count >= ConfirmQuorum(*context.genesis)) {
+      Settle(context, index, AlertState::kConfirmed, alert);
+    } else if (alert->dispute_count >= DisputeQuorum(*context.genesis)) {
+      Settle(context, index, AlertState::kContested, alert);
+    }
+  }
+  WriteRow(context.view, AlertKey(index), *alert);
+}
+
+ResultCode ApplyVerdict(const RecordContext& context, const Attestation& attestation) {
+  const RecordIndex index = attestation.alert_index;
+  std::optional<AlertRow> alert = ReadRow<AlertRow>(*context.view, AlertKey(index));
+  if (!alert.has_value()) return ResultCode::kNotFound;
+  if (context.view->Get(VerdictKey(index, context.signer->identity)).has_value()) {
+    return ResultCode::kAlreadyExists;
+  }
+  const VerdictRow verdict{.verdict = static_cast<Verdict>(attestation.verdict),
+                           .score_q8 = attestation.score_q8,
+                           .record_index = context.index};
+  CountVerdict(context, index, verdict, &*alert);
+  return ResultCode::kOk;
+}
+
+}  // namespace
+
+ResultCode ApplyAlert(const RecordContext& context, const AlertBody& body) {
+  const ResultCode model = CheckModel(*context.view, body);
+  if (model != ResultCode::kOk) return model;
+  if (!EventExists(*context.view, body.event)) return ResultCode::kNotFound;
+  const std::string event_key = AlertOfEventKey(body.event, body.model_digest);
+  if (context.view->Get(event_key).has_value()) return ResultCode::kAlreadyExists;
+
+  AlertRow alert;
+  alert.height = context.height;
+  alert.proposer = context.signer->identity;
+  alert.event = body.event;
+  alert.event_type = body.event_type;
+  alert.period = body.period;
+  alert.model_digest = body.model_digest;
+  alert.score_q8 = body.score_q8;
+  alert.threshold_q8 = body.threshold_q8;
+  alert.component = body.component;
+  alert.reasons = body.reasons;
+  alert.event_leaf = body.event_leaf;
+  alert.values_commitment = body.values_commitment;
+  WriteRow(context.view, event_key, IndexRow{.index = context.index});
+  context.view->Put(AlertInStateKey(AlertState::kProposed, context.index), "");
+  context.Emit(EffectType::kAlertProposed, context.index.value());
+  const VerdictRow own{
+      .verdict = Verdict::kConfirm, .score_q8 = body.score_q8, .record_index = context.index};
+  CountVerdict(context, context.index, own, &alert);
+  return ResultCode::kOk;
+}
+
+ResultCode ApplyAttestation(const RecordContext& context, const AttestationBody& body) {
+  bool took_effect = false;
+  bool stands = false;
+  for (const Attestation& attestation : body.attestations) {
+    const ResultCode code = ApplyVerdict(context, attestation);
+    took_effect |= code == ResultCode::kOk;
+    stands |= code == ResultCode::kAlreadyExists;
+  }
+  if (took_effect) return ResultCode::kOk;
+  return stands ? ResultCode::kAlreadyExists : ResultCode::kNotFound;
+}
+
+}  // namespace vigil::ledger

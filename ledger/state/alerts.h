@@ -1,0 +1,34 @@
+// Module alerts: what a validator's detector found, and what the others say of it.
+//
+// An alert, by the record key of a validator:
+//
+//   cites no model that was ever active for its type      NOT_FOUND
+//   cites an older one than the last two active ones      STALE
+//   cites an active period with another digest, or        INVALID
+//     another threshold, or scores below it
+//   names no event of an OK batch                         NOT_FOUND
+//   an alert of this event and model stands               ALREADY_EXISTS
+//
+// The model active just before the present one still counts, so that alerts that were under way
+// when a model was replaced are not lost. The event's leaf hash is not compared here: attesters do.
+// An alert is its proposer's own confirmation; k confirmations make it CONFIRMED, f + 1 disputes
+// CONTESTED (ledger/state/quorum.h). Both are final; later verdicts are kept beside them.
+//
+// Attestations: one verdict per alert and validator. Entries that cannot count are passed over. The
+// record is OK when an entry took effect, else ALREADY_EXISTS when a verdict of this validator
+// stands for one of them, else NOT_FOUND.
+#ifndef VIGIL_LEDGER_STATE_ALERTS_H_
+#define VIGIL_LEDGER_STATE_ALERTS_H_
+
+#include "ledger/chain/record.h"
+#include "ledger/state/record_context.h"
+#include "ledger/state/result.h"
+
+namespace vigil::ledger {
+
+ResultCode ApplyAlert(const RecordContext& context, const AlertBody& body);
+ResultCode ApplyAttestation(const RecordContext& context, const AttestationBody& body);
+
+}  // namespace vigil::ledger
+
+#endif  // VIGIL_LEDGER_STATE_ALERTS_H_

@@ -1,0 +1,90 @@
+// ChainState: executes committed blocks one after the other and keeps the outcome.
+//
+// For each block one atomic StoreBatch holds the state's writes, results, undo images of the
+// admission tables, block and record positions, the tree's right edge, counters, the applied height
+// and the key mark/<height>. The journal is the truth; the store can be rebuilt from it.
+// Belongs to one thread; readers on other threads use Snapshot().
+#ifndef VIGIL_LEDGER_STATE_CHAIN_STATE_H_
+#define VIGIL_LEDGER_STATE_CHAIN_STATE_H_
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "ledger/chain/block.h"
+#include "ledger/chain/genesis.h"
+#include "ledger/state/apply.h"
+#include "ledger/state/chain_reader.h"
+#include "ledger/storage/journal.h"
+#include "ledger/storage/store.h"
+
+namespace vigil::ledger {
+
+// What execution made of one block; shared by the feed's consumers.
+struct ExecutedBlock {
+  BlockPtr block;
+  RecordIndex first_index;
+  std::vector<RecordResult> results;  // One per record, in order.
+  Hash state_digest;
+  Hash seal_leaf;
+  Tip tip;  // After this block.
+};
+
+class ChainState {
+ public:
+  // `store` must outlive the object. An empty store is initialised from `genesis`.
+  // Errors: kFailedPrecondition when the store is of another chain (names both chain ids);
+  // kDataLoss when the marks have a gap or a value is malformed: rebuild from the journal.
+  // Everything above a gap is of no use, so a rebuild starts from an empty store.
+  static absl::StatusOr<std::unique_ptr<ChainState>> Open(Store* store, const Genesis* genesis);
+
+  // Executes `block`, which lies at `position` in the journal, and writes the outcome.
+  // Errors: kInvalidArgument when it does not continue the tip (height, parent hash, view, time,
+  // E); and leaves everything as it was, also when a record's key is not enrolled. kDataLoss "state
+  // divergence ..." when the header's state digest or results root at E is not ours: the node must
+  // stop; kDataLoss and disk errors of the store. After any error but kInvalidArgument what is on
+  // disk is unknown: every later call fails with the first error.
+  absl::StatusOr<ExecutedBlock> Execute(const BlockPtr& block, JournalPosition position);
+
+  // After the last block that was executed and written.
+  const Tip& tip() const { return tip_; }
+  // Readers of this moment, for other threads.
+  std::shared_ptr<const ChainReader> Snapshot() const;
+
+ private:
+  ChainState(Store* store, const Genesis* genesis, Tip tip)
+      : store_(store), genesis_(genesis), tip_(std::move(tip)) {}
+
+  absl::StatusOr<ExecutedBlock> ExecuteAndWrite(const BlockPtr& block, JournalPosition position);
+
+  Store* const store_;
+  const Genesis* const genesis_;
+  Tip tip_;
+  absl::Status failed_;  // The first error that is not the block's fault.
+};
+
+// The admission tables (ledger/state/tables.h: keys, stream heads, what makes a replay known) as
+// they were at `height`, read through the undo images of the blocks above; at most
+// kExecutionLagHeightsMax back. Get() and Scan() of other tables fail with kFailedPrecondition.
+// `reader` must outlive the result.
+// Errors: kOutOfRange when `height` is above the tip or too far below it.
+absl::StatusOr<std::unique_ptr<StateBase>> StateAt(const ChainReader& reader, Height height);
+
+// Whether a record may enter a block that is judged by `state` (state(E) of the design): key known
+// there, role allowed, signature valid, sequence above the stream's head, no known replay. Spam
+// never gets a leaf.
+//
+// Errors:
+//   kUnauthenticated:  the key is not enrolled, or the signature is not the key's.
+//   kPermissionDenied: the role does not allow the kind; a stream reset for another organisation.
+//   kAlreadyExists:    sequence at or below the head (says what would be accepted); the reset,
+//   alert
+//                      or model commitment stands already, or every verdict of the attestation.
+//   others:            of the state.
+absl::Status CheckAdmissible(const Genesis& genesis, const StateBase& state,
+                             const RecordView& record, const Hash& leaf_hash);
+
+}  // namespace vigil::ledger
+
+#endif  // VIGIL_LEDGER_STATE_CHAIN_STATE_H_

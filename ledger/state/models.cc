@@ -1,0 +1,71 @@
+#include "ledger/state/models.h"
+
+#include <optional>
+#include <string>
+
+#include "ledger/state/quorum.h"
+#include "ledger/state/tables.h"
+
+namespace vigil::ledger {
+
+namespace {
+
+ModelStatement StatementOf(const ModelCommitmentBody& body) {
+  return {.window_end = body.window_end,
+          .digest = body.model_digest,
+          .row_count = body.row_count,
+          .window_digest = body.window_digest,
+          .threshold_q8 = body.threshold_q8};
+}
+
+// How many commitments of the type and period say exactly `statement`.
+uint32_t CountSame(const StateView& view, const ModelCommitmentBody& body,
+                   const ModelStatement& statement) {
+  uint32_t count = 0;
+  view.Scan(ModelCommitmentPrefix(body.period, body.event_type),
+            [&](absl::string_view, absl::string_view value) {
+              const absl::StatusOr<CommitmentRow> row = DecodeRow<CommitmentRow>(value);
+              if (!row.ok()) {
+                view.Fail(row.status());
+                return false;
+              }
+              if (row->statement == statement) ++count;
+              return true;
+            });
+  return count;
+}
+
+void Activate(const RecordContext& context, const ModelCommitmentBody& body,
+              const ModelStatement& statement, uint64_t replaced_period) {
+  WriteRow(context.view, ModelKey(body.event_type, body.period),
+           ModelRow{.statement = statement, .active_from = context.height});
+  WriteRow(context.view, ActiveModelKey(body.event_type),
+           ActiveModelRow{.period = body.period, .previous_period = replaced_period});
+  std::string detail;
+  ByteWriter(&detail).U32(body.event_type).Fixed(statement.digest);
+  context.Emit(EffectType::kModelActivated, body.period, std::move(detail));
+}
+
+}  // namespace
+
+ResultCode ApplyModelCommitment(const RecordContext& context, const ModelCommitmentBody& body) {
+  const std::string key =
+      ModelCommitmentKey(body.period, body.event_type, context.signer->identity);
+  if (context.view->Get(key).has_value()) return ResultCode::kAlreadyExists;
+  const ActiveModelRow active =
+      ReadRow<ActiveModelRow>(*context.view, ActiveModelKey(body.event_type))
+          .value_or(ActiveModelRow{});
+  if (body.period < active.period) return ResultCode::kStale;
+  if (body.window_end >= context.height) return ResultCode::kInvalid;
+
+  const ModelStatement statement = StatementOf(body);
+  WriteRow(context.view, key, CommitmentRow{.statement = statement, .record_index = context.index});
+  const bool already_active = body.period == active.period;
+  if (!already_active &&
+      CountSame(*context.view, body, statement) >= ModelQuorum(*context.genesis)) {
+    Activate(context, body, statement, active.period);
+  }
+  return ResultCode::kOk;
+}
+
+}  // namespace vigil::ledger

@@ -1,0 +1,25 @@
+// Module models: which detector model a quorum of validators trained.
+//
+// A commitment, by the record key of a validator, one per type, period and validator:
+//
+//   this validator committed for the type and period       ALREADY_EXISTS
+//   the period is below the active one of the type         STALE
+//   the window ends at or above this block's height        INVALID
+//
+// Once a quorum said exactly the same of a type and period (digest, window end, rows, threshold,
+// window digest), that model is active. A commitment to the period that is active already is kept
+// and changes nothing.
+#ifndef VIGIL_LEDGER_STATE_MODELS_H_
+#define VIGIL_LEDGER_STATE_MODELS_H_
+
+#include "ledger/chain/record.h"
+#include "ledger/state/record_context.h"
+#include "ledger/state/result.h"
+
+namespace vigil::ledger {
+
+ResultCode ApplyModelCommitment(const RecordContext& context, const ModelCommitmentBody& body);
+
+}  // namespace vigil::ledger
+
+#endif  // VIGIL_LEDGER_STATE_MODELS_H_

@@ -1,0 +1,307 @@
+#include "ledger/state/tables.h"
+
+#include "ledger/base/limits.h"
+
+namespace vigil::ledger {
+
+namespace {
+
+constexpr size_t kIdentityBytesMax = 2 * kNameBytesMax + 1;
+constexpr uint32_t kReasonsMax = 64;
+
+// Makes Finish() fail: the value holds a number that no version of us writes.
+void Refuse(ByteReader* reader) { reader->Raw(reader->remaining() + 1); }
+
+std::string StartKey(Table table) { return std::string(1, static_cast<char>(table)); }
+
+}  // namespace
+
+bool IsAdmissionKey(absl::string_view state_key) {
+  if (state_key.empty()) return false;
+  switch (static_cast<Table>(state_key[0])) {
+    case Table::kKey:
+    case Table::kStreamHead:
+    case Table::kStreamReset:
+    case Table::kAlertOfEvent:
+    case Table::kVerdict:
+    case Table::kModelCommitment:
+      return true;
+    case Table::kStreamSequence:
+    case Table::kStreamRecord:
+    case Table::kAlert:
+    case Table::kAlertInState:
+    case Table::kModel:
+    case Table::kActiveModel:
+      return false;
+  }
+  return false;
+}
+
+void KeyRow::Encode(ByteWriter* writer) const {
+  writer->Prefixed(identity).Prefixed(org).U32(roles).Fixed(key).U64(enrolled_at.value());
+}
+
+KeyRow KeyRow::Decode(ByteReader* reader) {
+  KeyRow row;
+  row.identity = ToString(reader->Prefixed(kIdentityBytesMax));
+  row.org = ToString(reader->Prefixed(kNameBytesMax));
+  row.roles = reader->U32();
+  row.key = reader->FixedValue<PublicKey>();
+  row.enrolled_at = RecordIndex(reader->U64());
+  return row;
+}
+
+void StreamHeadRow::Encode(ByteWriter* writer) const {
+  writer->U64(sequence).Fixed(leaf_hash).U64(record_index.value());
+}
+
+StreamHeadRow StreamHeadRow::Decode(ByteReader* reader) {
+  StreamHeadRow row;
+  row.sequence = reader->U64();
+  row.leaf_hash = reader->ReadHash();
+  row.record_index = RecordIndex(reader->U64());
+  return row;
+}
+
+void IndexRow::Encode(ByteWriter* writer) const { writer->U64(index.value()); }
+
+IndexRow IndexRow::Decode(ByteReader* reader) { return {.index = RecordIndex(reader->U64())}; }
+
+void StreamRecordRow::Encode(ByteWriter* writer) const {
+  writer->Fixed(leaf_hash).U32(item_count).Fixed(items_root);
+}
+
+StreamRecordRow StreamRecordRow::Decode(ByteReader* reader) {
+  StreamRecordRow row;
+  row.leaf_hash = reader->ReadHash();
+  row.item_count = reader->U32();
+  row.items_root = reader->ReadHash();
+  return row;
+}
+
+void AlertRow::Encode(ByteWriter* writer) const {
+  writer->U64(height.value()).U8(static_cast<uint8_t>(state)).Prefixed(proposer);
+  writer->U64(event.record_index.value()).U32(event.item.value());
+  writer->U32(event_type).U64(period).Fixed(model_digest);
+  writer->U32(score_q8).U32(threshold_q8).U32(component);
+  writer->U32(static_cast<uint32_t>(reasons.size()));
+  for (const AlertReason& reason : reasons) writer->U32(reason.feature).U32(reason.bits_q8);
+  writer->Fixed(event_leaf).Fixed(values_commitment);
+  writer->U32(confirm_count).U32(dispute_count).U64(confirmed_height.value());
+}
+
+AlertRow AlertRow::Decode(ByteReader* reader) {
+  AlertRow row;
+  row.height = Height(reader->U64());
+  const uint8_t state = reader->U8();
+  row.state = static_cast<AlertState>(state);
+  row.proposer = ToString(reader->Prefixed(kIdentityBytesMax));
+  row.event.record_index = RecordIndex(reader->U64());
+  row.event.item = ItemIndex(reader->U32());
+  row.event_type = reader->U32();
+  row.period = reader->U64();
+  row.model_digest = reader->ReadHash();
+  row.score_q8 = reader->U32();
+  row.threshold_q8 = reader->U32();
+  row.component = reader->U32();
+  const uint32_t reason_count = reader->U32();
+  // A hostile count leaves bytes over, which Finish() refuses.
+  for (uint32_t i = 0; i < reason_count && i < kReasonsMax && reader->ok(); ++i) {
+    AlertReason reason;
+    reason.feature = reader->U32();
+    reason.bits_q8 = reader->U32();
+    row.reasons.push_back(reason);
+  }
+  row.event_leaf = reader->ReadHash();
+  row.values_commitment = reader->ReadHash();
+  row.confirm_count = reader->U32();
+  row.dispute_count = reader->U32();
+  row.confirmed_height = Height(reader->U64());
+  if (state < 1 || state > static_cast<uint8_t>(AlertState::kContested)) Refuse(reader);
+  return row;
+}
+
+void VerdictRow::Encode(ByteWriter* writer) const {
+  writer->U8(static_cast<uint8_t>(verdict)).U32(score_q8).U64(record_index.value());
+}
+
+VerdictRow VerdictRow::Decode(ByteReader* reader) {
+  VerdictRow row;
+  const uint8_t verdict = reader->U8();
+  row.verdict = static_cast<Verdict>(verdict);
+  row.score_q8 = reader->U32();
+  row.record_index = RecordIndex(reader->U64());
+  if (verdict < 1 || verdict > static_cast<uint8_t>(Verdict::kDispute)) Refuse(reader);
+  return row;
+}
+
+void ModelStatement::Encode(ByteWriter* writer) const {
+  writer->U64(window_end.value()).Fixed(digest).U32(row_count).Fixed(window_digest);
+  writer->U32(threshold_q8);
+}
+
+ModelStatement ModelStatement::Decode(ByteReader* reader) {
+  ModelStatement statement;
+  statement.window_end = Height(reader->U64());
+  statement.digest = reader->ReadHash();
+  statement.row_count = reader->U32();
+  statement.window_digest = reader->ReadHash();
+  statement.threshold_q8 = reader->U32();
+  return statement;
+}
+
+void CommitmentRow::Encode(ByteWriter* writer) const {
+  statement.Encode(writer);
+  writer->U64(record_index.value());
+}
+
+CommitmentRow CommitmentRow::Decode(ByteReader* reader) {
+  CommitmentRow row;
+  row.statement = ModelStatement::Decode(reader);
+  row.record_index = RecordIndex(reader->U64());
+  return row;
+}
+
+void ModelRow::Encode(ByteWriter* writer) const {
+  statement.Encode(writer);
+  writer->U64(active_from.value());
+}
+
+ModelRow ModelRow::Decode(ByteReader* reader) {
+  ModelRow row;
+  row.statement = ModelStatement::Decode(reader);
+  row.active_from = Height(reader->U64());
+  return row;
+}
+
+void ActiveModelRow::Encode(ByteWriter* writer) const { writer->U64(period).U64(previous_period); }
+
+ActiveModelRow ActiveModelRow::Decode(ByteReader* reader) {
+  ActiveModelRow row;
+  row.period = reader->U64();
+  row.previous_period = reader->U64();
+  return row;
+}
+
+std::string KeyKey(const KeyId& key) {
+  std::string bytes = StartKey(Table::kKey);
+  ByteWriter(&bytes).Fixed(key);
+  return bytes;
+}
+
+std::string StreamHeadKey(absl::string_view identity, absl::string_view stream) {
+  std::string bytes = StartKey(Table::kStreamHead);
+  ByteWriter(&bytes).Prefixed(identity).Prefixed(stream);
+  return bytes;
+}
+
+std::string StreamResetKey(const Hash& leaf_hash) {
+  std::string bytes = StartKey(Table::kStreamReset);
+  ByteWriter(&bytes).Fixed(leaf_hash);
+  return bytes;
+}
+
+std::string StreamSequenceKey(absl::string_view identity, absl::string_view stream,
+                              uint64_t sequence) {
+  std::string bytes = StartKey(Table::kStreamSequence);
+  ByteWriter(&bytes).Prefixed(identity).Prefixed(stream).U64(sequence);
+  return bytes;
+}
+
+std::string StreamRecordKey(RecordIndex index) {
+  std::string bytes = StartKey(Table::kStreamRecord);
+  ByteWriter(&bytes).U64(index.value());
+  return bytes;
+}
+
+std::string AlertKey(RecordIndex alert) {
+  std::string bytes = StartKey(Table::kAlert);
+  ByteWriter(&bytes).U64(alert.value());
+  return bytes;
+}
+
+std::string AlertOfEventKey(const EventRef& event, const Hash& model_digest) {
+  std::string bytes = StartKey(Table::kAlertOfEvent);
+  ByteWriter(&bytes).U64(event.record_index.value()).U32(event.item.value()).Fixed(model_digest);
+  return bytes;
+}
+
+std::string AlertInStateKey(AlertState state, RecordIndex alert) {
+  std::string bytes = StartKey(Table::kAlertInState);
+  ByteWriter(&bytes).U8(static_cast<uint8_t>(state)).U64(alert.value());
+  return bytes;
+}
+
+std::string VerdictPrefix(RecordIndex alert) {
+  std::string bytes = StartKey(Table::kVerdict);
+  ByteWriter(&bytes).U64(alert.value());
+  return bytes;
+}
+
+std::string VerdictKey(RecordIndex alert, absl::string_view identity) {
+  std::string bytes = VerdictPrefix(alert);
+  ByteWriter(&bytes).Prefixed(identity);
+  return bytes;
+}
+
+std::string ModelCommitmentPrefix(uint64_t period, uint32_t event_type) {
+  std::string bytes = StartKey(Table::kModelCommitment);
+  ByteWriter(&bytes).U64(period).U32(event_type);
+  return bytes;
+}
+
+std::string ModelCommitmentKey(uint64_t period, uint32_t event_type, absl::string_view identity) {
+  std::string bytes = ModelCommitmentPrefix(period, event_type);
+  ByteWriter(&bytes).Prefixed(identity);
+  return bytes;
+}
+
+std::string ModelKey(uint32_t event_type, uint64_t period) {
+  std::string bytes = StartKey(Table::kModel);
+  ByteWriter(&bytes).U32(event_type).U64(period);
+  return bytes;
+}
+
+std::string ActiveModelKey(uint32_t event_type) {
+  std::string bytes = StartKey(Table::kActiveModel);
+  ByteWriter(&bytes).U32(event_type);
+  return bytes;
+}
+
+std::string TablePrefix(Table table) { return StartKey(table); }
+
+absl::StatusOr<std::string> IdentityAtEnd(absl::string_view key, size_t prefix_size) {
+  if (key.size() < prefix_size) {
+    return absl::DataLossError(
+        absl::StrCat("state key of ", key.size(), " bytes, at least ", prefix_size));
+  }
+  ByteReader reader(key.substr(prefix_size));
+  std::string identity = ToString(reader.Prefixed(kIdentityBytesMax));
+  const absl::Status finished = reader.Finish("state key");
+  if (!finished.ok()) return absl::DataLossError(finished.message());
+  return identity;
+}
+
+std::string SpacePrefix(Space space) { return std::string(1, static_cast<char>(space)); }
+
+std::string StoreStateKey(absl::string_view state_key) {
+  return absl::StrCat(SpacePrefix(Space::kState), state_key);
+}
+
+std::string StoreChainKey() { return absl::StrCat(SpacePrefix(Space::kMeta), "chain"); }
+
+std::string StoreTipKey() { return absl::StrCat(SpacePrefix(Space::kMeta), "tip"); }
+
+std::string StoreNumberKey(Space space, uint64_t number) {
+  std::string bytes = SpacePrefix(space);
+  ByteWriter(&bytes).U64(number);
+  return bytes;
+}
+
+std::string StoreHashKey(Space space, const Hash& hash) {
+  std::string bytes = SpacePrefix(space);
+  ByteWriter(&bytes).Fixed(hash);
+  return bytes;
+}
+
+}  // namespace vigil::ledger

@@ -1,0 +1,297 @@
+// The schema: every table of replicated state and every key space of the store, in one file.
+//
+// A state key is one byte Table | the fields of the key. Numbers are big-endian, so that keys sort
+// like their numbers; text is u32 length | bytes. Values are fixed-width big-endian in the order of
+// the row's fields; a list is u32 count | entries. Everything here is in the state digest: changing
+// a layout changes the protocol (docs/formats.md, State tables).
+//
+// Table             key                                  row             written by
+// ----------------  -----------------------------------  --------------  -----------
+// kKey              key id (16)                          KeyRow          identity.cc
+// kStreamHead       identity, stream                     StreamHeadRow   streams.cc
+// kStreamReset      leaf hash of the reset (32)          IndexRow        streams.cc
+// kStreamSequence   identity, stream, u64 sequence       IndexRow        streams.cc
+// kStreamRecord     u64 record index                     StreamRecordRow streams.cc
+// kAlert            u64 record index of the alert        AlertRow        alerts.cc
+// kAlertOfEvent     u64 record, u32 item, model digest   IndexRow        alerts.cc
+// kAlertInState     u8 alert state, u64 alert index      empty           alerts.cc
+// kVerdict          u64 alert index, identity            VerdictRow      alerts.cc
+// kModelCommitment  u64 period, u32 type, identity       CommitmentRow   models.cc
+// kModel            u32 type, u64 period                 ModelRow        models.cc
+// kActiveModel      u32 type                             ActiveModelRow  models.cc
+//
+// Invariants across tables:
+//   (1) A stream with head sequence n has exactly the sequences 1..n in kStreamSequence; each names
+//       a row of kStreamRecord. The head's leaf hash is that of sequence n's record, or of the last
+//       reset after it.
+//   (2) An alert has exactly one row in kAlert, kAlertOfEvent and kAlertInState, and the latter's
+//       state is that of the row. Its verdict counts are the rows of kVerdict.
+//   (3) kActiveModel names the highest period of kModel for its type, and the one active before it.
+//       A row of kModel restates what a quorum of kModelCommitment rows of its type and period say.
+//
+// Admission tables are those that decide whether a record may enter a block; each block keeps their
+// values from before it (undo images), so that state(E) can be read up to 64 heights back.
+//
+// Store key spaces are one byte prefix | fields:
+//
+//   's' state key                         value of replicated state
+//   'm' "chain"                           u16 format | chain id | genesis hash | state digest at 0
+//   'm' "tip"                             Tip (ledger/state/store_codec.h)
+//   'b' u64 height                        BlockInfo
+//   'h' block hash                        u64 height
+//   'i' u64 index of the first record     u64 height
+//   'l' leaf hash of a record             u64 record index: of the OK one, else of the first
+//   'r' u64 height                        u32 count | per record: prefixed result
+//   'u' u64 height                        undo image: a write set that takes the block back (the
+//                                         newest 64 heights only)
+//   'k' u64 height                        mark: block hash (the newest 65,536 heights only)
+#ifndef VIGIL_LEDGER_STATE_TABLES_H_
+#define VIGIL_LEDGER_STATE_TABLES_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "ledger/base/bytes.h"
+#include "ledger/base/strong_id.h"
+#include "ledger/chain/record.h"
+#include "ledger/state/view.h"
+
+namespace vigil::ledger {
+
+// Stored: never renumber.
+enum class Table : uint8_t {
+  kKey = 1,
+  kStreamHead = 2,
+  kStreamReset = 3,
+  kStreamSequence = 4,
+  kStreamRecord = 5,
+  kAlert = 6,
+  kAlertOfEvent = 7,
+  kAlertInState = 8,
+  kVerdict = 9,
+  kModelCommitment = 10,
+  kModel = 11,
+  kActiveModel = 12,
+};
+
+// Whether `state_key` is of a table that decides admission.
+bool IsAdmissionKey(absl::string_view state_key);
+
+// Stored: never renumber.
+enum class AlertState : uint8_t { kProposed = 1, kConfirmed = 2, kContested = 3 };
+// Stored: never renumber. Same numbers as vigil.v1.Attestation.verdict.
+enum class Verdict : uint8_t { kConfirm = 1, kDispute = 2 };
+
+struct KeyRow {
+  static constexpr absl::string_view kName = "key";
+  std::string identity;  // "org/name"
+  std::string org;
+  uint32_t roles = 0;  // Bits of Role.
+  PublicKey key;
+  RecordIndex enrolled_at;  // 0 for keys of genesis.
+
+  void Encode(ByteWriter* writer) const;
+  static KeyRow Decode(ByteReader* reader);
+};
+
+struct StreamHeadRow {
+  static constexpr absl::string_view kName = "stream head";
+  uint64_t sequence = 0;
+  Hash leaf_hash;            // What the next record must name as its previous.
+  RecordIndex record_index;  // Of the record or reset with this leaf hash.
+
+  void Encode(ByteWriter* writer) const;
+  static StreamHeadRow Decode(ByteReader* reader);
+};
+
+struct IndexRow {
+  static constexpr absl::string_view kName = "record index";
+  RecordIndex index;
+
+  void Encode(ByteWriter* writer) const;
+  static IndexRow Decode(ByteReader* reader);
+};
+
+// A record that took a sequence number.
+struct StreamRecordRow {
+  static constexpr absl::string_view kName = "stream record";
+  Hash leaf_hash;
+  uint32_t item_count = 0;  // 0 for heartbeats and gaps.
+  Hash items_root;          // Zero for heartbeats and gaps.
+
+  void Encode(ByteWriter* writer) const;
+  static StreamRecordRow Decode(ByteReader* reader);
+};
+
+struct AlertRow {
+  static constexpr absl::string_view kName = "alert";
+  Height height;
+  AlertState state = AlertState::kProposed;
+  std::string proposer;
+  EventRef event;
+  uint32_t event_type = 0;
+  uint64_t period = 0;
+  Hash model_digest;
+  uint32_t score_q8 = 0;
+  uint32_t threshold_q8 = 0;
+  uint32_t component = 0;
+  std::vector<AlertReason> reasons;
+  Hash event_leaf;
+  Hash values_commitment;
+  uint32_t confirm_count = 0;
+  uint32_t dispute_count = 0;
+  Height confirmed_height;  // 0: not confirmed.
+
+  void Encode(ByteWriter* writer) const;
+  static AlertRow Decode(ByteReader* reader);
+};
+
+struct VerdictRow {
+  static constexpr absl::string_view kName = "verdict";
+  Verdict verdict = Verdict::kConfirm;
+  uint32_t score_q8 = 0;
+  RecordIndex record_index;
+
+  void Encode(ByteWriter* writer) const;
+  static VerdictRow Decode(ByteReader* reader);
+};
+
+// What a model commitment says; a quorum must say exactly the same.
+struct ModelStatement {
+  Height window_end;
+  Hash digest;
+  uint32_t row_count = 0;
+  Hash window_digest;
+  uint32_t threshold_q8 = 0;
+  bool operator==(const ModelStatement&) const = default;
+
+  void Encode(ByteWriter* writer) const;
+  static ModelStatement Decode(ByteReader* reader);
+};
+
+struct CommitmentRow {
+  static constexpr absl::string_view kName = "model commitment";
+  ModelStatement statement;
+  RecordIndex record_index;
+
+  void Encode(ByteWriter* writer) const;
+  static CommitmentRow Decode(ByteReader* reader);
+};
+
+struct ModelRow {
+  static constexpr absl::string_view kName = "model";
+  ModelStatement statement;
+  Height active_from;  // Height of the block that completed the quorum.
+
+  void Encode(ByteWriter* writer) const;
+  static ModelRow Decode(ByteReader* reader);
+};
+
+struct ActiveModelRow {
+  static constexpr absl::string_view kName = "active model";
+  uint64_t period = 0;
+  uint64_t previous_period = 0;  // 0: none was active before.
+
+  void Encode(ByteWriter* writer) const;
+  static ActiveModelRow Decode(ByteReader* reader);
+};
+
+// State keys.
+std::string KeyKey(const KeyId& key);
+std::string StreamHeadKey(absl::string_view identity, absl::string_view stream);
+std::string StreamResetKey(const Hash& leaf_hash);
+std::string StreamSequenceKey(absl::string_view identity, absl::string_view stream,
+                              uint64_t sequence);
+std::string StreamRecordKey(RecordIndex index);
+std::string AlertKey(RecordIndex alert);
+std::string AlertOfEventKey(const EventRef& event, const Hash& model_digest);
+std::string AlertInStateKey(AlertState state, RecordIndex alert);
+std::string VerdictPrefix(RecordIndex alert);
+std::string VerdictKey(RecordIndex alert, absl::string_view identity);
+std::string ModelCommitmentPrefix(uint64_t period, uint32_t event_type);
+std::string ModelCommitmentKey(uint64_t period, uint32_t event_type, absl::string_view identity);
+std::string ModelKey(uint32_t event_type, uint64_t period);
+std::string ActiveModelKey(uint32_t event_type);
+// The single byte that all keys of `table` begin with.
+std::string TablePrefix(Table table);
+
+// The identity at the end of a key that begins with `prefix_size` bytes of other fields.
+// Errors: kDataLoss.
+absl::StatusOr<std::string> IdentityAtEnd(absl::string_view key, size_t prefix_size);
+
+template <typename Row>
+std::string EncodeRow(const Row& row) {
+  std::string bytes;
+  ByteWriter writer(&bytes);
+  row.Encode(&writer);
+  return bytes;
+}
+
+// Errors: kDataLoss naming the table: our own value does not decode.
+template <typename Row>
+absl::StatusOr<Row> DecodeRow(absl::string_view value) {
+  ByteReader reader(value);
+  Row row = Row::Decode(&reader);
+  const absl::Status finished = reader.Finish(Row::kName);
+  if (!finished.ok()) {
+    return absl::DataLossError(
+        absl::StrCat("state value of table ", Row::kName, ": ", finished.message()));
+  }
+  return row;
+}
+
+// nullopt when the key is not there; an undecodable value is kept in the view's status.
+template <typename Row>
+std::optional<Row> ReadRow(const StateView& view, absl::string_view key) {
+  const std::optional<std::string> value = view.Get(key);
+  if (!value.has_value()) return std::nullopt;
+  absl::StatusOr<Row> row = DecodeRow<Row>(*value);
+  if (!row.ok()) {
+    view.Fail(row.status());
+    return std::nullopt;
+  }
+  return *std::move(row);
+}
+
+template <typename Row>
+absl::StatusOr<std::optional<Row>> ReadRow(const StateBase& state, absl::string_view key) {
+  absl::StatusOr<std::optional<std::string>> value = state.Get(key);
+  if (!value.ok()) return value.status();
+  if (!value->has_value()) return std::optional<Row>();
+  absl::StatusOr<Row> row = DecodeRow<Row>(**value);
+  if (!row.ok()) return row.status();
+  return std::optional<Row>(*std::move(row));
+}
+
+template <typename Row>
+void WriteRow(StateView* view, absl::string_view key, const Row& row) {
+  view->Put(key, EncodeRow(row));
+}
+
+// Store keys. Stored: never change a prefix.
+enum class Space : char {
+  kState = 's',
+  kMeta = 'm',
+  kBlock = 'b',
+  kBlockHash = 'h',
+  kFirstIndex = 'i',
+  kLeaf = 'l',
+  kResults = 'r',
+  kUndo = 'u',
+  kMark = 'k',
+};
+std::string SpacePrefix(Space space);
+std::string StoreStateKey(absl::string_view state_key);
+std::string StoreChainKey();
+std::string StoreTipKey();
+std::string StoreNumberKey(Space space, uint64_t number);
+std::string StoreHashKey(Space space, const Hash& hash);
+
+inline constexpr uint64_t kMarksKeptMax = 65'536;
+
+}  // namespace vigil::ledger
+
+#endif  // VIGIL_LEDGER_STATE_TABLES_H_

@@ -1,0 +1,119 @@
+// The journal: one append-only, segmented file of everything a validator promised.
+//
+// Block bodies, terms and votes, and commit marks are written once, in order. docs/formats.md,
+// Journal, draws the bytes; consensus.md section 2 of the design gives the reasons. Each frame
+// header carries its own CRC32C over (journal id, offset, length, type, synced-up-to offset), so a
+// length is never trusted before its CRC, and damage before the last synced group cannot pass for a
+// torn tail.
+//
+// A Journal belongs to one thread; JournalReader is thread-safe and sees what was synced.
+//
+// Invariants:
+//   (1) Offsets only grow; a position names one frame for good.
+//   (2) After a failed write or sync every later call fails with the first error.
+#ifndef VIGIL_LEDGER_STORAGE_JOURNAL_H_
+#define VIGIL_LEDGER_STORAGE_JOURNAL_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "ledger/base/bytes.h"
+#include "ledger/storage/file.h"
+
+namespace vigil::ledger {
+
+using JournalId = FixedBytes<struct JournalIdTag, 16>;
+
+// Stored: never renumber.
+enum class JournalType : uint8_t {
+  kBlock = 1,     // Block frame (ledger/chain/block.h).
+  kVote = 2,      // Consensus hard state: term or view, and what was voted for.
+  kCommit = 3,    // Commit mark or certificate.
+  kCosigned = 4,  // Cosigner's guard: size and root.
+};
+
+// Where a frame is: offset in the journal as a whole, counted over all segments.
+struct JournalPosition {
+  uint64_t offset = 0;
+  bool operator==(const JournalPosition&) const = default;
+};
+
+struct JournalOptions {
+  uint64_t segment_bytes = 64 * 1024 * 1024;  // A new segment starts beyond this.
+  uint32_t frame_bytes_max = 8 * 1024 * 1024;
+};
+
+// What opening found.
+struct JournalOpenReport {
+  uint64_t durable_offset = 0;        // End of the readable journal.
+  uint64_t cut_bytes = 0;             // Unsynced tail that was torn and has been cut.
+  bool last_group_ambiguous = false;  // The tail was damaged: votes may be lost, so do not vote
+                                      // until caught up with a quorum.
+};
+
+// Reads frames that are on disk. Thread-safe; outlives the Journal.
+class JournalReader {
+ public:
+  virtual ~JournalReader() = default;
+  struct Frame {
+    JournalType type;
+    JournalPosition position;
+    JournalPosition next;
+    std::string body;
+  };
+  // Errors: kOutOfRange past the end; kDataLoss naming segment and offset when a CRC differs.
+  virtual absl::StatusOr<Frame> Read(JournalPosition position) const = 0;
+  // Calls `visit` for each frame from `from` to the end until it returns false or an error arises.
+  virtual absl::Status ForEach(JournalPosition from,
+                               const std::function<bool(const Frame&)>& visit) const = 0;
+  virtual JournalPosition begin() const = 0;  // First frame that is still kept.
+  virtual JournalPosition end() const = 0;
+};
+
+class Journal {
+ public:
+  // Creates the directory and an empty journal. Errors: kAlreadyExists.
+  static absl::Status Create(FileSystem* files, const std::string& directory, const JournalId& id);
+  // Opens, checks every frame header and body, cuts only a torn unsynced tail.
+  // Errors: kDataLoss naming segment and offset when the synced region is damaged, or the journal
+  // is missing, bears another id or ends before `durable_offset_min` (rollback guard): never
+  // repaired.
+  static absl::StatusOr<std::unique_ptr<Journal>> Open(
+      FileSystem* files, const std::string& directory, const JournalId& id,
+      uint64_t durable_offset_min, const JournalOptions& options, JournalOpenReport* report);
+  virtual ~Journal() = default;
+
+  // Adds a frame to the current group; on disk only after Sync().
+  virtual absl::StatusOr<JournalPosition> Append(JournalType type, ByteSpan body) = 0;
+  // One fdatasync for the whole group.
+  virtual absl::Status Sync() = 0;
+  virtual uint64_t durable_offset() const = 0;
+  virtual std::shared_ptr<const JournalReader> reader() const = 0;  // Shared with query threads.
+};
+
+// Opens a journal for reading only, for example that of a stopped node; takes whatever prefix is
+// sound and says in `damage` what it met after it.
+absl::StatusOr<std::shared_ptr<const JournalReader>> OpenJournalForReading(
+    FileSystem* files, const std::string& directory, absl::Status* damage);
+
+// The rollback guard beside the keys: journal id, epoch, view and durable offset, replaced
+// atomically. A journal that ends before its guard was rolled back or copied: refuse to vote.
+struct RollbackGuard {
+  JournalId journal_id;
+  uint64_t epoch = 0;
+  uint64_t view = 0;
+  uint64_t durable_offset = 0;
+  bool operator==(const RollbackGuard&) const = default;
+};
+absl::Status SaveRollbackGuard(FileSystem* files, const std::string& path,
+                               const RollbackGuard& guard);
+// Errors: kNotFound; kDataLoss when its checksum differs.
+absl::StatusOr<RollbackGuard> LoadRollbackGuard(FileSystem* files, const std::string& path);
+
+}  // namespace vigil::ledger
+
+#endif  // VIGIL_LEDGER_STORAGE_JOURNAL_H_

@@ -1,0 +1,216 @@
+#include "ledger/storage/journal_check.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "ledger/base/status_macros.h"
+#include "ledger/storage/journal_format.h"
+
+namespace vigil::ledger {
+namespace {
+
+constexpr size_t kWindowBytes = 1024 * 1024;
+
+// What one segment holds.
+struct SegmentScan {
+  uint64_t end = 0;           // Journal offset where the unbroken run of sound frames ends.
+  uint64_t file_end = 0;      // Journal offset where the file ends.
+  absl::string_view damage;   // What is wrong at `end`; empty when the file ends there.
+  uint64_t synced_up_to = 0;  // The furthest that a sound header claims, beyond the damage too.
+};
+
+class SegmentScanner {
+ public:
+  SegmentScanner(const JournalId& journal_id, uint64_t start, const ReadFile* file,
+                 uint64_t file_bytes)
+      : journal_id_(journal_id),
+        start_(start),
+        file_end_(start + file_bytes - kSegmentHeaderBytes),
+        window_(file) {}
+
+  absl::StatusOr<SegmentScan> Scan() {
+    SegmentScan scan;
+    scan.file_end = file_end_;
+    uint64_t at = start_;
+    while (at < file_end_) {
+      ASSIGN_OR_RETURN(const std::optional<FrameHeader> header, HeaderAt(at));
+      if (!header.has_value()) {
+        ASSIGN_OR_RETURN(const bool zeros, OnlyZerosFrom(at));
+        scan.damage = zeros ? "only zeros follow" : "frame header is damaged";
+        break;
+      }
+      if (header->synced_up_to < scan.synced_up_to) {
+        scan.damage = "frame is of an earlier state of the journal";
+        break;
+      }
+      scan.synced_up_to = header->synced_up_to;
+      ASSIGN_OR_RETURN(scan.damage, BodyDamage(*header));
+      if (!scan.damage.empty()) break;
+      at += header->frame_bytes();
+    }
+    scan.end = at;
+    if (at < file_end_) RETURN_IF_ERROR(LookBehindDamage(&scan));
+    return scan;
+  }
+
+ private:
+  uint64_t FileOffset(uint64_t at) const { return at - start_ + kSegmentHeaderBytes; }
+
+  absl::StatusOr<std::optional<FrameHeader>> HeaderAt(uint64_t at) {
+    ASSIGN_OR_RETURN(const ByteSpan bytes, window_.View(FileOffset(at), kFrameHeaderBytes));
+    return ParseFrameHeader(journal_id_, at, bytes);
+  }
+
+  absl::StatusOr<absl::string_view> BodyDamage(const FrameHeader& header) {
+    if (header.frame_bytes() > file_end_ - header.offset) {
+      return absl::string_view("frame is cut off");
+    }
+    ASSIGN_OR_RETURN(const ByteSpan frame,
+                     window_.View(FileOffset(header.offset), header.frame_bytes()));
+    if (!IsBodyOf(header, frame.subspan(std::min(frame.size(), kFrameHeaderBytes)))) {
+      return absl::string_view("frame body is damaged");
+    }
+    return absl::string_view();
+  }
+
+  absl::StatusOr<bool> OnlyZerosFrom(uint64_t at) {
+    while (at < file_end_) {
+      ASSIGN_OR_RETURN(const ByteSpan bytes, window_.View(FileOffset(at), kWindowBytes));
+      if (bytes.empty()) break;
+      if (std::any_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte != 0; })) {
+        return false;
+      }
+      at += bytes.size();
+    }
+    return true;
+  }
+
+  // Looks for sound headers behind the damage, at every byte, until one proves that the damaged
+  // place was durable. Bytes in a body that look like a header of this very journal and offset
+  // could only make us refuse a journal that might have been cut, never cut one we must refuse.
+  absl::Status LookBehindDamage(SegmentScan* scan) {
+    uint64_t at = scan->end;
+    while (at < file_end_ && scan->synced_up_to <= scan->end) {
+      ASSIGN_OR_RETURN(const ByteSpan bytes, window_.View(FileOffset(at), kWindowBytes));
+      if (bytes.size() < kFrameHeaderBytes) break;
+      const size_t starts = bytes.size() - kFrameHeaderBytes + 1;
+      for (size_t i = 0; i < starts; ++i) {
+        const void* found = std::memchr(bytes.data() + i, kFrameMagic[0], starts - i);
+        if (found == nullptr) break;
+        i = static_cast<size_t>(static_cast<const uint8_t*>(found) - bytes.data());
+        const std::optional<FrameHeader> header =
+            ParseFrameHeader(journal_id_, at + i, bytes.subspan(i));
+        if (header.has_value()) {
+          scan->synced_up_to = std::max(scan->synced_up_to, header->synced_up_to);
+        }
+      }
+      at += starts;
+    }
+    return absl::OkStatus();
+  }
+
+  const JournalId journal_id_;
+  const uint64_t start_;
+  const uint64_t file_end_;
+  FileWindow window_;
+};
+
+// Reads and judges the header of `segment`.
+absl::Status CheckSegmentHeader(const ReadFile& file, const SegmentFile& segment,
+                                const std::optional<JournalId>& expected_id, JournalId* id) {
+  ASSIGN_OR_RETURN(const std::string bytes, file.Read(0, kSegmentHeaderBytes));
+  ASSIGN_OR_RETURN(const SegmentHeader header, DecodeSegmentHeader(AsBytes(bytes)));
+  if (header.start != segment.start) {
+    return absl::DataLossError(
+        absl::StrCat("segment header says offset ", header.start, ", its name ", segment.start));
+  }
+  if (expected_id.has_value() && header.journal_id != *expected_id) {
+    return absl::DataLossError(absl::StrCat(
+        "segment belongs to journal ", header.journal_id.ToHex(), ", not ", expected_id->ToHex()));
+  }
+  *id = header.journal_id;
+  return absl::OkStatus();
+}
+
+absl::Status DamageAt(const SegmentFile& segment, uint64_t offset, absl::string_view what) {
+  return absl::DataLossError(
+      absl::StrCat("journal segment ", segment.path, " at offset ", offset, ": ", what));
+}
+
+// Judges one segment; `next` is the one after it, if any. Sets check->damage when it is not sound.
+absl::Status CheckSegment(const FileSystem& files, const SegmentFile& segment,
+                          const SegmentFile* next, const std::optional<JournalId>& expected_id,
+                          JournalCheck* check) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<ReadFile> file, files.OpenRead(segment.path));
+  ASSIGN_OR_RETURN(const uint64_t file_bytes, files.Size(segment.path));
+  const absl::Status header = CheckSegmentHeader(*file, segment, expected_id, &check->journal_id);
+  if (absl::IsDataLoss(header)) {
+    check->damage = DamageAt(segment, segment.start, header.message());
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(header);
+  check->segments.push_back(segment);
+  SegmentScanner scanner(check->journal_id, segment.start, file.get(), file_bytes);
+  ASSIGN_OR_RETURN(const SegmentScan scan, scanner.Scan());
+  check->end = scan.end;
+  if (scan.damage.empty()) {
+    if (next != nullptr && next->start != scan.end) {
+      check->damage = DamageAt(segment, scan.end,
+                               absl::StrCat("the next segment starts at ", next->start,
+                                            ": frames or a segment are missing"));
+    }
+  } else if (next != nullptr || scan.synced_up_to > scan.end) {
+    const uint64_t synced = next != nullptr ? next->start : scan.synced_up_to;
+    check->damage = DamageAt(segment, scan.end,
+                             absl::StrCat(scan.damage, "; the journal was durable up to ", synced));
+  } else {
+    check->torn_bytes = scan.file_end - scan.end;
+    check->damage = absl::AbortedError(
+        absl::StrCat("journal segment ", segment.path, " at offset ", scan.end, ": ", scan.damage,
+                     "; ", check->torn_bytes, " bytes not known to have been durable"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<ByteSpan> FileWindow::View(uint64_t offset, size_t size) {
+  if (offset < begin_ || offset + size > begin_ + bytes_.size()) {
+    ASSIGN_OR_RETURN(bytes_, file_->Read(offset, std::max(size, kWindowBytes)));
+    begin_ = offset;
+  }
+  const size_t skip = static_cast<size_t>(offset - begin_);
+  return AsBytes(bytes_).subspan(skip, std::min(size, bytes_.size() - skip));
+}
+
+absl::StatusOr<std::vector<SegmentFile>> ListSegments(const FileSystem& files,
+                                                      const std::string& directory) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(directory));
+  std::vector<SegmentFile> segments;
+  for (const std::string& name : names) {  // Sorted, and names are of one length.
+    const std::optional<uint64_t> start = ParseSegmentName(name);
+    if (start.has_value()) {
+      segments.push_back({.start = *start, .path = absl::StrCat(directory, "/", name)});
+    }
+  }
+  return segments;
+}
+
+absl::StatusOr<JournalCheck> CheckJournal(const FileSystem& files, const std::string& directory,
+                                          const std::optional<JournalId>& expected_id) {
+  ASSIGN_OR_RETURN(const std::vector<SegmentFile> segments, ListSegments(files, directory));
+  if (segments.empty()) {
+    return absl::NotFoundError(absl::StrCat("no journal segment in ", directory));
+  }
+  JournalCheck check;
+  check.end = segments.front().start;
+  for (size_t i = 0; i < segments.size() && check.damage.ok(); ++i) {
+    const SegmentFile* next = i + 1 < segments.size() ? &segments[i + 1] : nullptr;
+    const std::optional<JournalId> id = i == 0 ? expected_id : check.journal_id;
+    RETURN_IF_ERROR(CheckSegment(files, segments[i], next, id, &check));
+  }
+  return check;
+}
+
+}  // namespace vigil::ledger

@@ -1,0 +1,150 @@
+#include "ledger/storage/journal_reader.h"
+
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "ledger/base/check.h"
+#include "ledger/base/status_macros.h"
+#include "ledger/storage/journal_format.h"
+
+namespace vigil::ledger {
+namespace {
+
+// Files kept open at a time, so that a long journal does not use up the process's descriptors.
+constexpr size_t kOpenFilesMax = 64;
+
+absl::Status Damaged(const SegmentFile& segment, uint64_t offset, absl::string_view what) {
+  return absl::DataLossError(
+      absl::StrCat("journal segment ", segment.path, " at offset ", offset, ": ", what));
+}
+
+uint64_t FileOffset(const SegmentFile& segment, uint64_t offset) {
+  return offset - segment.start + kSegmentHeaderBytes;
+}
+
+// The header of the frame at `offset`, which must end at or before `end`.
+absl::StatusOr<FrameHeader> SoundHeader(const JournalId& id, const SegmentFile& segment,
+                                        uint64_t offset, uint64_t end, ByteSpan bytes) {
+  const std::optional<FrameHeader> header = ParseFrameHeader(id, offset, bytes);
+  if (!header.has_value()) return Damaged(segment, offset, "frame header is damaged");
+  if (header->frame_bytes() > end - offset) {
+    return Damaged(segment, offset, "frame reaches beyond the journal's end");
+  }
+  return *header;
+}
+
+}  // namespace
+
+SegmentedReader::SegmentedReader(const FileSystem* files, const JournalCheck& check)
+    : files_(files), journal_id_(check.journal_id), end_(check.end) {
+  VIGIL_CHECK(!check.segments.empty());
+  for (const SegmentFile& segment : check.segments) AddSegment(segment);
+}
+
+void SegmentedReader::AddSegment(const SegmentFile& segment) {
+  MutexLock lock(&mutex_);
+  slots_[segment.start].path = segment.path;
+}
+
+JournalPosition SegmentedReader::begin() const {
+  MutexLock lock(&mutex_);
+  return {.offset = slots_.begin()->first};
+}
+
+JournalPosition SegmentedReader::end() const {
+  return {.offset = end_.load(std::memory_order_acquire)};
+}
+
+absl::StatusOr<SegmentedReader::OpenSegment> SegmentedReader::Locate(uint64_t offset) const {
+  const uint64_t end = end_.load(std::memory_order_acquire);
+  MutexLock lock(&mutex_);
+  if (offset >= end || offset < slots_.begin()->first) {
+    return absl::OutOfRangeError(absl::StrCat("journal offset ", offset, " outside [",
+                                              slots_.begin()->first, ", ", end, ")"));
+  }
+  auto& [start, slot] = *std::prev(slots_.upper_bound(offset));
+  if (slot.file == nullptr) {
+    ASSIGN_OR_RETURN(std::unique_ptr<ReadFile> file, files_->OpenRead(slot.path));
+    slot.file = std::move(file);
+    if (++open_count_ > kOpenFilesMax) CloseLeastUsed();
+  }
+  slot.last_use = ++use_count_;
+  return OpenSegment{.file = slot.file, .segment = {.start = start, .path = slot.path}};
+}
+
+void SegmentedReader::CloseLeastUsed() const {
+  Slot* oldest = nullptr;
+  for (auto& [start, slot] : slots_) {
+    // A slot that was opened this moment has not been used yet and stays.
+    if (slot.file == nullptr || slot.last_use == 0) continue;
+    if (oldest == nullptr || slot.last_use < oldest->last_use) oldest = &slot;
+  }
+  if (oldest == nullptr) return;
+  oldest->file = nullptr;
+  oldest->last_use = 0;
+  --open_count_;
+}
+
+absl::StatusOr<JournalReader::Frame> SegmentedReader::Read(JournalPosition position) const {
+  ASSIGN_OR_RETURN(const OpenSegment open, Locate(position.offset));
+  const uint64_t at = FileOffset(open.segment, position.offset);
+  ASSIGN_OR_RETURN(const std::string bytes, open.file->Read(at, kFrameHeaderBytes));
+  ASSIGN_OR_RETURN(const FrameHeader header, SoundHeader(journal_id_, open.segment, position.offset,
+                                                         end().offset, AsBytes(bytes)));
+  Frame frame;
+  frame.type = header.type;
+  frame.position = position;
+  frame.next = {.offset = position.offset + header.frame_bytes()};
+  ASSIGN_OR_RETURN(frame.body,
+                   open.file->Read(at + kFrameHeaderBytes, header.body_bytes + kFrameTrailerBytes));
+  if (!IsBodyOf(header, AsBytes(frame.body))) {
+    return Damaged(open.segment, position.offset, "frame body is damaged");
+  }
+  frame.body.resize(header.body_bytes);
+  return frame;
+}
+
+absl::Status SegmentedReader::ForEach(JournalPosition from,
+                                      const std::function<bool(const Frame&)>& visit) const {
+  const uint64_t end = this->end().offset;
+  Frame frame;
+  uint64_t at = from.offset;
+  while (at != end) {
+    ASSIGN_OR_RETURN(const OpenSegment open, Locate(at));
+    uint64_t segment_end = end;
+    {
+      MutexLock lock(&mutex_);
+      const auto next = slots_.upper_bound(at);
+      if (next != slots_.end()) segment_end = std::min(end, next->first);
+    }
+    FileWindow window(open.file.get());
+    while (at < segment_end) {
+      const uint64_t file_offset = FileOffset(open.segment, at);
+      ASSIGN_OR_RETURN(const ByteSpan head, window.View(file_offset, kFrameHeaderBytes));
+      ASSIGN_OR_RETURN(const FrameHeader header,
+                       SoundHeader(journal_id_, open.segment, at, segment_end, head));
+      ASSIGN_OR_RETURN(const ByteSpan body, window.View(file_offset + kFrameHeaderBytes,
+                                                        header.body_bytes + kFrameTrailerBytes));
+      if (!IsBodyOf(header, body)) return Damaged(open.segment, at, "frame body is damaged");
+      frame.type = header.type;
+      frame.position = {.offset = at};
+      at += header.frame_bytes();
+      frame.next = {.offset = at};
+      frame.body.assign(reinterpret_cast<const char*>(body.data()), header.body_bytes);
+      if (!visit(frame)) return absl::OkStatus();
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const JournalReader>> OpenJournalForReading(
+    FileSystem* files, const std::string& directory, absl::Status* damage) {
+  ASSIGN_OR_RETURN(const JournalCheck check,
+                   CheckJournal(*files, directory, /*expected_id=*/std::nullopt));
+  *damage = check.damage;
+  if (check.segments.empty()) return check.damage;  // Not even the first header is sound.
+  return std::make_shared<const SegmentedReader>(files, check);
+}
+
+}  // namespace vigil::ledger

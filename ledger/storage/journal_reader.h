@@ -1,0 +1,63 @@
+// The reader that a Journal feeds: it learns of segments as they are begun and of the end as it is
+// synced, and reads files that only grow.
+//
+// Thread-safe. The FileSystem must outlive it.
+#ifndef VIGIL_LEDGER_STORAGE_JOURNAL_READER_H_
+#define VIGIL_LEDGER_STORAGE_JOURNAL_READER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "ledger/base/mutex.h"
+#include "ledger/storage/file.h"
+#include "ledger/storage/journal.h"
+#include "ledger/storage/journal_check.h"
+
+namespace vigil::ledger {
+
+class SegmentedReader final : public JournalReader {
+ public:
+  // Segments of a journal that CheckJournal() found sound from `begin` to `end`.
+  SegmentedReader(const FileSystem* files, const JournalCheck& check);
+
+  // Called by the one writer: a segment that starts at the end, and the end after a sync.
+  void AddSegment(const SegmentFile& segment);
+  void SetEnd(uint64_t end) { end_.store(end, std::memory_order_release); }
+
+  absl::StatusOr<Frame> Read(JournalPosition position) const override;
+  absl::Status ForEach(JournalPosition from,
+                       const std::function<bool(const Frame&)>& visit) const override;
+  JournalPosition begin() const override;
+  JournalPosition end() const override;
+
+ private:
+  struct OpenSegment {
+    std::shared_ptr<const ReadFile> file;  // Owned by this reader's cache and running reads.
+    SegmentFile segment;
+  };
+  struct Slot {
+    std::string path;
+    std::shared_ptr<const ReadFile> file;  // Null while not open.
+    uint64_t last_use = 0;
+  };
+
+  // The segment with the frame at `offset`. Errors: kOutOfRange outside [begin, end).
+  absl::StatusOr<OpenSegment> Locate(uint64_t offset) const;
+  void CloseLeastUsed() const VIGIL_REQUIRES(mutex_);
+
+  const FileSystem* const files_;
+  const JournalId journal_id_;
+  std::atomic<uint64_t> end_;
+  mutable Mutex mutex_;
+  mutable std::map<uint64_t, Slot> slots_ VIGIL_GUARDED_BY(mutex_);  // By start.
+  mutable uint64_t use_count_ VIGIL_GUARDED_BY(mutex_) = 0;
+  mutable size_t open_count_ VIGIL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace vigil::ledger
+
+#endif  // VIGIL_LEDGER_STORAGE_JOURNAL_READER_H_

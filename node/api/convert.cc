@@ -1,0 +1,142 @@
+#include "node/api/convert.h"
+
+#include "absl/strings/str_cat.h"
+#include "detector/features/schema.h"
+#include "ledger/base/status_macros.h"
+#include "ledger/chain/payload.h"
+
+namespace vigil::node {
+
+v1::Receipt ToProto(const SubmitReceipt& receipt) {
+  v1::Receipt proto;
+  proto.set_leaf_hash(BytesOf(receipt.leaf_hash));
+  proto.set_record_index(receipt.record_index.value());
+  proto.set_height(receipt.height.value());
+  proto.set_block_hash(BytesOf(receipt.block_hash));
+  proto.set_result(static_cast<v1::ResultCode>(receipt.result));
+  proto.set_reached(v1::ACK_COMMITTED);
+  return proto;
+}
+
+v1::RecordSummary Summarise(const ledger::Block::Entry& entry, const ledger::RecordResult& result) {
+  v1::RecordSummary summary;
+  summary.set_record_index(result.index.value());
+  summary.set_leaf_hash(BytesOf(entry.leaf_hash));
+  summary.set_author(result.signer);
+  summary.set_result(static_cast<v1::ResultCode>(result.code));
+  summary.set_payload_bytes(static_cast<uint32_t>(entry.payload.size()));
+  const absl::StatusOr<ledger::RecordView> record = ledger::DecodeRecord(entry.leaf);
+  if (!record.ok()) return summary;
+  summary.set_kind(static_cast<uint32_t>(record->kind));
+  summary.set_kind_name(std::string(ledger::KindOf(record->kind).name));
+  if (const auto* batch = std::get_if<ledger::EventBatchBody>(&record->body)) {
+    summary.set_item_count(batch->item_count);
+  }
+  return summary;
+}
+
+absl::StatusOr<v1::Block> ToProto(const ledger::Genesis& genesis, const ledger::ChainReader& reader,
+                                  const ledger::BlockInfo& info, const ledger::Block& block,
+                                  bool with_records) {
+  const ledger::BlockHeader& header = block.header();
+  v1::Block proto;
+  proto.set_height(info.height.value());
+  proto.set_hash(BytesOf(block.hash()));
+  proto.set_header(ToString(block.header_bytes()));
+  proto.set_signature(BytesOf(block.signature()));
+  proto.set_proposer(genesis.validators[header.proposer.value()].identity());
+  proto.set_view(header.view.value());
+  proto.set_epoch(header.epoch.value());
+  proto.set_time_unix_millis(static_cast<int64_t>(header.time_unix_millis));
+  proto.set_first_record_index(info.first_index.value());
+  proto.set_record_count(info.record_count);
+  proto.set_event_count(info.event_count);
+  proto.set_bytes(info.frame_bytes);
+  proto.set_parent_hash(BytesOf(header.parent_hash));
+  proto.set_body_root(BytesOf(header.body_root));
+  proto.set_executed_height(header.executed_height.value());
+  proto.set_state_digest(BytesOf(header.state_digest));
+  proto.set_results_root(BytesOf(header.results_root));
+  if (!with_records) return proto;
+  ASSIGN_OR_RETURN(const std::vector<ledger::RecordResult> results, reader.GetResults(info.height));
+  if (results.size() != block.records().size()) {
+    return absl::DataLossError(absl::StrCat("block ", info.height.value(), ": ", results.size(),
+                                            " results for ", block.records().size(), " records"));
+  }
+  for (size_t i = 0; i < results.size(); ++i) {
+    *proto.add_records() = Summarise(block.records()[i], results[i]);
+  }
+  return proto;
+}
+
+absl::StatusOr<v1::StoredEvent> EventAt(const ledger::ChainReader& reader,
+                                        const ledger::BlockInfo& info, const ledger::Block& block,
+                                        const ledger::EventRef& ref) {
+  const uint64_t position = ref.record_index - info.first_index;
+  if (position >= block.records().size()) {
+    return absl::NotFoundError(absl::StrCat("record ", ref.record_index.value(),
+                                            " is the seal of block ", info.height.value()));
+  }
+  const ledger::Block::Entry& entry = block.records()[position];
+  ASSIGN_OR_RETURN(const ledger::RecordView record, ledger::DecodeRecord(entry.leaf));
+  const auto* batch = std::get_if<ledger::EventBatchBody>(&record.body);
+  if (batch == nullptr || ref.item.value() >= batch->item_count) {
+    return absl::NotFoundError(
+        absl::StrCat("record ", ref.record_index.value(), " has no event ", ref.item.value()));
+  }
+  ASSIGN_OR_RETURN(const std::vector<ByteSpan> events, ledger::SplitPayload(entry.payload));
+  v1::StoredEvent stored;
+  stored.set_record_index(ref.record_index.value());
+  stored.set_item(ref.item.value());
+  stored.set_height(info.height.value());
+  stored.set_event(ToString(events[ref.item.value()]));
+  stored.set_stream(std::string(batch->stream));
+  const absl::StatusOr<ledger::IdentityInfo> author = reader.FindKey(record.author);
+  if (author.ok()) stored.set_author(author->identity);
+  return stored;
+}
+
+v1::Alert ToProto(const ledger::AlertInfo& alert) {
+  v1::Alert proto;
+  proto.set_record_index(alert.index.value());
+  proto.set_height(alert.height.value());
+  proto.set_state(std::string(ledger::AlertStateName(alert.state)));
+  proto.set_proposer(alert.proposer);
+  proto.set_event_type(alert.event_type);
+  proto.set_period(alert.period);
+  proto.set_model_digest(BytesOf(alert.model_digest));
+  proto.set_score_q8(alert.score_q8);
+  proto.set_threshold_q8(alert.threshold_q8);
+  proto.set_component(alert.component);
+  for (const ledger::AlertReason& reason : alert.reasons) {
+    v1::AlertFeature* feature = proto.add_reasons();
+    feature->set_feature(reason.feature);
+    feature->set_name(std::string(detector::FeatureName(alert.event_type, reason.feature)));
+    feature->set_bits_q8(reason.bits_q8);
+  }
+  for (const ledger::AlertVerdict& verdict : alert.verdicts) {
+    v1::AlertVerdict* out = proto.add_verdicts();
+    out->set_validator(verdict.validator);
+    out->set_confirms(verdict.verdict == 1);
+    out->set_score_q8(verdict.score_q8);
+    out->set_record_index(verdict.record_index.value());
+  }
+  proto.set_confirmed_height(alert.confirmed_height.value());
+  return proto;
+}
+
+v1::Model ToProto(const ledger::ModelInfo& model) {
+  v1::Model proto;
+  proto.set_event_type(model.event_type);
+  proto.set_period(model.period);
+  proto.set_digest(BytesOf(model.digest));
+  proto.set_window_end(model.window_end.value());
+  proto.set_row_count(model.row_count);
+  proto.set_threshold_q8(model.threshold_q8);
+  for (const std::string& validator : model.committed_by) proto.add_committed_by(validator);
+  proto.set_active(model.active);
+  proto.set_active_from_height(model.active_from.value());
+  return proto;
+}
+
+}  // namespace vigil::node

@@ -1,0 +1,100 @@
+#include "node/api/query_service.h"
+
+#include "ledger/log/checkpoint.h"
+#include "node/api/convert.h"
+#include "node/api/error.h"
+#include "node/api/feed.h"
+
+namespace vigil::node {
+namespace {
+
+grpc::ServerUnaryReactor* Finished(grpc::CallbackServerContext* context,
+                                   const absl::Status& status) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpcStatus(status));
+  return reactor;
+}
+
+absl::Status FillModels(const NodeServices& services, const v1::ListModelsRequest& request,
+                        v1::ListModelsResponse* out) {
+  const absl::StatusOr<uint32_t> limit = PageLimit(request.limit());
+  if (!limit.ok()) return limit.status();
+  const auto models = services.Snapshot()->ListModels(*limit);
+  if (!models.ok()) return models.status();
+  for (const ledger::ModelInfo& model : *models) *out->add_models() = ToProto(model);
+  return absl::OkStatus();
+}
+
+absl::Status FillCheckpoint(const NodeServices& services, v1::Checkpoint* out) {
+  const absl::StatusOr<ledger::Tip> tip = services.Snapshot()->GetTip();
+  if (!tip.ok()) return tip.status();
+  const ledger::Genesis& genesis = services.genesis();
+  out->set_height(tip->height.value());
+  out->set_text(ledger::EncodeCheckpoint(
+      {.origin = ledger::CheckpointOrigin(genesis.network, genesis.genesis_hash),
+       .size = tip->tree.size(),
+       .root = tip->tree.Root()}));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* QueryService::GetStatus(grpc::CallbackServerContext* context,
+                                                  const v1::GetStatusRequest* /*request*/,
+                                                  v1::Status* response) {
+  return Finished(context, FillStatus(*services_, response));
+}
+grpc::ServerUnaryReactor* QueryService::GetBlock(grpc::CallbackServerContext* context,
+                                                 const v1::GetBlockRequest* request,
+                                                 v1::Block* response) {
+  return Finished(context, FillBlock(*services_, *request, response));
+}
+grpc::ServerUnaryReactor* QueryService::ListBlocks(grpc::CallbackServerContext* context,
+                                                   const v1::ListBlocksRequest* request,
+                                                   v1::ListBlocksResponse* response) {
+  return Finished(context, FillBlocks(*services_, *request, response));
+}
+grpc::ServerUnaryReactor* QueryService::GetRecord(grpc::CallbackServerContext* context,
+                                                  const v1::GetRecordRequest* request,
+                                                  v1::Record* response) {
+  return Finished(context, FillRecord(*services_, *request, response));
+}
+grpc::ServerUnaryReactor* QueryService::GetEvent(grpc::CallbackServerContext* context,
+                                                 const v1::GetEventRequest* request,
+                                                 v1::StoredEvent* response) {
+  const ledger::EventRef ref{.record_index = RecordIndex(request->record_index()),
+                             .item = ItemIndex(request->item())};
+  return Finished(context, FillEvent(*services_, *services_->Snapshot(), ref, response));
+}
+grpc::ServerUnaryReactor* QueryService::SearchEvents(grpc::CallbackServerContext* context,
+                                                     const v1::SearchEventsRequest* request,
+                                                     v1::SearchEventsResponse* response) {
+  return Finished(context, FillSearch(*services_, *request, response));
+}
+grpc::ServerUnaryReactor* QueryService::ListAlerts(grpc::CallbackServerContext* context,
+                                                   const v1::ListAlertsRequest* request,
+                                                   v1::ListAlertsResponse* response) {
+  return Finished(context, FillAlerts(*services_, *request, response));
+}
+grpc::ServerUnaryReactor* QueryService::GetAlert(grpc::CallbackServerContext* context,
+                                                 const v1::GetAlertRequest* request,
+                                                 v1::Alert* response) {
+  return Finished(context, FillAlert(*services_, *services_->Snapshot(),
+                                     RecordIndex(request->record_index()), response));
+}
+grpc::ServerUnaryReactor* QueryService::ListModels(grpc::CallbackServerContext* context,
+                                                   const v1::ListModelsRequest* request,
+                                                   v1::ListModelsResponse* response) {
+  return Finished(context, FillModels(*services_, *request, response));
+}
+grpc::ServerUnaryReactor* QueryService::GetCheckpoint(grpc::CallbackServerContext* context,
+                                                      const v1::GetCheckpointRequest* /*request*/,
+                                                      v1::Checkpoint* response) {
+  return Finished(context, FillCheckpoint(*services_, response));
+}
+grpc::ServerWriteReactor<v1::FeedItem>* QueryService::Subscribe(
+    grpc::CallbackServerContext* /*context*/, const v1::SubscribeRequest* request) {
+  return feeds_->Open(*request);
+}
+
+}  // namespace vigil::node

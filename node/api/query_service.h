@@ -1,0 +1,76 @@
+// The Query service: reads from one snapshot per call. Runs on gRPC's threads.
+#ifndef VIGIL_NODE_API_QUERY_SERVICE_H_
+#define VIGIL_NODE_API_QUERY_SERVICE_H_
+
+#include "node/api/feed.h"
+#include "node/driver/services.h"
+#include "vigil/v1/api.grpc.pb.h"
+
+namespace vigil::node {
+
+class QueryService final : public v1::Query::CallbackService {
+ public:
+  // Both must outlive the service.
+  QueryService(NodeServices* services, FeedHub* feeds) : services_(services), feeds_(feeds) {}
+
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context,
+                                      const v1::GetStatusRequest* request,
+                                      v1::Status* response) override;
+  grpc::ServerUnaryReactor* GetBlock(grpc::CallbackServerContext* context,
+                                     const v1::GetBlockRequest* request,
+                                     v1::Block* response) override;
+  grpc::ServerUnaryReactor* ListBlocks(grpc::CallbackServerContext* context,
+                                       const v1::ListBlocksRequest* request,
+                                       v1::ListBlocksResponse* response) override;
+  grpc::ServerUnaryReactor* GetRecord(grpc::CallbackServerContext* context,
+                                      const v1::GetRecordRequest* request,
+                                      v1::Record* response) override;
+  grpc::ServerUnaryReactor* GetEvent(grpc::CallbackServerContext* context,
+                                     const v1::GetEventRequest* request,
+                                     v1::StoredEvent* response) override;
+  grpc::ServerUnaryReactor* SearchEvents(grpc::CallbackServerContext* context,
+                                         const v1::SearchEventsRequest* request,
+                                         v1::SearchEventsResponse* response) override;
+  grpc::ServerUnaryReactor* ListAlerts(grpc::CallbackServerContext* context,
+                                       const v1::ListAlertsRequest* request,
+                                       v1::ListAlertsResponse* response) override;
+  grpc::ServerUnaryReactor* GetAlert(grpc::CallbackServerContext* context,
+                                     const v1::GetAlertRequest* request,
+                                     v1::Alert* response) override;
+  grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context,
+                                       const v1::ListModelsRequest* request,
+                                       v1::ListModelsResponse* response) override;
+  grpc::ServerUnaryReactor* GetCheckpoint(grpc::CallbackServerContext* context,
+                                          const v1::GetCheckpointRequest* request,
+                                          v1::Checkpoint* response) override;
+  grpc::ServerWriteReactor<v1::FeedItem>* Subscribe(grpc::CallbackServerContext* context,
+                                                    const v1::SubscribeRequest* request) override;
+
+ private:
+  NodeServices* const services_;
+  FeedHub* const feeds_;
+};
+
+// The answers behind the handlers, free of gRPC's reactors.
+
+// `asked`, or the default page for 0. Errors: kInvalidArgument above 1,000.
+absl::StatusOr<uint32_t> PageLimit(uint32_t asked);
+absl::Status FillStatus(const NodeServices& services, v1::Status* out);
+absl::Status FillBlock(const NodeServices& services, const v1::GetBlockRequest& request,
+                       v1::Block* out);
+absl::Status FillBlocks(const NodeServices& services, const v1::ListBlocksRequest& request,
+                        v1::ListBlocksResponse* out);
+absl::Status FillRecord(const NodeServices& services, const v1::GetRecordRequest& request,
+                        v1::Record* out);
+absl::Status FillEvent(const NodeServices& services, const ledger::ChainReader& reader,
+                       const ledger::EventRef& ref, v1::StoredEvent* out);
+absl::Status FillAlerts(const NodeServices& services, const v1::ListAlertsRequest& request,
+                        v1::ListAlertsResponse* out);
+absl::Status FillAlert(const NodeServices& services, const ledger::ChainReader& reader,
+                       RecordIndex index, v1::Alert* out);
+absl::Status FillSearch(const NodeServices& services, const v1::SearchEventsRequest& request,
+                        v1::SearchEventsResponse* out);
+
+}  // namespace vigil::node
+
+#endif  // VIGIL_NODE_API_QUERY_SERVICE_H_

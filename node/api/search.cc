@@ -1,0 +1,98 @@
+#include "node/api/search.h"
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "ledger/base/status_macros.h"
+#include "ledger/chain/payload.h"
+#include "ledger/chain/scanner.h"
+#include "node/api/convert.h"
+#include "node/api/query_service.h"
+
+namespace vigil::node {
+namespace {
+
+// Loads candidates from blocks, keeping the block it used last: candidates come in log order.
+class ChainEventLoader final : public ledger::EventLoader {
+ public:
+  ChainEventLoader(const NodeServices& services, const ledger::ChainReader& reader) : services_(services), reader_(reader) {}
+
+  absl::StatusOr<bool> Load(RecordIndex record, ItemIndex item, EventView* view) override {
+    RETURN_IF_ERROR(Open(record));
+    if (item.value() >= events_.size()) return false;
+    RETURN_IF_ERROR(ledger::ScanEvent(events_[item.value()], view));
+    return true;
+  }
+
+ private:
+  absl::Status Open(RecordIndex record) {
+    if (record_ == record) return absl::OkStatus();
+    if (block_ == nullptr || record < info_.first_index || record - info_.first_index >= info_.record_count) {
+      ASSIGN_OR_RETURN(info_, reader_.BlockOfRecord(record));
+      ASSIGN_OR_RETURN(block_, services_.LoadBlock(info_.height));
+    }
+    const uint64_t position = record - info_.first_index;
+    if (position >= block_->records().size()) {
+      return absl::DataLossError(absl::StrCat("the search index names record ", record.value(), ", which is no batch; run `vigil admin reindex`"));
+    }
+    ASSIGN_OR_RETURN(events_, ledger::SplitPayload(block_->records()[position].payload));
+    record_ = record;
+    return absl::OkStatus();
+  }
+
+  const NodeServices& services_;
+  const ledger::ChainReader& reader_;
+  ledger::BlockInfo info_;
+  ledger::BlockPtr block_;
+  std::optional<RecordIndex> record_;
+  std::vector<ByteSpan> events_;
+};
+
+template <typename List>
+std::vector<std::string> Strings(const List& list) {
+  return std::vector<std::string>(list.begin(), list.end());
+}
+
+absl::StatusOr<uint64_t> TimeBound(absl::string_view name, int64_t unix_nano) {
+  if (unix_nano < 0) return absl::InvalidArgumentError(absl::StrCat(name, ": ", unix_nano, " lies before 1970"));
+  return static_cast<uint64_t>(unix_nano);
+}
+
+}  // namespace
+
+absl::StatusOr<ledger::EventQuery> QueryFromProto(const v1::SearchEventsRequest& request) {
+  ledger::EventQuery query;
+  query.class_uids.assign(request.class_uids().begin(), request.class_uids().end());
+  query.severity_min = request.severity_min();
+  query.sources = Strings(request.sources());
+  query.actors = Strings(request.actors());
+  query.terms = Strings(request.terms());
+  for (const std::string& text : request.addresses()) {
+    ASSIGN_OR_RETURN(std::string address, ledger::ParseIpAddress(text));
+    query.addresses.push_back(std::move(address));
+  }
+  ASSIGN_OR_RETURN(query.from_unix_nano, TimeBound("from_unix_nano", request.from_unix_nano()));
+  ASSIGN_OR_RETURN(query.to_unix_nano, TimeBound("to_unix_nano", request.to_unix_nano()));
+  RETURN_IF_ERROR(ledger::CheckQuery(query));
+  return query;
+}
+
+absl::Status FillSearch(const NodeServices& services, const v1::SearchEventsRequest& request,
+                        v1::SearchEventsResponse* out) {
+  ASSIGN_OR_RETURN(const uint32_t limit, PageLimit(request.limit()));
+  ASSIGN_OR_RETURN(const ledger::EventQuery query, QueryFromProto(request));
+  const std::shared_ptr<const ledger::ChainReader> reader = services.Snapshot();
+  ChainEventLoader loader(services, *reader);
+  ASSIGN_OR_RETURN(const ledger::SearchResult result,
+                   services.index().Search(query, {.limit = limit, .cursor = request.cursor(), .newest_first = request.newest_first()}, &loader));
+  for (const ledger::EventPosition& position : result.events) {
+    RETURN_IF_ERROR(FillEvent(services, *reader, {.record_index = position.record, .item = position.item}, out->add_events()));
+  }
+  out->set_next_cursor(result.next_cursor);
+  out->set_complete_height(result.complete_height.value());
+  return absl::OkStatus();
+}
+
+}  // namespace vigil::node

@@ -1,0 +1,276 @@
+#include "node/app/config.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <numeric>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "ledger/base/status_macros.h"
+#include "node/app/config_file.h"
+
+namespace vigil::node {
+namespace {
+
+ConfigKey Text(absl::string_view name, absl::string_view help, std::string* (*field)(Config*),
+               bool is_path = false) {
+  return {.name = name,
+          .help = help,
+          .set =
+              [field](absl::string_view text, Config* config) {
+                *field(config) = std::string(text);
+                return absl::OkStatus();
+              },
+          .get = [field](const Config& config) { return *field(const_cast<Config*>(&config)); },
+          .is_path = is_path};
+}
+
+template <typename Number>
+ConfigKey Integer(absl::string_view name, absl::string_view help, uint64_t min, uint64_t max,
+                  Number* (*field)(Config*)) {
+  return {.name = name,
+          .help = help,
+          .set = [field, min, max](absl::string_view text, Config* config) -> absl::Status {
+            uint64_t value = 0;
+            if (!absl::SimpleAtoi(text, &value) || value < min || value > max) {
+              return absl::InvalidArgumentError(absl::StrCat(
+                  "'", text, "' where a whole number from ", min, " to ", max, " belongs"));
+            }
+            *field(config) = static_cast<Number>(value);
+            return absl::OkStatus();
+          },
+          .get =
+              [field](const Config& config) {
+                return absl::StrCat(*field(const_cast<Config*>(&config)));
+              }};
+}
+
+ConfigKey OneOf(absl::string_view name, absl::string_view help, std::vector<std::string> allowed,
+                std::string* (*field)(Config*)) {
+  ConfigKey key = Text(name, help, field);
+  key.set = [field, allowed](absl::string_view text, Config* config) -> absl::Status {
+    if (std::find(allowed.begin(), allowed.end(), text) == allowed.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", text, "' is none of ", absl::StrJoin(allowed, ", ")));
+    }
+    *field(config) = std::string(text);
+    return absl::OkStatus();
+  };
+  return key;
+}
+
+ConfigKey Flag(absl::string_view name, absl::string_view help, bool* (*field)(Config*)) {
+  return {.name = name,
+          .help = help,
+          .set = [field](absl::string_view text, Config* config) -> absl::Status {
+            if (text != "true" && text != "false") {
+              return absl::InvalidArgumentError(
+                  absl::StrCat("'", text, "' where true or false belongs"));
+            }
+            *field(config) = text == "true";
+            return absl::OkStatus();
+          },
+          .get =
+              [field](const Config& config) {
+                return std::string(*field(const_cast<Config*>(&config)) ? "true" : "false");
+              }};
+}
+
+// "org/name=host:port,org/name=host:port"; the file has [[peers]] tables instead.
+absl::Status SetPeers(absl::string_view text, Config* config) {
+  config->peers.clear();
+  for (absl::string_view part : absl::StrSplit(text, ',', absl::SkipEmpty())) {
+    const std::vector<std::string> sides = absl::StrSplit(part, '=');
+    if (sides.size() != 2 || sides[0].empty() || sides[1].empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", part, "' where org/name=host:port belongs"));
+    }
+    config->peers.push_back({.identity = sides[0], .address = sides[1]});
+  }
+  return absl::OkStatus();
+}
+
+ConfigKey Peers() {
+  return {.name = "peers",
+          .help = "the other validators, org/name=host:port,... ([[peers]] tables in the file)",
+          .set = SetPeers,
+          .get = [](const Config& config) {
+            return absl::StrJoin(config.peers, ",", [](std::string* out, const PeerAddress& peer) {
+              absl::StrAppend(out, peer.identity, "=", peer.address);
+            });
+          }};
+}
+
+constexpr uint64_t kMiB = 1 << 20;
+constexpr uint64_t kBudgetBytesMax = uint64_t{64} << 30;
+
+std::vector<ConfigKey> MakeKeys() {
+#define FIELD(member) +[](Config* config) { return &config->member; }
+  return {
+      Text("data_dir", "folder of journal and store", FIELD(data_dir), /*is_path=*/true),
+      Text("genesis", "the network's genesis.json", FIELD(genesis), /*is_path=*/true),
+      Text("identity", "this validator, org/name as in genesis", FIELD(identity)),
+      Text("keys_dir", "folder of the five key files", FIELD(keys_dir), /*is_path=*/true),
+      Peers(),
+      Text("listen.api", "address for clients (gRPC)", FIELD(listen_api)),
+      Text("listen.peer", "address for validators (gRPC)", FIELD(listen_peer)),
+      Text("listen.http", "address for metrics and health; empty: none", FIELD(listen_http)),
+      Text("tls.ca", "CA certificate, PEM", FIELD(tls.ca), /*is_path=*/true),
+      Text("tls.certificate", "this validator's certificate, PEM", FIELD(tls.certificate), true),
+      Text("tls.key", "its private key, PEM", FIELD(tls.key), /*is_path=*/true),
+      Flag("insecure_dev", "serve clients without TLS, on loopback only", FIELD(insecure_dev)),
+      Integer("lanes.governance_bytes", "mempool budget: governance and faults", kMiB,
+              kBudgetBytesMax, FIELD(lane_governance_bytes)),
+      Integer("lanes.alerts_bytes", "mempool budget: alerts and models", kMiB, kBudgetBytesMax,
+              FIELD(lane_alerts_bytes)),
+      Integer("lanes.events_bytes", "mempool budget: event batches", kMiB, kBudgetBytesMax,
+              FIELD(lane_events_bytes)),
+      Integer("cache.blocks_bytes", "blocks kept in memory", 8 * kMiB, kBudgetBytesMax,
+              FIELD(block_cache_bytes)),
+      Integer("cache.store_bytes", "LevelDB's block cache", kMiB, kBudgetBytesMax,
+              FIELD(store_cache_bytes)),
+      Integer("election.min_millis", "shortest election timeout", 100, 60'000,
+              FIELD(election_min_millis)),
+      Integer("election.max_millis", "longest election timeout", 100, 60'000,
+              FIELD(election_max_millis)),
+      OneOf("log.level", "trace, debug, info, warn or error",
+            {"trace", "debug", "info", "warn", "error"}, FIELD(log_level)),
+      OneOf("log.format", "text or json", {"text", "json"}, FIELD(log_format)),
+  };
+#undef FIELD
+}
+
+size_t EditDistance(absl::string_view a, absl::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t substitute = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
+    }
+  }
+  return row[b.size()];
+}
+
+absl::Status ApplyEnvironment(LoadedConfig* loaded) {
+  for (const ConfigKey& key : ConfigKeys()) {
+    const std::string name = EnvironmentName(key.name);
+    const char* value = std::getenv(name.c_str());
+    if (value == nullptr) continue;
+    RETURN_IF_ERROR(Annotate(key.set(value, &loaded->config), absl::StrCat("environment ", name)));
+    loaded->origin[std::string(key.name)] = "environment";
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ApplyFlags(const std::map<std::string, std::string>& flags, LoadedConfig* loaded) {
+  for (const auto& [name, value] : flags) {
+    const ConfigKey* key = FindConfigKey(name);
+    if (key == nullptr) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--", name, " is no key; did you mean --", NearestConfigKey(name), "?"));
+    }
+    RETURN_IF_ERROR(Annotate(key->set(value, &loaded->config), absl::StrCat("--", name)));
+    loaded->origin[name] = "flag";
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckAddress(absl::string_view key, absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  uint32_t port = 0;
+  if (colon == absl::string_view::npos || colon == 0 ||
+      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port > 65535) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(key, ": '", address, "' where host:port belongs"));
+  }
+  return absl::OkStatus();
+}
+
+bool IsLoopback(absl::string_view address) {
+  return absl::StartsWith(address, "127.") || absl::StartsWith(address, "localhost:") ||
+         absl::StartsWith(address, "[::1]:");
+}
+
+}  // namespace
+
+const std::vector<ConfigKey>& ConfigKeys() {
+  static const std::vector<ConfigKey>* const kKeys = new std::vector<ConfigKey>(MakeKeys());
+  return *kKeys;
+}
+
+const ConfigKey* FindConfigKey(absl::string_view name) {
+  for (const ConfigKey& key : ConfigKeys()) {
+    if (key.name == name) return &key;
+  }
+  return nullptr;
+}
+
+std::string EnvironmentName(absl::string_view key) {
+  return absl::StrCat("VIGIL_", absl::AsciiStrToUpper(absl::StrReplaceAll(key, {{".", "_"}})));
+}
+
+std::string NearestConfigKey(absl::string_view name) {
+  const auto nearest = std::min_element(
+      ConfigKeys().begin(), ConfigKeys().end(), [&](const ConfigKey& a, const ConfigKey& b) {
+        return EditDistance(name, a.name) < EditDistance(name, b.name);
+      });
+  return std::string(nearest->name);
+}
+
+absl::StatusOr<LoadedConfig> LoadConfig(const std::string& path,
+                                        const std::map<std::string, std::string>& flags) {
+  LoadedConfig loaded;
+  for (const ConfigKey& key : ConfigKeys()) loaded.origin[std::string(key.name)] = "default";
+  if (!path.empty()) RETURN_IF_ERROR(ReadConfigFile(path, &loaded));
+  RETURN_IF_ERROR(ApplyEnvironment(&loaded));
+  RETURN_IF_ERROR(ApplyFlags(flags, &loaded));
+  return loaded;
+}
+
+absl::Status CheckConfig(const Config& config) {
+  for (const char* required : {"data_dir", "genesis", "identity", "keys_dir"}) {
+    if (FindConfigKey(required)->get(config).empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(required, " is not set; put it into the file, into ",
+                       EnvironmentName(required), " or pass --", required));
+    }
+  }
+  RETURN_IF_ERROR(CheckAddress("listen.api", config.listen_api));
+  RETURN_IF_ERROR(CheckAddress("listen.peer", config.listen_peer));
+  if (!config.listen_http.empty()) RETURN_IF_ERROR(CheckAddress("listen.http", config.listen_http));
+  for (const PeerAddress& peer : config.peers) {
+    RETURN_IF_ERROR(CheckAddress(absl::StrCat("peers, ", peer.identity), peer.address));
+  }
+  if (config.insecure_dev && !IsLoopback(config.listen_api)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("insecure_dev with listen.api = ", config.listen_api,
+                     ": only loopback may be served without TLS"));
+  }
+  if (config.election_min_millis > config.election_max_millis) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("election.min_millis = ", config.election_min_millis,
+                     " is above election.max_millis = ", config.election_max_millis));
+  }
+  return CheckTlsFiles(config.tls);
+}
+
+std::string ShowConfig(const LoadedConfig& loaded) {
+  std::string text;
+  for (const ConfigKey& key : ConfigKeys()) {
+    const std::string value = key.get(loaded.config);
+    absl::StrAppend(&text, key.name, " = \"", value, "\"  # ",
+                    loaded.origin.at(std::string(key.name)), "\n");
+  }
+  return text;
+}
+
+}  // namespace vigil::node

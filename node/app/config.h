@@ -1,0 +1,79 @@
+// The validator's configuration: one table of keys, each settable in the TOML file, by environment
+// variable and by flag. Flag > environment > file > default.
+#ifndef VIGIL_NODE_APP_CONFIG_H_
+#define VIGIL_NODE_APP_CONFIG_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "node/peer/grpc_transport.h"
+#include "node/peer/tls.h"
+
+namespace vigil::node {
+
+// Paths in the file are relative to the file's folder.
+struct Config {
+  std::string data_dir;
+  std::string genesis;
+  std::string identity;  // "org/name"
+  std::string listen_api = "127.0.0.1:7400";
+  std::string listen_peer = "127.0.0.1:7500";
+  std::string listen_http = "127.0.0.1:7600";
+  TlsFiles tls;
+  bool insecure_dev = false;  // API without TLS; loopback only.
+  std::string keys_dir;
+  std::vector<PeerAddress> peers;  // The other validators.
+  uint64_t lane_governance_bytes = 16 << 20;
+  uint64_t lane_alerts_bytes = 16 << 20;
+  uint64_t lane_events_bytes = 128 << 20;
+  uint64_t block_cache_bytes = 128 << 20;
+  uint64_t store_cache_bytes = 64 << 20;
+  uint32_t election_min_millis = 500;
+  uint32_t election_max_millis = 1000;
+  std::string log_level = "info";   // trace, debug, info, warn, error
+  std::string log_format = "text";  // text, json
+};
+
+// One settable key.
+struct ConfigKey {
+  absl::string_view name;  // "listen.api"
+  absl::string_view help;
+  // Sets the value from text; errors say what is expected.
+  std::function<absl::Status(absl::string_view text, Config* config)> set;
+  std::function<std::string(const Config& config)> get;
+  bool is_path = false;
+};
+const std::vector<ConfigKey>& ConfigKeys();
+// nullptr when there is none.
+const ConfigKey* FindConfigKey(absl::string_view name);
+// "VIGIL_LISTEN_API" for "listen.api".
+std::string EnvironmentName(absl::string_view key);
+// The known key that is nearest to `name`, for "did you mean".
+std::string NearestConfigKey(absl::string_view name);
+
+struct LoadedConfig {
+  Config config;
+  std::map<std::string, std::string>
+      origin;  // Key to "file:line", "environment", "flag", "default".
+};
+
+// Reads `path` (empty: no file), then environment, then `flags` (key, value).
+// Errors: kNotFound; kInvalidArgument "path:line:column: what, remedy" for syntax, unknown keys
+// (with the nearest one) and bad values; for the environment and flags the name instead.
+absl::StatusOr<LoadedConfig> LoadConfig(const std::string& path,
+                                        const std::map<std::string, std::string>& flags);
+
+// What must hold between keys: required ones, TLS or loopback, addresses "host:port".
+absl::Status CheckConfig(const Config& config);
+
+// As TOML, each line with its origin.
+std::string ShowConfig(const LoadedConfig& loaded);
+
+}  // namespace vigil::node
+
+#endif  // VIGIL_NODE_APP_CONFIG_H_

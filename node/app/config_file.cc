@@ -1,0 +1,122 @@
+#include "node/app/config_file.h"
+
+#define TOML_HEADER_ONLY 1
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+#include <filesystem>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "ledger/base/status_macros.h"
+
+namespace vigil::node {
+namespace {
+
+// A file of a few kilobytes; anything larger is no configuration.
+constexpr uintmax_t kFileBytesMax = 1 << 20;
+
+class FileReader {
+ public:
+  FileReader(std::string path, LoadedConfig* loaded)
+      : path_(std::move(path)),
+        folder_(std::filesystem::path(path_).parent_path()),
+        loaded_(loaded) {}
+
+  absl::Status ReadTable(const toml::table& table, const std::string& prefix) {
+    for (const auto& [name, node] : table) {
+      const std::string key = prefix + std::string(name.str());
+      if (key == "peers" && node.is_array()) {
+        RETURN_IF_ERROR(ReadPeers(*node.as_array()));
+      } else if (node.is_table()) {
+        RETURN_IF_ERROR(ReadTable(*node.as_table(), key + "."));
+      } else {
+        RETURN_IF_ERROR(ReadValue(key, node));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status At(const toml::source_region& where, absl::string_view what) const {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path_, ":", where.begin.line, ":", where.begin.column, ": ", what));
+  }
+
+ private:
+  absl::Status ReadValue(const std::string& name, const toml::node& node) {
+    const ConfigKey* key = FindConfigKey(name);
+    if (key == nullptr) {
+      return At(node.source(), absl::StrCat("unknown key '", name, "'; did you mean '",
+                                            NearestConfigKey(name), "'?"));
+    }
+    std::string text;
+    if (node.is_string()) {
+      text = node.as_string()->get();
+    } else if (node.is_integer()) {
+      text = absl::StrCat(node.as_integer()->get());
+    } else if (node.is_boolean()) {
+      text = node.as_boolean()->get() ? "true" : "false";
+    } else {
+      return At(node.source(),
+                absl::StrCat(name, ": a string, whole number or true/false belongs here"));
+    }
+    if (key->is_path && !text.empty()) text = (folder_ / text).lexically_normal().string();
+    const absl::Status status = key->set(text, &loaded_->config);
+    if (!status.ok()) return At(node.source(), absl::StrCat(name, ": ", status.message()));
+    Note(name, node);
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadPeers(const toml::array& peers) {
+    loaded_->config.peers.clear();
+    for (const toml::node& element : peers) {
+      const toml::table* table = element.as_table();
+      if (table == nullptr) return At(element.source(), "peers: write [[peers]] tables");
+      PeerAddress peer;
+      for (const auto& [name, node] : *table) {
+        std::string* field = name == "identity"  ? &peer.identity
+                             : name == "address" ? &peer.address
+                                                 : nullptr;
+        if (field == nullptr || !node.is_string()) {
+          return At(node.source(),
+                    absl::StrCat("peers.", std::string(name.str()),
+                                 ": only the strings identity and address belong here"));
+        }
+        *field = node.as_string()->get();
+      }
+      if (peer.identity.empty() || peer.address.empty()) {
+        return At(element.source(),
+                  "a peer needs identity = \"org/name\" and address = \"host:port\"");
+      }
+      loaded_->config.peers.push_back(peer);
+      Note("peers", element);
+    }
+    return absl::OkStatus();
+  }
+
+  void Note(const std::string& key, const toml::node& node) {
+    loaded_->origin[key] = absl::StrCat(path_, ":", node.source().begin.line);
+  }
+
+  const std::string path_;
+  const std::filesystem::path folder_;
+  LoadedConfig* const loaded_;
+};
+
+}  // namespace
+
+absl::Status ReadConfigFile(const std::string& path, LoadedConfig* loaded) {
+  std::error_code error;
+  const uintmax_t size = std::filesystem::file_size(path, error);
+  if (error) return absl::NotFoundError(absl::StrCat("config ", path, ": ", error.message()));
+  if (size > kFileBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("config ", path, ": ", size, " bytes, at most ", kFileBytesMax));
+  }
+  FileReader reader(path, loaded);
+  const toml::parse_result parsed = toml::parse_file(path);
+  if (!parsed) return reader.At(parsed.error().source(), std::string(parsed.error().description()));
+  return reader.ReadTable(parsed.table(), "");
+}
+
+}  // namespace vigil::node

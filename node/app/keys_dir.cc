@@ -1,0 +1,90 @@
+#include "node/app/keys_dir.h"
+
+#include <sys/stat.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "ledger/base/status_macros.h"
+#include "node/driver/reveal_chain.h"
+
+namespace vigil::node {
+namespace {
+
+constexpr absl::string_view kRevealHeader = "vigil-reveal/v1 ";
+
+std::string KeyPath(const std::string& directory, absl::string_view name) {
+  return absl::StrCat(directory, "/", name, ".key");
+}
+
+absl::Status MakeKey(const std::string& directory, absl::string_view name, PublicKey* public_key) {
+  const ledger::SigningKey key = ledger::SigningKey::Generate();
+  *public_key = key.public_key();
+  return key.Save(KeyPath(directory, name), name);
+}
+
+absl::StatusOr<ledger::SigningKey> LoadKey(const std::string& directory, absl::string_view name,
+                                           const PublicKey& expected) {
+  const std::string path = KeyPath(directory, name);
+  ASSIGN_OR_RETURN(ledger::SigningKey key, ledger::SigningKey::Load(path));
+  if (key.public_key() != expected) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, " holds ", key.public_key().ToHex(), ", but genesis names ", expected.ToHex(),
+        " as this validator's ", name, " key; check identity, keys_dir and genesis"));
+  }
+  return key;
+}
+
+absl::StatusOr<Hash> LoadRevealSeed(ledger::FileSystem* files, const std::string& directory) {
+  const std::string path = directory + "/reveal.seed";
+  ASSIGN_OR_RETURN(const std::string text, files->ReadAll(path));
+  absl::string_view rest = text;
+  if (!absl::ConsumePrefix(&rest, kRevealHeader) || !absl::ConsumeSuffix(&rest, "\n")) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": not a reveal seed file"));
+  }
+  const absl::StatusOr<Hash> seed = Hash::FromHex(rest);
+  return seed.ok() ? seed : absl::StatusOr<Hash>(Annotate(seed.status(), path));
+}
+
+}  // namespace
+
+absl::StatusOr<ledger::GenesisValidator> MakeValidatorKeys(ledger::FileSystem* files,
+                                                           const std::string& directory,
+                                                           uint64_t reveal_length) {
+  ledger::GenesisValidator entry;
+  RETURN_IF_ERROR(files->MakeDirs(directory));
+  RETURN_IF_ERROR(MakeKey(directory, "consensus", &entry.consensus_key));
+  RETURN_IF_ERROR(MakeKey(directory, "log", &entry.log_key));
+  RETURN_IF_ERROR(MakeKey(directory, "cosigner", &entry.cosigner_key));
+  RETURN_IF_ERROR(MakeKey(directory, "record", &entry.record_key));
+  ASSIGN_OR_RETURN(const Hash seed, Hash::From(AsBytes(ledger::RandomBytes(Hash::size()))));
+  const std::string path = directory + "/reveal.seed";
+  RETURN_IF_ERROR(
+      files->WriteAtomically(path, AsBytes(absl::StrCat(kRevealHeader, seed.ToHex(), "\n"))));
+  if (chmod(path.c_str(), S_IRUSR | S_IWUSR) != 0) {
+    return absl::UnavailableError(absl::StrCat("cannot restrict the mode of ", path));
+  }
+  entry.reveal_anchor = RevealChain(seed, reveal_length).anchor();
+  entry.reveal_length = reveal_length;
+  ASSIGN_OR_RETURN(entry.journal_id, ledger::JournalId::From(
+                                         AsBytes(ledger::RandomBytes(ledger::JournalId::size()))));
+  return entry;
+}
+
+absl::StatusOr<ValidatorKeys> LoadValidatorKeys(ledger::FileSystem* files,
+                                                const std::string& directory,
+                                                const ledger::GenesisValidator& expected) {
+  ASSIGN_OR_RETURN(ledger::SigningKey consensus,
+                   LoadKey(directory, "consensus", expected.consensus_key));
+  ASSIGN_OR_RETURN(ledger::SigningKey log, LoadKey(directory, "log", expected.log_key));
+  ASSIGN_OR_RETURN(ledger::SigningKey cosigner,
+                   LoadKey(directory, "cosigner", expected.cosigner_key));
+  ASSIGN_OR_RETURN(ledger::SigningKey record, LoadKey(directory, "record", expected.record_key));
+  ASSIGN_OR_RETURN(const Hash seed, LoadRevealSeed(files, directory));
+  return ValidatorKeys{.consensus = std::move(consensus),
+                       .log = std::move(log),
+                       .cosigner = std::move(cosigner),
+                       .record = std::move(record),
+                       .reveal_seed = seed};
+}
+
+}  // namespace vigil::node

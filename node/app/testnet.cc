@@ -1,0 +1,185 @@
+#include "node/app/testnet.h"
+
+#include <sys/stat.h>
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "ledger/base/clock.h"
+#include "ledger/base/status_macros.h"
+#include "ledger/chain/genesis.h"
+#include "ledger/crypto/keys.h"
+#include "ledger/storage/journal.h"
+#include "node/app/keys_dir.h"
+#include "node/app/pki.h"
+#include "node/driver/node.h"
+
+namespace vigil::node {
+namespace {
+
+constexpr uint32_t kValidatorsMaxRaft = 7;
+constexpr uint32_t kSensorsPerOrgMax = 64;
+constexpr uint32_t kPortStride = 10;
+
+absl::Status CheckOptions(ledger::FileSystem* files, const TestnetOptions& options) {
+  if (options.directory.empty())
+    return absl::InvalidArgumentError("--dir: name a folder for the network");
+  if (files->Exists(options.directory + "/genesis.json")) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        options.directory, " already holds a network; name another folder or remove it"));
+  }
+  if (options.validators < 1 || options.validators > kValidatorsMaxRaft) {
+    return absl::InvalidArgumentError(absl::StrCat("--validators ", options.validators,
+                                                   ": raft mode takes 1 to ", kValidatorsMaxRaft));
+  }
+  if (options.sensors_per_org > kSensorsPerOrgMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--sensors ", options.sensors_per_org, ": at most ", kSensorsPerOrgMax));
+  }
+  if (options.base_port < 1024 || options.base_port + kPortStride * options.validators > 65535) {
+    return absl::InvalidArgumentError(absl::StrCat("--base-port ", options.base_port,
+                                                   ": from 1024 to ",
+                                                   65535 - kPortStride * options.validators));
+  }
+  return absl::OkStatus();
+}
+
+class TestnetMaker {
+ public:
+  TestnetMaker(ledger::FileSystem* files, const TestnetOptions& options)
+      : files_(files), options_(options) {}
+
+  absl::Status Make() {
+    RETURN_IF_ERROR(files_->MakeDirs(Path("clients")));
+    ASSIGN_OR_RETURN(authority_, MakeAuthority(options_.network + " CA"));
+    RETURN_IF_ERROR(Write("ca.pem", authority_.certificate));
+    RETURN_IF_ERROR(WriteSecret("ca.key", authority_.key));
+    genesis_.network = options_.network;
+    genesis_.time_unix_millis = static_cast<uint64_t>(SystemClock()->UnixMillis());
+    genesis_.mode = "raft";
+    genesis_.heartbeat_millis = options_.heartbeat_millis;
+    genesis_.detector.period_events = options_.detector_period_events;
+    genesis_.detector.window_rows_max = options_.detector_window_rows;
+    for (uint32_t i = 1; i <= options_.validators; ++i) {
+      RETURN_IF_ERROR(Annotate(AddOrganisation(i), absl::StrCat("organisation ", i)));
+    }
+    for (uint32_t i = 1; i <= options_.validators; ++i) {
+      RETURN_IF_ERROR(Annotate(AddValidatorFiles(i), absl::StrCat("validator ", i)));
+    }
+    RETURN_IF_ERROR(AddClientFiles());
+    // Last, so that a network without genesis.json is one that was not finished.
+    const std::string file = ledger::WriteGenesis(genesis_);
+    RETURN_IF_ERROR(ledger::ParseGenesis(file).status());
+    return Write("genesis.json", file);
+  }
+
+ private:
+  std::string Path(absl::string_view name) const {
+    return absl::StrCat(options_.directory, "/", name);
+  }
+  static std::string Org(uint32_t i) { return absl::StrCat("org-", i); }
+  static std::string Name(uint32_t i) { return absl::StrCat("validator-", i); }
+  std::string Address(uint32_t i, uint32_t offset) const {
+    return absl::StrCat(options_.host, ":", options_.base_port + kPortStride * (i - 1) + offset);
+  }
+
+  absl::Status Write(absl::string_view name, absl::string_view text) {
+    return files_->WriteAtomically(Path(name), AsBytes(text));
+  }
+  absl::Status WriteSecret(absl::string_view name, absl::string_view text) {
+    RETURN_IF_ERROR(Write(name, text));
+    if (chmod(Path(name).c_str(), S_IRUSR | S_IWUSR) != 0) {
+      return absl::UnavailableError(absl::StrCat("cannot restrict the mode of ", Path(name)));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddOrganisation(uint32_t i) {
+    genesis_.organisations.push_back({.id = Org(i), .name = absl::StrCat("Organisation ", i)});
+    const std::string keys_dir = Path(absl::StrCat(Name(i), "/keys"));
+    RETURN_IF_ERROR(files_->MakeDirs(keys_dir));
+    ASSIGN_OR_RETURN(ledger::GenesisValidator validator,
+                     MakeValidatorKeys(files_, keys_dir, options_.reveal_length));
+    validator.name = Name(i);
+    validator.org = Org(i);
+    genesis_.validators.push_back(validator);
+    for (uint32_t s = 1; s <= options_.sensors_per_org; ++s) {
+      RETURN_IF_ERROR(AddIdentity(i, absl::StrCat("sensor-", s), ledger::Role::kSensor));
+    }
+    return AddIdentity(i, "admin", ledger::Role::kAdmin);
+  }
+
+  absl::Status AddIdentity(uint32_t i, const std::string& name, ledger::Role role) {
+    const ledger::SigningKey key = ledger::SigningKey::Generate();
+    RETURN_IF_ERROR(key.Save(Path(absl::StrCat("clients/", Org(i), "-", name, ".key")),
+                             absl::StrCat(Org(i), "/", name)));
+    genesis_.identities.push_back({.name = name,
+                                   .org = Org(i),
+                                   .roles = static_cast<uint32_t>(role),
+                                   .key = key.public_key()});
+    return absl::OkStatus();
+  }
+
+  absl::Status AddValidatorFiles(uint32_t i) {
+    ASSIGN_OR_RETURN(
+        const CertifiedKey tls,
+        IssueCertificate(authority_, {.common_name = Org(i) + "/" + Name(i),
+                                      .spiffe_id = ValidatorSpiffeId(Org(i) + "/" + Name(i)),
+                                      .ip_addresses = {options_.host},
+                                      .dns_names = {"localhost"}}));
+    RETURN_IF_ERROR(Write(Name(i) + "/tls.pem", tls.certificate));
+    RETURN_IF_ERROR(WriteSecret(Name(i) + "/tls.key", tls.key));
+    RETURN_IF_ERROR(Write(Name(i) + "/vigild.toml", ValidatorToml(i)));
+    return Node::Init(files_, Path(Name(i) + "/data"), genesis_.validators[i - 1].journal_id);
+  }
+
+  std::string ValidatorToml(uint32_t i) const {
+    std::string toml = absl::StrCat(
+        "# Validator ", i, " of ", options_.network, ". Keys: docs/operating.md.\n",
+        "data_dir = \"data\"\ngenesis = \"../genesis.json\"\nidentity = \"", Org(i), "/", Name(i),
+        "\"\n", "keys_dir = \"keys\"\n\n[listen]\napi = \"", Address(i, 0), "\"\npeer = \"",
+        Address(i, 1), "\"\nhttp = \"", Address(i, 2), "\"\n\n",
+        "[tls]\nca = \"../ca.pem\"\ncertificate = \"tls.pem\"\nkey = \"tls.key\"\n");
+    for (uint32_t other = 1; other <= options_.validators; ++other) {
+      if (other == i) continue;
+      absl::StrAppend(&toml, "\n[[peers]]\nidentity = \"", Org(other), "/", Name(other),
+                      "\"\naddress = \"", Address(other, 1), "\"\n");
+    }
+    return toml;
+  }
+
+  absl::Status AddClientFiles() {
+    ASSIGN_OR_RETURN(const CertifiedKey tls,
+                     IssueCertificate(authority_, {.common_name = "client",
+                                                   .spiffe_id = "spiffe://org-1/client/local",
+                                                   .ip_addresses = {},
+                                                   .dns_names = {}}));
+    RETURN_IF_ERROR(Write("clients/tls.pem", tls.certificate));
+    RETURN_IF_ERROR(WriteSecret("clients/tls.key", tls.key));
+    std::string toml =
+        "# How clients reach this network: vigil --context THIS_FILE ...\nendpoints = [";
+    for (uint32_t i = 1; i <= options_.validators; ++i)
+      absl::StrAppend(&toml, i == 1 ? "" : ", ", "\"", Address(i, 0), "\"");
+    absl::StrAppend(&toml,
+                    "]\ngenesis = \"../genesis.json\"\nca = \"../ca.pem\"\ncertificate = "
+                    "\"tls.pem\"\nkey = \"tls.key\"\n");
+    if (options_.sensors_per_org > 0)
+      absl::StrAppend(&toml,
+                      "signing_key = \"org-1-sensor-1.key\"\nidentity = \"org-1/sensor-1\"\n");
+    return Write("clients/vigil.toml", toml);
+  }
+
+  ledger::FileSystem* const files_;
+  const TestnetOptions options_;
+  CertifiedKey authority_;
+  ledger::Genesis genesis_;
+};
+
+}  // namespace
+
+absl::Status MakeTestnet(ledger::FileSystem* files, const TestnetOptions& options) {
+  RETURN_IF_ERROR(CheckOptions(files, options));
+  return TestnetMaker(files, options).Make();
+}
+
+}  // namespace vigil::node

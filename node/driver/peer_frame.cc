@@ -1,0 +1,139 @@
+#include "node/driver/peer_frame.h"
+
+#include "absl/strings/str_cat.h"
+#include "ledger/base/limits.h"
+#include "ledger/base/status_macros.h"
+
+namespace vigil::node {
+namespace {
+
+constexpr uint8_t kStatusCodeMax = 16;  // absl::StatusCode::kUnauthenticated
+
+std::string Begin(PeerFrameType type) { return std::string(1, static_cast<char>(type)); }
+
+// A reader behind the type byte. Errors: kInvalidArgument when the frame is of another type.
+absl::StatusOr<ByteReader> Open(absl::string_view frame, PeerFrameType want) {
+  ASSIGN_OR_RETURN(const PeerFrameType type, PeerFrameTypeOf(frame));
+  if (type != want) {
+    return absl::InvalidArgumentError(absl::StrCat("peer frame of type ", static_cast<int>(type),
+                                                   ", expected ", static_cast<int>(want)));
+  }
+  return ByteReader(frame.substr(1));
+}
+
+absl::string_view Cut(absl::string_view text) { return text.substr(0, kRefusalTextBytesMax); }
+
+absl::Status TooMany(absl::string_view what, uint64_t count, uint64_t count_max) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("peer frame: ", count, " ", what, ", at most ", count_max));
+}
+
+}  // namespace
+
+std::string EncodeHello(const HelloFrame& hello) {
+  std::string out = Begin(PeerFrameType::kHello);
+  ByteWriter(&out)
+      .Fixed(hello.chain_id)
+      .Fixed(hello.journal_id)
+      .U32(hello.protocol_version)
+      .U32(hello.validator.value());
+  return out;
+}
+
+std::string EncodeConsensusHead(absl::string_view header, uint32_t block_count) {
+  std::string out = Begin(PeerFrameType::kConsensus);
+  ByteWriter(&out).Prefixed(header).U32(block_count);
+  return out;
+}
+
+std::string EncodeForward(const std::vector<std::shared_ptr<const ledger::Record>>& records) {
+  size_t size = 5;
+  for (const auto& record : records) size += 8 + record->leaf.size() + record->payload.size();
+  std::string out = Begin(PeerFrameType::kForward);
+  out.reserve(size);
+  ByteWriter writer(&out);
+  writer.U32(static_cast<uint32_t>(records.size()));
+  for (const auto& record : records) writer.Prefixed(record->leaf).Prefixed(record->payload);
+  return out;
+}
+
+std::string EncodeForwardRefused(const ForwardRefusedFrame& refused) {
+  std::string out = Begin(PeerFrameType::kForwardRefused);
+  ByteWriter(&out)
+      .Fixed(refused.leaf_hash)
+      .U8(refused.status)
+      .U32(refused.retry_after_millis)
+      .Prefixed(Cut(refused.code))
+      .Prefixed(Cut(refused.what))
+      .Prefixed(Cut(refused.remedy));
+  return out;
+}
+
+absl::StatusOr<PeerFrameType> PeerFrameTypeOf(absl::string_view frame) {
+  if (frame.empty()) return absl::InvalidArgumentError("peer frame: empty");
+  if (frame.size() > kPeerFrameBytesMax) return TooMany("bytes", frame.size(), kPeerFrameBytesMax);
+  const auto type = static_cast<uint8_t>(frame[0]);
+  if (type < 1 || type > static_cast<uint8_t>(PeerFrameType::kForwardRefused)) {
+    return absl::InvalidArgumentError(absl::StrCat("peer frame of unknown type ", type));
+  }
+  return static_cast<PeerFrameType>(type);
+}
+
+absl::StatusOr<HelloFrame> DecodeHello(absl::string_view frame) {
+  ASSIGN_OR_RETURN(ByteReader reader, Open(frame, PeerFrameType::kHello));
+  HelloFrame hello;
+  hello.chain_id = reader.ReadHash();
+  hello.journal_id = reader.FixedValue<ledger::JournalId>();
+  hello.protocol_version = reader.U32();
+  hello.validator = ValidatorIndex(reader.U32());
+  RETURN_IF_ERROR(reader.Finish("peer hello"));
+  return hello;
+}
+
+absl::StatusOr<ConsensusFrame> DecodeConsensus(absl::string_view frame) {
+  ASSIGN_OR_RETURN(ByteReader reader, Open(frame, PeerFrameType::kConsensus));
+  ConsensusFrame consensus;
+  consensus.header = AsView(reader.Prefixed(kCoreHeaderBytesMax));
+  const uint32_t count = reader.U32();
+  if (count > kFrameBlocksMax) return TooMany("blocks", count, kFrameBlocksMax);
+  consensus.blocks.reserve(count);
+  for (uint32_t i = 0; i < count && reader.ok(); ++i) {
+    consensus.blocks.push_back(reader.Prefixed(kBlockBytesMax));
+  }
+  RETURN_IF_ERROR(reader.Finish("peer consensus frame"));
+  return consensus;
+}
+
+absl::StatusOr<ForwardFrame> DecodeForward(absl::string_view frame) {
+  ASSIGN_OR_RETURN(ByteReader reader, Open(frame, PeerFrameType::kForward));
+  ForwardFrame forward;
+  const uint32_t count = reader.U32();
+  if (count > kForwardRecordsMax) return TooMany("records", count, kForwardRecordsMax);
+  for (uint32_t i = 0; i < count && reader.ok(); ++i) {
+    ForwardFrame::Entry entry;
+    entry.leaf = AsView(reader.Prefixed(kRecordLeafBytesMax));
+    entry.payload = AsView(reader.Prefixed(kPayloadBytesMax));
+    forward.records.push_back(entry);
+  }
+  RETURN_IF_ERROR(reader.Finish("peer forward frame"));
+  return forward;
+}
+
+absl::StatusOr<ForwardRefusedFrame> DecodeForwardRefused(absl::string_view frame) {
+  ASSIGN_OR_RETURN(ByteReader reader, Open(frame, PeerFrameType::kForwardRefused));
+  ForwardRefusedFrame refused;
+  refused.leaf_hash = reader.ReadHash();
+  refused.status = reader.U8();
+  refused.retry_after_millis = reader.U32();
+  refused.code = ToString(reader.Prefixed(kRefusalTextBytesMax));
+  refused.what = ToString(reader.Prefixed(kRefusalTextBytesMax));
+  refused.remedy = ToString(reader.Prefixed(kRefusalTextBytesMax));
+  RETURN_IF_ERROR(reader.Finish("peer refusal"));
+  if (refused.status == 0 || refused.status > kStatusCodeMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("peer refusal: status ", refused.status, ", must be 1 to ", kStatusCodeMax));
+  }
+  return refused;
+}
+
+}  // namespace vigil::node

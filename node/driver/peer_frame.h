@@ -1,0 +1,80 @@
+// Peer frames: what validators say to each other (docs/formats/peer_frame.md). Pure.
+//
+// Decoding is strict: every byte is accounted for, counts and lengths are checked before they are
+// used, and views point into the frame.
+#ifndef VIGIL_NODE_DRIVER_PEER_FRAME_H_
+#define VIGIL_NODE_DRIVER_PEER_FRAME_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "ledger/base/bytes.h"
+#include "ledger/base/strong_id.h"
+#include "ledger/chain/record.h"
+#include "ledger/storage/journal.h"
+
+namespace vigil::node {
+
+// On the wire: never renumber.
+enum class PeerFrameType : uint8_t {
+  kHello = 1,
+  kConsensus = 2,
+  kForward = 3,
+  kForwardRefused = 4,
+};
+
+inline constexpr uint32_t kPeerProtocolVersion = 1;
+inline constexpr size_t kPeerFrameBytesMax = 8 * 1024 * 1024;
+inline constexpr size_t kCoreHeaderBytesMax = 1024 * 1024;
+inline constexpr uint32_t kFrameBlocksMax = 1024;
+inline constexpr uint32_t kForwardRecordsMax = 4096;
+inline constexpr size_t kRefusalTextBytesMax = 1024;
+
+// Says who speaks: the first frame of every stream.
+struct HelloFrame {
+  Hash chain_id;
+  ledger::JournalId journal_id;
+  uint32_t protocol_version = kPeerProtocolVersion;
+  ValidatorIndex validator;
+};
+struct ConsensusFrame {
+  absl::string_view header;
+  std::vector<ByteSpan> blocks;  // Block frames.
+};
+struct ForwardFrame {
+  struct Entry {
+    absl::string_view leaf;
+    absl::string_view payload;
+  };
+  std::vector<Entry> records;
+};
+// The leader did not take a forwarded record. `status` is an absl::StatusCode.
+struct ForwardRefusedFrame {
+  Hash leaf_hash;
+  uint8_t status = 0;
+  uint32_t retry_after_millis = 0;
+  std::string code;
+  std::string what;
+  std::string remedy;
+};
+
+std::string EncodeHello(const HelloFrame& hello);
+// The head of a consensus frame that carries `block_count` blocks, which the transport appends.
+std::string EncodeConsensusHead(absl::string_view header, uint32_t block_count);
+std::string EncodeForward(const std::vector<std::shared_ptr<const ledger::Record>>& records);
+// Texts are cut to kRefusalTextBytesMax.
+std::string EncodeForwardRefused(const ForwardRefusedFrame& refused);
+
+// Errors of all below: kInvalidArgument naming the frame and what is wrong.
+absl::StatusOr<PeerFrameType> PeerFrameTypeOf(absl::string_view frame);
+absl::StatusOr<HelloFrame> DecodeHello(absl::string_view frame);
+absl::StatusOr<ConsensusFrame> DecodeConsensus(absl::string_view frame);
+absl::StatusOr<ForwardFrame> DecodeForward(absl::string_view frame);
+absl::StatusOr<ForwardRefusedFrame> DecodeForwardRefused(absl::string_view frame);
+
+}  // namespace vigil::node
+
+#endif  // VIGIL_NODE_DRIVER_PEER_FRAME_H_

@@ -1,0 +1,46 @@
+// What a submission is answered with.
+#ifndef VIGIL_NODE_DRIVER_SUBMIT_H_
+#define VIGIL_NODE_DRIVER_SUBMIT_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "ledger/base/bytes.h"
+#include "ledger/base/strong_id.h"
+#include "ledger/state/result.h"
+
+namespace vigil::node {
+
+// An error for a client: stable code, what happened, what to do next. Codes are listed in
+// docs/operating.md.
+struct ServiceError {
+  absl::StatusCode status = absl::StatusCode::kOk;
+  std::string code;  // "stream.conflict", "lane.full", "record.malformed" ...
+  std::string what;
+  std::string remedy;
+  uint32_t retry_after_millis = 0;  // 0: do not retry as it is.
+  uint64_t expected_sequence = 0;
+  Hash expected_previous;
+
+  bool ok() const { return status == absl::StatusCode::kOk; }
+};
+
+struct SubmitReceipt {
+  Hash leaf_hash;
+  RecordIndex record_index;
+  Height height;
+  Hash block_hash;
+  ledger::ResultCode result = ledger::ResultCode::kOk;
+};
+
+struct SubmitOutcome {
+  ServiceError error;  // ok(): `receipt` is set.
+  SubmitReceipt receipt;
+};
+using SubmitDone = std::function<void(const SubmitOutcome&)>;
+
+}  // namespace vigil::node
+
+#endif  // VIGIL_NODE_DRIVER_SUBMIT_H_

@@ -1,0 +1,102 @@
+#include "node/http/metrics.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <unistd.h>
+
+#include <fstream>
+#include <utility>
+#include <vector>
+
+namespace vigil::node {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+class Families {
+ public:
+  void Gauge(const std::string& name, const std::string& help, double value) {
+    Add(name, help, MetricType::Gauge).gauge.value = value;
+  }
+  void Counter(const std::string& name, const std::string& help, double value) {
+    Add(name, help, MetricType::Counter).counter.value = value;
+  }
+  // A further sample of the family `name` with one label.
+  void Labelled(const std::string& name, const std::string& help, const std::string& label,
+                const std::string& text, double value) {
+    ClientMetric& metric = Add(name, help, MetricType::Gauge);
+    metric.label.push_back({label, text});
+    metric.gauge.value = value;
+  }
+  std::string Text() const { return prometheus::TextSerializer().Serialize(families_); }
+
+ private:
+  ClientMetric& Add(const std::string& name, const std::string& help, MetricType type) {
+    if (families_.empty() || families_.back().name != name) {
+      families_.push_back({.name = name, .help = help, .type = type, .metric = {}});
+    }
+    return families_.back().metric.emplace_back();
+  }
+  std::vector<MetricFamily> families_;
+};
+
+double ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  double total_pages = 0;
+  double resident_pages = 0;
+  statm >> total_pages >> resident_pages;
+  return resident_pages * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+void AddChain(const NodeServices& services, const NodeStatus& status, Families* families) {
+  families->Gauge("vigil_committed_height", "Highest block known to be committed.",
+                  static_cast<double>(status.core.committed.height.value()));
+  families->Gauge("vigil_executed_height", "Highest block executed here.",
+                  static_cast<double>(status.executed.value()));
+  families->Gauge("vigil_indexed_height", "Highest block in the search index.",
+                  static_cast<double>(status.indexed.value()));
+  families->Gauge("vigil_detector_height", "Highest block the detector has seen.",
+                  static_cast<double>(status.detector.value()));
+  const absl::StatusOr<ledger::Tip> tip = services.Snapshot()->GetTip();
+  if (!tip.ok()) return;
+  families->Counter("vigil_records_total", "Records and seals in the log.",
+                    static_cast<double>(tip->tree.size()));
+  families->Counter("vigil_events_total", "Events in accepted batches.",
+                    static_cast<double>(tip->event_count));
+  families->Counter("vigil_alerts_total", "Alerts proposed on the chain.",
+                    static_cast<double>(tip->alert_count));
+  families->Counter("vigil_alerts_confirmed_total", "Alerts confirmed by a quorum.",
+                    static_cast<double>(tip->alert_confirmed_count));
+}
+
+}  // namespace
+
+std::string MetricsText(const NodeServices& services) {
+  const NodeStatus status = services.Status();
+  Families families;
+  AddChain(services, status, &families);
+  families.Gauge("vigil_view", "Raft term or Simplex view.",
+                 static_cast<double>(status.core.view.value()));
+  families.Gauge("vigil_is_leader", "1 on the validator that leads.",
+                 status.core.role == consensus::CoreRole::kLeader);
+  families.Gauge("vigil_refusing", "1 while the node refuses to vote.", status.refusing);
+  families.Counter("vigil_uptime_seconds", "Seconds since start.",
+                   static_cast<double>(status.uptime_seconds));
+  families.Gauge("vigil_resident_bytes", "Resident memory of the process.", ResidentBytes());
+  const auto& validators = services.genesis().validators;
+  for (size_t i = 0; i < status.connected.size() && i < validators.size(); ++i) {
+    families.Labelled("vigil_peer_connected", "1 while a stream to the validator is open.",
+                      "validator", validators[i].identity(), status.connected[i]);
+  }
+  for (const NodeStatus::TrainedModel& model : status.models) {
+    families.Labelled("vigil_model_period", "Period of the model trained last, by event type.",
+                      "event_type", std::to_string(model.event_type),
+                      static_cast<double>(model.period));
+  }
+  return families.Text();
+}
+
+}  // namespace vigil::node

@@ -1,0 +1,209 @@
+#include "ledger/chain/record.h"
+
+#include <set>
+#include <string>
+
+#include "ledger/chain/header.h"
+#include "ledger/chain/scanner.h"
+#include "ledger/chain/tags.h"
+#include "tests/ledger/chain/chain_samples.h"
+#include "tests/support/catch.h"
+
+namespace vigil::ledger {
+namespace {
+
+using samples::HashOf;
+using samples::KeyNumber;
+using samples::SampleBodies;
+
+std::string DecodeError(const std::string& leaf) {
+  return std::string(DecodeRecord(AsBytes(leaf)).status().message());
+}
+
+}  // namespace
+
+TEST_CASE("kinds: numbers and names are unique and in order", "[kinds]") {
+  std::set<absl::string_view> names;
+  int number = 0;
+  for (const KindInfo& info : AllKinds()) {
+    CHECK(static_cast<int>(info.kind) == ++number);
+    CHECK(names.insert(info.name).second);
+    CHECK(FindKind(static_cast<uint8_t>(number)) == &info);
+    CHECK(info.body_bytes_max <= kRecordBodyBytesMax);
+    CHECK(&KindOf(info.kind) == &info);
+  }
+  CHECK(number == 25);
+  CHECK(FindKind(0) == nullptr);
+  CHECK(FindKind(26) == nullptr);
+  CHECK(FindKind(255) == nullptr);
+}
+
+TEST_CASE("kinds: exactly the kinds with a body are admitted and only batches have a payload",
+          "[kinds]") {
+  std::set<RecordKind> with_body;
+  for (const RecordBody& body : SampleBodies()) with_body.insert(KindOfBody(body));
+  for (const KindInfo& info : AllKinds()) {
+    CHECK(info.admitted == (with_body.count(info.kind) == 1));
+    CHECK(info.has_payload == (info.kind == RecordKind::kEventBatch));
+  }
+}
+
+TEST_CASE("kinds: roles have names both ways", "[kinds]") {
+  for (uint32_t bit = 1; bit <= static_cast<uint32_t>(Role::kService); bit <<= 1) {
+    const Role role = static_cast<Role>(bit);
+    CHECK(RoleName(role) != "none");
+    CHECK(FindRole(RoleName(role)) == role);
+  }
+  CHECK(FindRole("none") == Role::kNone);
+  CHECK(FindRole("Sensor") == Role::kNone);
+  CHECK(RoleName(Role::kNone) == "none");
+}
+
+TEST_CASE("tags: every tag is its text and one zero byte", "[tags]") {
+  for (absl::string_view tag : {kGenesisTag, kChainIdTag, kRecordTag, kHeaderTag, kProposalTag,
+                                kWriteSetTag, kStateTag, kValidatorSetTag, kRevealTag}) {
+    CHECK(tag.substr(0, 6) == "vigil/");
+    CHECK(tag.find('\0') == tag.size() - 1);
+  }
+}
+
+TEST_CASE("record: what was signed decodes to the same fields and verifies", "[record]") {
+  const SigningKey key = KeyNumber(100);
+  for (const RecordBody& body : SampleBodies()) {
+    const std::string leaf = SignRecord(body, HashOf(1), key);
+    const absl::StatusOr<RecordView> view = DecodeRecord(AsBytes(leaf));
+    REQUIRE(view.ok());
+    CHECK(view->kind == KindOfBody(body));
+    CHECK(view->author == key.id());
+    CHECK(AsView(view->leaf) == leaf);
+    CHECK(leaf.size() == kLeafPrefixBytes + view->body_bytes.size() + Signature::size());
+    CHECK(VerifyRecordSignature(*view, HashOf(1), key.public_key()));
+    // Signing what was decoded gives the same bytes: nothing was lost.
+    CHECK(SignRecord(view->body, HashOf(1), key) == leaf);
+  }
+}
+
+TEST_CASE("record: the fields of a batch survive", "[record]") {
+  const EventBatchBody body = std::get<EventBatchBody>(SampleBodies()[0]);
+  const std::string leaf = SignRecord(body, HashOf(1), KeyNumber(100));
+  const absl::StatusOr<RecordView> view = DecodeRecord(AsBytes(leaf));
+  REQUIRE(view.ok());
+  const EventBatchBody& seen = std::get<EventBatchBody>(view->body);
+  CHECK(seen.stream == "conn");
+  CHECK(seen.sequence == 7);
+  CHECK(seen.previous == HashOf(1));
+  CHECK(seen.item_count == 2);
+  CHECK(seen.items_root == HashOf(2));
+  CHECK(seen.sealed_root == HashOf(3));
+  CHECK(seen.first_time_unix_nano == body.first_time_unix_nano);
+  CHECK(seen.last_time_unix_nano == body.last_time_unix_nano);
+  CHECK(seen.payload_bytes == 400);
+}
+
+TEST_CASE("record: a signature does not carry to another chain or key or kind", "[record]") {
+  const SigningKey key = KeyNumber(100);
+  const std::string leaf = SignRecord(SampleBodies()[1], HashOf(1), key);
+  absl::StatusOr<RecordView> view = DecodeRecord(AsBytes(leaf));
+  REQUIRE(view.ok());
+  REQUIRE(VerifyRecordSignature(*view, HashOf(1), key.public_key()));
+  CHECK_FALSE(VerifyRecordSignature(*view, HashOf(2), key.public_key()));
+  CHECK_FALSE(VerifyRecordSignature(*view, HashOf(1), KeyNumber(101).public_key()));
+  view->kind = RecordKind::kGap;
+  CHECK_FALSE(VerifyRecordSignature(*view, HashOf(1), key.public_key()));
+}
+
+TEST_CASE("record: a heartbeat passed off as a gap decodes but does not verify", "[record]") {
+  // Both bodies begin with author and stream and sequence and previous.
+  const SigningKey key = KeyNumber(100);
+  HeartbeatBody body = {"conn", 8, HashOf(4), 0};
+  std::string leaf = SignRecord(body, HashOf(1), key);
+  leaf[1] = static_cast<char>(RecordKind::kGap);
+  const absl::StatusOr<RecordView> view = DecodeRecord(AsBytes(leaf));
+  REQUIRE(view.ok());
+  CHECK_FALSE(VerifyRecordSignature(*view, HashOf(1), key.public_key()));
+}
+
+TEST_CASE("record: an author that is not the key is refused even if the signature is the key's",
+          "[record]") {
+  const SigningKey key = KeyNumber(100);
+  std::string leaf = SignRecord(SampleBodies()[1], HashOf(1), key);
+  leaf[kLeafPrefixBytes + 2] ^= 1;  // First byte of the author.
+  const std::string body = leaf.substr(kLeafPrefixBytes, leaf.size() - kLeafPrefixBytes - 64);
+  const std::string message =
+      RecordSigningMessage(RecordKind::kHeartbeat, HashOf(1), AsBytes(body));
+  leaf.replace(leaf.size() - 64, 64, ToString(key.Sign(AsBytes(message)).span()));
+  const absl::StatusOr<RecordView> view = DecodeRecord(AsBytes(leaf));
+  REQUIRE(view.ok());
+  CHECK_FALSE(VerifyRecordSignature(*view, HashOf(1), key.public_key()));
+}
+
+TEST_CASE("record: every flipped bit is noticed by decoding or by the signature", "[record]") {
+  const SigningKey key = KeyNumber(100);
+  for (const RecordBody& body : SampleBodies()) {
+    const std::string good = SignRecord(body, HashOf(1), key);
+    for (size_t i = 0; i < 8 * good.size(); ++i) {
+      std::string bad = good;
+      bad[i / 8] = static_cast<char>(bad[i / 8] ^ (1 << (i % 8)));
+      const absl::StatusOr<RecordView> view = DecodeRecord(AsBytes(bad));
+      if (view.ok() && VerifyRecordSignature(*view, HashOf(1), key.public_key())) {
+        FAIL("bit " << i << " of " << KindOf(KindOfBody(body)).name);
+      }
+    }
+  }
+}
+
+TEST_CASE("record: truncated and prolonged leaves are refused", "[record]") {
+  for (const RecordBody& body : SampleBodies()) {
+    const std::string good = SignRecord(body, HashOf(1), KeyNumber(100));
+    for (size_t size = 0; size < good.size(); ++size) {
+      CHECK_FALSE(DecodeRecord(AsBytes(good.substr(0, size))).ok());
+    }
+    CHECK(DecodeError(good + "x") == "record: 1 bytes left over");
+  }
+}
+
+TEST_CASE("record: hostile lengths are refused", "[record]") {
+  const std::string good = SignRecord(SampleBodies()[1], HashOf(1), KeyNumber(100));
+  for (const char* length : {"\xFF\xFF\xFF\xFF", "\x80\x00\x00\x00", "\x00\x00\x7F\xFF"}) {
+    std::string bad = good;
+    bad.replace(2, 4, std::string(length, 4));
+    CHECK(DecodeError(bad) == "record: ends too early or a length is over its maximum");
+  }
+  CHECK(DecodeError(std::string(32 * 1024 + 1, '\1')) == "record of 32769 bytes, at most 32768");
+}
+
+TEST_CASE("record: other versions and kinds are refused", "[record]") {
+  const std::string good = SignRecord(SampleBodies()[1], HashOf(1), KeyNumber(100));
+  for (int version : {0, 2, 255}) {
+    std::string bad = good;
+    bad[0] = static_cast<char>(version);
+    CHECK(DecodeError(bad) == "record version " + std::to_string(version) + ", must be 1");
+  }
+  for (int number : {0, 26, 200, 255}) {
+    std::string bad = good;
+    bad[1] = static_cast<char>(number);
+    CHECK(DecodeError(bad) == "record kind " + std::to_string(number) + ": unknown");
+  }
+  std::string bad = good;
+  bad[1] = static_cast<char>(RecordKind::kPolicy);
+  CHECK(DecodeError(bad) == "record kind 16 (policy): not admitted by this version");
+}
+
+TEST_CASE("record: nobody may submit a seal", "[record]") {
+  const std::string seal = EncodeSealLeaf(AsBytes(EncodeHeader(BlockHeader())), HashOf(1),
+                                          RecordIndex(5), /*record_count=*/3);
+  CHECK_FALSE(DecodeRecord(AsBytes(seal)).ok());
+  // With 64 bytes of anything where the signature belongs.
+  CHECK(DecodeError(seal + std::string(64, 's')) ==
+        "record kind 25 (seal): not admitted by this version");
+}
+
+TEST_CASE("record: the signed message is the tag and kind and chain and body", "[record]") {
+  std::string expected("vigil/record/v1\0", 16);
+  expected += '\x02';
+  expected += std::string(32, '\x07');
+  expected += "body";
+  CHECK(RecordSigningMessage(RecordKind::kHeartbeat, HashOf(7), AsBytes("body")) == expected);
+}
+
+}  // namespace vigil::ledger

@@ -1,0 +1,160 @@
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "ledger/storage/file.h"
+#include "tests/ledger/storage/storage_test_support.h"
+
+namespace vigil::ledger {
+namespace {
+
+TEST_CASE("posix: what is appended is read back and a reopened file goes on at its end",
+          "[ledger_storage]") {
+  const TemporaryDirectory directory;
+  FileSystem* files = PosixFileSystem();
+  const std::string path = directory.path() + "/a";
+  {
+    auto file = *files->OpenAppend(path);
+    REQUIRE(file->Append(AsBytes("hello ")).ok());
+    REQUIRE(file->Sync().ok());
+    CHECK(file->size() == 6);
+  }
+  auto file = *files->OpenAppend(path);
+  CHECK(file->size() == 6);
+  REQUIRE(file->Append(AsBytes("world")).ok());
+  CHECK(*files->ReadAll(path) == "hello world");
+  CHECK(*files->Size(path) == 11);
+
+  auto reader = *files->OpenRead(path);
+  CHECK(*reader->Read(6, 5) == "world");
+  CHECK(*reader->Read(9, 100) == "ld");
+  CHECK(reader->Read(11, 1)->empty());
+  CHECK(reader->Read(1000, 1)->empty());
+}
+
+TEST_CASE("posix: names are listed in order and change by rename and remove", "[ledger_storage]") {
+  const TemporaryDirectory directory;
+  FileSystem* files = PosixFileSystem();
+  const std::string deep = directory.path() + "/x/y/z";
+  REQUIRE(files->MakeDirs(deep).ok());
+  REQUIRE(files->MakeDirs(deep).ok());  // Again is no error.
+  for (const char* name : {"c", "a", "b"}) {
+    REQUIRE(files->WriteAtomically(absl::StrCat(deep, "/", name), AsBytes(name)).ok());
+  }
+  CHECK(*files->List(deep) == std::vector<std::string>{"a", "b", "c"});
+  REQUIRE(files->Rename(deep + "/a", deep + "/b").ok());
+  REQUIRE(files->Remove(deep + "/c").ok());
+  REQUIRE(files->SyncDir(deep).ok());
+  CHECK(*files->List(deep) == std::vector<std::string>{"b"});
+  CHECK(*files->ReadAll(deep + "/b") == "a");
+  REQUIRE(files->Truncate(deep + "/b", 0).ok());
+  CHECK(files->ReadAll(deep + "/b")->empty());
+  CHECK(files->Exists(deep + "/b"));
+  CHECK_FALSE(files->Exists(deep + "/a"));
+}
+
+TEST_CASE("posix: writing atomically replaces the whole content and leaves nothing else",
+          "[ledger_storage]") {
+  const TemporaryDirectory directory;
+  FileSystem* files = PosixFileSystem();
+  const std::string path = directory.path() + "/guard";
+  REQUIRE(files->WriteAtomically(path, AsBytes("a long first content")).ok());
+  REQUIRE(files->WriteAtomically(path, AsBytes("short")).ok());
+  CHECK(*files->ReadAll(path) == "short");
+  CHECK(*files->List(directory.path()) == std::vector<std::string>{"guard"});
+}
+
+TEST_CASE("posix: each error names the path and the system's text", "[ledger_storage]") {
+  const TemporaryDirectory directory;
+  FileSystem* files = PosixFileSystem();
+  const std::string missing = directory.path() + "/missing";
+  const absl::Status not_found = files->OpenRead(missing).status();
+  CHECK(absl::IsNotFound(not_found));
+  CHECK(absl::StrContains(not_found.message(), missing));
+  CHECK(absl::StrContains(not_found.message(), "No such file"));
+  CHECK(absl::IsNotFound(files->ReadAll(missing).status()));
+  CHECK(absl::IsNotFound(files->Size(missing).status()));
+  CHECK(absl::IsNotFound(files->Truncate(missing, 0)));
+  CHECK(absl::IsNotFound(files->Remove(missing)));
+  CHECK(absl::IsNotFound(files->Rename(missing, missing + "2")));
+  CHECK(absl::IsNotFound(files->List(missing).status()));
+  CHECK(absl::IsNotFound(files->SyncDir(missing)));
+  CHECK(absl::IsNotFound(files->OpenAppend(missing + "/inside").status()));
+
+  REQUIRE(files->WriteAtomically(directory.path() + "/file", AsBytes("x")).ok());
+  CHECK(absl::IsAlreadyExists(files->MakeDirs(directory.path() + "/file")));
+  CHECK(absl::IsUnavailable(files->MakeDirs(directory.path() + "/file/below")));
+}
+
+TEST_CASE("posix: a full disk is resource exhausted", "[ledger_storage]") {
+  FileSystem* files = PosixFileSystem();
+  auto full = files->OpenAppend("/dev/full");  // Every write to it fails with ENOSPC.
+  if (!full.ok()) {
+    WARN("no /dev/full here: skipped");
+    return;
+  }
+  const absl::Status status = (*full)->Append(AsBytes("x"));
+  CHECK(absl::IsResourceExhausted(status));
+  CHECK(absl::StrContains(status.message(), "/dev/full"));
+  CHECK((*full)->size() == 0);
+}
+
+TEST_CASE("posix: a lock is exclusive between objects and dies with its holder",
+          "[ledger_storage]") {
+  const TemporaryDirectory directory;
+  FileSystem* files = PosixFileSystem();
+  const std::string path = directory.path() + "/LOCK";
+  {
+    const auto held = files->Lock(path);
+    REQUIRE(held.ok());
+    const absl::Status refused = files->Lock(path).status();
+    CHECK(absl::IsAlreadyExists(refused));
+    CHECK(absl::StrContains(refused.message(), path));
+  }
+  CHECK(files->Lock(path).ok());
+}
+
+TEST_CASE("posix: a lock is exclusive between processes and dies with its process",
+          "[ledger_storage]") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/LOCK";
+  int ready[2];
+  REQUIRE(::pipe(ready) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto held = PosixFileSystem()->Lock(path);
+    const char answer = held.ok() ? '1' : '0';
+    if (::write(ready[1], &answer, 1) != 1) ::_exit(1);
+    ::pause();
+    ::_exit(0);
+  }
+  char answer = 0;
+  REQUIRE(::read(ready[0], &answer, 1) == 1);
+  CHECK(answer == '1');
+  CHECK(absl::IsAlreadyExists(PosixFileSystem()->Lock(path).status()));
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  CHECK(PosixFileSystem()->Lock(path).ok());
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
+TEST_CASE("posix: descriptors are closed in programs that the process starts",
+          "[ledger_storage]") {
+  const TemporaryDirectory directory;
+  FileSystem* files = PosixFileSystem();
+  const int before = ::dup(0);  // The lowest free number.
+  ::close(before);
+  const auto file = files->OpenAppend(directory.path() + "/a");
+  REQUIRE(file.ok());
+  CHECK((::fcntl(before, F_GETFD) & FD_CLOEXEC) != 0);
+}
+
+}  // namespace
+}  // namespace vigil::ledger
