@@ -1,8 +1,8 @@
 // Puts one event together from the fields of a log line, within the caps of the event format.
 //
-// Text that is too long is cut at a character, what no longer fits is left out, and both are said in
-// the event itself: the pair "vigil.truncated" names the fields. Belongs to one thread; one builder
-// is reused for all lines.
+// Text that is too long is cut at a character, what no longer fits is left out, and both are said
+// in the event itself: the pair "vigil.truncated" names the fields. Belongs to one thread; one
+// builder is reused for all lines.
 #ifndef VIGIL_CLIENT_INGEST_EVENT_BUILDER_H_
 #define VIGIL_CLIENT_INGEST_EVENT_BUILDER_H_
 

@@ -27,7 +27,7 @@ struct MappingStats {
   uint64_t specific_class_events = 0;  // Of a class of their own, not the base event.
   uint64_t truncated_events = 0;
   uint64_t repaired_events = 0;
-  uint64_t mismatched_values = 0;      // Kept in `unmapped`: they did not fit their field.
+  uint64_t mismatched_values = 0;  // Kept in `unmapped`: they did not fit their field.
   // Fields that no table speaks of, with how often: the drift of a source. Further ones beyond
   // the maximum are counted under "...".
   absl::flat_hash_map<std::string, uint64_t> unknown_fields;

@@ -20,8 +20,8 @@
 
 namespace vigil::client {
 
-// `path` joins the keys of nested objects with dots; `target` is one of targets.h. A path "metrics.*"
-// takes every field below `metrics`; what stands for the '*' is the target's argument.
+// `path` joins the keys of nested objects with dots; `target` is one of targets.h. A path
+// "metrics.*" takes every field below `metrics`; what stands for the '*' is the target's argument.
 struct FieldRule {
   absl::string_view path;
   absl::string_view target;
@@ -43,20 +43,20 @@ inline constexpr uint32_t kBaseEventClass = 0;
 inline constexpr uint32_t kActivityOther = 99;
 
 struct LogMapping {
-  absl::string_view log;          // "conn", "alert"; the key within its family.
+  absl::string_view log = {};  // "conn", "alert"; the key within its family.
   uint32_t class_uid = kBaseEventClass;
   uint32_t activity_id = kActivityOther;  // Until a condition says otherwise.
   uint32_t severity_id = 1;
-  absl::string_view app_protocol;  // Until a field says otherwise.
-  std::span<const FieldRule> rules;
-  std::span<const Condition> conditions;
+  absl::string_view app_protocol = {};  // Until a field says otherwise.
+  std::span<const FieldRule> rules = {};
+  std::span<const Condition> conditions = {};
 };
 
 // A family of mappings with what its logs have in common.
 struct MappingFamily {
-  absl::string_view name;  // "zeek": sources are called "zeek.conn", mappings "zeek.conn/1".
-  std::span<const LogMapping> logs;
-  std::span<const FieldRule> common_rules;  // A log's own rule for the same path wins.
+  absl::string_view name = {};  // "zeek": sources are called "zeek.conn", mappings "zeek.conn/1".
+  std::span<const LogMapping> logs = {};
+  std::span<const FieldRule> common_rules = {};  // A log's own rule for the same path wins.
   // A field without a rule makes the line bad instead of going to `unmapped`.
   bool strict = false;
 };

@@ -244,13 +244,15 @@ constexpr FieldRule kNetflowRules[] = {
 };
 
 constexpr FieldRule kDnsRules[] = {
-    {"dns.rrtype", "event_id"},         {"dns.query.rrtype", "event_id"},
-    {"dns.queries.rrtype", "event_id"}, {"dns.rcode", "status_code"},
+    {"dns.rrtype", "event_id"},
+    {"dns.query.rrtype", "event_id"},
+    {"dns.queries.rrtype", "event_id"},
+    {"dns.rcode", "status_code"},
 };
 constexpr Condition kDnsConditions[] = {
-    {"dns.type", "query", Trait::kActivity, 1},   {"dns.type", "request", Trait::kActivity, 1},
-    {"dns.type", "answer", Trait::kActivity, 2},  {"dns.type", "response", Trait::kActivity, 2},
-    {"dns.rcode", "NOERROR", Trait::kStatus, 1},  {"dns.rcode", "*", Trait::kStatus, 2},
+    {"dns.type", "query", Trait::kActivity, 1},  {"dns.type", "request", Trait::kActivity, 1},
+    {"dns.type", "answer", Trait::kActivity, 2}, {"dns.type", "response", Trait::kActivity, 2},
+    {"dns.rcode", "NOERROR", Trait::kStatus, 1}, {"dns.rcode", "*", Trait::kStatus, 2},
 };
 
 constexpr FieldRule kHttpRules[] = {
@@ -339,11 +341,7 @@ constexpr LogMapping kLogs[] = {
      .app_protocol = "http",
      .rules = kHttpRules,
      .conditions = kHttpConditions},
-    {.log = "tls",
-     .class_uid = 4001,
-     .activity_id = 6,
-     .app_protocol = "tls",
-     .rules = kTlsRules},
+    {.log = "tls", .class_uid = 4001, .activity_id = 6, .app_protocol = "tls", .rules = kTlsRules},
     {.log = "ssh", .class_uid = 4007, .activity_id = 6, .app_protocol = "ssh"},
     {.log = "fileinfo", .class_uid = 1001},
     {.log = "smtp", .class_uid = 4009, .activity_id = 1, .app_protocol = "smtp"},

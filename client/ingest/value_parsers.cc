@@ -168,8 +168,8 @@ std::optional<int64_t> ParseScaled(absl::string_view text, int scale) {
   uint64_t value = 0;
   for (int64_t i = 0; i < kept; ++i) {
     const auto at = static_cast<size_t>(i);
-    const char c = at < decimal.whole.size() ? decimal.whole[at]
-                                             : decimal.fraction[at - decimal.whole.size()];
+    const char c =
+        at < decimal.whole.size() ? decimal.whole[at] : decimal.fraction[at - decimal.whole.size()];
     if (__builtin_mul_overflow(value, 10u, &value)) return std::nullopt;
     if (__builtin_add_overflow(value, static_cast<uint64_t>(c - '0'), &value)) return std::nullopt;
   }
@@ -266,10 +266,9 @@ uint32_t ParseProtocol(absl::string_view text) {
   };
   // IANA, "Assigned Internet Protocol Numbers".
   static constexpr Named kNames[] = {
-      {"tcp", 6},       {"udp", 17},        {"icmp", 1},       {"ipv6-icmp", 58}, {"icmp6", 58},
-      {"icmpv6", 58},   {"igmp", 2},        {"sctp", 132},     {"gre", 47},       {"esp", 50},
-      {"ah", 51},       {"ipv6", 41},       {"ospf", 89},      {"pim", 103},      {"vrrp", 112},
-      {"udplite", 136},
+      {"tcp", 6},   {"udp", 17},   {"icmp", 1},   {"ipv6-icmp", 58}, {"icmp6", 58}, {"icmpv6", 58},
+      {"igmp", 2},  {"sctp", 132}, {"gre", 47},   {"esp", 50},       {"ah", 51},    {"ipv6", 41},
+      {"ospf", 89}, {"pim", 103},  {"vrrp", 112}, {"udplite", 136},
   };
   for (const Named& named : kNames) {
     if (absl::EqualsIgnoreCase(text, named.name)) return named.number;

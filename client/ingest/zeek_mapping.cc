@@ -47,16 +47,16 @@ constexpr FieldRule kConnRules[] = {
 };
 // conn_state as in base/protocols/conn/main.zeek: what became of the connection.
 constexpr Condition kConnConditions[] = {
-    {"conn_state", "S0", Trait::kActivity, 4},     {"conn_state", "S0", Trait::kStatus, 2},
-    {"conn_state", "S1", Trait::kActivity, 1},     {"conn_state", "S1", Trait::kStatus, 1},
-    {"conn_state", "S2", Trait::kStatus, 1},       {"conn_state", "S3", Trait::kStatus, 1},
-    {"conn_state", "SF", Trait::kStatus, 1},       {"conn_state", "REJ", Trait::kActivity, 5},
-    {"conn_state", "REJ", Trait::kStatus, 2},      {"conn_state", "RSTO", Trait::kActivity, 3},
-    {"conn_state", "RSTO", Trait::kStatus, 1},     {"conn_state", "RSTR", Trait::kActivity, 3},
-    {"conn_state", "RSTR", Trait::kStatus, 1},     {"conn_state", "RSTOS0", Trait::kActivity, 3},
-    {"conn_state", "RSTOS0", Trait::kStatus, 2},   {"conn_state", "RSTRH", Trait::kActivity, 3},
-    {"conn_state", "RSTRH", Trait::kStatus, 2},    {"conn_state", "SH", Trait::kActivity, 4},
-    {"conn_state", "SH", Trait::kStatus, 2},       {"conn_state", "SHR", Trait::kActivity, 4},
+    {"conn_state", "S0", Trait::kActivity, 4},   {"conn_state", "S0", Trait::kStatus, 2},
+    {"conn_state", "S1", Trait::kActivity, 1},   {"conn_state", "S1", Trait::kStatus, 1},
+    {"conn_state", "S2", Trait::kStatus, 1},     {"conn_state", "S3", Trait::kStatus, 1},
+    {"conn_state", "SF", Trait::kStatus, 1},     {"conn_state", "REJ", Trait::kActivity, 5},
+    {"conn_state", "REJ", Trait::kStatus, 2},    {"conn_state", "RSTO", Trait::kActivity, 3},
+    {"conn_state", "RSTO", Trait::kStatus, 1},   {"conn_state", "RSTR", Trait::kActivity, 3},
+    {"conn_state", "RSTR", Trait::kStatus, 1},   {"conn_state", "RSTOS0", Trait::kActivity, 3},
+    {"conn_state", "RSTOS0", Trait::kStatus, 2}, {"conn_state", "RSTRH", Trait::kActivity, 3},
+    {"conn_state", "RSTRH", Trait::kStatus, 2},  {"conn_state", "SH", Trait::kActivity, 4},
+    {"conn_state", "SH", Trait::kStatus, 2},     {"conn_state", "SHR", Trait::kActivity, 4},
     {"conn_state", "SHR", Trait::kStatus, 2},
 };
 
@@ -149,20 +149,13 @@ constexpr Condition kSslConditions[] = {
 };
 
 constexpr FieldRule kSshRules[] = {
-    {"auth_success", "ignore"},
-    {"auth_attempts", "metric:auth_attempts"},
-    {"host_key", "observable:30"},
-    {"hassh", "observable:30"},
-    {"hasshServer", "observable:30"},
-    {"version", "unmapped"},
-    {"direction", "unmapped"},
-    {"client", "unmapped"},
-    {"server", "unmapped"},
-    {"cipher_alg", "unmapped"},
-    {"mac_alg", "unmapped"},
-    {"compression_alg", "unmapped"},
-    {"kex_alg", "unmapped"},
-    {"host_key_alg", "unmapped"},
+    {"auth_success", "ignore"},       {"auth_attempts", "metric:auth_attempts"},
+    {"host_key", "observable:30"},    {"hassh", "observable:30"},
+    {"hasshServer", "observable:30"}, {"version", "unmapped"},
+    {"direction", "unmapped"},        {"client", "unmapped"},
+    {"server", "unmapped"},           {"cipher_alg", "unmapped"},
+    {"mac_alg", "unmapped"},          {"compression_alg", "unmapped"},
+    {"kex_alg", "unmapped"},          {"host_key_alg", "unmapped"},
 };
 constexpr Condition kSshConditions[] = {
     {"auth_success", "true", Trait::kStatus, 1},
@@ -243,11 +236,9 @@ constexpr FieldRule kRdpRules[] = {
 };
 
 constexpr FieldRule kSmbFilesRules[] = {
-    {"action", "event_id"},          {"path", "file.path"},
-    {"name", "file.name"},           {"size", "file.size"},
-    {"prev_name", "unmapped"},       {"times.modified", "unmapped"},
-    {"times.accessed", "unmapped"},  {"times.created", "unmapped"},
-    {"times.changed", "unmapped"},
+    {"action", "event_id"},         {"path", "file.path"},         {"name", "file.name"},
+    {"size", "file.size"},          {"prev_name", "unmapped"},     {"times.modified", "unmapped"},
+    {"times.accessed", "unmapped"}, {"times.created", "unmapped"}, {"times.changed", "unmapped"},
 };
 constexpr Condition kSmbFilesConditions[] = {
     {"action", "SMB::FILE_OPEN", Trait::kActivity, 2},
@@ -369,10 +360,9 @@ constexpr Condition kNtlmConditions[] = {
     {"success", "false", Trait::kStatus, 2},
 };
 constexpr FieldRule kRadiusRules[] = {
-    {"username", "actor.user"},     {"mac", "src.mac"},
-    {"framed_addr", "observable:2"}, {"result", "status_code"},
-    {"reply_msg", "message"},       {"ttl", "duration:seconds"},
-    {"tunnel_client", "unmapped"},  {"connect_info", "unmapped"},
+    {"username", "actor.user"},    {"mac", "src.mac"},           {"framed_addr", "observable:2"},
+    {"result", "status_code"},     {"reply_msg", "message"},     {"ttl", "duration:seconds"},
+    {"tunnel_client", "unmapped"}, {"connect_info", "unmapped"},
 };
 constexpr Condition kRadiusConditions[] = {
     {"result", "success", Trait::kStatus, 1},
@@ -380,17 +370,10 @@ constexpr Condition kRadiusConditions[] = {
 };
 
 constexpr FieldRule kSoftwareRules[] = {
-    {"host", "device.ip"},
-    {"host_p", "device.port"},
-    {"software_type", "event_id"},
-    {"unparsed_version", "message"},
-    {"name", "unmapped"},
-    {"url", "unmapped"},
-    {"version.major", "unmapped"},
-    {"version.minor", "unmapped"},
-    {"version.minor2", "unmapped"},
-    {"version.minor3", "unmapped"},
-    {"version.addl", "unmapped"},
+    {"host", "device.ip"},           {"host_p", "device.port"},     {"software_type", "event_id"},
+    {"unparsed_version", "message"}, {"name", "unmapped"},          {"url", "unmapped"},
+    {"version.major", "unmapped"},   {"version.minor", "unmapped"}, {"version.minor2", "unmapped"},
+    {"version.minor3", "unmapped"},  {"version.addl", "unmapped"},
 };
 constexpr FieldRule kDceRpcRules[] = {
     {"operation", "event_id"},
@@ -419,14 +402,17 @@ constexpr Condition kTunnelConditions[] = {
     {"action", "Tunnel::CLOSE", Trait::kActivity, 2},
 };
 constexpr FieldRule kQuicRules[] = {
-    {"version", "event_id"},          {"server_name", "url_or_query"},
-    {"client_protocol", "unmapped"},  {"history", "unmapped"},
-    {"client_initial_dcid", "unmapped"}, {"client_scid", "unmapped"},
+    {"version", "event_id"},
+    {"server_name", "url_or_query"},
+    {"client_protocol", "unmapped"},
+    {"history", "unmapped"},
+    {"client_initial_dcid", "unmapped"},
+    {"client_scid", "unmapped"},
     {"server_scid", "unmapped"},
 };
 constexpr FieldRule kArpRules[] = {
-    {"operation", "event_id"}, {"src_mac", "src.mac"},  {"dst_mac", "dst.mac"},
-    {"orig_h", "src.ip"},      {"resp_h", "dst.ip"},    {"orig_hw", "unmapped"},
+    {"operation", "event_id"}, {"src_mac", "src.mac"}, {"dst_mac", "dst.mac"},
+    {"orig_h", "src.ip"},      {"resp_h", "dst.ip"},   {"orig_hw", "unmapped"},
     {"resp_hw", "unmapped"},
 };
 
@@ -475,11 +461,7 @@ constexpr LogMapping kLogs[] = {
      .app_protocol = "dhcp",
      .rules = kDhcpRules,
      .conditions = kDhcpConditions},
-    {.log = "rdp",
-     .class_uid = 4005,
-     .activity_id = 6,
-     .app_protocol = "rdp",
-     .rules = kRdpRules},
+    {.log = "rdp", .class_uid = 4005, .activity_id = 6, .app_protocol = "rdp", .rules = kRdpRules},
     {.log = "smb_files",
      .class_uid = 4006,
      .app_protocol = "smb",
@@ -537,11 +519,7 @@ constexpr LogMapping kLogs[] = {
      .activity_id = 6,
      .app_protocol = "quic",
      .rules = kQuicRules},
-    {.log = "arp",
-     .class_uid = 4001,
-     .activity_id = 6,
-     .app_protocol = "arp",
-     .rules = kArpRules},
+    {.log = "arp", .class_uid = 4001, .activity_id = 6, .app_protocol = "arp", .rules = kArpRules},
     Network("dnp3"),
     Network("irc"),
     Network("ldap"),

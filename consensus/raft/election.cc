@@ -106,8 +106,8 @@ void RaftCore::OnVote(const Incoming& in, const RaftVote& vote) {
   }
   const bool free_to_vote = !voted_for_.has_value() || voted_for_ == in.from;
   const bool other_leads = term_leader_.has_value() && term_leader_ != in.from;
-  const bool granted = may_vote_ && vote.campaign == term_ && role_ == CoreRole::kFollower &&
-                       free_to_vote && !other_leads && IsUpToDate(vote);
+  const bool granted =
+      may_vote_ && vote.campaign == term_ && free_to_vote && !other_leads && IsUpToDate(vote);
   RaftMessage reply = Speak();
   reply.body = RaftVoteReply{false, vote.campaign, granted};
   if (!granted) {
@@ -115,9 +115,10 @@ void RaftCore::OnVote(const Incoming& in, const RaftVote& vote) {
     return;
   }
   if (!voted_for_.has_value()) {
+    // Whoever was about to campaign gives the other one a chance first.
+    BecomeFollower(term_, std::nullopt);
     voted_for_ = in.from;
     hard_state_changed_ = true;
-    RestartElectionTimer();
   }
   if (hard_state_changed_) {
     output_.send_when_durable.push_back(To(in.from, reply));

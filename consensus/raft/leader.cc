@@ -116,6 +116,8 @@ void RaftCore::OnAppendReply(const Incoming& in, const RaftAppendReply& reply) {
     return;
   }
   if (role_ != CoreRole::kLeader || in.term < term_) return;
+  // It answers a message of an earlier term; the round may even be that of an earlier start.
+  if (reply.result == RaftAppendResult::kStaleTerm) return;
   if (reply.round > round_ || reply.match > log_.last().height) {
     ++messages_dropped_;
     return;

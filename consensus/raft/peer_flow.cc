@@ -24,6 +24,7 @@ std::optional<SendRange> PeerFlow::NextSend(const ChainLog& log, const RaftConfi
   if (!replicating_) {
     if (probe_outstanding_) return std::nullopt;
     probe_outstanding_ = true;
+    probe_size_ = log.SizeBetween(next_.Previous(), next_);
     return SendRange{next_, next_};
   }
   if (in_flight_.size() >= config.peer_messages_in_flight_max) return std::nullopt;
@@ -50,9 +51,16 @@ bool PeerFlow::OnMatched(Height match) {
   const bool grew = match > match_;
   match_ = std::max(match_, match);
   if (!replicating_) {
+    // A probe whose meeting point is proven by now is simply the first message in flight.
+    const bool probe_in_flight = probe_outstanding_ && match_ == next_.Previous();
     replicating_ = true;
     probe_outstanding_ = false;
     next_ = match_.Next();
+    if (probe_in_flight) {
+      in_flight_.push_back(InFlight{next_, probe_size_});
+      bytes_in_flight_ += probe_size_;
+      ++next_;
+    }
     return grew;
   }
   next_ = std::max(next_, match_.Next());
@@ -82,7 +90,11 @@ bool PeerFlow::OnMismatch(Height rejected, Height meeting) {
 }
 
 void PeerFlow::AppendTo(ByteWriter* out) const {
-  out->U64(match_.value()).U64(next_.value()).U8(replicating_).U8(probe_outstanding_);
+  out->U64(match_.value())
+      .U64(next_.value())
+      .U8(replicating_)
+      .U8(probe_outstanding_)
+      .U64(probe_size_);
   out->U64(in_flight_.size());
   for (const InFlight& message : in_flight_) out->U64(message.last.value()).U64(message.size);
 }

@@ -61,7 +61,8 @@ class PeerFlow {
   Height match_;
   Height next_{1};
   bool replicating_ = false;
-  bool probe_outstanding_ = false;
+  bool probe_outstanding_ = false;  // Block next_ was sent and not answered.
+  uint64_t probe_size_ = 0;
   std::deque<InFlight> in_flight_;
   uint64_t bytes_in_flight_ = 0;
 };

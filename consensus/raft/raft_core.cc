@@ -137,8 +137,10 @@ void RaftCore::OnMessage(const PeerMessage& message) {
 
 // protocol.md, R2.
 void RaftCore::OnTick() {
-  for (Peer& peer : peers_) ++peer.silent_ticks;
-  ++leader_silent_ticks_;
+  // Counted no further than they are asked about, so that they cannot wrap.
+  const uint32_t enough = config_.election_timeout_ticks_min;
+  for (Peer& peer : peers_) peer.silent_ticks = std::min(peer.silent_ticks + 1, enough);
+  leader_silent_ticks_ = std::min(leader_silent_ticks_ + 1, enough);
   if (role_ == CoreRole::kLeader) {
     OnLeaderTick();
     return;
@@ -263,9 +265,9 @@ Hash RaftCore::digest() const {
   }
   out.U8(asked_on_.has_value()).Fixed(asked_on_.value_or(BlockId{}).hash);
   out.U64(sequence_).U64(durable_sequence_).U64(hard_state_sequence_).U8(hard_state_changed_);
-  for (const auto& [height, header] : recent_headers_) {
-    out.U64(height.value()).Prefixed(header.header_bytes).Fixed(header.signature);
-  }
+  // The headers themselves are named by the last block's hash.
+  out.U64(recent_headers_.empty() ? 0 : recent_headers_.begin()->first.value());
+  out.U64(recent_headers_.size());
   for (const auto& [validator, view] : reported_) out.U32(validator.value()).U64(view.value());
   return ledger::Sha256(AsBytes(bytes));
 }

@@ -10,6 +10,14 @@ namespace {
 // Room for extrapolation stays between the largest view and kEncodedMax.
 constexpr int32_t kLinearMax = 16'384;
 
+// Bits per 256 of view when the outermost sixteenth of the rows spans `distance` of view.
+int32_t SlopeQ8(int32_t distance) {
+  constexpr int32_t kSixteenthBits = 4;
+  constexpr int32_t kSlopeMaxQ8 = 4 * 256;
+  if (distance == 0) return kSlopeMaxQ8;
+  return std::clamp(kSixteenthBits * 256 * 256 / distance, 256, kSlopeMaxQ8);
+}
+
 }  // namespace
 
 int32_t ViewOf(FeatureKind kind, int64_t raw) {
@@ -29,7 +37,11 @@ NumericColumn::NumericColumn(std::vector<int32_t> views) {
     cumulative_.push_back(static_cast<uint32_t>(next - first));
     it = next;
   }
-  if (knots_.size() <= kKnotsMax) return;
+  if (knots_.size() > kKnotsMax) Thin();
+  FindTails();
+}
+
+void NumericColumn::Thin() {
   // Both tails whole, and between them the knots where another 1/384 of the rows is complete.
   constexpr uint64_t kMiddle = kKnotsMax - 2 * kTailKnots;
   size_t kept = 0;
@@ -44,6 +56,16 @@ NumericColumn::NumericColumn(std::vector<int32_t> views) {
   }
   knots_.resize(kept);
   cumulative_.resize(kept);
+}
+
+void NumericColumn::FindTails() {
+  if (knots_.empty()) return;
+  const uint32_t outer = present_ / 16 + 1;
+  size_t low = 0, high = knots_.size() - 1;
+  while (cumulative_[low] < outer) ++low;
+  while (high > 0 && present_ - cumulative_[high - 1] < outer) --high;
+  low_slope_q8_ = SlopeQ8(knots_[low] - knots_.front());
+  high_slope_q8_ = SlopeQ8(knots_.back() - knots_[high]);
 }
 
 uint32_t NumericColumn::AtMost(int32_t view) const {
@@ -63,7 +85,9 @@ int32_t NumericColumn::SurprisalQ8(int32_t view) const {
   if (present_ == 0) return presence;
   const uint32_t farther = std::min(AtMost(view), present_ - Below(view));
   const int32_t tail = Log2Q8(uint64_t{present_} + 2) - Log2Q8(uint64_t{farther} + 1) - 256;
-  const int32_t beyond = std::max({view - knots_.back(), knots_.front() - view, 0});
+  const int32_t beyond = view > knots_.back()    ? (view - knots_.back()) * high_slope_q8_ / 256
+                         : view < knots_.front() ? (knots_.front() - view) * low_slope_q8_ / 256
+                                                 : 0;
   return std::min(presence + std::max(tail, 0) + beyond, kEncodedMax);
 }
 
@@ -103,6 +127,7 @@ std::optional<NumericColumn> NumericColumn::Read(LittleEndianReader* reader) {
   if (!reader->ok() || (count > 0 && column.cumulative_.back() != column.present_)) {
     return std::nullopt;
   }
+  column.FindTails();
   return column;
 }
 

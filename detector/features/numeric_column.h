@@ -37,8 +37,9 @@ class NumericColumn {
 
   // Two-sided tail surprisal in Q8: lg((n + 2) / (m + 1)) - 1 for the m of n present rows that lie
   // at least as far out, never below 0, plus the surprisal of being present at all. Beyond the
-  // seen range each further doubling costs one bit (a Pareto tail of index 1), so that stranger
-  // values go on ranking higher. Missing: the surprisal of that bin.
+  // seen range bits go on at the mean slope of that tail's last four bits, cut to 1 .. 4 bits per
+  // 256 of view (for counters: per doubling), so that stranger values go on ranking higher.
+  // Missing: the surprisal of that bin.
   int32_t SurprisalQ8(int32_t view) const;
   // Mid-rank in [0, 255]: 255 (rows below + half the rows equal) / rows; 0 for missing.
   int32_t MidRank(int32_t view) const;
@@ -51,11 +52,17 @@ class NumericColumn {
   // Rows with a view <= `view`, and rows with a view < `view`, by the kept knots.
   uint32_t AtMost(int32_t view) const;
   uint32_t Below(int32_t view) const;
+  // Keeps kKnotsMax of the knots.
+  void Thin();
+  // Sets both slopes from the knots.
+  void FindTails();
 
   uint32_t present_ = 0;
   uint32_t missing_ = 0;
   std::vector<int32_t> knots_;        // Ascending.
   std::vector<uint32_t> cumulative_;  // Rows with a view <= the knot; the last is present_.
+  int32_t low_slope_q8_ = 256;        // Bits per 256 of view below the first knot. Not stored.
+  int32_t high_slope_q8_ = 256;       // The same above the last knot.
 };
 
 }  // namespace vigil::detector

@@ -30,6 +30,9 @@ enum class FieldType : uint8_t {
   kMessage,
 };
 
+// Protobuf's wire types (protobuf.dev/programming-guides/encoding); no field of ours has another.
+enum class WireType : uint8_t { kVarint = 0, kFixed64 = 1, kLength = 2 };
+
 struct MessageRules;
 
 // `store` receives a number (sint64: its two's complement) or a view; `enter` receives how many
@@ -40,6 +43,7 @@ using EnterFunction = void* (*)(void* out, uint32_t index);
 struct FieldRule {
   absl::string_view name;
   FieldType type = FieldType::kUnknown;
+  WireType wire = WireType::kLength;
   bool required = false;
   bool may_be_empty = false;  // Messages only.
   bool not_zero = false;      // Bytes only: not all of them may be zero.
@@ -72,19 +76,19 @@ inline constexpr uint64_t kTimeMax = std::numeric_limits<int64_t>::max();
 
 constexpr FieldRule Number(absl::string_view name, uint64_t max, StoreFunction store = nullptr,
                            uint64_t min = 1) {
-  FieldRule rule{.name = name, .type = FieldType::kVarint};
+  FieldRule rule{.name = name, .type = FieldType::kVarint, .wire = WireType::kVarint};
   rule.min = min;
   rule.max = max;
   rule.store = store;
   return rule;
 }
 constexpr FieldRule Signed(absl::string_view name, StoreFunction store) {
-  FieldRule rule{.name = name, .type = FieldType::kSint64};
+  FieldRule rule{.name = name, .type = FieldType::kSint64, .wire = WireType::kVarint};
   rule.store = store;
   return rule;
 }
 constexpr FieldRule Time(absl::string_view name, StoreFunction store) {
-  FieldRule rule{.name = name, .type = FieldType::kFixed64};
+  FieldRule rule{.name = name, .type = FieldType::kFixed64, .wire = WireType::kFixed64};
   rule.max = kTimeMax;
   rule.store = store;
   return rule;

@@ -9,31 +9,9 @@
 namespace vigil::ledger::internal {
 namespace {
 
-// Protobuf wire types (protobuf.dev/programming-guides/encoding).
-constexpr uint32_t kWireVarint = 0;
-constexpr uint32_t kWireFixed64 = 1;
-constexpr uint32_t kWireLength = 2;
-
-constexpr uint32_t WireTypeOf(FieldType type) {
-  switch (type) {
-    case FieldType::kVarint:
-    case FieldType::kSint64:
-      return kWireVarint;
-    case FieldType::kFixed64:
-      return kWireFixed64;
-    default:
-      return kWireLength;
-  }
-}
-
-// Reads one minimal varint at `*at` and moves it on. Returns nullptr, or what is wrong.
-const char* ReadVarint(const uint8_t** at, const uint8_t* end, uint64_t* value) {
+// Reads one minimal varint of two bytes or more.
+const char* ReadLongVarint(const uint8_t** at, const uint8_t* end, uint64_t* value) {
   const uint8_t* p = *at;
-  if (p != end && *p < 0x80) [[likely]] {
-    *value = *p;
-    *at = p + 1;
-    return nullptr;
-  }
   uint64_t number = 0;
   for (int shift = 0; shift < 70; shift += 7) {
     if (p == end) return "ends inside a varint";
@@ -48,6 +26,17 @@ const char* ReadVarint(const uint8_t** at, const uint8_t* end, uint64_t* value) 
     }
   }
   return "varint above 64 bits";
+}
+
+// Reads one minimal varint at `*at` and moves it on. Returns nullptr, or what is wrong.
+inline const char* ReadVarint(const uint8_t** at, const uint8_t* end, uint64_t* value) {
+  const uint8_t* const p = *at;
+  if (p != end && *p < 0x80) [[likely]] {
+    *value = *p;
+    *at = p + 1;
+    return nullptr;
+  }
+  return ReadLongVarint(at, end, value);
 }
 
 uint64_t LoadLittleEndian64(const uint8_t* at) {
@@ -133,8 +122,9 @@ const FieldRule* Scanner::NextField(const MessageRules& rules, Cursor* cursor) {
     return nullptr;
   }
   const FieldRule& rule = rules.fields[tag];
-  if ((key & 7) != WireTypeOf(rule.type)) {
-    FailField(rule, "wire type ", key & 7, ", must be ", WireTypeOf(rule.type));
+  const uint64_t wanted = static_cast<uint64_t>(rule.wire);
+  if ((key & 7) != wanted) {
+    FailField(rule, "wire type ", key & 7, ", must be ", wanted);
     return nullptr;
   }
   if (tag > cursor->tag) [[likely]] {
@@ -232,8 +222,8 @@ bool Scanner::Scan(const MessageRules& rules, ByteSpan bytes, void* out) {
     const FieldRule* const rule = NextField(rules, &cursor);
     if (rule == nullptr) return false;
     seen |= uint64_t{1} << cursor.tag;
-    const bool ok = WireTypeOf(rule->type) == kWireLength ? ScanLength(*rule, &cursor, out)
-                                                          : ScanNumber(*rule, &cursor, out);
+    const bool ok = rule->wire == WireType::kLength ? ScanLength(*rule, &cursor, out)
+                                                    : ScanNumber(*rule, &cursor, out);
     if (!ok) return false;
   }
   const uint64_t missing = rules.required_mask & ~seen;

@@ -15,7 +15,7 @@
 
 namespace vigil::ledger {
 
-// Fills `view` with views into `event`.
+// Fills `view` with views into `event`. Elements of its arrays beyond their counts mean nothing.
 // Errors: kInvalidArgument "event.src.port: 70000, at most 65535" and the like.
 absl::Status ScanEvent(ByteSpan event, EventView* view);
 

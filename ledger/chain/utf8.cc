@@ -48,6 +48,8 @@ bool IsValidUtf8(ByteSpan text) {
     if (size == 0) return false;
     at += size;
   }
+  // The rest is ASCII if the last eight bytes are; those before `at` only make this say no.
+  if (text.size() >= 8 && (Load8(end - 8) & kHighBits) == 0) return true;
   while (at != end) {
     const size_t size = SequenceSize(at, static_cast<size_t>(end - at));
     if (size == 0) return false;

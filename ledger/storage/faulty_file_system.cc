@@ -182,9 +182,12 @@ void FaultyFileSystem::TearFile(CrashMode mode, Inode* inode) {
     const uint64_t page = mode == CrashMode::kTornPrefix    ? seen.size() + 1
                           : mode == CrashMode::kTornSectors ? kSectorBytes
                                                             : kPageBytes;
+    // Write-back may have hardly begun, or missed a page here and there.
+    constexpr uint32_t kSurvivalPermille[] = {300, 900, 990};
+    const uint32_t survival = kSurvivalPermille[random_.Below(3)];
     disk.resize(std::max<uint64_t>(disk.size(), size));
     for (uint64_t start = from - from % page; start < size; start += page) {
-      if (mode != CrashMode::kTornPrefix && random_.Chance(500)) continue;
+      if (mode != CrashMode::kTornPrefix && !random_.Chance(survival)) continue;
       for (uint64_t i = std::max(start, from); i < std::min(start + page, size); ++i) {
         disk[i] = seen[i];
       }

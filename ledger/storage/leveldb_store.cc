@@ -182,6 +182,51 @@ class LevelDbStore final : public Store {
   absl::Status error_;
 };
 
+// Remembers the first failed read: LevelDB works on without a filter that it cannot read.
+class RememberingFile final : public leveldb::RandomAccessFile {
+ public:
+  explicit RememberingFile(std::unique_ptr<leveldb::RandomAccessFile> file)
+      : file_(std::move(file)) {}
+  leveldb::Status Read(uint64_t offset, size_t size, leveldb::Slice* result,
+                       char* scratch) const override {
+    const leveldb::Status status = file_->Read(offset, size, result, scratch);
+    if (failure_.ok()) failure_ = status;
+    return status;
+  }
+  const leveldb::Status& failure() const { return failure_; }
+
+ private:
+  const std::unique_ptr<leveldb::RandomAccessFile> file_;
+  mutable leveldb::Status failure_;
+};
+
+leveldb::Status ReadWholeTable(LevelDbEnv* env, const std::string& path) {
+  uint64_t size = 0;
+  leveldb::Status status = env->GetFileSize(path, &size);
+  if (!status.ok()) return status;
+  leveldb::RandomAccessFile* opened = nullptr;
+  status = env->NewRandomAccessFile(path, &opened);
+  if (!status.ok()) return status;
+  RememberingFile file{std::unique_ptr<leveldb::RandomAccessFile>(opened)};
+
+  const std::unique_ptr<const leveldb::FilterPolicy> filter(
+      leveldb::NewBloomFilterPolicy(kBloomBitsPerKey));
+  leveldb::Options settings;
+  settings.paranoid_checks = true;
+  settings.env = env;
+  settings.filter_policy = filter.get();
+  leveldb::Table* table = nullptr;
+  status = leveldb::Table::Open(settings, &file, size, &table);
+  const std::unique_ptr<leveldb::Table> owned_table(table);
+  if (status.ok()) {
+    const std::unique_ptr<leveldb::Iterator> it(table->NewIterator(CheckedRead(nullptr)));
+    it->SeekToFirst();
+    while (it->Valid()) it->Next();
+    status = it->status();
+  }
+  return file.failure().ok() ? status : file.failure();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Store>> OpenLevelDbStore(FileSystem* files,
@@ -229,30 +274,12 @@ absl::Status RemoveLevelDbStore(FileSystem* files, const std::string& directory)
 absl::StatusOr<std::vector<absl::Status>> CheckLevelDbTables(FileSystem* files,
                                                              const std::string& directory) {
   LevelDbEnv env(files, {.deterministic = true});
-  const std::unique_ptr<const leveldb::FilterPolicy> filter(
-      leveldb::NewBloomFilterPolicy(kBloomBitsPerKey));
-  leveldb::Options settings;
-  settings.paranoid_checks = true;
-  settings.env = &env;
   ASSIGN_OR_RETURN(const std::vector<std::string> names, files->List(directory));
   std::vector<absl::Status> damages;
   for (const std::string& name : names) {
     if (!absl::EndsWith(name, ".ldb")) continue;
     const std::string path = absl::StrCat(directory, "/", name);
-    uint64_t size = 0;
-    leveldb::RandomAccessFile* file = nullptr;
-    leveldb::Table* table = nullptr;
-    leveldb::Status status = env.GetFileSize(path, &size);
-    if (status.ok()) status = env.NewRandomAccessFile(path, &file);
-    const std::unique_ptr<leveldb::RandomAccessFile> owned_file(file);
-    if (status.ok()) status = leveldb::Table::Open(settings, file, size, &table);
-    const std::unique_ptr<leveldb::Table> owned_table(table);
-    if (status.ok()) {
-      const std::unique_ptr<leveldb::Iterator> it(table->NewIterator(CheckedRead(nullptr)));
-      for (it->SeekToFirst(); it->Valid(); it->Next()) {
-      }
-      status = it->status();
-    }
+    const leveldb::Status status = ReadWholeTable(&env, path);
     if (!status.ok()) damages.push_back(Annotate(env.FromLevelDb(status), path));
   }
   return damages;

@@ -35,7 +35,7 @@ struct LevelDbOptions {
   size_t cache_bytes = 32 * 1024 * 1024;        // Of uncompressed blocks.
   size_t write_buffer_bytes = 8 * 1024 * 1024;  // Twice this may be in memory. At least 64 KiB.
   int open_files_max = 500;
-  LevelDbGuards guards;
+  LevelDbGuards guards = {};
 };
 
 // Opens the store in `directory`, creating it when there is none. `files` must outlive the store

@@ -1,11 +1,24 @@
 #include "node/api/convert.h"
 
 #include "absl/strings/str_cat.h"
-#include "detector/features/schema.h"
+#include "detector/features/event_schema.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/payload.h"
 
 namespace vigil::node {
+namespace {
+
+// Empty for a type or feature that this version does not know.
+std::string FeatureName(uint32_t event_type, uint32_t feature) {
+  for (const detector::EventType type : detector::kEventTypes) {
+    if (static_cast<uint32_t>(type) != event_type) continue;
+    const auto& features = detector::EventSchema(type).features();
+    return feature < features.size() ? features[feature].name : "";
+  }
+  return "";
+}
+
+}  // namespace
 
 v1::Receipt ToProto(const SubmitReceipt& receipt) {
   v1::Receipt proto;
@@ -111,7 +124,7 @@ v1::Alert ToProto(const ledger::AlertInfo& alert) {
   for (const ledger::AlertReason& reason : alert.reasons) {
     v1::AlertFeature* feature = proto.add_reasons();
     feature->set_feature(reason.feature);
-    feature->set_name(std::string(detector::FeatureName(alert.event_type, reason.feature)));
+    feature->set_name(FeatureName(alert.event_type, reason.feature));
     feature->set_bits_q8(reason.bits_q8);
   }
   for (const ledger::AlertVerdict& verdict : alert.verdicts) {

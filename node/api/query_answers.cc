@@ -6,6 +6,7 @@
 #include "node/api/convert.h"
 #include "node/api/feed.h"
 #include "node/api/query_service.h"
+#include "node/driver/process_usage.h"
 
 namespace vigil::node {
 namespace {
@@ -87,6 +88,9 @@ absl::Status FillStatus(const NodeServices& services, v1::Status* out) {
   out->set_tree_size(tip.tree.size());
   out->set_uptime_seconds(status.uptime_seconds);
   out->set_refusing_reason(status.refusing_reason);
+  const ProcessUsage usage = ReadProcessUsage();
+  out->set_cpu_micros(usage.cpu_micros);
+  out->set_resident_bytes(usage.resident_bytes);
   FillPeers(services, status, out);
   return FillTrained(*reader, status, out);
 }

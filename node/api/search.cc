@@ -19,10 +19,10 @@ class ChainEventLoader final : public ledger::EventLoader {
  public:
   ChainEventLoader(const NodeServices& services, const ledger::ChainReader& reader) : services_(services), reader_(reader) {}
 
-  absl::StatusOr<bool> Load(RecordIndex record, ItemIndex item, EventView* view) override {
-    RETURN_IF_ERROR(Open(record));
-    if (item.value() >= events_.size()) return false;
-    RETURN_IF_ERROR(ledger::ScanEvent(events_[item.value()], view));
+  absl::StatusOr<bool> Load(const ledger::EventPosition& position, EventView* view) override {
+    RETURN_IF_ERROR(Open(position.record));
+    if (position.item.value() >= events_.size()) return false;
+    RETURN_IF_ERROR(ledger::ScanEvent(events_[position.item.value()], view));
     return true;
   }
 

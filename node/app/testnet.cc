@@ -69,7 +69,14 @@ class TestnetMaker {
     RETURN_IF_ERROR(AddClientFiles());
     // Last, so that a network without genesis.json is one that was not finished.
     const std::string file = ledger::WriteGenesis(genesis_);
-    RETURN_IF_ERROR(ledger::ParseGenesis(file).status());
+    ASSIGN_OR_RETURN(const ledger::Genesis genesis, ledger::ParseGenesis(file));
+    for (uint32_t i = 0; i < options_.validators; ++i) {
+      NodeConfig config;
+      config.self = ValidatorIndex(i);
+      config.data_dir = Path(Name(i + 1) + "/data");
+      config.guard_path = Path(Name(i + 1) + "/keys/rollback_guard");
+      RETURN_IF_ERROR(Node::Create(genesis, config, files_));
+    }
     return Write("genesis.json", file);
   }
 
@@ -129,8 +136,7 @@ class TestnetMaker {
                                       .dns_names = {"localhost"}}));
     RETURN_IF_ERROR(Write(Name(i) + "/tls.pem", tls.certificate));
     RETURN_IF_ERROR(WriteSecret(Name(i) + "/tls.key", tls.key));
-    RETURN_IF_ERROR(Write(Name(i) + "/vigild.toml", ValidatorToml(i)));
-    return Node::Init(files_, Path(Name(i) + "/data"), genesis_.validators[i - 1].journal_id);
+    return Write(Name(i) + "/vigild.toml", ValidatorToml(i));
   }
 
   std::string ValidatorToml(uint32_t i) const {

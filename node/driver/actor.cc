@@ -52,6 +52,10 @@ struct ThreadRunner::Worker {
   }
 };
 
+ThreadRunner::ThreadRunner(const Clock* clock) : clock_(clock) {}
+
+ThreadRunner::~ThreadRunner() { Stop(); }
+
 void ThreadRunner::Start(Actor* actor) {
   workers_.push_back(std::make_unique<Worker>());
   Worker* worker = workers_.back().get();

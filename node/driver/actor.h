@@ -56,8 +56,8 @@ class Actor {
 class ThreadRunner {
  public:
   // `clock` must outlive the runner.
-  explicit ThreadRunner(const Clock* clock) : clock_(clock) {}
-  ~ThreadRunner() { Stop(); }
+  explicit ThreadRunner(const Clock* clock);
+  ~ThreadRunner();
   // `actor` must outlive the runner or the next Stop().
   void Start(Actor* actor);
   // Ends and joins all threads; an actor is not called again afterwards.

@@ -144,7 +144,7 @@ ServiceError CheckPlace(const ChainReader& reader, const MempoolLimits& limits,
   return ServiceError();
 }
 
-ServiceError AdmissibleError(const absl::Status& status) {
+ServiceError AdmissibleError(const absl::Status& status, bool in_stream) {
   std::string what(status.message());
   switch (status.code()) {
     case absl::StatusCode::kPermissionDenied:
@@ -154,6 +154,10 @@ ServiceError AdmissibleError(const absl::Status& status) {
       return Refuse(status.code(), "record.signature", std::move(what),
                     "sign with the key that the record names");
     case absl::StatusCode::kAlreadyExists:
+      if (!in_stream) {
+        return Refuse(status.code(), "record.exists", std::move(what),
+                      "nothing: what the record says is on the chain already");
+      }
       return Refuse(absl::StatusCode::kFailedPrecondition, "stream.conflict", std::move(what),
                     "read the stream's head and go on from there");
     case absl::StatusCode::kInvalidArgument:
@@ -251,7 +255,9 @@ Admission AdmitSubmission(const Genesis& genesis, const ChainReader& reader,
   if (pooled.place.has_value()) admission.error = CheckPlace(reader, limits, *pooled.place);
   if (!admission.error.ok()) return admission;
   const absl::Status admissible = CheckAdmissible(genesis, reader.state(), view, pooled.leaf_hash);
-  if (!admissible.ok()) admission.error = AdmissibleError(admissible);
+  if (!admissible.ok()) {
+    admission.error = AdmissibleError(admissible, pooled.place.has_value());
+  }
   return admission;
 }
 

@@ -72,6 +72,11 @@ class Inbox {
     MutexLock lock(&mutex_);
     return closed_;
   }
+  // Whether `bytes` would fit now; with one producer it still does when that producer pushes.
+  bool HasRoom(size_t bytes, size_t lane = 0) const VIGIL_EXCLUDES(mutex_) {
+    MutexLock lock(&mutex_);
+    return lanes_[lane].bytes + bytes <= lanes_[lane].bytes_max;
+  }
   bool empty() const VIGIL_EXCLUDES(mutex_) {
     MutexLock lock(&mutex_);
     return IsEmpty();

@@ -63,6 +63,8 @@ std::string EncodeForwardRefused(const ForwardRefusedFrame& refused) {
       .Fixed(refused.leaf_hash)
       .U8(refused.status)
       .U32(refused.retry_after_millis)
+      .U64(refused.expected_sequence)
+      .Fixed(refused.expected_previous)
       .Prefixed(Cut(refused.code))
       .Prefixed(Cut(refused.what))
       .Prefixed(Cut(refused.remedy));
@@ -125,6 +127,8 @@ absl::StatusOr<ForwardRefusedFrame> DecodeForwardRefused(absl::string_view frame
   refused.leaf_hash = reader.ReadHash();
   refused.status = reader.U8();
   refused.retry_after_millis = reader.U32();
+  refused.expected_sequence = reader.U64();
+  refused.expected_previous = reader.ReadHash();
   refused.code = ToString(reader.Prefixed(kRefusalTextBytesMax));
   refused.what = ToString(reader.Prefixed(kRefusalTextBytesMax));
   refused.remedy = ToString(reader.Prefixed(kRefusalTextBytesMax));

@@ -56,6 +56,8 @@ struct ForwardRefusedFrame {
   Hash leaf_hash;
   uint8_t status = 0;
   uint32_t retry_after_millis = 0;
+  uint64_t expected_sequence = 0;  // Stream errors: what would be accepted.
+  Hash expected_previous;
   std::string code;
   std::string what;
   std::string remedy;

@@ -37,6 +37,15 @@ PendingSubmissions::Registered PendingSubmissions::Register(const Hash& leaf_has
   return Registered::kNew;
 }
 
+bool PendingSubmissions::Join(const Hash& leaf_hash, const SubmitDone& done) {
+  if (empty()) return false;
+  MutexLock lock(&mutex_);
+  const auto found = waiting_.find(leaf_hash);
+  if (found == waiting_.end() || found->second.callers.size() >= kCallersPerRecordMax) return false;
+  found->second.callers.push_back(done);
+  return true;
+}
+
 void PendingSubmissions::Answer(const Hash& leaf_hash, const SubmitOutcome& outcome) {
   if (empty()) return;
   std::vector<SubmitDone> callers;

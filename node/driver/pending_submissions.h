@@ -34,6 +34,9 @@ class PendingSubmissions {
   Registered Register(const Hash& leaf_hash, ledger::Lane lane, size_t bytes, SubmitDone done)
       VIGIL_EXCLUDES(mutex_);
 
+  // Waits with others for the same record. False when nobody waits for it, or too many do.
+  bool Join(const Hash& leaf_hash, const SubmitDone& done) VIGIL_EXCLUDES(mutex_);
+
   // Answers everybody who waits for `leaf_hash`; nothing happens when nobody does.
   void Answer(const Hash& leaf_hash, const SubmitOutcome& outcome) VIGIL_EXCLUDES(mutex_);
   // Answers everybody, and refuses from now on.

@@ -3,11 +3,10 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
-#include <unistd.h>
-
-#include <fstream>
 #include <utility>
 #include <vector>
+
+#include "node/driver/process_usage.h"
 
 namespace vigil::node {
 namespace {
@@ -43,14 +42,6 @@ class Families {
   std::vector<MetricFamily> families_;
 };
 
-double ResidentBytes() {
-  std::ifstream statm("/proc/self/statm");
-  double total_pages = 0;
-  double resident_pages = 0;
-  statm >> total_pages >> resident_pages;
-  return resident_pages * static_cast<double>(sysconf(_SC_PAGESIZE));
-}
-
 void AddChain(const NodeServices& services, const NodeStatus& status, Families* families) {
   families->Gauge("vigil_committed_height", "Highest block known to be committed.",
                   static_cast<double>(status.core.committed.height.value()));
@@ -85,7 +76,11 @@ std::string MetricsText(const NodeServices& services) {
   families.Gauge("vigil_refusing", "1 while the node refuses to vote.", status.refusing);
   families.Counter("vigil_uptime_seconds", "Seconds since start.",
                    static_cast<double>(status.uptime_seconds));
-  families.Gauge("vigil_resident_bytes", "Resident memory of the process.", ResidentBytes());
+  const ProcessUsage usage = ReadProcessUsage();
+  families.Gauge("vigil_resident_bytes", "Resident memory of the process.",
+                 static_cast<double>(usage.resident_bytes));
+  families.Counter("vigil_cpu_seconds_total", "CPU time of the process, user and system.",
+                   static_cast<double>(usage.cpu_micros) / 1e6);
   const auto& validators = services.genesis().validators;
   for (size_t i = 0; i < status.connected.size() && i < validators.size(); ++i) {
     families.Labelled("vigil_peer_connected", "1 while a stream to the validator is open.",

@@ -202,6 +202,7 @@ void Mempool::Evict(const std::vector<StreamQueue::Item>& items, const StreamHea
     if (entry == entries_.end()) continue;
     evicted->push_back({.why = EvictedRecord::Why::kConflict,
                         .leaf_hash = item.leaf_hash,
+                        .sequence = entry->second.pooled.place->sequence,
                         .local = entry->second.pooled.local,
                         .head = head});
     Erase(entry);
@@ -264,6 +265,7 @@ std::vector<EvictedRecord> Mempool::ExpireHeld(int64_t now_micros) {
       if (sequence <= queue.branch().sequence + 1 || follows) continue;
       evicted.push_back({.why = EvictedRecord::Why::kGap,
                          .leaf_hash = item.leaf_hash,
+                         .sequence = sequence,
                          .local = entry.pooled.local,
                          .head = queue.executed()});
       expired.push_back(item.ticket);

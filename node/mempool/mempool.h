@@ -89,6 +89,7 @@ struct EvictedRecord {
     kGap,       // Its predecessor did not come in time.
   } why = Why::kConflict;
   Hash leaf_hash;
+  uint64_t sequence = 0;
   bool local = true;
   StreamHeadAt head;  // Of its stream.
 };

@@ -61,7 +61,8 @@ GrpcTransport::GrpcTransport(GrpcTransportOptions options) : options_(std::move(
 
 GrpcTransport::~GrpcTransport() { Stop(); }
 
-void GrpcTransport::Start() {
+void GrpcTransport::Start(std::string hello) {
+  hello_ = std::move(hello);
   for (size_t i = 0; i < peers_.size(); ++i) {
     if (i == options_.self.value()) continue;
     Peer* peer = peers_[i].get();
@@ -117,7 +118,7 @@ void GrpcTransport::RunStream(Peer* peer, const std::shared_ptr<grpc::Channel>& 
   v1::PeerStreamEnd end;
   std::unique_ptr<grpc::ClientWriter<v1::PeerFrame>> writer = stub->Stream(&context, &end);
   v1::PeerFrame message;
-  message.set_frame(options_.hello);
+  message.set_frame(hello_);
   bool healthy = !stopping_ && writer->Write(message);
   peer->connected = healthy;
   while (healthy && !stopping_) {

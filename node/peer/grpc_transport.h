@@ -27,7 +27,6 @@ struct GrpcTransportOptions {
   std::vector<PeerAddress> validators;  // In the order of the validator set.
   ValidatorIndex self;
   TlsFiles tls;
-  std::string hello;  // First frame of every stream.
   size_t queue_bytes_max = 32 * 1024 * 1024;
 };
 
@@ -36,7 +35,8 @@ class GrpcTransport final : public Transport {
   explicit GrpcTransport(GrpcTransportOptions options);
   ~GrpcTransport() override;
 
-  void Start();
+  // Begins to connect; `hello` is the first frame of every stream. Called once.
+  void Start(std::string hello);
   void Stop();
 
   bool Send(ValidatorIndex to, OutFrame frame) override;
@@ -48,6 +48,7 @@ class GrpcTransport final : public Transport {
   void RunStream(Peer* peer, const std::shared_ptr<grpc::Channel>& channel);
 
   const GrpcTransportOptions options_;
+  std::string hello_;  // Constant once threads run.
   std::vector<std::unique_ptr<Peer>> peers_;
   std::atomic<bool> stopping_{false};
 };

@@ -60,7 +60,7 @@ TEST_CASE("header: encoding is fixed and decodes to the same fields", "[header]"
   header.snapshot_digest = HashOf(0x77);
   header.proposer = ValidatorIndex(2);
   const std::string bytes = EncodeHeader(header);
-  CHECK(bytes.size() == 358);
+  CHECK(bytes.size() == 350);
   const absl::StatusOr<BlockHeader> decoded = DecodeHeader(AsBytes(bytes));
   REQUIRE(decoded.ok());
   CHECK(*decoded == header);
@@ -81,7 +81,7 @@ TEST_CASE("header: every byte belongs to some field", "[header]") {
 
 TEST_CASE("header: other sizes and formats are refused", "[header]") {
   const std::string bytes = EncodeHeader(BlockHeader());
-  for (size_t size : {size_t{0}, size_t{357}}) {
+  for (size_t size : {size_t{0}, size_t{349}}) {
     CHECK_FALSE(DecodeHeader(AsBytes(bytes.substr(0, size))).ok());
   }
   CHECK_FALSE(DecodeHeader(AsBytes(bytes + "x")).ok());
@@ -103,7 +103,7 @@ TEST_CASE("header: hashes are those of tag and bytes", "[header]") {
 TEST_CASE("seal: a seal leaf is taken apart into what it was made of", "[header]") {
   const std::string header = EncodeHeader(LaterHeader(SampleGenesis()));
   const std::string leaf = EncodeSealLeaf(AsBytes(header), HashOf(9), RecordIndex(700), 12);
-  CHECK(leaf.size() == 6 + 358 + 32 + 8 + 4);
+  CHECK(leaf.size() == 6 + 350 + 32 + 8 + 4);
   const absl::StatusOr<Seal> seal = DecodeSealLeaf(AsBytes(leaf));
   REQUIRE(seal.ok());
   CHECK(AsView(seal->header_bytes) == header);

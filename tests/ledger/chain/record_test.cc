@@ -1,11 +1,9 @@
 #include "ledger/chain/record.h"
 
-#include <set>
 #include <string>
 
 #include "ledger/chain/header.h"
 #include "ledger/chain/scanner.h"
-#include "ledger/chain/tags.h"
 #include "tests/ledger/chain/chain_samples.h"
 #include "tests/support/catch.h"
 
@@ -21,51 +19,6 @@ std::string DecodeError(const std::string& leaf) {
 }
 
 }  // namespace
-
-TEST_CASE("kinds: numbers and names are unique and in order", "[kinds]") {
-  std::set<absl::string_view> names;
-  int number = 0;
-  for (const KindInfo& info : AllKinds()) {
-    CHECK(static_cast<int>(info.kind) == ++number);
-    CHECK(names.insert(info.name).second);
-    CHECK(FindKind(static_cast<uint8_t>(number)) == &info);
-    CHECK(info.body_bytes_max <= kRecordBodyBytesMax);
-    CHECK(&KindOf(info.kind) == &info);
-  }
-  CHECK(number == 25);
-  CHECK(FindKind(0) == nullptr);
-  CHECK(FindKind(26) == nullptr);
-  CHECK(FindKind(255) == nullptr);
-}
-
-TEST_CASE("kinds: exactly the kinds with a body are admitted and only batches have a payload",
-          "[kinds]") {
-  std::set<RecordKind> with_body;
-  for (const RecordBody& body : SampleBodies()) with_body.insert(KindOfBody(body));
-  for (const KindInfo& info : AllKinds()) {
-    CHECK(info.admitted == (with_body.count(info.kind) == 1));
-    CHECK(info.has_payload == (info.kind == RecordKind::kEventBatch));
-  }
-}
-
-TEST_CASE("kinds: roles have names both ways", "[kinds]") {
-  for (uint32_t bit = 1; bit <= static_cast<uint32_t>(Role::kService); bit <<= 1) {
-    const Role role = static_cast<Role>(bit);
-    CHECK(RoleName(role) != "none");
-    CHECK(FindRole(RoleName(role)) == role);
-  }
-  CHECK(FindRole("none") == Role::kNone);
-  CHECK(FindRole("Sensor") == Role::kNone);
-  CHECK(RoleName(Role::kNone) == "none");
-}
-
-TEST_CASE("tags: every tag is its text and one zero byte", "[tags]") {
-  for (absl::string_view tag : {kGenesisTag, kChainIdTag, kRecordTag, kHeaderTag, kProposalTag,
-                                kWriteSetTag, kStateTag, kValidatorSetTag, kRevealTag}) {
-    CHECK(tag.substr(0, 6) == "vigil/");
-    CHECK(tag.find('\0') == tag.size() - 1);
-  }
-}
 
 TEST_CASE("record: what was signed decodes to the same fields and verifies", "[record]") {
   const SigningKey key = KeyNumber(100);

@@ -18,24 +18,23 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFolder = "vectors/transparency-dev-merkle";
 
-// nullopt when the vector's hash is not 32 bytes: our types cannot even hold it.
-std::optional<Hash> HashField(const json& field) {
+std::optional<Hash> RealHash(const json& field) {
   std::string raw;
-  if (!field.is_string() || !absl::Base64Unescape(field.get<std::string>(), &raw)) {
-    return std::nullopt;
-  }
+  if (field.is_string()) REQUIRE(absl::Base64Unescape(field.get<std::string>(), &raw));
   const absl::StatusOr<Hash> hash = Hash::From(AsBytes(raw));
   return hash.ok() ? std::optional<Hash>(*hash) : std::nullopt;
 }
 
-std::optional<std::vector<Hash>> ProofField(const json& field) {
+// Some consistency vectors carry text of another size as roots, of which only equality matters.
+// Something tagged stands in for it: equal text stays equal and differs from every real hash.
+Hash HashField(const json& field) {
+  return RealHash(field).value_or(Sha256({AsBytes("stand-in"), AsBytes(field.dump())}));
+}
+
+std::vector<Hash> ProofField(const json& field) {
   std::vector<Hash> proof;
   if (field.is_null()) return proof;
-  for (const json& element : field) {
-    const std::optional<Hash> hash = HashField(element);
-    if (!hash) return std::nullopt;
-    proof.push_back(*hash);
-  }
+  for (const json& element : field) proof.push_back(HashField(element));
   return proof;
 }
 
@@ -60,32 +59,32 @@ size_t ForEachCase(const std::string& kind, const std::function<void(const json&
 
 TEST_CASE("merkle vectors: inclusion proofs are judged as published", "[log]") {
   const size_t count = ForEachCase("inclusion", [](const json& test) {
-    const std::optional<Hash> root = HashField(test["root"]);
-    const std::optional<Hash> leaf = HashField(test["leafHash"]);
-    const std::optional<std::vector<Hash>> proof = ProofField(test["proof"]);
+    const Hash root = HashField(test["root"]);
+    const Hash leaf = HashField(test["leafHash"]);
+    const std::vector<Hash> proof = ProofField(test["proof"]);
     const bool want = !test["wantErr"].get<bool>();
     const uint64_t index = test["leafIdx"].get<uint64_t>();
     const uint64_t size = test["treeSize"].get<uint64_t>();
-    const bool whole = root && leaf && proof;
-    CHECK((whole && VerifyInclusion(index, size, *leaf, *proof, *root).ok()) == want);
-    CHECK((whole && reference::AcceptsInclusion(index, size, *leaf, *proof, *root)) == want);
+    // Our types cannot even hold a leaf hash of another size.
+    const bool fits = RealHash(test["leafHash"]).has_value();
+    CHECK((fits && VerifyInclusion(index, size, leaf, proof, root).ok()) == want);
+    CHECK((fits && reference::AcceptsInclusion(index, size, leaf, proof, root)) == want);
   });
   CHECK((count == 98 || count == 0));
 }
 
 TEST_CASE("merkle vectors: consistency proofs are judged as published", "[log]") {
   const size_t count = ForEachCase("consistency", [](const json& test) {
-    const std::optional<Hash> old_root = HashField(test["root1"]);
-    const std::optional<Hash> new_root = HashField(test["root2"]);
-    const std::optional<std::vector<Hash>> proof = ProofField(test["proof"]);
+    const Hash old_root = HashField(test["root1"]);
+    const Hash new_root = HashField(test["root2"]);
+    const std::vector<Hash> proof = ProofField(test["proof"]);
     const bool want = !test["wantErr"].get<bool>();
     const uint64_t old_size = test["size1"].get<uint64_t>();
     const uint64_t new_size = test["size2"].get<uint64_t>();
-    const bool whole = old_root && new_root && proof;
-    CHECK((whole && VerifyConsistency(old_size, new_size, *old_root, *new_root, *proof).ok()) ==
-          want);
-    CHECK((whole && reference::AcceptsSubtreeConsistency(0, old_size, new_size, *old_root,
-                                                         *new_root, *proof)) == want);
+    CHECK(VerifyConsistency(old_size, new_size, old_root, new_root, proof).ok() == want);
+    // The reference knows a proof for an empty subtree; RFC 6962 has none for an empty old tree.
+    CHECK((old_size > 0 && reference::AcceptsSubtreeConsistency(0, old_size, new_size, old_root,
+                                                                new_root, proof)) == want);
   });
   CHECK((count == 98 || count == 0));
 }
@@ -93,36 +92,35 @@ TEST_CASE("merkle vectors: consistency proofs are judged as published", "[log]")
 TEST_CASE("merkle vectors: inclusion in subtrees is judged as published", "[log]") {
   // A subtree is a tree of its own, so inclusion in it is ordinary inclusion at a shifted index.
   const size_t count = ForEachCase("subtreeinclusion", [](const json& test) {
-    const std::optional<Hash> root = HashField(test["root"]);
-    const std::optional<Hash> leaf = HashField(test["leafHash"]);
-    const std::optional<std::vector<Hash>> proof = ProofField(test["proof"]);
+    const Hash root = HashField(test["root"]);
+    const Hash leaf = HashField(test["leafHash"]);
+    const std::vector<Hash> proof = ProofField(test["proof"]);
     const bool want = !test["wantErr"].get<bool>();
     const uint64_t start = test["start"].get<uint64_t>();
     const uint64_t end = test["end"].get<uint64_t>();
     const uint64_t index = test["leafIdx"].get<uint64_t>();
-    const bool whole = root && leaf && proof && reference::IsSubtree(start, end) && index >= start;
-    CHECK((whole && VerifyInclusion(index - start, end - start, *leaf, *proof, *root).ok()) ==
+    const bool fits = RealHash(test["leafHash"]).has_value() && reference::IsSubtree(start, end) &&
+                      index >= start;
+    CHECK((fits && VerifyInclusion(index - start, end - start, leaf, proof, root).ok()) == want);
+    CHECK((fits && reference::AcceptsInclusion(index - start, end - start, leaf, proof, root)) ==
           want);
-    CHECK((whole &&
-           reference::AcceptsInclusion(index - start, end - start, *leaf, *proof, *root)) == want);
   });
   CHECK((count == 204 || count == 0));
 }
 
 TEST_CASE("merkle vectors: consistency of subtrees is judged as published", "[log]") {
   const size_t count = ForEachCase("subtreeconsistency", [](const json& test) {
-    const std::optional<Hash> subtree_root = HashField(test["root1"]);
-    const std::optional<Hash> root = HashField(test["root2"]);
-    const std::optional<std::vector<Hash>> proof = ProofField(test["proof"]);
+    const Hash subtree_root = HashField(test["root1"]);
+    const Hash root = HashField(test["root2"]);
+    const std::vector<Hash> proof = ProofField(test["proof"]);
     const bool want = !test["wantErr"].get<bool>();
     const uint64_t start = test["start"].get<uint64_t>();
     const uint64_t end = test["end"].get<uint64_t>();
     const uint64_t size = test["size"].get<uint64_t>();
-    const bool whole = subtree_root && (root || start == end) && proof;
-    CHECK((whole && reference::AcceptsSubtreeConsistency(start, end, size, *subtree_root,
-                                                         root.value_or(Hash()), *proof)) == want);
+    CHECK(reference::AcceptsSubtreeConsistency(start, end, size, subtree_root, root, proof) ==
+          want);
     if (start == 0 && end > 0) {
-      CHECK((whole && VerifyConsistency(end, size, *subtree_root, *root, *proof).ok()) == want);
+      CHECK(VerifyConsistency(end, size, subtree_root, root, proof).ok() == want);
     }
   });
   CHECK((count == 118 || count == 0));

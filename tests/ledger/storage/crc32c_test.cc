@@ -31,9 +31,12 @@ TEST_CASE("crc32c: the vectors of RFC 3720 B.4 hold in both versions", "[ledger_
     std::string bytes;
     uint32_t crc;
   } vectors[] = {
-      {std::string(32, '\0'), 0x8a9136aa}, {std::string(32, '\xff'), 0x62a8ab43},
-      {Counting(0, 1), 0x46dd794e},        {Counting(31, -1), 0x113fdb5c},
-      {read_pdu, 0xd9963a56},              {"", 0},
+      {std::string(32, '\0'), 0x8a9136aa},
+      {std::string(32, '\xff'), 0x62a8ab43},
+      {Counting(0, 1), 0x46dd794e},
+      {Counting(31, -1), 0x113fdb5c},
+      {read_pdu, 0xd9963a56},
+      {"", 0},
       {"123456789", 0xe3069283},
   };
   for (const auto& vector : vectors) {

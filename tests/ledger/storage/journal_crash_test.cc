@@ -44,8 +44,8 @@ void RunWorkload(Journal* journal, SplitMix64* random, Ledgered* ledgered) {
 // Opens after a crash and checks every promise; makes what was found the new truth.
 std::unique_ptr<Journal> Recover(FaultyFileSystem* files, Ledgered* ledgered) {
   JournalOpenReport report;
-  auto journal = Journal::Open(files, kJournalDirectory, kId, ledgered->durable_offset, kOptions,
-                               &report);
+  auto journal =
+      Journal::Open(files, kJournalDirectory, kId, ledgered->durable_offset, kOptions, &report);
   INFO(journal.status());
   REQUIRE(journal.ok());
   const auto frames = AllFrames(*(*journal)->reader());
@@ -102,6 +102,25 @@ TEST_CASE("journal crash: at every operation and in every way each promise is ke
   }
 }
 
+TEST_CASE("journal crash: what a killed process left is durable once it has been reopened",
+          "[ledger_storage]") {
+  for (uint64_t operation = 0;; ++operation) {
+    FaultyFileSystem files(TestSeed());
+    SplitMix64 random(TestSeed());
+    REQUIRE(Journal::Create(&files, kJournalDirectory, kId).ok());
+    Ledgered ledgered;
+    auto journal = Recover(&files, &ledgered);
+    files.CrashAt(files.operation_count() + operation);
+    RunWorkload(journal.get(), &random, &ledgered);
+    if (!ledgered.crashed) break;
+    files.Crash(CrashMode::kProcessOnly);
+    journal = Recover(&files, &ledgered);  // Takes all that it finds for durable.
+    files.Crash(CrashMode::kLoseUnsynced);
+    CAPTURE(operation);
+    Recover(&files, &ledgered);
+  }
+}
+
 TEST_CASE("journal crash: one during recovery itself loses nothing either", "[ledger_storage]") {
   CAPTURE(TestSeed());
   for (uint64_t seed = TestSeed(); seed < TestSeed() + 40; ++seed) {
@@ -117,9 +136,9 @@ TEST_CASE("journal crash: one during recovery itself loses nothing either", "[le
       files.Crash(CrashMode::kAnyLoss);
       files.CrashAt(files.operation_count() + recovery_operation);
       JournalOpenReport report;
-      const bool opened = Journal::Open(&files, kJournalDirectory, kId, ledgered.durable_offset,
-                                        kOptions, &report)
-                              .ok();
+      const bool opened =
+          Journal::Open(&files, kJournalDirectory, kId, ledgered.durable_offset, kOptions, &report)
+              .ok();
       files.Crash(CrashMode::kAnyLoss);
       CAPTURE(seed, recovery_operation);
       Recover(&files, &ledgered);

@@ -1,5 +1,5 @@
-// Damage to a journal at rest: every byte flipped, every length cut, segments taken away, swapped or
-// put back. What was durable is never repaired silently, and the place is named.
+// Damage to a journal at rest: every byte flipped, every length cut, segments taken away, swapped
+// or put back. What was durable is never repaired silently, and the place is named.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -100,8 +100,9 @@ TEST_CASE("journal damage: every flipped bit of a durable frame is found and loc
   }
 }
 
-TEST_CASE("journal damage: a damaged last group is refused when the guard knows that it was durable",
-          "[ledger_storage]") {
+TEST_CASE(
+    "journal damage: a damaged last group is refused when the guard knows that it was durable",
+    "[ledger_storage]") {
   Written written = WriteJournal({{10, 3}, {7, 9, 30}});
   FaultyFileSystem* files = written.files.get();
   const std::string path = SegmentPath(0);
@@ -175,9 +176,9 @@ TEST_CASE("journal damage: a tail of zeros or of garbage is cut and reported", "
     Written written = WriteJournal({{10, 3}, {20}});
     FaultyFileSystem* files = written.files.get();
     SplitMix64 random(5);
-    const std::string tail =
-        zeros ? std::string(3'000'000, '\0') : RandomBytes(&random, 3'000'000);
-    REQUIRE(files->Overwrite(SegmentPath(0), kSegmentHeaderBytes + written.end, AsBytes(tail)).ok());
+    const std::string tail = zeros ? std::string(3'000'000, '\0') : RandomBytes(&random, 3'000'000);
+    REQUIRE(
+        files->Overwrite(SegmentPath(0), kSegmentHeaderBytes + written.end, AsBytes(tail)).ok());
     JournalOpenReport report;
     const auto opened = Reopen(files, written.end, &report);
     INFO(opened.status());
@@ -188,8 +189,9 @@ TEST_CASE("journal damage: a tail of zeros or of garbage is cut and reported", "
   }
 }
 
-TEST_CASE("journal damage: zeros over durable frames are no torn tail even far before the next group",
-          "[ledger_storage]") {
+TEST_CASE(
+    "journal damage: zeros over durable frames are no torn tail even far before the next group",
+    "[ledger_storage]") {
   // The evidence lies two read windows behind the damage.
   Written written = WriteJournal({{100}, {3'000'000}, {50}});
   FaultyFileSystem* files = written.files.get();
@@ -305,12 +307,31 @@ TEST_CASE("journal damage: the body of another frame of equal length does not pa
   // Body and trailing CRC of the first frame are written over those of the second.
   const std::string body =
       bytes.substr(kSegmentHeaderBytes + kFrameHeaderBytes, 64 + kFrameTrailerBytes);
-  REQUIRE(files->Overwrite(SegmentPath(0), kSegmentHeaderBytes + frame + kFrameHeaderBytes,
-                           AsBytes(body)).ok());
+  REQUIRE(files
+              ->Overwrite(SegmentPath(0), kSegmentHeaderBytes + frame + kFrameHeaderBytes,
+                          AsBytes(body))
+              .ok());
   JournalOpenReport report;
   const absl::Status status = Reopen(files, 0, &report).status();
   CHECK(absl::IsDataLoss(status));
   CHECK(Names(status, 0, frame));
+}
+
+TEST_CASE(
+    "journal damage: a sound frame of an earlier state of the journal is not taken for the tail",
+    "[ledger_storage]") {
+  Written written = WriteJournal({{64}, {64}, {64}});
+  FaultyFileSystem* files = written.files.get();
+  std::string stale;  // As if it had been appended before anything was synced.
+  AppendFrame(kId, {.type = JournalType::kVote, .offset = written.end, .synced_up_to = 0},
+              AsBytes("an old vote"), &stale);
+  REQUIRE(files->Overwrite(SegmentPath(0), kSegmentHeaderBytes + written.end, AsBytes(stale)).ok());
+  JournalOpenReport report;
+  const auto opened = Reopen(files, written.end, &report);
+  REQUIRE(opened.ok());
+  CHECK(report.cut_bytes == stale.size());
+  CHECK(report.last_group_ambiguous);
+  CHECK(AllFrames(*(*opened)->reader()).size() == 3);
 }
 
 TEST_CASE("journal damage: opening for reading gives the sound prefix and says what follows",

@@ -17,8 +17,7 @@ const JournalId kId = MakeJournalId(0x10);
 std::unique_ptr<Journal> OpenSound(FileSystem* files, const JournalOptions& options = {},
                                    uint64_t durable_offset_min = 0) {
   JournalOpenReport report;
-  auto journal =
-      Journal::Open(files, kJournalDirectory, kId, durable_offset_min, options, &report);
+  auto journal = Journal::Open(files, kJournalDirectory, kId, durable_offset_min, options, &report);
   INFO(journal.status());
   REQUIRE(journal.ok());
   CHECK(report.cut_bytes == 0);
@@ -82,8 +81,14 @@ TEST_CASE("journal: the bytes on disk are those that docs/formats draws", "[ledg
         "0000000000000000"                  // synced up to
         "8a8002c2"                          // CRC32C
         "6162"                              // body
-        "2008df52"                           // CRC32C
-        "564a46" "03" "00000001" "0000000000000022" "0000000000000022" "b6b99e0f" "63"
+        "2008df52"                          // CRC32C
+        "564a46"
+        "03"
+        "00000001"
+        "0000000000000022"
+        "0000000000000022"
+        "b6b99e0f"
+        "63"
         "7e4eb67d");
 }
 
@@ -135,9 +140,10 @@ TEST_CASE("journal: segments change between groups and reads cross them", "[ledg
     REQUIRE(read->next == frames[i].next);
   }
   size_t seen = 0;
-  REQUIRE(reader->ForEach(positions[bodies.size() / 2], [&seen](const JournalReader::Frame&) {
-                  return ++seen < 5;
-                }).ok());
+  REQUIRE(reader
+              ->ForEach(positions[bodies.size() / 2],
+                        [&seen](const JournalReader::Frame&) { return ++seen < 5; })
+              .ok());
   CHECK(seen == 5);
   CHECK(absl::IsOutOfRange(reader->ForEach({.offset = reader->end().offset + 1},
                                            [](const JournalReader::Frame&) { return true; })));
@@ -204,8 +210,7 @@ TEST_CASE("journal: a missing one or one with another id is refused", "[ledger_s
   CHECK(absl::IsDataLoss(missing.status()));
   CHECK(absl::StrContains(missing.status().message(), "missing"));
   REQUIRE(files.MakeDirs(kJournalDirectory).ok());
-  CHECK(absl::IsDataLoss(
-      Journal::Open(&files, kJournalDirectory, kId, 0, {}, &report).status()));
+  CHECK(absl::IsDataLoss(Journal::Open(&files, kJournalDirectory, kId, 0, {}, &report).status()));
 
   REQUIRE(Journal::Create(&files, kJournalDirectory, kId).ok());
   const JournalId other = MakeJournalId(0x11);

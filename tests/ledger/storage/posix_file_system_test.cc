@@ -145,8 +145,7 @@ TEST_CASE("posix: a lock is exclusive between processes and dies with its proces
   ::close(ready[1]);
 }
 
-TEST_CASE("posix: descriptors are closed in programs that the process starts",
-          "[ledger_storage]") {
+TEST_CASE("posix: descriptors are closed in programs that the process starts", "[ledger_storage]") {
   const TemporaryDirectory directory;
   FileSystem* files = PosixFileSystem();
   const int before = ::dup(0);  // The lowest free number.

@@ -12,14 +12,12 @@
 #include "ledger/base/random.h"
 #include "ledger/storage/journal.h"
 #include "tests/support/catch.h"
+#include "tests/support/seed.h"
 
 namespace vigil::ledger {
 
-// VIGIL_TEST_SEED, or a fixed one; printed when the test fails.
-inline uint64_t TestSeed() {
-  const char* given = std::getenv("VIGIL_TEST_SEED");
-  return given == nullptr ? 20240611 : std::strtoull(given, nullptr, 10);
-}
+// VIGIL_TEST_SEED, or a fixed one.
+inline uint64_t TestSeed() { return ::vigil::TestSeed(/*otherwise=*/20240611); }
 
 // A fresh directory that is removed at the end.
 class TemporaryDirectory {

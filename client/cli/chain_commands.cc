@@ -1,0 +1,267 @@
+#include "client/cli/chain_commands.h"
+
+#include <chrono>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/render.h"
+#include "ledger/base/bytes.h"
+#include "ledger/base/status_macros.h"
+
+namespace vigil::client {
+namespace {
+
+// What a page of the table shows of a hash that nobody types.
+std::vector<std::string> BlockRow(const v1::Block& block) {
+  return {absl::StrCat(block.height()),       ShortHex(block.hash()),       TimeText(block.time_unix_millis()),
+          block.proposer(),                   absl::StrCat(block.view()),   absl::StrCat(block.record_count()),
+          absl::StrCat(block.event_count()),  absl::StrCat(block.bytes())};
+}
+std::vector<std::string> BlockHeadings() { return {"HEIGHT", "HASH", "TIME", "PROPOSER", "VIEW", "RECORDS", "EVENTS", "BYTES"}; }
+
+void PrintBlockFacts(const Session& session, const v1::Block& block) {
+  Facts facts;
+  facts.Add("height", absl::StrCat(block.height()));
+  facts.Add("hash", HexEncode(AsBytes(block.hash())));
+  facts.Add("parent", HexEncode(AsBytes(block.parent_hash())));
+  facts.Add("time", TimeText(block.time_unix_millis()));
+  facts.Add("proposer", block.proposer());
+  facts.Add("epoch, view", absl::StrCat(block.epoch(), ", ", block.view()));
+  facts.Add("records", absl::StrCat(block.record_count(), " from index ", block.first_record_index(), ", ", block.event_count(), " events, ", block.bytes(), " bytes"));
+  facts.Add("body root", HexEncode(AsBytes(block.body_root())));
+  facts.Add("executed height", absl::StrCat(block.executed_height()));
+  facts.Add("state digest", HexEncode(AsBytes(block.state_digest())));
+  facts.Add("results root", HexEncode(AsBytes(block.results_root())));
+  facts.Add("signature", HexEncode(AsBytes(block.signature())));
+  facts.Print(*session.out);
+  if (block.records_size() == 0) return;
+  *session.out << '\n';
+  Table table({"RECORD", "KIND", "AUTHOR", "RESULT", "ITEMS", "LEAF"});
+  for (const v1::RecordSummary& record : block.records()) {
+    table.Add({absl::StrCat(record.record_index()), record.kind_name(), record.author(), ResultName(record.result()), absl::StrCat(record.item_count()), ShortHex(record.leaf_hash())});
+  }
+  table.Print(*session.out);
+}
+
+// Whether two validators show different state at the same height.
+std::string Disagreement(const std::vector<v1::Status>& statuses) {
+  std::map<uint64_t, const v1::Status*> by_height;
+  for (const v1::Status& status : statuses) {
+    const auto [entry, added] = by_height.emplace(status.executed_height(), &status);
+    if (!added && entry->second->state_digest() != status.state_digest()) {
+      return absl::StrCat(entry->second->validator(), " and ", status.validator(), " show different state digests at height ", status.executed_height());
+    }
+  }
+  return "";
+}
+
+void PrintStatusTable(const Session& session, const std::vector<v1::Status>& statuses) {
+  Table table({"VALIDATOR", "ROLE", "VIEW", "COMMITTED", "EXECUTED", "EVENTS", "ALERTS", "CONFIRMED", "STATE DIGEST", "MODELS"});
+  for (const v1::Status& status : statuses) {
+    std::vector<std::string> models;
+    for (const v1::ModelStatus& model : status.models()) {
+      models.push_back(absl::StrCat(EventTypeName(model.event_type()), " ", ShortHex(model.digest()).substr(0, 8), model.active() ? "" : " (waiting)"));
+    }
+    table.Add({status.validator(), status.role(), absl::StrCat(status.view()), absl::StrCat(status.committed_height()), absl::StrCat(status.executed_height()), absl::StrCat(status.event_count()),
+               absl::StrCat(status.alert_count()), absl::StrCat(status.alert_confirmed_count()), ShortHex(status.state_digest()), absl::StrJoin(models, ", ")});
+  }
+  table.Print(*session.out);
+}
+
+// What `status` still lacks of `options`; empty when nothing.
+std::string Missing(const WaitOptions& options, const v1::Status& status) {
+  if (options.leader && status.leader().empty()) return "no leader is known";
+  if (status.event_count() < options.events) return absl::StrCat(status.event_count(), " of ", options.events, " events");
+  if (status.alert_confirmed_count() < options.alerts_confirmed) return absl::StrCat(status.alert_confirmed_count(), " of ", options.alerts_confirmed, " confirmed alerts");
+  std::set<uint32_t> active;
+  for (const v1::ModelStatus& model : status.models()) {
+    if (model.active()) active.insert(model.event_type());
+  }
+  if (active.size() < options.models) return absl::StrCat(active.size(), " of ", options.models, " active models");
+  return "";
+}
+
+std::string MissingAnywhere(Client* client, const WaitOptions& options) {
+  std::string missing = "no validator answers";
+  for (size_t i = 0; i < client->endpoint_count(); ++i) {
+    const absl::StatusOr<v1::Status> status = client->GetStatusOf(i);
+    const std::string here = status.ok() ? Missing(options, *status) : std::string(status.status().message());
+    if (here.empty() && !options.all) return "";
+    if (!here.empty() && options.all) return absl::StrCat(client->endpoint(i), ": ", here);
+    missing = here;
+  }
+  return options.all ? "" : missing;
+}
+
+}  // namespace
+
+absl::Status RunStatus(const Session& session) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  std::vector<v1::Status> statuses;
+  absl::Status unreachable;
+  for (size_t i = 0; i < client->endpoint_count(); ++i) {
+    absl::StatusOr<v1::Status> status = client->GetStatusOf(i);
+    if (status.ok()) {
+      statuses.push_back(*std::move(status));
+    } else {
+      unreachable = status.status();
+      *session.err << "unreachable: " << unreachable.message() << '\n';
+    }
+  }
+  if (statuses.empty()) return unreachable;
+  if (session.format == OutputFormat::kTable) {
+    PrintStatusTable(session, statuses);
+  } else {
+    Json all = Json::array();
+    for (const v1::Status& status : statuses) all.push_back(ToJson(status));
+    if (session.format == OutputFormat::kNdjson) {
+      for (const Json& one : all) session.PrintJson(one);
+    } else {
+      session.PrintJson(all);
+    }
+  }
+  const std::string disagreement = Disagreement(statuses);
+  if (!disagreement.empty()) return absl::FailedPreconditionError(disagreement);
+  for (const v1::Status& status : statuses) {
+    if (status.role() == "refusing") return absl::FailedPreconditionError(absl::StrCat(status.validator(), " refuses to vote: ", status.refusing_reason()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunWait(const Session& session, const WaitOptions& options) {
+  Session patient = session;
+  patient.client.timeout_millis = 1000;
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, patient.Connect());
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(options.timeout_seconds);
+  for (;;) {
+    const std::string missing = MissingAnywhere(client.get(), options);
+    if (missing.empty()) return absl::OkStatus();
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return absl::DeadlineExceededError(absl::StrCat("after ", options.timeout_seconds, " s: ", missing));
+    client->WaitForBlock(std::min<int64_t>(left.count(), 500));
+  }
+}
+
+absl::Status RunBlockList(const Session& session, const BlockListOptions& options) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  v1::ListBlocksRequest request;
+  request.set_from_height(options.from);
+  request.set_limit(options.limit);
+  request.set_ascending(options.ascending);
+  ASSIGN_OR_RETURN(const v1::ListBlocksResponse page, client->ListBlocks(request));
+  if (session.format == OutputFormat::kTable) {
+    Table table(BlockHeadings());
+    for (const v1::Block& block : page.blocks()) table.Add(BlockRow(block));
+    table.Print(*session.out);
+    if (page.next_height() != 0) *session.err << "more: --from " << page.next_height() << (options.ascending ? " --ascending" : "") << '\n';
+    return absl::OkStatus();
+  }
+  Json json;
+  json["blocks"] = Json::array();
+  for (const v1::Block& block : page.blocks()) {
+    if (session.format == OutputFormat::kNdjson) {
+      session.PrintJson(ToJson(block));
+    } else {
+      json["blocks"].push_back(ToJson(block));
+    }
+  }
+  json["next_height"] = Number(page.next_height());
+  if (session.format == OutputFormat::kJson) session.PrintJson(json);
+  return absl::OkStatus();
+}
+
+absl::Status RunBlockGet(const Session& session, const std::string& which) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  v1::GetBlockRequest request;
+  uint64_t height = 0;
+  if (absl::SimpleAtoi(which, &height)) {
+    request.set_height(height);
+  } else {
+    const absl::StatusOr<Hash> hash = Hash::FromHex(which);
+    if (!hash.ok()) return absl::InvalidArgumentError(absl::StrCat("'", which, "' where a height or a block hash of 64 hex digits belongs"));
+    request.set_hash(std::string(hash->view()));
+  }
+  ASSIGN_OR_RETURN(const v1::Block block, client->GetBlock(request));
+  if (session.format == OutputFormat::kTable) {
+    PrintBlockFacts(session, block);
+  } else {
+    session.PrintJson(ToJson(block));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunBlockWatch(const Session& session, uint64_t from, uint64_t count) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  v1::SubscribeRequest request;
+  request.set_kind(v1::FEED_BLOCKS);
+  request.set_from_height(from);
+  uint64_t seen = 0;
+  return client->Subscribe(request, [&](const v1::FeedItem& item) {
+    const v1::Block& block = item.block();
+    if (session.format == OutputFormat::kTable) {
+      *session.out << absl::StrJoin(BlockRow(block), "  ") << std::endl;
+    } else {
+      *session.out << ToJson(block).dump() << std::endl;
+    }
+    return count == 0 || ++seen < count;
+  });
+}
+
+absl::Status RunRecordGet(const Session& session, const std::string& which) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  v1::GetRecordRequest request;
+  uint64_t index = 0;
+  if (absl::SimpleAtoi(which, &index)) {
+    request.set_record_index(index);
+  } else {
+    const absl::StatusOr<Hash> hash = Hash::FromHex(which);
+    if (!hash.ok()) return absl::InvalidArgumentError(absl::StrCat("'", which, "' where a record index or a leaf hash of 64 hex digits belongs"));
+    request.set_leaf_hash(std::string(hash->view()));
+  }
+  ASSIGN_OR_RETURN(const v1::Record record, client->GetRecord(request));
+  if (session.format != OutputFormat::kTable) {
+    session.PrintJson(ToJson(record));
+    return absl::OkStatus();
+  }
+  const v1::RecordSummary& summary = record.summary();
+  Facts facts;
+  facts.Add("record", absl::StrCat(summary.record_index(), " in block ", record.height()));
+  facts.Add("kind", summary.kind_name());
+  facts.Add("author", summary.author());
+  facts.Add("result", ResultName(summary.result()));
+  facts.Add("leaf hash", HexEncode(AsBytes(summary.leaf_hash())));
+  facts.Add("items", absl::StrCat(summary.item_count()));
+  facts.Add("leaf", absl::StrCat(record.leaf().size(), " bytes"));
+  facts.Add("payload", absl::StrCat(record.payload().size(), " bytes"));
+  facts.Print(*session.out);
+  return absl::OkStatus();
+}
+
+absl::Status RunModels(const Session& session, uint32_t limit) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  v1::ListModelsRequest request;
+  request.set_limit(limit);
+  ASSIGN_OR_RETURN(const v1::ListModelsResponse response, client->ListModels(request));
+  Table table({"TYPE", "PERIOD", "DIGEST", "ROWS", "THRESHOLD", "ACTIVE FROM", "COMMITTED BY"});
+  Json json = Json::array();
+  for (const v1::Model& model : response.models()) {
+    json.push_back(ToJson(model));
+    table.Add({std::string(EventTypeName(model.event_type())), absl::StrCat(model.period()), ShortHex(model.digest()), absl::StrCat(model.row_count()), BitsText(model.threshold_q8()) + " bits",
+               model.active() ? absl::StrCat("block ", model.active_from_height()) : "not active", absl::StrJoin(model.committed_by(), " ")});
+  }
+  if (session.format == OutputFormat::kTable) {
+    table.Print(*session.out);
+  } else if (session.format == OutputFormat::kJson) {
+    session.PrintJson(json);
+  } else {
+    for (const Json& one : json) session.PrintJson(one);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace vigil::client

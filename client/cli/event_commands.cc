@@ -1,0 +1,206 @@
+#include "client/cli/event_commands.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/time.h"
+#include "client/cli/render.h"
+#include "ledger/base/bytes.h"
+#include "ledger/base/status_macros.h"
+
+namespace vigil::client {
+namespace {
+
+absl::StatusOr<v1::SearchEventsRequest> RequestOf(const EventFilter& filter) {
+  v1::SearchEventsRequest request;
+  for (uint32_t class_uid : filter.classes) request.add_class_uids(class_uid);
+  request.set_severity_min(filter.severity_min);
+  for (const std::string& source : filter.sources) request.add_sources(source);
+  for (const std::string& actor : filter.actors) request.add_actors(actor);
+  for (const std::string& address : filter.addresses) request.add_addresses(address);
+  for (const std::string& term : filter.terms) request.add_terms(term);
+  ASSIGN_OR_RETURN(const int64_t from, ParseTime(filter.from));
+  ASSIGN_OR_RETURN(const int64_t to, ParseTime(filter.to));
+  request.set_from_unix_nano(from);
+  request.set_to_unix_nano(to);
+  return request;
+}
+
+v1::Event Parsed(const v1::StoredEvent& stored) {
+  v1::Event event;
+  event.ParseFromString(stored.event());
+  return event;
+}
+
+std::vector<std::string> EventRow(const v1::StoredEvent& stored) {
+  const v1::Event event = Parsed(stored);
+  return {EventRefText(stored), TimeText(static_cast<int64_t>(event.time_unix_nano() / 1'000'000)), ForTerminal(event.source()), absl::StrCat(event.severity_id()), EventLine(event)};
+}
+
+std::vector<std::string> AlertRow(const v1::Alert& alert) {
+  const auto confirms = std::count_if(alert.verdicts().begin(), alert.verdicts().end(), [](const v1::AlertVerdict& verdict) { return verdict.confirms(); });
+  return {absl::StrCat(alert.record_index()), alert.state(), BitsText(alert.score_q8()), std::string(EventTypeName(alert.event_type())), alert.proposer(),
+          absl::StrCat(confirms, "/", alert.verdicts_size()), EventRefText(alert.event()), EventLine(Parsed(alert.event())), ForTerminal(ReasonsLine(alert))};
+}
+std::vector<std::string> AlertHeadings() { return {"ALERT", "STATE", "BITS", "TYPE", "PROPOSER", "CONFIRM", "EVENT", "WHAT", "WHY"}; }
+
+void PrintAlertFacts(const Session& session, const v1::Alert& alert) {
+  Facts facts;
+  facts.Add("alert", absl::StrCat("record ", alert.record_index(), " in block ", alert.height()));
+  facts.Add("state", alert.confirmed_height() == 0 ? alert.state() : absl::StrCat(alert.state(), " at block ", alert.confirmed_height()));
+  facts.Add("score", absl::StrCat(BitsText(alert.score_q8()), " bits, threshold ", BitsText(alert.threshold_q8())));
+  facts.Add("model", absl::StrCat(EventTypeName(alert.event_type()), ", period ", alert.period(), ", ", HexEncode(AsBytes(alert.model_digest()))));
+  facts.Add("proposer", alert.proposer());
+  for (const v1::AlertVerdict& verdict : alert.verdicts()) {
+    facts.Add(verdict.confirms() ? "confirmed by" : "disputed by", absl::StrCat(verdict.validator(), " (", BitsText(verdict.score_q8()), " bits)"));
+  }
+  for (const v1::AlertFeature& reason : alert.reasons()) facts.Add("because of", absl::StrCat(ForTerminal(reason.name()), ", ", BitsText(reason.bits_q8()), " bits"));
+  facts.Add("event", EventRefText(alert.event()));
+  facts.Print(*session.out);
+  *session.out << EventJson(Parsed(alert.event())).dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> ParseTime(const std::string& text) {
+  if (text.empty()) return 0;
+  int64_t seconds = 0;
+  if (absl::SimpleAtoi(text, &seconds) && seconds >= 0 && seconds < INT64_MAX / 1'000'000'000) return seconds * 1'000'000'000;
+  absl::Time time;
+  std::string why;
+  if (!absl::ParseTime(absl::RFC3339_full, text, &time, &why)) {
+    return absl::InvalidArgumentError(absl::StrCat("'", text, "' where a time such as 2026-11-20T14:00:00Z or seconds since 1970 belongs"));
+  }
+  return absl::ToUnixNanos(time);
+}
+
+absl::Status RunEventSearch(const Session& session, const EventSearchOptions& options) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  ASSIGN_OR_RETURN(v1::SearchEventsRequest request, RequestOf(options.filter));
+  request.set_limit(options.limit);
+  request.set_cursor(options.cursor);
+  request.set_newest_first(options.newest_first);
+  Table table({"EVENT", "TIME", "SOURCE", "SEV", "WHAT"});
+  Json json;
+  json["events"] = Json::array();
+  v1::SearchEventsResponse page;
+  do {
+    ASSIGN_OR_RETURN(page, client->SearchEvents(request));
+    for (const v1::StoredEvent& stored : page.events()) {
+      if (session.format == OutputFormat::kTable) {
+        table.Add(EventRow(stored));
+      } else if (session.format == OutputFormat::kNdjson) {
+        session.PrintJson(ToJson(stored));
+      } else {
+        json["events"].push_back(ToJson(stored));
+      }
+    }
+    request.set_cursor(page.next_cursor());
+  } while (options.all && !page.next_cursor().empty());
+  json["next_cursor"] = page.next_cursor();
+  json["complete_height"] = Number(page.complete_height());
+  if (session.format == OutputFormat::kTable) table.Print(*session.out);
+  if (session.format == OutputFormat::kJson) session.PrintJson(json);
+  if (session.format != OutputFormat::kJson && !page.next_cursor().empty()) *session.err << "more: --cursor " << page.next_cursor() << '\n';
+  return absl::OkStatus();
+}
+
+absl::Status RunEventGet(const Session& session, const std::string& ref) {
+  const std::vector<std::string> parts = absl::StrSplit(ref, '.');
+  v1::GetEventRequest request;
+  uint64_t record_index = 0;
+  uint32_t item = 0;
+  if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &record_index) || !absl::SimpleAtoi(parts[1], &item)) {
+    return absl::InvalidArgumentError(absl::StrCat("'", ref, "' where record.item belongs, as searches print it"));
+  }
+  request.set_record_index(record_index);
+  request.set_item(item);
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  ASSIGN_OR_RETURN(const v1::StoredEvent stored, client->GetEvent(request));
+  session.PrintJson(ToJson(stored));
+  return absl::OkStatus();
+}
+
+absl::Status RunEventWatch(const Session& session, const EventFilter& filter, uint64_t from_height,
+                           uint64_t count) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  v1::SubscribeRequest request;
+  request.set_kind(v1::FEED_EVENTS);
+  request.set_from_height(from_height);
+  ASSIGN_OR_RETURN(*request.mutable_filter(), RequestOf(filter));
+  uint64_t seen = 0;
+  return client->Subscribe(request, [&](const v1::FeedItem& item) {
+    if (session.format == OutputFormat::kTable) {
+      *session.out << absl::StrJoin(EventRow(item.event()), "  ") << std::endl;
+    } else {
+      *session.out << ToJson(item.event()).dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+    }
+    return count == 0 || ++seen < count;
+  });
+}
+
+absl::Status RunAlertList(const Session& session, const AlertListOptions& options) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  v1::ListAlertsRequest request;
+  request.set_state(options.state);
+  request.set_limit(options.limit);
+  request.set_cursor(options.cursor);
+  request.set_ascending(options.ascending);
+  Table table(AlertHeadings());
+  Json json;
+  json["alerts"] = Json::array();
+  v1::ListAlertsResponse page;
+  do {
+    ASSIGN_OR_RETURN(page, client->ListAlerts(request));
+    for (const v1::Alert& alert : page.alerts()) {
+      if (session.format == OutputFormat::kTable) {
+        table.Add(AlertRow(alert));
+      } else if (session.format == OutputFormat::kNdjson) {
+        session.PrintJson(ToJson(alert));
+      } else {
+        json["alerts"].push_back(ToJson(alert));
+      }
+    }
+    request.set_cursor(page.next_cursor());
+  } while (options.all && page.next_cursor() != 0);
+  json["next_cursor"] = Number(page.next_cursor());
+  if (session.format == OutputFormat::kTable) table.Print(*session.out);
+  if (session.format == OutputFormat::kJson) session.PrintJson(json);
+  if (session.format != OutputFormat::kJson && page.next_cursor() != 0) *session.err << "more: --cursor " << page.next_cursor() << '\n';
+  return absl::OkStatus();
+}
+
+absl::Status RunAlertGet(const Session& session, uint64_t record_index) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  v1::GetAlertRequest request;
+  request.set_record_index(record_index);
+  ASSIGN_OR_RETURN(const v1::Alert alert, client->GetAlert(request));
+  if (session.format == OutputFormat::kTable) {
+    PrintAlertFacts(session, alert);
+  } else {
+    session.PrintJson(ToJson(alert));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunAlertWatch(const Session& session, uint64_t from_height, uint64_t count) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  v1::SubscribeRequest request;
+  request.set_kind(v1::FEED_ALERTS);
+  request.set_from_height(from_height);
+  uint64_t seen = 0;
+  return client->Subscribe(request, [&](const v1::FeedItem& item) {
+    if (session.format == OutputFormat::kTable) {
+      *session.out << absl::StrJoin(AlertRow(item.alert()), "  ") << std::endl;
+    } else {
+      *session.out << ToJson(item.alert()).dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+    }
+    return count == 0 || ++seen < count;
+  });
+}
+
+}  // namespace vigil::client

@@ -1,0 +1,27 @@
+// `vigil ingest` and `vigil event submit`: log files into the chain, exactly once.
+#ifndef VIGIL_CLIENT_CLI_INGEST_COMMAND_H_
+#define VIGIL_CLIENT_CLI_INGEST_COMMAND_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "client/cli/session.h"
+
+namespace vigil::client {
+
+struct IngestCommandOptions {
+  std::vector<std::string> inputs;  // Files, "-" for stdin.
+  std::string format = "auto";      // auto, suricata, zeek, vigil
+  std::string stream;
+  std::string spool;
+  std::string quarantine;
+  uint32_t batch_events = 1000;
+};
+
+absl::Status RunIngestCommand(const Session& session, const IngestCommandOptions& options);
+
+}  // namespace vigil::client
+
+#endif  // VIGIL_CLIENT_CLI_INGEST_COMMAND_H_

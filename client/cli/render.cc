@@ -1,0 +1,305 @@
+#include "client/cli/render.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+
+namespace vigil::client {
+namespace {
+
+constexpr size_t kReasonsShown = 3;
+
+void Set(Json* json, const char* name, const std::string& text) {
+  if (!text.empty()) (*json)[name] = text;
+}
+void Set(Json* json, const char* name, uint64_t value) {
+  if (value != 0) (*json)[name] = Number(value);
+}
+void SetHex(Json* json, const char* name, const std::string& bytes) {
+  if (!bytes.empty()) (*json)[name] = Hex(bytes);
+}
+
+Json EndpointJson(const v1::Endpoint& endpoint) {
+  Json json = Json::object();
+  Set(&json, "ip", AddressText(endpoint.ip()));
+  if (endpoint.port() != 0) json["port"] = endpoint.port();
+  Set(&json, "hostname", endpoint.hostname());
+  SetHex(&json, "mac", endpoint.mac());
+  Set(&json, "uid", endpoint.uid());
+  Set(&json, "zone", endpoint.zone());
+  return json;
+}
+
+Json ActorJson(const v1::Actor& actor) {
+  Json json = Json::object();
+  Set(&json, "user", actor.user());
+  Set(&json, "user_uid", actor.user_uid());
+  Set(&json, "domain", actor.domain());
+  Set(&json, "process", actor.process());
+  Set(&json, "path", actor.path());
+  Set(&json, "cmd_line", actor.cmd_line());
+  Set(&json, "pid", actor.pid());
+  Set(&json, "parent", actor.parent());
+  Set(&json, "session", actor.session());
+  return json;
+}
+
+void AddLists(const v1::Event& event, Json* json) {
+  for (const std::string& attack : event.attacks()) (*json)["attacks"].push_back(attack);
+  for (const v1::Observable& observable : event.observables()) {
+    (*json)["observables"].push_back({{"type_id", observable.type_id()}, {"value", observable.value()}});
+  }
+  for (const v1::Metric& metric : event.metrics()) {
+    (*json)["metrics"].push_back({{"key", metric.key()}, {"value_e6", absl::StrCat(metric.value_e6())}});
+  }
+  for (const v1::Pair& pair : event.unmapped()) (*json)["unmapped"][pair.key()] = pair.value();
+}
+
+std::string EndpointText(const v1::Endpoint& endpoint) {
+  std::string text = AddressText(endpoint.ip());
+  if (text.empty()) text = endpoint.hostname();
+  if (endpoint.port() != 0) absl::StrAppend(&text, ":", endpoint.port());
+  return text;
+}
+
+Json SummaryOf(const v1::RecordSummary& summary) {
+  Json json;
+  json["record_index"] = Number(summary.record_index());
+  json["kind"] = summary.kind_name();
+  json["author"] = summary.author();
+  json["result"] = ResultName(summary.result());
+  json["leaf_hash"] = Hex(summary.leaf_hash());
+  json["item_count"] = summary.item_count();
+  json["payload_bytes"] = summary.payload_bytes();
+  return json;
+}
+
+}  // namespace
+
+std::string AddressText(absl::string_view ip) {
+  char text[INET6_ADDRSTRLEN];
+  const int family = ip.size() == 4 ? AF_INET : ip.size() == 16 ? AF_INET6 : AF_UNSPEC;
+  if (family == AF_UNSPEC) return "";
+  return inet_ntop(family, ip.data(), text, sizeof(text));
+}
+
+std::string ResultName(v1::ResultCode code) {
+  return std::string(absl::StripPrefix(v1::ResultCode_Name(code), "RESULT_"));
+}
+
+absl::string_view EventTypeName(uint32_t event_type) {
+  static constexpr absl::string_view kNames[] = {"?", "flow", "auth", "process", "application", "generic"};
+  return kNames[event_type < std::size(kNames) ? event_type : 0];
+}
+
+std::string EventRefText(const v1::StoredEvent& event) {
+  return absl::StrCat(event.record_index(), ".", event.item());
+}
+
+Json EventJson(const v1::Event& event) {
+  Json json;
+  json["time"] = TimeText(static_cast<int64_t>(event.time_unix_nano() / 1'000'000));
+  json["time_unix_nano"] = Number(event.time_unix_nano());
+  json["class_uid"] = event.type_uid() / 100;
+  json["type_uid"] = Number(event.type_uid());
+  json["severity_id"] = event.severity_id();
+  Set(&json, "status_id", event.status_id());
+  Set(&json, "action_id", event.action_id());
+  Set(&json, "disposition_id", event.disposition_id());
+  Set(&json, "source", event.source());
+  Set(&json, "source_uid", event.source_uid());
+  Set(&json, "event_id", event.event_id());
+  if (event.has_actor()) json["actor"] = ActorJson(event.actor());
+  if (event.has_device()) json["device"] = EndpointJson(event.device());
+  if (event.has_src()) json["src"] = EndpointJson(event.src());
+  if (event.has_dst()) json["dst"] = EndpointJson(event.dst());
+  if (event.protocol_num() != 0) json["protocol_num"] = event.protocol_num();
+  Set(&json, "app_protocol", event.app_protocol());
+  if (event.has_traffic()) {
+    json["traffic"] = {{"bytes_in", Number(event.traffic().bytes_in())},
+                       {"bytes_out", Number(event.traffic().bytes_out())},
+                       {"packets_in", Number(event.traffic().packets_in())},
+                       {"packets_out", Number(event.traffic().packets_out())}};
+  }
+  Set(&json, "duration_ns", event.duration_ns());
+  Set(&json, "rule_uid", event.rule_uid());
+  Set(&json, "rule_name", event.rule_name());
+  Set(&json, "url_or_query", event.url_or_query());
+  if (event.has_file()) {
+    Json file = Json::object();
+    Set(&file, "name", event.file().name());
+    Set(&file, "path", event.file().path());
+    SetHex(&file, "sha256", event.file().sha256());
+    Set(&file, "size", event.file().size());
+    json["file"] = file;
+  }
+  Set(&json, "message", event.message());
+  Set(&json, "status_code", event.status_code());
+  Set(&json, "count", event.count());
+  Set(&json, "end_time_unix_nano", event.end_time_unix_nano());
+  Set(&json, "tlp", event.tlp());
+  Set(&json, "mapping_id", event.mapping_id());
+  Set(&json, "raw", event.raw());
+  SetHex(&json, "raw_commitment", event.raw_commitment());
+  Set(&json, "raw_size", event.raw_size());
+  AddLists(event, &json);
+  return json;
+}
+
+std::string EventLine(const v1::Event& event) {
+  std::vector<std::string> parts;
+  if (event.has_src() || event.has_dst()) parts.push_back(absl::StrCat(EndpointText(event.src()), " -> ", EndpointText(event.dst())));
+  for (const std::string* text : {&event.app_protocol(), &event.actor().user(), &event.actor().process(), &event.rule_name(), &event.url_or_query(), &event.status_code(), &event.message()}) {
+    if (!text->empty()) parts.push_back(text->substr(0, 60));
+  }
+  if (event.has_traffic()) parts.push_back(absl::StrCat(event.traffic().bytes_out(), " B out, ", event.traffic().bytes_in(), " B in"));
+  return ForTerminal(absl::StrJoin(parts, "  "));
+}
+
+std::string ReasonsLine(const v1::Alert& alert) {
+  std::vector<std::string> parts;
+  for (int i = 0; i < std::min<int>(alert.reasons_size(), kReasonsShown); ++i) {
+    parts.push_back(absl::StrCat(alert.reasons(i).name(), " +", BitsText(alert.reasons(i).bits_q8())));
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+Json ToJson(const v1::RecordSummary& summary) { return SummaryOf(summary); }
+
+Json ToJson(const v1::Record& record) {
+  Json json = SummaryOf(record.summary());
+  json["height"] = Number(record.height());
+  json["block_hash"] = Hex(record.block_hash());
+  json["leaf"] = Hex(record.leaf());
+  json["payload"] = Hex(record.payload());
+  return json;
+}
+
+Json ToJson(const v1::StoredEvent& stored) {
+  Json json;
+  json["ref"] = EventRefText(stored);
+  json["height"] = Number(stored.height());
+  json["author"] = stored.author();
+  json["stream"] = stored.stream();
+  v1::Event event;
+  if (event.ParseFromString(stored.event())) json["event"] = EventJson(event);
+  return json;
+}
+
+Json ToJson(const v1::Block& block) {
+  Json json;
+  json["height"] = Number(block.height());
+  json["hash"] = Hex(block.hash());
+  json["parent_hash"] = Hex(block.parent_hash());
+  json["proposer"] = block.proposer();
+  json["epoch"] = Number(block.epoch());
+  json["view"] = Number(block.view());
+  json["time"] = TimeText(block.time_unix_millis());
+  json["first_record_index"] = Number(block.first_record_index());
+  json["record_count"] = block.record_count();
+  json["event_count"] = block.event_count();
+  json["bytes"] = block.bytes();
+  json["body_root"] = Hex(block.body_root());
+  json["executed_height"] = Number(block.executed_height());
+  json["state_digest"] = Hex(block.state_digest());
+  json["results_root"] = Hex(block.results_root());
+  json["header"] = Hex(block.header());
+  json["signature"] = Hex(block.signature());
+  for (const v1::RecordSummary& record : block.records()) json["records"].push_back(SummaryOf(record));
+  return json;
+}
+
+Json ToJson(const v1::Alert& alert) {
+  Json json;
+  json["record_index"] = Number(alert.record_index());
+  json["height"] = Number(alert.height());
+  json["state"] = alert.state();
+  json["proposer"] = alert.proposer();
+  json["event_type"] = EventTypeName(alert.event_type());
+  json["period"] = Number(alert.period());
+  json["model_digest"] = Hex(alert.model_digest());
+  json["score_bits"] = BitsText(alert.score_q8());
+  json["threshold_bits"] = BitsText(alert.threshold_q8());
+  static constexpr absl::string_view kComponents[] = {"?", "forest", "loda", "surprisal"};
+  json["component"] = kComponents[alert.component() < std::size(kComponents) ? alert.component() : 0];
+  json["reasons"] = Json::array();
+  for (const v1::AlertFeature& reason : alert.reasons()) {
+    json["reasons"].push_back({{"feature", reason.name()}, {"bits", BitsText(reason.bits_q8())}});
+  }
+  json["verdicts"] = Json::array();
+  for (const v1::AlertVerdict& verdict : alert.verdicts()) {
+    json["verdicts"].push_back({{"validator", verdict.validator()}, {"confirms", verdict.confirms()}, {"score_bits", BitsText(verdict.score_q8())}, {"record_index", Number(verdict.record_index())}});
+  }
+  json["confirmed_height"] = Number(alert.confirmed_height());
+  json["event"] = ToJson(alert.event());
+  return json;
+}
+
+Json ToJson(const v1::Model& model) {
+  Json json;
+  json["event_type"] = EventTypeName(model.event_type());
+  json["period"] = Number(model.period());
+  json["digest"] = Hex(model.digest());
+  json["window_end"] = Number(model.window_end());
+  json["row_count"] = model.row_count();
+  json["threshold_bits"] = BitsText(model.threshold_q8());
+  json["active"] = model.active();
+  json["active_from_height"] = Number(model.active_from_height());
+  json["committed_by"] = Json::array();
+  for (const std::string& validator : model.committed_by()) json["committed_by"].push_back(validator);
+  return json;
+}
+
+Json ToJson(const v1::Receipt& receipt) {
+  Json json;
+  json["leaf_hash"] = Hex(receipt.leaf_hash());
+  json["record_index"] = Number(receipt.record_index());
+  json["height"] = Number(receipt.height());
+  json["block_hash"] = Hex(receipt.block_hash());
+  json["result"] = ResultName(receipt.result());
+  return json;
+}
+
+Json ToJson(const v1::Status& status) {
+  Json json;
+  json["network"] = status.network();
+  json["chain_id"] = Hex(status.chain_id());
+  json["genesis_hash"] = Hex(status.genesis_hash());
+  json["validator"] = status.validator();
+  json["version"] = status.version();
+  json["mode"] = status.mode();
+  json["role"] = status.role();
+  if (!status.refusing_reason().empty()) json["refusing_reason"] = status.refusing_reason();
+  json["epoch"] = Number(status.epoch());
+  json["view"] = Number(status.view());
+  json["leader"] = status.leader();
+  json["committed_height"] = Number(status.committed_height());
+  json["executed_height"] = Number(status.executed_height());
+  json["indexed_height"] = Number(status.indexed_height());
+  json["detector_height"] = Number(status.detector_height());
+  json["record_count"] = Number(status.record_count());
+  json["event_count"] = Number(status.event_count());
+  json["alert_count"] = Number(status.alert_count());
+  json["alert_confirmed_count"] = Number(status.alert_confirmed_count());
+  json["state_digest"] = Hex(status.state_digest());
+  json["head_hash"] = Hex(status.head_hash());
+  json["tree_root"] = Hex(status.tree_root());
+  json["tree_size"] = Number(status.tree_size());
+  json["uptime_seconds"] = Number(status.uptime_seconds());
+  for (const v1::PeerStatus& peer : status.peers()) {
+    json["peers"].push_back({{"validator", peer.validator()}, {"connected", peer.connected()}, {"match_height", Number(peer.match_height())}});
+  }
+  json["models"] = Json::array();
+  for (const v1::ModelStatus& model : status.models()) {
+    json["models"].push_back({{"event_type", EventTypeName(model.event_type())}, {"period", Number(model.period())}, {"digest", Hex(model.digest())},
+                              {"active", model.active()}, {"row_count", model.row_count()}, {"threshold_bits", BitsText(model.threshold_q8())}});
+  }
+  return json;
+}
+
+}  // namespace vigil::client

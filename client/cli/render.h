@@ -1,0 +1,37 @@
+// The messages of vigil.v1 as JSON and as lines for people.
+#ifndef VIGIL_CLIENT_CLI_RENDER_H_
+#define VIGIL_CLIENT_CLI_RENDER_H_
+
+#include <string>
+
+#include "client/cli/output.h"
+#include "vigil/v1/api.pb.h"
+#include "vigil/v1/event.pb.h"
+
+namespace vigil::client {
+
+Json ToJson(const v1::Status& status);
+Json ToJson(const v1::Block& block);
+Json ToJson(const v1::RecordSummary& summary);
+Json ToJson(const v1::Record& record);
+Json ToJson(const v1::StoredEvent& event);
+Json ToJson(const v1::Alert& alert);
+Json ToJson(const v1::Model& model);
+Json ToJson(const v1::Receipt& receipt);
+
+// The event's fields; addresses as text, times as RFC 3339.
+Json EventJson(const v1::Event& event);
+// "10.1.0.7:443 -> ..." and what else says most in one line; safe for a terminal.
+std::string EventLine(const v1::Event& event);
+// "bytes out +9.1, port +4.0": the largest reasons of an alert.
+std::string ReasonsLine(const v1::Alert& alert);
+// "192.0.2.1" or "2001:db8::1"; "" for no bytes.
+std::string AddressText(absl::string_view ip);
+std::string ResultName(v1::ResultCode code);
+absl::string_view EventTypeName(uint32_t event_type);
+// "record.item", how commands name an event.
+std::string EventRefText(const v1::StoredEvent& event);
+
+}  // namespace vigil::client
+
+#endif  // VIGIL_CLIENT_CLI_RENDER_H_

@@ -1,0 +1,26 @@
+// `vigil verify ledger DIR`: offline, against nothing but the bytes and genesis.
+#ifndef VIGIL_CLIENT_CLI_VERIFY_COMMAND_H_
+#define VIGIL_CLIENT_CLI_VERIFY_COMMAND_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "client/cli/session.h"
+
+namespace vigil::client {
+
+struct VerifyLedgerOptions {
+  std::string directory;         // A validator's data folder, of a stopped node.
+  std::string genesis;           // Empty: the session's.
+  bool journal_only = false;     // Do not open and compare the state store.
+  bool stop_at_first = false;
+};
+
+// Prints counts and findings.
+// Errors: kDataLoss when there is a finding; kAlreadyExists when the node runs; kNotFound.
+absl::Status RunVerifyLedger(const Session& session, const VerifyLedgerOptions& options);
+
+}  // namespace vigil::client
+
+#endif  // VIGIL_CLIENT_CLI_VERIFY_COMMAND_H_

@@ -1,0 +1,237 @@
+#include "client/lib/client.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "ledger/base/limits.h"
+#include "ledger/base/status_macros.h"
+
+namespace vigil::client {
+namespace {
+
+constexpr absl::string_view kDetailUrl = "vigil.v1.ErrorDetail";
+// Rounds over all endpoints before Subscribe gives up on a network that does not answer.
+constexpr int kSubscribeRoundsMax = 10;
+
+absl::StatusOr<std::string> ReadPem(absl::string_view what, const std::string& path) {
+  std::ifstream file(path);
+  if (path.empty() || !file.good()) {
+    return absl::NotFoundError(absl::StrCat(what, " cannot be read: '", path, "'"));
+  }
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+bool IsLoopback(absl::string_view endpoint) {
+  return absl::StartsWith(endpoint, "127.") || absl::StartsWith(endpoint, "localhost:") ||
+         absl::StartsWith(endpoint, "[::1]:");
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const ClientOptions& options) {
+  if (options.insecure) {
+    for (const std::string& endpoint : options.endpoints) {
+      if (!IsLoopback(endpoint)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("insecure is for loopback only, and ", endpoint, " is not"));
+      }
+    }
+    return grpc::InsecureChannelCredentials();
+  }
+  grpc::SslCredentialsOptions ssl;
+  ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadPem("the CA certificate (ca)", options.ca));
+  ASSIGN_OR_RETURN(ssl.pem_cert_chain,
+                   ReadPem("the client certificate (certificate)", options.certificate));
+  ASSIGN_OR_RETURN(ssl.pem_private_key, ReadPem("the client certificate's key (key)", options.key));
+  return grpc::SslCredentials(ssl);
+}
+
+grpc::ChannelArguments ChannelArguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kGrpcMessageBytesMax);
+  arguments.SetMaxSendMessageSize(kGrpcMessageBytesMax);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  return arguments;
+}
+
+}  // namespace
+
+std::optional<v1::ErrorDetail> DetailOf(const absl::Status& status) {
+  const absl::optional<absl::Cord> payload = status.GetPayload(kDetailUrl);
+  v1::ErrorDetail detail;
+  if (!payload.has_value() || !detail.ParseFromString(std::string(*payload))) return std::nullopt;
+  return detail;
+}
+
+absl::Status FromGrpc(const grpc::Status& status, const std::string& endpoint) {
+  if (status.ok()) return absl::OkStatus();
+  absl::Status converted(static_cast<absl::StatusCode>(status.error_code()),
+                         absl::StrCat(endpoint, ": ", status.error_message()));
+  if (!status.error_details().empty()) {
+    converted.SetPayload(kDetailUrl, absl::Cord(status.error_details()));
+  }
+  return converted;
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& options) {
+  if (options.endpoints.empty()) {
+    return absl::InvalidArgumentError(
+        "no endpoint: pass --endpoint host:port, set VIGIL_ENDPOINTS, or name a context file");
+  }
+  ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
+                   Credentials(options));
+  std::unique_ptr<Client> client(new Client);
+  client->timeout_millis_ = options.timeout_millis;
+  for (const std::string& endpoint : options.endpoints) {
+    const auto channel = grpc::CreateCustomChannel(endpoint, credentials, ChannelArguments());
+    client->nodes_.push_back({.endpoint = endpoint,
+                              .ingest = v1::Ingest::NewStub(channel),
+                              .query = v1::Query::NewStub(channel)});
+  }
+  return client;
+}
+
+template <typename Response, typename CallFunction>
+absl::StatusOr<Response> Client::Call(CallFunction call) {
+  absl::Status last;
+  const size_t first = preferred_;
+  for (size_t tried = 0; tried < nodes_.size(); ++tried) {
+    const size_t i = (first + tried) % nodes_.size();
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::milliseconds(timeout_millis_));
+    Response response;
+    last = FromGrpc(call(nodes_[i], &context, &response), nodes_[i].endpoint);
+    if (last.ok()) {
+      preferred_ = i;
+      return response;
+    }
+    if (!absl::IsUnavailable(last)) return last;
+  }
+  return last;
+}
+
+absl::StatusOr<v1::Status> Client::GetStatus() {
+  return Call<v1::Status>([](const NodeStubs& node, grpc::ClientContext* context, v1::Status* out) {
+    return node.query->GetStatus(context, {}, out);
+  });
+}
+
+absl::StatusOr<v1::Status> Client::GetStatusOf(size_t i) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(timeout_millis_));
+  v1::Status status;
+  RETURN_IF_ERROR(FromGrpc(nodes_[i].query->GetStatus(&context, {}, &status), nodes_[i].endpoint));
+  return status;
+}
+
+// One unary method of the Query service.
+#define VIGIL_QUERY(Method, Request, Response)                                            \
+  absl::StatusOr<v1::Response> Client::Method(const v1::Request& request) {               \
+    return Call<v1::Response>(                                                            \
+        [&](const NodeStubs& node, grpc::ClientContext* context, v1::Response* out) {     \
+          return node.query->Method(context, request, out);                               \
+        });                                                                               \
+  }
+VIGIL_QUERY(GetBlock, GetBlockRequest, Block)
+VIGIL_QUERY(ListBlocks, ListBlocksRequest, ListBlocksResponse)
+VIGIL_QUERY(GetRecord, GetRecordRequest, Record)
+VIGIL_QUERY(GetEvent, GetEventRequest, StoredEvent)
+VIGIL_QUERY(SearchEvents, SearchEventsRequest, SearchEventsResponse)
+VIGIL_QUERY(ListAlerts, ListAlertsRequest, ListAlertsResponse)
+VIGIL_QUERY(GetAlert, GetAlertRequest, Alert)
+VIGIL_QUERY(ListModels, ListModelsRequest, ListModelsResponse)
+#undef VIGIL_QUERY
+
+absl::StatusOr<v1::Checkpoint> Client::GetCheckpoint() {
+  return Call<v1::Checkpoint>(
+      [](const NodeStubs& node, grpc::ClientContext* context, v1::Checkpoint* out) {
+        return node.query->GetCheckpoint(context, {}, out);
+      });
+}
+
+absl::StatusOr<v1::StreamHead> Client::GetStreamHead(const std::string& identity,
+                                                     const std::string& stream) {
+  v1::GetStreamHeadRequest request;
+  request.set_identity(identity);
+  request.set_stream(stream);
+  return Call<v1::StreamHead>(
+      [&](const NodeStubs& node, grpc::ClientContext* context, v1::StreamHead* out) {
+        return node.ingest->GetStreamHead(context, request, out);
+      });
+}
+
+absl::StatusOr<v1::Receipt> Client::GetReceipt(const std::string& leaf_hash) {
+  v1::GetReceiptRequest request;
+  request.set_leaf_hash(leaf_hash);
+  return Call<v1::Receipt>(
+      [&](const NodeStubs& node, grpc::ClientContext* context, v1::Receipt* out) {
+        return node.ingest->GetReceipt(context, request, out);
+      });
+}
+
+absl::StatusOr<v1::SubmitResponse> Client::Submit(const v1::SubmitRequest& request) {
+  return Call<v1::SubmitResponse>(
+      [&](const NodeStubs& node, grpc::ClientContext* context, v1::SubmitResponse* out) {
+        return node.ingest->Submit(context, request, out);
+      });
+}
+
+absl::Status Client::Subscribe(v1::SubscribeRequest request,
+                               const std::function<bool(const v1::FeedItem&)>& visit) {
+  absl::Status last;
+  uint64_t seen_at_height = 0;  // Items of height from_height() that `visit` has had.
+  for (int silent = 0; silent < kSubscribeRoundsMax * static_cast<int>(nodes_.size()); ++silent) {
+    const NodeStubs& node = nodes_[preferred_ % nodes_.size()];
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReader<v1::FeedItem>> reader =
+        node.query->Subscribe(&context, request);
+    v1::FeedItem item;
+    // A feed that is resumed starts again with the first item of its height.
+    uint64_t skip = seen_at_height;
+    while (reader->Read(&item)) {
+      silent = 0;
+      if (item.cursor_height() != request.from_height()) {
+        request.set_from_height(item.cursor_height());
+        seen_at_height = skip = 0;
+      }
+      if (skip > 0) {
+        --skip;
+        continue;
+      }
+      ++seen_at_height;
+      if (visit(item)) continue;
+      context.TryCancel();
+      reader->Finish();
+      return absl::OkStatus();
+    }
+    last = FromGrpc(reader->Finish(), node.endpoint);
+    if (!last.ok() && !absl::IsUnavailable(last)) return last;
+    preferred_ = (preferred_ + 1) % nodes_.size();
+  }
+  return last;
+}
+
+void Client::WaitForBlock(int64_t millis) {
+  const NodeStubs& node = nodes_[preferred_ % nodes_.size()];
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(millis));
+  context.set_wait_for_ready(true);
+  v1::SubscribeRequest request;
+  request.set_kind(v1::FEED_BLOCKS);
+  const std::unique_ptr<grpc::ClientReader<v1::FeedItem>> reader =
+      node.query->Subscribe(&context, request);
+  v1::FeedItem item;
+  if (reader->Read(&item)) context.TryCancel();
+  reader->Finish();
+}
+
+}  // namespace vigil::client

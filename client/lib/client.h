@@ -1,0 +1,90 @@
+// Client: calls to a network's validators, trying the next one when one cannot be reached.
+//
+// Thread-safe. Errors carry the validator's ErrorDetail (DetailOf) and name the endpoint.
+#ifndef VIGIL_CLIENT_LIB_CLIENT_H_
+#define VIGIL_CLIENT_LIB_CLIENT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "vigil/v1/api.grpc.pb.h"
+
+namespace vigil::client {
+
+struct ClientOptions {
+  std::vector<std::string> endpoints;  // "host:port", tried in order from the one that worked last.
+  std::string ca;                      // PEM files.
+  std::string certificate;
+  std::string key;
+  bool insecure = false;               // No TLS; loopback endpoints only.
+  uint32_t timeout_millis = 10'000;    // Per call and endpoint.
+};
+
+// The validator's own words about an error, if it sent any.
+std::optional<v1::ErrorDetail> DetailOf(const absl::Status& status);
+// A gRPC status as absl::Status; `endpoint` goes into the message.
+absl::Status FromGrpc(const grpc::Status& status, const std::string& endpoint);
+
+class Client {
+ public:
+  // Does not connect yet.
+  // Errors: kInvalidArgument: no endpoint, insecure beyond loopback; kNotFound: a PEM file.
+  static absl::StatusOr<std::unique_ptr<Client>> Make(const ClientOptions& options);
+
+  size_t endpoint_count() const { return nodes_.size(); }
+  const std::string& endpoint(size_t i) const { return nodes_[i].endpoint; }
+  v1::Ingest::Stub* ingest(size_t i) const { return nodes_[i].ingest.get(); }
+  v1::Query::Stub* query(size_t i) const { return nodes_[i].query.get(); }
+
+  absl::StatusOr<v1::Status> GetStatus();
+  // Of one endpoint, without trying others.
+  absl::StatusOr<v1::Status> GetStatusOf(size_t i);
+  absl::StatusOr<v1::Block> GetBlock(const v1::GetBlockRequest& request);
+  absl::StatusOr<v1::ListBlocksResponse> ListBlocks(const v1::ListBlocksRequest& request);
+  absl::StatusOr<v1::Record> GetRecord(const v1::GetRecordRequest& request);
+  absl::StatusOr<v1::StoredEvent> GetEvent(const v1::GetEventRequest& request);
+  absl::StatusOr<v1::SearchEventsResponse> SearchEvents(const v1::SearchEventsRequest& request);
+  absl::StatusOr<v1::ListAlertsResponse> ListAlerts(const v1::ListAlertsRequest& request);
+  absl::StatusOr<v1::Alert> GetAlert(const v1::GetAlertRequest& request);
+  absl::StatusOr<v1::ListModelsResponse> ListModels(const v1::ListModelsRequest& request);
+  absl::StatusOr<v1::Checkpoint> GetCheckpoint();
+  absl::StatusOr<v1::StreamHead> GetStreamHead(const std::string& identity,
+                                               const std::string& stream);
+  absl::StatusOr<v1::Receipt> GetReceipt(const std::string& leaf_hash);
+  absl::StatusOr<v1::SubmitResponse> Submit(const v1::SubmitRequest& request);
+
+  // Calls `visit` for each item until it returns false, resuming after the last cursor on another
+  // validator when one goes away. Ends with OK (visit said so) or an error no validator can mend.
+  absl::Status Subscribe(v1::SubscribeRequest request,
+                         const std::function<bool(const v1::FeedItem&)>& visit);
+
+  // Waits until a validator executes a further block, at most `millis`.
+  void WaitForBlock(int64_t millis);
+
+ private:
+  struct NodeStubs {
+    std::string endpoint;
+    std::unique_ptr<v1::Ingest::Stub> ingest;
+    std::unique_ptr<v1::Query::Stub> query;
+  };
+  Client() = default;
+
+  // Runs `call` on endpoints in turn until one answers with anything but UNAVAILABLE.
+  template <typename Response, typename CallFunction>
+  absl::StatusOr<Response> Call(CallFunction call);
+
+  std::vector<NodeStubs> nodes_;
+  uint32_t timeout_millis_ = 0;
+  std::atomic<size_t> preferred_{0};
+};
+
+}  // namespace vigil::client
+
+#endif  // VIGIL_CLIENT_LIB_CLIENT_H_

@@ -1,0 +1,56 @@
+// Offline verification of a whole ledger: is what lies on disk what was signed, agreed and
+// executed?
+//
+// Nothing is believed. The journal's committed chain is read back from its bytes: links, proposers'
+// signatures, body roots, leaves, payloads against their commitments, events canonical, record
+// signatures with the keys that state holds; it is executed again on an empty store in memory, and
+// each header's state digest and results root is compared with that. When a store is given, its
+// tip, tree edge, positions, results, undo images and every state key and value are compared as
+// well.
+//
+// What is committed is what commit marks name (kCommit frames: u64 epoch | u64 view | u64 height |
+// block hash), the store's tip, and all ancestors of these. Other blocks must still be what their
+// proposer signed.
+//
+// Memory: the state, an entry of 41 bytes per record (leaf index) and about 150 per block; nothing
+// else grows with the ledger. One thread.
+#ifndef VIGIL_LEDGER_STATE_VERIFY_LEDGER_H_
+#define VIGIL_LEDGER_STATE_VERIFY_LEDGER_H_
+
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "ledger/chain/genesis.h"
+#include "ledger/state/verify_report.h"
+#include "ledger/storage/journal.h"
+#include "ledger/storage/store.h"
+
+namespace vigil::ledger {
+
+struct VerifyOptions {
+  // Otherwise everything is looked at that can be reached.
+  bool stop_at_first = false;
+  // Kept in the report; all are counted.
+  size_t findings_max = 1000;
+  // What OpenJournalForReading() met behind the sound part of the journal.
+  absl::Status journal_damage;
+};
+
+struct VerifyProgress {
+  absl::string_view phase;  // "journal", "blocks", "store".
+  uint64_t done = 0;
+  uint64_t total = 0;  // Bytes of the journal, committed blocks, or keys compared (total 0).
+};
+using VerifyProgressFn = std::function<void(const VerifyProgress& progress)>;
+
+// `store` may be null: then only the journal is verified. `progress` may be empty.
+// Damage is a finding, never an error: there is always a report.
+VerifyReport VerifyLedger(const JournalReader& journal, const Genesis& genesis,
+                          const StoreReader* store, const VerifyOptions& options,
+                          const VerifyProgressFn& progress);
+
+}  // namespace vigil::ledger
+
+#endif  // VIGIL_LEDGER_STATE_VERIFY_LEDGER_H_

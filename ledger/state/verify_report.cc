@@ -1,0 +1,84 @@
+#include "ledger/state/verify_report.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace vigil::ledger {
+
+absl::string_view FindingTypeName(FindingType type) {
+  switch (type) {
+    case FindingType::kJournalDamaged:
+      return "journal_damaged";
+    case FindingType::kFrameMalformed:
+      return "frame_malformed";
+    case FindingType::kMarkConflict:
+      return "mark_conflict";
+    case FindingType::kBlockMissing:
+      return "block_missing";
+    case FindingType::kBlockAltered:
+      return "block_altered";
+    case FindingType::kBlockConflict:
+      return "block_conflict";
+    case FindingType::kBlockOutOfOrder:
+      return "block_out_of_order";
+    case FindingType::kBlockInvalid:
+      return "block_invalid";
+    case FindingType::kBlockLink:
+      return "block_link";
+    case FindingType::kLeafAltered:
+      return "leaf_altered";
+    case FindingType::kRecordInvalid:
+      return "record_invalid";
+    case FindingType::kRecordSignature:
+      return "record_signature";
+    case FindingType::kRecordKeyUnknown:
+      return "record_key_unknown";
+    case FindingType::kPayloadAltered:
+      return "payload_altered";
+    case FindingType::kEventInvalid:
+      return "event_invalid";
+    case FindingType::kStateDivergence:
+      return "state_divergence";
+    case FindingType::kNotExecuted:
+      return "not_executed";
+    case FindingType::kStoreUnreadable:
+      return "store_unreadable";
+    case FindingType::kStoreMissing:
+      return "store_missing";
+    case FindingType::kStoreExtra:
+      return "store_extra";
+    case FindingType::kStoreDiffers:
+      return "store_differs";
+    case FindingType::kStoreAhead:
+      return "store_ahead";
+  }
+  return "unknown";
+}
+
+std::string DescribeFinding(const VerifyFinding& finding) {
+  std::string text(FindingTypeName(finding.type));
+  if (finding.height != Height(0)) {
+    absl::StrAppend(&text, " at height ", finding.height.value());
+    if (finding.last_height != finding.height) {
+      absl::StrAppend(&text, " to ", finding.last_height.value());
+    }
+  }
+  if (finding.record.has_value()) absl::StrAppend(&text, ", record ", finding.record->value());
+  if (finding.item.has_value()) absl::StrAppend(&text, ", item ", finding.item->value());
+  if (finding.position.has_value()) {
+    absl::StrAppend(&text, ", journal offset ", finding.position->offset);
+  }
+  return absl::StrCat(text, ": ", finding.what);
+}
+
+void FindingSink::Add(VerifyFinding finding) {
+  if (report_->stopped_early) return;
+  if (finding.last_height < finding.height) finding.last_height = finding.height;
+  ++report_->finding_count;
+  ++report_->counts[finding.type];
+  if (report_->findings.size() < findings_max_) report_->findings.push_back(std::move(finding));
+  if (stop_at_first_) report_->stopped_early = true;
+}
+
+}  // namespace vigil::ledger

@@ -1,0 +1,41 @@
+// A running validator: node, transport and surfaces, wired from a configuration.
+#ifndef VIGIL_NODE_APP_VALIDATOR_H_
+#define VIGIL_NODE_APP_VALIDATOR_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "node/app/config.h"
+#include "node/driver/log.h"
+
+namespace vigil::node {
+
+class Validator {
+ public:
+  // Opens data, connects to the peers and serves.
+  // Errors: those of the configuration, the keys, the data directory and the ports, each naming the
+  // thing and the remedy.
+  static absl::StatusOr<std::unique_ptr<Validator>> Start(const Config& config,
+                                                          const LogFunction& log);
+  ~Validator();
+
+  // Waits for SIGTERM or SIGINT, or for the node to die; then shuts down in order. OK after a signal;
+  // what killed the node otherwise. BlockSignals() must have been called before any thread began.
+  absl::Status Run();
+  // Blocks the signals that Run() waits for, in this thread and those it starts.
+  static void BlockSignals();
+
+ private:
+  struct Parts;
+  explicit Validator(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+// Makes the data directory of a validator that never ran.
+absl::Status InitValidator(const Config& config);
+
+}  // namespace vigil::node
+
+#endif  // VIGIL_NODE_APP_VALIDATOR_H_

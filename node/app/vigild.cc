@@ -1,0 +1,152 @@
+// vigild: the validator. Arguments only; what they mean is in node/app/validator.h and testnet.h.
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "ledger/storage/file.h"
+#include "node/app/config.h"
+#include "node/app/keys_dir.h"
+#include "node/app/logging.h"
+#include "node/app/testnet.h"
+#include "node/app/validator.h"
+#include "node/peer/tls.h"
+
+namespace vigil::node {
+namespace {
+
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+
+int Report(const absl::Status& status) {
+  if (status.ok()) return 0;
+  std::cerr << "vigild: " << status.message() << '\n';
+  return absl::IsInvalidArgument(status) ? kExitUsage : kExitFailed;
+}
+
+// --config FILE and one flag per key.
+struct ConfigFlags {
+  std::string path;
+  std::map<std::string, std::string> values;
+
+  void AddTo(CLI::App* command) {
+    command->add_option("-c,--config", path, "configuration file, TOML");
+    for (const ConfigKey& key : ConfigKeys()) {
+      const std::string name(key.name);
+      command->add_option_function<std::string>(
+          "--" + name, [this, name](const std::string& value) { values[name] = value; },
+          absl::StrCat(key.help, " [", EnvironmentName(key.name), "]"));
+    }
+  }
+  absl::StatusOr<LoadedConfig> Load() const { return LoadConfig(path, values); }
+};
+
+int Start(const ConfigFlags& flags) {
+  const absl::StatusOr<LoadedConfig> loaded = flags.Load();
+  if (!loaded.ok()) return Report(loaded.status());
+  Validator::BlockSignals();
+  PinTls13();
+  absl::StatusOr<std::unique_ptr<Validator>> validator =
+      Validator::Start(loaded->config, MakeLog(loaded->config.log_level, loaded->config.log_format));
+  if (!validator.ok()) return Report(validator.status());
+  return Report((*validator)->Run());
+}
+
+int Init(const ConfigFlags& flags) {
+  const absl::StatusOr<LoadedConfig> loaded = flags.Load();
+  if (!loaded.ok()) return Report(loaded.status());
+  const absl::Status made = InitValidator(loaded->config);
+  if (made.ok()) std::cerr << "made " << loaded->config.data_dir << "; next: vigild start\n";
+  return Report(made);
+}
+
+int Validate(const ConfigFlags& flags) {
+  const absl::StatusOr<LoadedConfig> loaded = flags.Load();
+  if (!loaded.ok()) return Report(loaded.status());
+  std::cout << ShowConfig(*loaded);
+  return Report(CheckConfig(loaded->config));
+}
+
+int MakeKeys(const std::string& directory, uint64_t reveal_length) {
+  const auto entry = MakeValidatorKeys(ledger::PosixFileSystem(), directory, reveal_length);
+  if (!entry.ok()) return Report(entry.status());
+  std::cout << "consensus_key " << entry->consensus_key.ToHex() << "\nlog_key " << entry->log_key.ToHex()
+            << "\ncosigner_key " << entry->cosigner_key.ToHex() << "\nrecord_key " << entry->record_key.ToHex()
+            << "\nreveal_anchor " << entry->reveal_anchor.ToHex() << "\nreveal_length " << entry->reveal_length
+            << "\njournal_id " << entry->journal_id.ToHex() << '\n';
+  return 0;
+}
+
+int Testnet(const TestnetOptions& options) {
+  const absl::Status made = MakeTestnet(ledger::PosixFileSystem(), options);
+  if (made.ok()) {
+    std::cerr << "made a network of " << options.validators << " validators in " << options.directory
+              << "; next: vigild start -c " << options.directory << "/validator-1/vigild.toml\n";
+  }
+  return Report(made);
+}
+
+void AddTestnetOptions(CLI::App* command, TestnetOptions* options) {
+  command->add_option("--dir", options->directory, "folder to make")->required();
+  command->add_option("--network", options->network, "name of the network")->capture_default_str();
+  command->add_option("--validators", options->validators, "1 to 7, one organisation each")->capture_default_str();
+  command->add_option("--sensors", options->sensors_per_org, "sensors of each organisation")->capture_default_str();
+  command->add_option("--host", options->host, "address of all validators")->capture_default_str();
+  command->add_option("--base-port", options->base_port, "first port; ten per validator")->capture_default_str();
+  command->add_option("--heartbeat-millis", options->heartbeat_millis, "empty block when idle this long")->capture_default_str();
+  command->add_option("--reveal-length", options->reveal_length, "heights that have a reveal")->capture_default_str();
+  command->add_option("--period-events", options->detector_period_events, "events of a detector period")->capture_default_str();
+  command->add_option("--window-rows", options->detector_window_rows, "training rows of a model")->capture_default_str();
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("vigild: a validator of a Vigil network.\n\n"
+               "  vigild testnet --dir net            everything for four local validators\n"
+               "  vigild start -c net/validator-1/vigild.toml\n");
+  app.set_version_flag("--version", VIGIL_VERSION);
+  app.require_subcommand(1);
+  int exit_code = 0;
+
+  ConfigFlags start_flags;
+  CLI::App* start = app.add_subcommand("start", "run the validator until SIGTERM");
+  start_flags.AddTo(start);
+  start->callback([&] { exit_code = Start(start_flags); });
+
+  ConfigFlags init_flags;
+  CLI::App* init = app.add_subcommand("init", "make the data folder of a validator that never ran");
+  init_flags.AddTo(init);
+  init->callback([&] { exit_code = Init(init_flags); });
+
+  ConfigFlags validate_flags;
+  CLI::App* validate = app.add_subcommand("validate-config", "check the configuration and show it with the origin of each value");
+  validate_flags.AddTo(validate);
+  validate->callback([&] { exit_code = Validate(validate_flags); });
+
+  std::string keys_dir;
+  uint64_t reveal_length = 1 << 22;
+  CLI::App* keys = app.add_subcommand("keys", "make a validator's keys and print its public half for genesis");
+  keys->add_option("--dir", keys_dir, "folder for the key files")->required();
+  keys->add_option("--reveal-length", reveal_length, "heights that have a reveal")->capture_default_str();
+  keys->callback([&] { exit_code = MakeKeys(keys_dir, reveal_length); });
+
+  TestnetOptions testnet_options;
+  CLI::App* testnet = app.add_subcommand("testnet", "make a local network: genesis, keys, certificates, configuration");
+  AddTestnetOptions(testnet, &testnet_options);
+  testnet->callback([&] { exit_code = Testnet(testnet_options); });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  return exit_code;
+}
+
+}  // namespace
+}  // namespace vigil::node
+
+int main(int argc, char** argv) { return vigil::node::Main(argc, argv); }

@@ -1,0 +1,274 @@
+#include "node/detect/detect_driver.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "ledger/base/status_macros.h"
+#include "ledger/crypto/sha256.h"
+
+namespace vigil::node {
+namespace {
+
+using detector::Candidate;
+using detector::Digest;
+using detector::EventType;
+using ledger::ExecutedBlock;
+
+constexpr uint32_t kModelsListedMax = 1024;
+
+Digest HashBytes(std::span<const uint8_t> bytes) { return ledger::Sha256(bytes).bytes; }
+
+Hash AsHash(const Digest& digest) {
+  Hash hash;
+  hash.bytes = digest;
+  return hash;
+}
+
+std::string AsString(const std::vector<uint8_t>& bytes) { return ToString(bytes); }
+
+detector::Parameters ParametersOf(const ledger::DetectorParameters& governed) {
+  detector::Parameters parameters;
+  parameters.profile = governed.profile;
+  parameters.window_rows_max = governed.window_rows_max;
+  parameters.window_rows_min = governed.window_rows_min;
+  parameters.period_events = governed.period_events;
+  parameters.trees = governed.trees;
+  parameters.sample_rows = governed.sample_rows;
+  parameters.identical_rows_max = governed.identical_rows_max;
+  parameters.threshold_quantile_ppm = governed.threshold_quantile_ppm;
+  parameters.threshold_floor_q8 = governed.threshold_floor_q8;
+  parameters.seed_reveals = governed.seed_reveals;
+  return parameters;
+}
+
+}  // namespace
+
+DetectDriver::DetectDriver(const ledger::Genesis* genesis, ValidatorIndex self,
+                           const ledger::SigningKey* record_key, ledger::Store* store,
+                           DetectPort* port, std::function<void()> on_delivery)
+    : genesis_(genesis),
+      self_(self),
+      identity_(genesis->validators[self.value()].identity()),
+      record_key_(record_key),
+      port_(port),
+      on_delivery_(std::move(on_delivery)),
+      store_(store),
+      mailbox_(std::make_shared<Mailbox>()) {}
+
+absl::StatusOr<std::unique_ptr<DetectDriver>> DetectDriver::Open(
+    const ledger::Genesis* genesis, ValidatorIndex self, const ledger::SigningKey* record_key,
+    ledger::Store* store, DetectPort* port, std::function<void()> on_delivery) {
+  if (!detector::IsValid(ParametersOf(genesis->detector))) {
+    return absl::FailedPreconditionError(
+        "genesis: detector parameters are outside the ranges of this version");
+  }
+  std::unique_ptr<DetectDriver> driver(
+      new DetectDriver(genesis, self, record_key, store, port, std::move(on_delivery)));
+  RETURN_IF_ERROR(driver->Restore());
+  return driver;
+}
+
+absl::Status DetectDriver::Restore() {
+  absl::StatusOr<ModelStore::Contents> contents = store_.Load();
+  if (absl::IsDataLoss(contents.status())) return StartAfresh(contents.status().message());
+  RETURN_IF_ERROR(contents.status());
+  const detector::Parameters parameters = ParametersOf(genesis_->detector);
+  if (contents->state.empty()) {
+    stream_ = std::make_unique<detector::DetectorStream>(parameters, genesis_->chain_id.bytes,
+                                                         &HashBytes);
+    return absl::OkStatus();
+  }
+  std::optional<detector::DetectorStream> stream = detector::DetectorStream::Restore(
+      parameters, genesis_->chain_id.bytes, &HashBytes, AsBytes(contents->state));
+  if (!stream.has_value()) return StartAfresh("its bookkeeping is damaged");
+  stream_ = std::make_unique<detector::DetectorStream>(*std::move(stream));
+  for (const ModelStore::Model& stored : contents->models) {
+    const auto& [type, period] = stored.key;
+    std::optional<detector::Model> model =
+        detector::Model::Parse(AsBytes(stored.bytes), detector::EventSchema(type), &HashBytes);
+    if (!model.has_value()) return StartAfresh("a stored model is damaged");
+    if (!stream_->AddModel(type, period, *std::move(model))) {
+      return StartAfresh("a stored model is of another schema");
+    }
+  }
+  duties_ = std::move(contents->duties);
+  height_ = stream_->height().value();
+  PublishModels();
+  return absl::OkStatus();
+}
+
+absl::Status DetectDriver::StartAfresh(absl::string_view why) {
+  port_->Warn(absl::StrCat("starts from the first block again: ", why));
+  RETURN_IF_ERROR(store_.Clear());
+  stream_ = std::make_unique<detector::DetectorStream>(ParametersOf(genesis_->detector),
+                                                       genesis_->chain_id.bytes, &HashBytes);
+  duties_ = Duties();
+  under_way_.clear();
+  active_from_.clear();
+  activated_ = false;
+  height_ = 0;
+  PublishModels();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> DetectDriver::Step() {
+  bool worked = TakeDeliveries();
+  // While state is being rebuilt, the chain knows less than we do.
+  if (port_->tip() < stream_->height()) return worked;
+  if (!activated_) RETURN_IF_ERROR(ActivateFromState());
+  // Training first: what a model is from depends on the chain alone, but the sooner it is there,
+  // the fewer events pass it unscored.
+  ASSIGN_OR_RETURN(const bool trained, TrainOne());
+  if (trained) return true;
+  const Height next = stream_->ReplayFrom();
+  if (next <= port_->tip()) {
+    RETURN_IF_ERROR(TakeBlock(next));
+    worked = true;
+  }
+  if (stream_->refilling()) return worked;
+  ASSIGN_OR_RETURN(const bool submitted, SubmitDue());
+  return worked || submitted;
+}
+
+absl::Status DetectDriver::ActivateFromState() {
+  // The chain may be ahead of us: only what was active at our height counts, the rest comes along
+  // with the blocks.
+  ASSIGN_OR_RETURN(const std::vector<ledger::ModelInfo> models,
+                   port_->Reader()->ListModels(kModelsListedMax));
+  std::map<uint32_t, const ledger::ModelInfo*> latest;
+  for (const ledger::ModelInfo& model : models) {
+    if (!model.active || model.active_from > stream_->height()) continue;
+    const ledger::ModelInfo*& best = latest[model.event_type];
+    if (best == nullptr || model.active_from > best->active_from) best = &model;
+  }
+  for (const auto& [type, model] : latest) {
+    Activate(type, model->period, model->digest, model->active_from.Next());
+  }
+  activated_ = true;
+  return absl::OkStatus();
+}
+
+void DetectDriver::Activate(uint32_t event_type, uint64_t period, const Hash& digest, Height from) {
+  Height& last = active_from_[event_type];
+  if (from <= last) return;
+  last = from;
+  stream_->Activate(static_cast<EventType>(event_type), period, digest.bytes, from);
+}
+
+absl::Status DetectDriver::TakeBlock(Height height) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const ExecutedBlock> executed,
+                   port_->LoadExecuted(height));
+  const bool is_new = height > stream_->height();
+  ASSIGN_OR_RETURN(const std::vector<BlockEventView> events, EventsOf(*executed));
+  std::vector<detector::BlockEvent> inputs(events.size());
+  for (size_t i = 0; i < events.size(); ++i) {
+    inputs[i].record_index = events[i].ref.record_index;
+    inputs[i].item = events[i].ref.item;
+    inputs[i].view = &events[i].view;
+  }
+  const std::optional<std::vector<Candidate>> candidates =
+      stream_->OnBlock(height, executed->block->header().reveal.bytes, inputs);
+  if (!candidates.has_value()) {
+    return StartAfresh(absl::StrCat("its bookkeeping does not fit block ", height.value()));
+  }
+  if (!is_new) return absl::OkStatus();
+  TakeCandidates(*executed, *candidates);
+  TakeResults(*executed);
+  height_ = height.value();
+  return Save(std::nullopt);
+}
+
+void DetectDriver::TakeCandidates(const ExecutedBlock& executed,
+                                  const std::vector<Candidate>& candidates) {
+  for (const Candidate& candidate : candidates) {
+    if (duties_.proposals.size() >= kDutiesMax) {
+      port_->Warn(absl::StrCat("more than ", kDutiesMax, " alerts wait; event ",
+                               candidate.record_index.value(), "/", candidate.item.value(),
+                               " is left to the other validators"));
+      continue;
+    }
+    const ProposeKey key = {
+        .event = {.record_index = candidate.record_index, .item = candidate.item},
+        .model_digest = AsHash(candidate.model_digest)};
+    const uint32_t rank = ProposerRank(executed.block->hash(), key.event, self_,
+                                       static_cast<uint32_t>(genesis_->validators.size()));
+    const Height height = executed.block->height();
+    duties_.proposals[key] = {.height = height,
+                              .due = height + rank * kProposerPatienceHeights,
+                              .event_type = static_cast<uint32_t>(candidate.type),
+                              .period = candidate.period,
+                              .attempt = {}};
+  }
+}
+
+void DetectDriver::TakeResults(const ExecutedBlock& executed) {
+  for (const ledger::RecordResult& result : executed.results) {
+    for (const ledger::Effect& effect : result.effects) {
+      if (effect.type == ledger::EffectType::kModelActivated) {
+        ByteReader reader(effect.detail);
+        const uint32_t event_type = reader.U32();
+        const Hash digest = reader.ReadHash();
+        Activate(event_type, effect.subject, digest, executed.block->height().Next());
+      }
+      const bool is_foreign_alert =
+          effect.type == ledger::EffectType::kAlertProposed && result.signer != identity_;
+      if (is_foreign_alert && duties_.judgements.size() < kDutiesMax) {
+        duties_.judgements[RecordIndex(effect.subject)] = {.height = executed.block->height(),
+                                                           .attempt = {}};
+      }
+    }
+  }
+}
+
+absl::StatusOr<bool> DetectDriver::TrainOne() {
+  const std::optional<detector::TrainingJob> job = stream_->NextJob();
+  if (!job.has_value()) return false;
+  const std::optional<detector::ModelInfo> trained =
+      stream_->Install(detector::DetectorStream::Run(*job));
+  std::optional<ModelStore::Model> stored;
+  if (trained.has_value()) {
+    const detector::Model* model = stream_->FindModel(trained->digest);
+    const CommitKey key = {.period = trained->period,
+                           .event_type = static_cast<uint32_t>(trained->type)};
+    duties_.commitments[key] = {.window_end = trained->window_end,
+                                .model_digest = AsHash(trained->digest),
+                                .row_count = trained->row_count,
+                                .threshold_q8 = trained->threshold_q8,
+                                .attempt = {}};
+    if (model != nullptr) {
+      stored = {.key = {trained->type, trained->period}, .bytes = AsString(model->Serialize())};
+    }
+    PublishModels();
+  }
+  RETURN_IF_ERROR(Save(stored));
+  return true;
+}
+
+absl::Status DetectDriver::Save(const std::optional<ModelStore::Model>& model) {
+  std::set<ModelKey> kept;
+  for (const detector::ModelInfo& info : stream_->Models()) kept.insert({info.type, info.period});
+  return store_.Save(AsString(stream_->SerializeState()), duties_, model, kept);
+}
+
+void DetectDriver::PublishModels() {
+  std::map<uint32_t, TrainedModel> latest;
+  for (const detector::ModelInfo& info : stream_->Models()) {
+    const auto type = static_cast<uint32_t>(info.type);
+    latest[type] = {.event_type = type,
+                    .period = info.period,
+                    .digest = AsHash(info.digest),
+                    .row_count = info.row_count,
+                    .threshold_q8 = info.threshold_q8};
+  }
+  MutexLock lock(&models_mutex_);
+  models_.clear();
+  for (const auto& [type, model] : latest) models_.push_back(model);
+}
+
+std::vector<DetectDriver::TrainedModel> DetectDriver::models() const {
+  MutexLock lock(&models_mutex_);
+  return models_;
+}
+
+}  // namespace vigil::node

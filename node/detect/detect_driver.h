@@ -1,0 +1,137 @@
+// DetectDriver: feeds the detector from executed blocks and speaks for it on the chain.
+//
+// Steppable: Step() takes one block, trains one model, or submits what is due. What it trains and
+// which events it finds strange is a function of the chain; when it gets to it is not, and need not
+// be:
+//
+//   proposals    the validators take turns (ProposerRank): the first proposes at once, the next one
+//                kProposerPatienceHeights later if no alert stands, and so on
+//   judgements   alerts of others are recomputed and confirmed or disputed, in one record per
+//   executed
+//                block; an alert whose model is not here yet waits
+//   commitments  every model trained is committed
+//
+// Records go the same way in as everybody's, and are tried again when they are refused or lost.
+// Belongs to one thread, but for height() and models().
+#ifndef VIGIL_NODE_DETECT_DETECT_DRIVER_H_
+#define VIGIL_NODE_DETECT_DETECT_DRIVER_H_
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "detector/stream/detector_stream.h"
+#include "ledger/base/mutex.h"
+#include "ledger/chain/genesis.h"
+#include "ledger/crypto/keys.h"
+#include "ledger/storage/store.h"
+#include "node/detect/block_events.h"
+#include "node/detect/detect_port.h"
+#include "node/detect/duties.h"
+#include "node/detect/model_store.h"
+
+namespace vigil::node {
+
+class DetectDriver {
+ public:
+  struct TrainedModel {
+    uint32_t event_type = 0;
+    uint64_t period = 0;
+    Hash digest;
+    uint32_t row_count = 0;
+    uint32_t threshold_q8 = 0;
+  };
+
+  // Goes on where `store` says, or from the first block. All must outlive the object.
+  // Errors: of the store.
+  static absl::StatusOr<std::unique_ptr<DetectDriver>> Open(const ledger::Genesis* genesis,
+                                                            ValidatorIndex self,
+                                                            const ledger::SigningKey* record_key,
+                                                            ledger::Store* store, DetectPort* port,
+                                                            std::function<void()> on_delivery);
+
+  // Returns whether there was anything to do.
+  // Errors: of store and feed; nothing was lost, the caller may go on later.
+  absl::StatusOr<bool> Step();
+  // When a refused record is to be tried again; nullopt: none waits for that.
+  std::optional<int64_t> DeadlineMicros() const;
+
+  // Thread-safe.
+  Height height() const { return Height(height_.load()); }
+  std::vector<TrainedModel> models() const VIGIL_EXCLUDES(models_mutex_);
+
+ private:
+  // Answers that came in, from any thread. Shared with the callbacks of submitted records, which
+  // may outlive the driver.
+  struct Mailbox {
+    Mutex mutex;
+    std::vector<std::pair<uint64_t, Delivery>> deliveries VIGIL_GUARDED_BY(mutex);
+  };
+  // Calls `visit` with each attempt that a record was for; `drop` the duties when it returns true.
+  struct UnderWay {
+    std::optional<ProposeKey> proposal;
+    std::vector<RecordIndex> judgements;
+    std::optional<CommitKey> commitment;
+  };
+
+  DetectDriver(const ledger::Genesis* genesis, ValidatorIndex self,
+               const ledger::SigningKey* record_key, ledger::Store* store, DetectPort* port,
+               std::function<void()> on_delivery);
+
+  // detect_driver.cc: along the chain.
+  absl::Status Restore();
+  absl::Status StartAfresh(absl::string_view why);
+  absl::Status ActivateFromState();
+  absl::Status TakeBlock(Height height);
+  void TakeCandidates(const ledger::ExecutedBlock& executed,
+                      const std::vector<detector::Candidate>& candidates);
+  void TakeResults(const ledger::ExecutedBlock& executed);
+  void Activate(uint32_t event_type, uint64_t period, const Hash& digest, Height from);
+  absl::StatusOr<bool> TrainOne();
+  absl::Status Save(const std::optional<ModelStore::Model>& model);
+  void PublishModels() VIGIL_EXCLUDES(models_mutex_);
+
+  // detect_submit.cc: what is said on the chain.
+  bool TakeDeliveries();
+  void Settle(const UnderWay& sent, const Delivery& delivery);
+  absl::StatusOr<bool> SubmitDue();
+  absl::StatusOr<bool> Propose(const ledger::ChainReader& reader);
+  absl::StatusOr<bool> Judge(const ledger::ChainReader& reader);
+  absl::StatusOr<bool> Commit(const ledger::ChainReader& reader);
+  absl::StatusOr<std::optional<ledger::AlertBody>> MakeAlert(const ProposeKey& key,
+                                                             const ProposeDuty& duty) const;
+  // Nothing while the alert's model is not here.
+  absl::StatusOr<std::optional<ledger::Attestation>> Verdict(const ledger::ChainReader& reader,
+                                                             const ledger::AlertInfo& alert) const;
+  void Send(const ledger::RecordBody& body, UnderWay under_way);
+  bool MayTry(const Attempt& attempt) const;
+
+  const ledger::Genesis* const genesis_;
+  const ValidatorIndex self_;
+  const std::string identity_;
+  const ledger::SigningKey* const record_key_;
+  DetectPort* const port_;
+  const std::function<void()> on_delivery_;
+  ModelStore store_;
+  std::unique_ptr<detector::DetectorStream> stream_;
+  Duties duties_;
+  bool activated_ = false;                  // The chain's active models are known to stream_.
+  std::map<uint32_t, Height> active_from_;  // Last activation per type.
+  Height judged_at_;                        // Executed height of the last attestation record.
+
+  uint64_t next_ticket_ = 1;
+  std::map<uint64_t, UnderWay> under_way_;
+  std::shared_ptr<Mailbox> mailbox_;
+
+  std::atomic<uint64_t> height_{0};
+  mutable Mutex models_mutex_;
+  std::vector<TrainedModel> models_ VIGIL_GUARDED_BY(models_mutex_);
+};
+
+}  // namespace vigil::node
+
+#endif  // VIGIL_NODE_DETECT_DETECT_DRIVER_H_

@@ -1,0 +1,40 @@
+// What the detector's driver needs of the node around it.
+#ifndef VIGIL_NODE_DETECT_DETECT_PORT_H_
+#define VIGIL_NODE_DETECT_DETECT_PORT_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "ledger/chain/record.h"
+#include "ledger/state/chain_reader.h"
+#include "ledger/state/chain_state.h"
+
+namespace vigil::node {
+
+// What became of a submitted record.
+struct Delivery {
+  bool taken = false;               // On the chain, with whatever result.
+  uint32_t retry_after_millis = 0;  // Not taken: 0 means never try these bytes again.
+  std::string what;                 // Not taken: why.
+};
+
+class DetectPort {
+ public:
+  virtual ~DetectPort() = default;
+  virtual Height tip() const = 0;
+  virtual absl::StatusOr<std::shared_ptr<const ledger::ExecutedBlock>> LoadExecuted(
+      Height height) const = 0;
+  // A snapshot at the tip or above.
+  virtual std::shared_ptr<const ledger::ChainReader> Reader() const = 0;
+  // The same way in as everybody's. `done` is called exactly once, on any thread.
+  virtual void Submit(ledger::Record record, std::function<void(const Delivery&)> done) = 0;
+  virtual int64_t NowMicros() const = 0;
+  virtual void Warn(absl::string_view text) const = 0;
+};
+
+}  // namespace vigil::node
+
+#endif  // VIGIL_NODE_DETECT_DETECT_PORT_H_

@@ -1,0 +1,86 @@
+#include "node/detect/model_store.h"
+
+#include "absl/strings/str_cat.h"
+#include "ledger/base/bytes.h"
+#include "ledger/base/status_macros.h"
+
+namespace vigil::node {
+namespace {
+
+using ledger::StoreBatch;
+
+constexpr absl::string_view kStateKey = "state";
+constexpr absl::string_view kDutiesKey = "duties";
+constexpr absl::string_view kModelPrefix = "model/";
+constexpr absl::string_view kModelEnd = "model0";  // '0' follows '/'.
+
+std::string KeyOf(const ModelKey& model) {
+  std::string key(kModelPrefix);
+  ByteWriter(&key).U32(static_cast<uint32_t>(model.first)).U64(model.second);
+  return key;
+}
+
+}  // namespace
+
+absl::StatusOr<ModelStore::Contents> ModelStore::Load() {
+  Contents contents;
+  ASSIGN_OR_RETURN(const std::optional<std::string> state, store_->Get(kStateKey));
+  ASSIGN_OR_RETURN(const std::optional<std::string> duties, store_->Get(kDutiesKey));
+  if (state.has_value()) contents.state = *state;
+  if (duties.has_value()) {
+    std::optional<Duties> decoded = Duties::Decode(*duties);
+    if (!decoded.has_value()) return absl::DataLossError("detector duties are damaged");
+    contents.duties = *std::move(decoded);
+  }
+  absl::Status damage;
+  RETURN_IF_ERROR(store_->Scan(
+      kModelPrefix, kModelEnd, /*reverse=*/false,
+      [&](absl::string_view key, absl::string_view value) {
+        ByteReader reader(key.substr(kModelPrefix.size()));
+        const uint32_t type = reader.U32();
+        const ModelKey model = {static_cast<detector::EventType>(type), reader.U64()};
+        damage = reader.Finish("model key");
+        if (!damage.ok() || type < 1 || type > detector::kEventTypes.size()) {
+          damage = absl::DataLossError(absl::StrCat("detector model key of type ", type));
+          return false;
+        }
+        contents.models.push_back({.key = model, .bytes = std::string(value)});
+        stored_.insert(model);
+        return true;
+      }));
+  RETURN_IF_ERROR(damage);
+  return contents;
+}
+
+absl::Status ModelStore::Save(absl::string_view state, const Duties& duties,
+                              const std::optional<Model>& model, const std::set<ModelKey>& kept) {
+  StoreBatch batch;
+  batch.Put(kStateKey, state);
+  batch.Put(kDutiesKey, duties.Encode());
+  if (model.has_value()) batch.Put(KeyOf(model->key), model->bytes);
+  std::set<ModelKey> left;
+  for (const ModelKey& stored : stored_) {
+    if (kept.contains(stored)) {
+      left.insert(stored);
+    } else if (!model.has_value() || stored != model->key) {
+      batch.Delete(KeyOf(stored));
+    }
+  }
+  RETURN_IF_ERROR(store_->Write(batch));
+  if (model.has_value()) left.insert(model->key);
+  stored_ = std::move(left);
+  return absl::OkStatus();
+}
+
+absl::Status ModelStore::Clear() {
+  StoreBatch batch;
+  RETURN_IF_ERROR(
+      store_->Scan("", "", /*reverse=*/false, [&](absl::string_view key, absl::string_view) {
+        batch.Delete(key);
+        return true;
+      }));
+  stored_.clear();
+  return store_->Write(batch);
+}
+
+}  // namespace vigil::node

@@ -1,0 +1,58 @@
+// What the detector keeps over a restart: the stream's bookkeeping, duties, and trained models.
+//
+//   "state"                        detector/stream/bookkeeping.h
+//   "duties"                       Duties::Encode()
+//   "model/" u32 type u64 period   detector/model/model.h
+//
+// Bookkeeping, duties and a new model go in one batch, so that none is ahead of another. All of it
+// is derived from the chain: lost or damaged, the detector starts from the first block again.
+#ifndef VIGIL_NODE_DETECT_MODEL_STORE_H_
+#define VIGIL_NODE_DETECT_MODEL_STORE_H_
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "detector/features/event_type.h"
+#include "ledger/storage/store.h"
+#include "node/detect/duties.h"
+
+namespace vigil::node {
+
+using ModelKey = std::pair<detector::EventType, uint64_t>;  // Type and period.
+
+class ModelStore {
+ public:
+  // `store` must outlive the object and holds nothing else.
+  explicit ModelStore(ledger::Store* store) : store_(store) {}
+
+  struct Model {
+    ModelKey key;
+    std::string bytes;
+  };
+  struct Contents {
+    std::string state;  // Empty: nothing was stored.
+    Duties duties;
+    std::vector<Model> models;  // By type and period.
+  };
+  // Errors: kDataLoss when duties or keys do not decode; disk errors.
+  absl::StatusOr<Contents> Load();
+
+  // Replaces bookkeeping and duties; adds `model` if given, and drops every model not in `kept`.
+  absl::Status Save(absl::string_view state, const Duties& duties,
+                    const std::optional<Model>& model, const std::set<ModelKey>& kept);
+  absl::Status Clear();
+
+ private:
+  ledger::Store* const store_;
+  std::set<ModelKey> stored_;  // After Load() or Save().
+};
+
+}  // namespace vigil::node
+
+#endif  // VIGIL_NODE_DETECT_MODEL_STORE_H_

@@ -1,0 +1,79 @@
+#include "node/driver/detector_actor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "ledger/base/status_macros.h"
+
+namespace vigil::node {
+namespace {
+
+constexpr int64_t kErrorPauseMicros = 5'000'000;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DetectorActor>> DetectorActor::Open(const Ports& ports) {
+  std::unique_ptr<DetectorActor> actor(new DetectorActor(ports));
+  // The signal outlives every callback: the node answers all of them before it ends.
+  WakeSignal* signal = actor->signal();
+  ASSIGN_OR_RETURN(actor->driver_,
+                   DetectDriver::Open(ports.genesis, ports.self, ports.record_key, ports.store,
+                                      actor.get(), [signal] { signal->Set(); }));
+  return actor;
+}
+
+bool DetectorActor::Step() {
+  if (ports_.clock->MonotonicMicros() < resume_micros_) return false;
+  const absl::StatusOr<bool> worked = driver_->Step();
+  if (worked.ok()) return *worked;
+  // The ledger does not depend on the detector: it pauses and tries again, it does not stop the
+  // node.
+  resume_micros_ = ports_.clock->MonotonicMicros() + kErrorPauseMicros;
+  Warn(absl::StrCat("pauses at height ", driver_->height().value(), ": ",
+                    worked.status().message()));
+  return false;
+}
+
+std::optional<int64_t> DetectorActor::DeadlineMicros() const {
+  const std::optional<int64_t> deadline = driver_->DeadlineMicros();
+  if (resume_micros_ > ports_.clock->MonotonicMicros()) return resume_micros_;
+  return deadline;
+}
+
+std::vector<NodeStatus::TrainedModel> DetectorActor::models() const {
+  std::vector<NodeStatus::TrainedModel> models;
+  for (const DetectDriver::TrainedModel& model : driver_->models()) {
+    models.push_back({.event_type = model.event_type,
+                      .period = model.period,
+                      .digest = model.digest,
+                      .row_count = model.row_count,
+                      .threshold_q8 = model.threshold_q8});
+  }
+  return models;
+}
+
+absl::StatusOr<ExecutedPtr> DetectorActor::LoadExecuted(Height height) const {
+  return ports_.chain->LoadExecuted(height);
+}
+
+std::shared_ptr<const ledger::ChainReader> DetectorActor::Reader() const {
+  return ports_.chain->CurrentView().reader;
+}
+
+void DetectorActor::Submit(ledger::Record record, std::function<void(const Delivery&)> done) {
+  ports_.submit(std::move(record), [done = std::move(done)](const SubmitOutcome& outcome) {
+    Delivery delivery;
+    // What is on the chain already is as good as taken.
+    delivery.taken = outcome.error.ok() || outcome.error.status == absl::StatusCode::kAlreadyExists;
+    delivery.retry_after_millis = outcome.error.retry_after_millis;
+    delivery.what = absl::StrCat(outcome.error.code, ": ", outcome.error.what);
+    done(delivery);
+  });
+}
+
+void DetectorActor::Warn(absl::string_view text) const {
+  (*ports_.log)(LogLevel::kWarning, "detect", text);
+}
+
+}  // namespace vigil::node

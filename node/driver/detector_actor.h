@@ -1,0 +1,61 @@
+// DetectorActor: gives node/detect its place among the actors, and its way in and out.
+#ifndef VIGIL_NODE_DRIVER_DETECTOR_ACTOR_H_
+#define VIGIL_NODE_DRIVER_DETECTOR_ACTOR_H_
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "ledger/base/clock.h"
+#include "node/detect/detect_driver.h"
+#include "node/driver/actor.h"
+#include "node/driver/chain_access.h"
+#include "node/driver/log.h"
+#include "node/driver/services.h"
+
+namespace vigil::node {
+
+class DetectorActor final : public Actor, private DetectPort {
+ public:
+  // All must outlive the actor.
+  struct Ports {
+    const ledger::Genesis* genesis = nullptr;
+    ValidatorIndex self;
+    const ledger::SigningKey* record_key = nullptr;
+    const Clock* clock = nullptr;
+    ChainAccess* chain = nullptr;
+    ledger::Store* store = nullptr;  // Its own.
+    const LogFunction* log = nullptr;
+    std::function<void(ledger::Record, SubmitDone)> submit;
+  };
+  // Errors: of the store.
+  static absl::StatusOr<std::unique_ptr<DetectorActor>> Open(const Ports& ports);
+
+  // Thread-safe.
+  Height height() const { return driver_->height(); }
+  std::vector<NodeStatus::TrainedModel> models() const;
+
+  absl::string_view name() const override { return "detect"; }
+  bool Step() override;
+  std::optional<int64_t> DeadlineMicros() const override;
+
+ private:
+  explicit DetectorActor(const Ports& ports) : ports_(ports) {}
+
+  // DetectPort
+  Height tip() const override { return ports_.chain->tip(); }
+  absl::StatusOr<ExecutedPtr> LoadExecuted(Height height) const override;
+  std::shared_ptr<const ledger::ChainReader> Reader() const override;
+  void Submit(ledger::Record record, std::function<void(const Delivery&)> done) override;
+  int64_t NowMicros() const override { return ports_.clock->MonotonicMicros(); }
+  void Warn(absl::string_view text) const override;
+
+  const Ports ports_;
+  std::unique_ptr<DetectDriver> driver_;
+  int64_t resume_micros_ = 0;  // After an error: not before this.
+};
+
+}  // namespace vigil::node
+
+#endif  // VIGIL_NODE_DRIVER_DETECTOR_ACTOR_H_

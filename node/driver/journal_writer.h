@@ -1,0 +1,78 @@
+// JournalWriter: the actor that owns the journal and its fdatasync.
+//
+// Group commit: everything that waits is appended, then one sync covers it all, and only then the
+// promises in it may leave (Durable). A failed write or sync is final: the latch falls, nothing is
+// reported durable any more.
+#ifndef VIGIL_NODE_DRIVER_JOURNAL_WRITER_H_
+#define VIGIL_NODE_DRIVER_JOURNAL_WRITER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "consensus/core/core.h"
+#include "ledger/base/clock.h"
+#include "ledger/storage/journal.h"
+#include "node/driver/actor.h"
+#include "node/driver/counters.h"
+#include "node/driver/fatal_latch.h"
+#include "node/driver/inbox.h"
+
+namespace vigil::node {
+
+// What one step of the core wants written.
+struct JournalJob {
+  uint64_t sequence = 0;
+  std::vector<consensus::JournalAppend> append;
+  bool must_sync = false;
+  Epoch epoch;
+  View view;  // The core's view after the step.
+  size_t bytes() const;
+};
+
+// Everything up to `sequence` is on disk; where its blocks lie.
+struct Durable {
+  uint64_t sequence = 0;
+  std::vector<std::pair<ledger::BlockId, ledger::JournalPosition>> blocks;
+};
+
+class JournalWriter final : public Actor {
+ public:
+  struct Ports {
+    ledger::FileSystem* files = nullptr;
+    const Clock* clock = nullptr;
+    FatalLatch* fatal = nullptr;
+    NodeCounters* counters = nullptr;
+    // Takes what became durable; must not refuse.
+    std::function<void(Durable)> on_durable;
+  };
+
+  // `guard` is what the guard file at `guard_path` says now.
+  JournalWriter(const Ports& ports, std::unique_ptr<ledger::Journal> journal,
+                std::string guard_path, const ledger::RollbackGuard& guard, size_t inbox_bytes_max);
+
+  // False when there is no room yet; `job` is then left as it was.
+  [[nodiscard]] bool Push(JournalJob* job);
+
+  absl::string_view name() const override { return "journal"; }
+  bool Step() override;
+  std::optional<int64_t> DeadlineMicros() const override;
+
+ private:
+  absl::Status WriteGroup(const std::vector<JournalJob>& group, Durable* durable);
+  absl::Status SaveGuard(Epoch epoch, View view);
+
+  const Ports ports_;
+  const std::unique_ptr<ledger::Journal> journal_;
+  const std::string guard_path_;
+  ledger::RollbackGuard guard_;
+  int64_t guard_saved_micros_;
+  Inbox<JournalJob> inbox_;
+};
+
+}  // namespace vigil::node
+
+#endif  // VIGIL_NODE_DRIVER_JOURNAL_WRITER_H_

@@ -1,0 +1,318 @@
+#include "node/driver/node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "ledger/base/check.h"
+#include "ledger/base/status_macros.h"
+#include "node/driver/admission.h"
+
+namespace vigil::node {
+namespace {
+
+using ledger::GenesisValidator;
+using ledger::JournalId;
+
+LogFunction OrSilent(const LogFunction& log) {
+  if (log) return log;
+  return [](LogLevel, absl::string_view, absl::string_view) {};
+}
+
+std::string GuardPath(const std::string& data_dir, const std::string& guard_path) {
+  return guard_path.empty() ? data_dir + "/rollback_guard" : guard_path;
+}
+
+JournalPlace PlaceOfJournal(ledger::FileSystem* files, const std::string& data_dir,
+                            const std::string& guard_path, const JournalId& id) {
+  return {.files = files,
+          .directory = data_dir + "/journal",
+          .guard_path = GuardPath(data_dir, guard_path),
+          .id = id,
+          .options = {}};
+}
+
+// Whether the keys in hand are those that genesis gives this validator.
+absl::Status CheckKeys(const GenesisValidator& self, const NodeConfig& config,
+                       const RevealChain& reveals) {
+  const auto check = [&](absl::string_view what, bool same) {
+    if (same) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        absl::StrCat(what, " is not the one that genesis names for ", self.identity(),
+                     "; check the key directory and validator index"));
+  };
+  RETURN_IF_ERROR(check("consensus key", config.consensus_key->public_key() == self.consensus_key));
+  RETURN_IF_ERROR(check("record key", config.record_key->public_key() == self.record_key));
+  return check("reveal seed", reveals.anchor() == self.reveal_anchor);
+}
+
+}  // namespace
+
+absl::Status Node::Init(ledger::FileSystem* files, const std::string& data_dir,
+                        const JournalId& journal_id, const std::string& guard_path) {
+  RETURN_IF_ERROR(files->MakeDirs(data_dir));
+  return CreateJournal(PlaceOfJournal(files, data_dir, guard_path, journal_id));
+}
+
+absl::StatusOr<std::unique_ptr<Node>> Node::Open(const ledger::Genesis& genesis,
+                                                 const NodeConfig& config, const NodeSeams& seams) {
+  if (config.self.value() >= genesis.validators.size()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("validator index ", config.self.value(), " of ", genesis.validators.size()));
+  }
+  std::unique_ptr<Node> node(new Node(genesis, config, seams));
+  RETURN_IF_ERROR(node->Recover());
+  return node;
+}
+
+Node::Node(const ledger::Genesis& genesis, const NodeConfig& config, const NodeSeams& seams)
+    : genesis_(genesis),
+      config_(config),
+      seams_(seams),
+      log_(OrSilent(seams.log)),
+      started_micros_(seams.clock->MonotonicMicros()),
+      fatal_([this](const absl::Status& status) {
+        log_(LogLevel::kError, "node", absl::StrCat("stops for good: ", status.ToString()));
+        if (seams_.on_fatal) seams_.on_fatal(status);
+      }),
+      cache_(config.block_cache_bytes_max),
+      pending_(config.pending_bytes_max),
+      reveals_(config.reveal_seed, genesis.validators[config.self.value()].reveal_length),
+      threads_(seams.clock) {}
+
+Node::~Node() { Stop(); }
+
+absl::Status Node::Recover() {
+  const GenesisValidator& self = genesis_.validators[config_.self.value()];
+  RETURN_IF_ERROR(CheckKeys(self, config_, reveals_));
+  JournalPlace place = PlaceOfJournal(seams_.files, config_.data_dir, config_.guard_path,
+                                      JournalId{self.journal_id.bytes});
+  place.options = config_.journal;
+  RETURN_IF_ERROR(LockDirectory());
+  ASSIGN_OR_RETURN(OpenedJournal journal, OpenJournal(place));
+  ASSIGN_OR_RETURN(OpenedState state, OpenState(seams_.open_store, &genesis_, log_));
+  state_store_ = std::move(state.store);
+  const ledger::Tip tip = state.state->tip();
+  chain_ = std::make_unique<ChainAccess>(state_store_.get(), journal.reader, &cache_, tip,
+                                         config_.recent_bytes_max);
+  RETURN_IF_ERROR(OpenIndex());
+  if (!journal.damage.ok()) {
+    Refuse(journal.damage);
+    return absl::OkStatus();
+  }
+  const absl::StatusOr<JournalScan> scan = ScanJournal(genesis_, *journal.reader);
+  const absl::Status sound = scan.ok() ? CheckStateOnChain(tip, *scan) : scan.status();
+  if (!sound.ok()) {
+    Refuse(sound);
+    return absl::OkStatus();
+  }
+  Participate(std::move(journal), *scan, std::move(state.state));
+  return config_.detector_enabled ? OpenDetector() : absl::OkStatus();
+}
+
+absl::Status Node::LockDirectory() {
+  absl::StatusOr<std::shared_ptr<void>> lock = seams_.files->Lock(config_.data_dir + "/LOCK");
+  if (absl::IsNotFound(lock.status())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(config_.data_dir, ": not there; make it once with: vigild init"));
+  }
+  if (absl::IsAlreadyExists(lock.status())) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(config_.data_dir, ": another process has it open; stop that one first"));
+  }
+  RETURN_IF_ERROR(lock.status());
+  lock_ = *std::move(lock);
+  return absl::OkStatus();
+}
+
+void Node::Refuse(const absl::Status& why) {
+  refusing_ = why;
+  log_(LogLevel::kError, "recovery", absl::StrCat("refuses to take part: ", why.message()));
+}
+
+absl::Status Node::OpenIndex() {
+  ASSIGN_OR_RETURN(index_store_, seams_.open_store("index", /*wipe=*/false));
+  absl::StatusOr<std::unique_ptr<ledger::EventIndex>> index =
+      ledger::EventIndex::Open(index_store_.get());
+  if (absl::IsDataLoss(index.status())) {
+    log_(LogLevel::kWarning, "recovery",
+         absl::StrCat("the search index is damaged and is rebuilt: ", index.status().message()));
+    index_store_.reset();
+    ASSIGN_OR_RETURN(index_store_, seams_.open_store("index", /*wipe=*/true));
+    index = ledger::EventIndex::Open(index_store_.get());
+  }
+  RETURN_IF_ERROR(index.status());
+  index_ = *std::move(index);
+  return absl::OkStatus();
+}
+
+absl::Status Node::OpenDetector() {
+  absl::StatusOr<std::unique_ptr<ledger::Store>> store =
+      seams_.open_store("detect", /*wipe=*/false);
+  if (absl::IsDataLoss(store.status())) {
+    log_(
+        LogLevel::kWarning, "recovery",
+        absl::StrCat("the detector's store is damaged and is rebuilt: ", store.status().message()));
+    store = seams_.open_store("detect", /*wipe=*/true);
+  }
+  RETURN_IF_ERROR(store.status());
+  detector_store_ = *std::move(store);
+  ASSIGN_OR_RETURN(detector_,
+                   DetectorActor::Open({.genesis = &genesis_,
+                                        .self = config_.self,
+                                        .record_key = config_.record_key,
+                                        .clock = seams_.clock,
+                                        .chain = chain_.get(),
+                                        .store = detector_store_.get(),
+                                        .log = &log_,
+                                        .submit = [this](ledger::Record record, SubmitDone done) {
+                                          Submit(std::move(record), std::move(done));
+                                        }}));
+  chain_->AddListener([this](Height) { detector_->signal()->Set(); });
+  actors_.push_back(detector_.get());
+  return absl::OkStatus();
+}
+
+void Node::Participate(OpenedJournal journal, const JournalScan& scan,
+                       std::unique_ptr<ledger::ChainState> state) {
+  const Height executed = state->tip().height;
+  const Height committed = std::max(scan.committed, executed);
+  consensus::Recovered recovered;
+  recovered.vote = scan.vote;
+  recovered.committed = committed;
+  recovered.may_vote = !journal.last_group_ambiguous;
+  std::vector<TailBlock> tail;
+  for (size_t i = 0; i < scan.chain.size(); ++i) {
+    recovered.chain.push_back(scan.chain[i].id);
+    if (scan.chain[i].id.height > executed) {
+      tail.push_back({.block = scan.chain[i], .position = scan.positions[i]});
+    }
+  }
+  if (!recovered.may_vote) {
+    log_(LogLevel::kWarning, "recovery",
+         "the last group of the journal was torn: votes may be lost, so none is cast before this "
+         "validator has caught up");
+  }
+  consensus::RaftConfig raft;
+  raft.genesis_hash = genesis_.genesis_hash;
+  raft.self = config_.self;
+  raft.validator_count = static_cast<uint32_t>(genesis_.validators.size());
+  raft.seed = seams_.start_seed;
+  raft.election_timeout_ticks_min = config_.election_timeout_ticks_min;
+  raft.election_timeout_ticks_max = config_.election_timeout_ticks_max;
+  raft.heartbeat_ticks = config_.heartbeat_ticks;
+  raft.blocks_in_flight_max = config_.blocks_in_flight_max;
+
+  journal_ = std::make_unique<JournalWriter>(
+      JournalWriter::Ports{
+          .files = seams_.files,
+          .clock = seams_.clock,
+          .fatal = &fatal_,
+          .counters = &counters_,
+          .on_durable = [this](Durable durable) { replica_->PushDurable(std::move(durable)); }},
+      std::move(journal.journal), GuardPath(config_.data_dir, config_.guard_path), journal.guard,
+      config_.journal_inbox_bytes_max);
+  applier_ = std::make_unique<Applier>(Applier::Ports{.chain = chain_.get(),
+                                                      .cache = &cache_,
+                                                      .pending = &pending_,
+                                                      .fatal = &fatal_,
+                                                      .counters = &counters_},
+                                       std::move(state));
+  // What is committed and not yet executed is replayed before anything new.
+  for (const TailBlock& block : tail) {
+    if (block.block.id.height > committed) break;
+    applier_->Push({.block = block.block.id, .position = block.position});
+  }
+  replica_ = std::make_unique<Replica>(
+      Replica::Ports{.genesis = &genesis_,
+                     .clock = seams_.clock,
+                     .transport = seams_.transport,
+                     .journal = journal_.get(),
+                     .applier = applier_.get(),
+                     .chain = chain_.get(),
+                     .cache = &cache_,
+                     .pending = &pending_,
+                     .fatal = &fatal_,
+                     .counters = &counters_,
+                     .log = &log_},
+      Replica::Options{.self = config_.self,
+                       .mempool = config_.mempool,
+                       .peer_inbox_bytes_max = config_.peer_inbox_bytes_max,
+                       .submit_inbox_bytes_max = config_.submit_inbox_bytes_max},
+      consensus::MakeRaft(raft, recovered),
+      std::make_unique<BlockBuilder>(&genesis_, config_.self, config_.consensus_key, &reveals_),
+      tail, committed);
+  indexer_ = std::make_unique<Indexer>(chain_.get(), index_.get(), &log_);
+  chain_->AddListener([this](Height) {
+    replica_->signal()->Set();
+    indexer_->signal()->Set();
+  });
+  actors_ = {replica_.get(), journal_.get(), applier_.get(), indexer_.get()};
+}
+
+void Node::Start() {
+  for (Actor* actor : actors_) threads_.Start(actor);
+}
+
+void Node::Stop() {
+  SubmitOutcome stopping;
+  stopping.error.status = absl::StatusCode::kUnavailable;
+  stopping.error.code = "node.stopping";
+  stopping.error.what = "this validator stops; whether the record was taken is not known";
+  stopping.error.remedy = "send the same bytes to another validator";
+  stopping.error.retry_after_millis = 1000;
+  pending_.Close(stopping);
+  threads_.Stop();
+}
+
+std::string Node::Hello() const {
+  return EncodeHello(
+      {.chain_id = genesis_.chain_id,
+       .journal_id = JournalId{genesis_.validators[config_.self.value()].journal_id.bytes},
+       .protocol_version = kPeerProtocolVersion,
+       .validator = config_.self});
+}
+
+Hash Node::core_digest() const { return replica_ == nullptr ? Hash() : replica_->core_digest(); }
+
+absl::StatusOr<SubmitReceipt> Node::FindReceipt(const Hash& leaf_hash) const {
+  return node::FindReceipt(*chain_->CurrentView().reader, leaf_hash);
+}
+
+std::shared_ptr<const ledger::ChainReader> Node::Snapshot() const {
+  return chain_->CurrentView().reader;
+}
+
+absl::StatusOr<ledger::BlockPtr> Node::LoadBlock(Height height) const {
+  return chain_->LoadBlock(height);
+}
+
+uint64_t Node::AddHeightListener(std::function<void(Height)> listener) {
+  return chain_->AddListener(std::move(listener));
+}
+
+void Node::RemoveHeightListener(uint64_t token) { chain_->RemoveListener(token); }
+
+NodeStatus Node::Status() const {
+  NodeStatus status;
+  status.validator = genesis_.validators[config_.self.value()].identity();
+  status.executed = chain_->tip();
+  status.indexed = index_->complete_height();
+  if (detector_ != nullptr) {
+    status.detector = detector_->height();
+    status.models = detector_->models();
+  }
+  status.uptime_seconds =
+      static_cast<uint64_t>((seams_.clock->MonotonicMicros() - started_micros_) / 1'000'000);
+  if (replica_ != nullptr) status.core = replica_->Status();
+  const absl::Status dead = fatal_.status();
+  status.refusing = !refusing_.ok() || !dead.ok();
+  status.refusing_reason = std::string((refusing_.ok() ? dead : refusing_).message());
+  for (uint32_t i = 0; i < genesis_.validators.size(); ++i) {
+    const ValidatorIndex peer(i);
+    status.connected.push_back(peer == config_.self || seams_.transport->IsConnected(peer));
+  }
+  return status;
+}
+
+}  // namespace vigil::node

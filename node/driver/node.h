@@ -1,0 +1,180 @@
+// Node: a whole validator, put together over injected seams.
+//
+// Owns every actor and what they work on. Production calls Start(), which gives each actor a
+// thread, and Stop(); tests and the simulator call the actors themselves (actors()). node/app gives
+// it the machine's files, clock, stores and gRPC; the simulator gives it its own.
+//
+// Layout of the data directory:
+//   LOCK             held while a node is open
+//   journal/         segments (docs/formats/journal.md): the truth
+//   rollback_guard   journal id, view and durable offset, unless the configuration puts it
+//   elsewhere and the stores that StoreFactory opens: state, index, detect; all can be rebuilt from
+//   the journal
+//
+// A node whose journal is damaged, missing or rolled back opens all the same, but refuses: it takes
+// no part in agreement and no submissions, says why in Status(), and serves what it can read.
+#ifndef VIGIL_NODE_DRIVER_NODE_H_
+#define VIGIL_NODE_DRIVER_NODE_H_
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "consensus/raft/raft.h"
+#include "ledger/base/clock.h"
+#include "ledger/chain/genesis.h"
+#include "ledger/crypto/keys.h"
+#include "ledger/storage/file.h"
+#include "ledger/storage/journal.h"
+#include "node/driver/actor.h"
+#include "node/driver/applier.h"
+#include "node/driver/chain_access.h"
+#include "node/driver/counters.h"
+#include "node/driver/detector_actor.h"
+#include "node/driver/indexer.h"
+#include "node/driver/journal_writer.h"
+#include "node/driver/log.h"
+#include "node/driver/recovery.h"
+#include "node/driver/replica.h"
+#include "node/driver/services.h"
+#include "node/driver/transport.h"
+
+namespace vigil::node {
+
+struct NodeConfig {
+  std::string data_dir;
+  std::string guard_path;  // Empty: data_dir/rollback_guard.
+  ValidatorIndex self;
+  const ledger::SigningKey* consensus_key = nullptr;  // Must outlive the node, as must the next.
+  const ledger::SigningKey* record_key = nullptr;
+  Hash reveal_seed;
+
+  MempoolLimits mempool;
+  // What clients of this node may have under way: governance, alerts, events.
+  std::array<size_t, ledger::kLaneCount> pending_bytes_max = {2u << 20, 8u << 20, 48u << 20};
+  size_t peer_inbox_bytes_max = 64u << 20;
+  size_t submit_inbox_bytes_max = 16u << 20;
+  size_t journal_inbox_bytes_max = 32u << 20;
+  size_t block_cache_bytes_max = 64u << 20;
+  size_t recent_bytes_max = 32u << 20;
+  ledger::JournalOptions journal;
+  bool detector_enabled = true;
+  // Fewer blocks in flight make larger blocks under load.
+  uint32_t blocks_in_flight_max = 4;
+  uint32_t election_timeout_ticks_min = 50;
+  uint32_t election_timeout_ticks_max = 100;
+  uint32_t heartbeat_ticks = 10;
+};
+
+// All pointers must outlive the node.
+struct NodeSeams {
+  ledger::FileSystem* files = nullptr;
+  const Clock* clock = nullptr;
+  Transport* transport = nullptr;
+  StoreFactory open_store;
+  uint64_t start_seed = 0;  // Different at every start (consensus/raft/raft.h).
+  LogFunction log;          // May be empty.
+  // Called once when the node has died, on the thread that found out; must only wake somebody, who
+  // then stops the process with an error.
+  std::function<void(const absl::Status&)> on_fatal;
+};
+
+class Node final : public NodeServices, public FrameReceiver {
+ public:
+  // Makes the directory of a validator that never ran, with the empty journal `journal_id`. An
+  // empty `guard_path` means data_dir/rollback_guard. Errors: kAlreadyExists when this validator
+  // ran before; disk errors.
+  static absl::Status Init(ledger::FileSystem* files, const std::string& data_dir,
+                           const ledger::JournalId& journal_id, const std::string& guard_path = "");
+  // Recovers and opens. A damaged journal is not an error: see Status().refusing.
+  // Errors: kFailedPrecondition when the directory is not initialised, is of another chain, or keys
+  // are not those of genesis; kAlreadyExists when another process has it open; disk errors.
+  static absl::StatusOr<std::unique_ptr<Node>> Open(const ledger::Genesis& genesis,
+                                                    const NodeConfig& config,
+                                                    const NodeSeams& seams);
+  ~Node() override;
+
+  // Production: one thread per actor.
+  void Start();
+  // Answers everybody who waits, ends the threads. Nothing is called afterwards.
+  void Stop();
+  // For stepping: the actors in a fixed order; empty while refusing.
+  const std::vector<Actor*>& actors() const { return actors_; }
+
+  // First frame of every stream to a peer.
+  std::string Hello() const;
+  // What killed the node; OK while it lives.
+  absl::Status fatal() const { return fatal_.status(); }
+  const NodeCounters& counters() const { return counters_; }
+  // Of the core; for tests that compare runs. Zero while refusing.
+  Hash core_digest() const;
+
+  // NodeServices
+  const ledger::Genesis& genesis() const override { return genesis_; }
+  void Submit(ledger::Record record, SubmitDone done) override;
+  absl::StatusOr<SubmitReceipt> FindReceipt(const Hash& leaf_hash) const override;
+  std::shared_ptr<const ledger::ChainReader> Snapshot() const override;
+  absl::StatusOr<ledger::BlockPtr> LoadBlock(Height height) const override;
+  const ledger::EventIndex& index() const override { return *index_; }
+  NodeStatus Status() const override;
+  uint64_t AddHeightListener(std::function<void(Height)> listener) override;
+  void RemoveHeightListener(uint64_t token) override;
+
+  // FrameReceiver
+  void OnFrame(ValidatorIndex from, std::string frame) override;
+
+ private:
+  Node(const ledger::Genesis& genesis, const NodeConfig& config, const NodeSeams& seams);
+
+  absl::Status Recover();
+  absl::Status LockDirectory();
+  absl::Status OpenIndex();
+  absl::Status OpenDetector();
+  void Refuse(const absl::Status& why);
+  // Builds the actors that take part in agreement.
+  void Participate(OpenedJournal journal, const JournalScan& scan,
+                   std::unique_ptr<ledger::ChainState> state);
+  void SubmitAdmitted(PoolRecord record, SubmitDone done);
+  void CountRefused(const SubmitDone& done, ServiceError error);
+
+  absl::Status OnHello(ValidatorIndex from, absl::string_view frame);
+  absl::Status OnConsensus(ValidatorIndex from, absl::string_view frame);
+  absl::Status OnForward(ValidatorIndex from, absl::string_view frame);
+  absl::Status OnForwardRefused(ValidatorIndex from, absl::string_view frame);
+
+  const ledger::Genesis genesis_;
+  const NodeConfig config_;
+  const NodeSeams seams_;
+  const LogFunction log_;
+  const int64_t started_micros_;
+  absl::Status refusing_;  // Why it refuses; set while opening.
+  FatalLatch fatal_;
+  NodeCounters counters_;
+  std::shared_ptr<void> lock_;  // Of the data directory; shared with the file system.
+
+  BlockCache cache_;
+  PendingSubmissions pending_;
+  RevealChain reveals_;
+  std::unique_ptr<ledger::Store> state_store_;
+  std::unique_ptr<ledger::Store> index_store_;
+  std::unique_ptr<ledger::Store> detector_store_;
+  std::unique_ptr<ledger::EventIndex> index_;
+  std::unique_ptr<ChainAccess> chain_;
+  std::unique_ptr<JournalWriter> journal_;
+  std::unique_ptr<Applier> applier_;
+  std::unique_ptr<Replica> replica_;
+  std::unique_ptr<Indexer> indexer_;
+  std::unique_ptr<DetectorActor> detector_;  // Null when it is not enabled.
+  std::vector<Actor*> actors_;
+  std::array<std::atomic<bool>, kValidatorsMax> greeted_{};  // Peers whose last hello was right.
+  ThreadRunner threads_;
+};
+
+}  // namespace vigil::node
+
+#endif  // VIGIL_NODE_DRIVER_NODE_H_

@@ -1,0 +1,212 @@
+#include "node/driver/recovery.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "consensus/raft/codec.h"
+#include "ledger/base/status_macros.h"
+#include "ledger/chain/header.h"
+
+namespace vigil::node {
+namespace {
+
+using ledger::JournalOpenReport;
+using ledger::JournalReader;
+using ledger::JournalType;
+using ledger::RollbackGuard;
+
+constexpr absl::string_view kRemedy =
+    "this validator must not vote: keep the directory for examination, and have governance "
+    "re-admit "
+    "it under a new incarnation (vigil validator rejoin)";
+
+bool IsFresh(const RollbackGuard& guard) { return guard.view == 0 && guard.durable_offset == 0; }
+
+absl::Status Damage(absl::string_view what) {
+  return absl::DataLossError(absl::StrCat(what, "; ", kRemedy));
+}
+
+// Follows the branch while frames are read.
+class Scanner {
+ public:
+  Scanner(const ledger::Genesis& genesis, JournalScan* scan) : genesis_(genesis), scan_(scan) {}
+
+  absl::Status OnFrame(const JournalReader::Frame& frame) {
+    switch (frame.type) {
+      case JournalType::kBlock:
+        return OnBlock(frame);
+      case JournalType::kVote:
+        scan_->vote = frame.body;
+        return absl::OkStatus();
+      case JournalType::kCommit:
+        return OnCommit(frame);
+      case JournalType::kCosigned:
+        return absl::OkStatus();
+    }
+    return absl::DataLossError(absl::StrCat("journal offset ", frame.position.offset,
+                                            ": frame of unknown type ",
+                                            static_cast<int>(frame.type)));
+  }
+
+ private:
+  // The frame's CRC vouches for the bytes; header and hash are all that the branch needs.
+  absl::Status OnBlock(const JournalReader::Frame& frame) {
+    const ByteSpan bytes = AsBytes(frame.body);
+    if (bytes.size() < kEmptyBlockBytes) return Contradiction(frame, "block frame is too short");
+    const ByteSpan header_bytes = bytes.subspan(2, ledger::kHeaderBytes);
+    ASSIGN_OR_RETURN(const ledger::BlockHeader header, ledger::DecodeHeader(header_bytes));
+    const uint64_t height = header.height.value();
+    if (height == 0 || height > scan_->chain.size() + 1) {
+      return Contradiction(frame, absl::StrCat("block ", height, " after ", scan_->chain.size()));
+    }
+    if (header.height <= scan_->committed) {
+      return Contradiction(frame, absl::StrCat("block ", height, " replaces a committed one"));
+    }
+    const Hash& parent = height == 1 ? genesis_.genesis_hash : scan_->chain[height - 2].id.hash;
+    if (header.parent_hash != parent) {
+      return Contradiction(frame, absl::StrCat("block ", height, " does not follow the branch"));
+    }
+    scan_->chain.resize(height - 1);
+    scan_->positions.resize(height - 1);
+    scan_->chain.push_back({.id = {.height = header.height,
+                                   .view = header.view,
+                                   .hash = ledger::HeaderHash(header_bytes)},
+                            .executed_in_header = header.executed_height,
+                            .time_unix_millis = header.time_unix_millis});
+    scan_->positions.push_back(frame.position);
+    // Its proposer had executed E, so E is committed, though we may never have been told.
+    scan_->committed = std::max(scan_->committed, header.executed_height);
+    return absl::OkStatus();
+  }
+
+  absl::Status OnCommit(const JournalReader::Frame& frame) {
+    ASSIGN_OR_RETURN(const consensus::RaftCommitRecord commit,
+                     consensus::DecodeRaftCommitRecord(frame.body));
+    const uint64_t height = commit.block.height.value();
+    if (height == 0) return absl::OkStatus();
+    if (height > scan_->chain.size() || scan_->chain[height - 1].id.hash != commit.block.hash) {
+      return Contradiction(frame, absl::StrCat("commit mark for block ", height,
+                                               ", which the branch does not hold"));
+    }
+    scan_->committed = std::max(scan_->committed, commit.block.height);
+    return absl::OkStatus();
+  }
+
+  static absl::Status Contradiction(const JournalReader::Frame& frame, absl::string_view what) {
+    return absl::DataLossError(absl::StrCat("journal offset ", frame.position.offset, ": ", what));
+  }
+
+  const ledger::Genesis& genesis_;
+  JournalScan* const scan_;
+};
+
+}  // namespace
+
+absl::Status CreateJournal(const JournalPlace& place) {
+  const absl::StatusOr<RollbackGuard> guard =
+      ledger::LoadRollbackGuard(place.files, place.guard_path);
+  if (guard.ok() && !(IsFresh(*guard) && guard->journal_id == place.id)) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(place.guard_path, ": this validator has run before"));
+  }
+  if (!guard.ok() && !absl::IsNotFound(guard.status())) return guard.status();
+  // The guard first: a journal without one could not be told from a copied journal. A fresh guard
+  // without a journal has promised nothing, so this may be repeated.
+  if (!guard.ok()) {
+    RollbackGuard fresh;
+    fresh.journal_id = place.id;
+    fresh.epoch = 1;
+    RETURN_IF_ERROR(ledger::SaveRollbackGuard(place.files, place.guard_path, fresh));
+  }
+  return ledger::Journal::Create(place.files, place.directory, place.id);
+}
+
+absl::StatusOr<OpenedJournal> OpenJournal(const JournalPlace& place) {
+  OpenedJournal opened;
+  const absl::StatusOr<RollbackGuard> guard =
+      ledger::LoadRollbackGuard(place.files, place.guard_path);
+  const absl::StatusOr<std::vector<std::string>> segments = place.files->List(place.directory);
+  const bool has_journal = segments.ok() && !segments->empty();
+  if (absl::IsNotFound(guard.status()) && !has_journal) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(place.directory, ": not there; make it once with: vigild init"));
+  }
+  if (guard.ok()) {
+    opened.guard = *guard;
+    JournalOpenReport report;
+    auto journal = ledger::Journal::Open(place.files, place.directory, place.id,
+                                         guard->durable_offset, place.options, &report);
+    if (guard->journal_id != place.id) {
+      opened.damage =
+          Damage(absl::StrCat(place.guard_path, ": guards journal ", guard->journal_id.ToHex(),
+                              ", genesis names ", place.id.ToHex()));
+    } else if (!journal.ok()) {
+      opened.damage = Damage(journal.status().message());
+    } else {
+      opened.journal = *std::move(journal);
+      opened.reader = opened.journal->reader();
+      opened.last_group_ambiguous = report.last_group_ambiguous;
+      return opened;
+    }
+  } else {
+    opened.damage = Damage(guard.status().message());
+  }
+  // Reads go on from whatever prefix is sound.
+  absl::Status ignored_tail;
+  auto reader = ledger::OpenJournalForReading(place.files, place.directory, &ignored_tail);
+  if (reader.ok()) opened.reader = *std::move(reader);
+  return opened;
+}
+
+absl::StatusOr<JournalScan> ScanJournal(const ledger::Genesis& genesis,
+                                        const JournalReader& reader) {
+  JournalScan scan;
+  Scanner scanner(genesis, &scan);
+  absl::Status status;
+  RETURN_IF_ERROR(reader.ForEach(reader.begin(), [&](const JournalReader::Frame& frame) {
+    status = scanner.OnFrame(frame);
+    return status.ok();
+  }));
+  RETURN_IF_ERROR(status);
+  return scan;
+}
+
+absl::StatusOr<OpenedState> OpenState(const StoreFactory& open_store,
+                                      const ledger::Genesis* genesis, const LogFunction& log) {
+  OpenedState opened;
+  absl::StatusOr<std::unique_ptr<ledger::Store>> store = open_store("state", /*wipe=*/false);
+  absl::Status damage = store.status();
+  if (store.ok()) {
+    opened.store = *std::move(store);
+    absl::StatusOr<std::unique_ptr<ledger::ChainState>> state =
+        ledger::ChainState::Open(opened.store.get(), genesis);
+    damage = state.status();
+    if (state.ok()) opened.state = *std::move(state);
+  }
+  if (opened.state != nullptr) return opened;
+  if (!absl::IsDataLoss(damage)) return damage;
+  log(LogLevel::kWarning, "recovery",
+      absl::StrCat("state is damaged and is rebuilt from the journal: ", damage.message()));
+  opened.rebuilt = true;
+  opened.store.reset();
+  ASSIGN_OR_RETURN(opened.store, open_store("state", /*wipe=*/true));
+  ASSIGN_OR_RETURN(opened.state, ledger::ChainState::Open(opened.store.get(), genesis));
+  return opened;
+}
+
+absl::Status CheckStateOnChain(const ledger::Tip& tip, const JournalScan& scan) {
+  const uint64_t height = tip.height.value();
+  if (height == 0) return absl::OkStatus();
+  if (height > scan.chain.size()) {
+    return Damage(
+        absl::StrCat("state is at height ", height, ", the journal ends at ", scan.chain.size()));
+  }
+  if (scan.chain[height - 1].id.hash != tip.block_hash) {
+    return Damage(absl::StrCat("state at height ", height, " is of block ", tip.block_hash.ToHex(),
+                               ", the journal holds ", scan.chain[height - 1].id.hash.ToHex()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace vigil::node

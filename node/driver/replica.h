@@ -1,0 +1,203 @@
+// Replica: the actor that owns agreement and the mempool.
+//
+// It hosts a consensus::Core as core.h demands: appends go to the journal writer, promises leave
+// only when it reports them durable, committed blocks go to the applier once they are on disk. It
+// fills the blocks that the core asks for, and hands submissions to the leader while it does not
+// lead itself.
+//
+// Everything reaches it through Push calls (thread-safe) and the commit feed; Step() works on them
+// in order. Nothing it does waits.
+//
+// Invariants:
+//   (1) A message that promises something leaves only after what it promises is on disk.
+//   (2) A block with records is built only after the leader executed its own term's first block, so
+//       that every stream's head along the branch is known.
+//   (3) The applier gets committed blocks once, in order of height, with their place in the
+//   journal.
+#ifndef VIGIL_NODE_DRIVER_REPLICA_H_
+#define VIGIL_NODE_DRIVER_REPLICA_H_
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "consensus/core/core.h"
+#include "ledger/base/clock.h"
+#include "ledger/base/mutex.h"
+#include "node/driver/actor.h"
+#include "node/driver/applier.h"
+#include "node/driver/block_builder.h"
+#include "node/driver/chain_access.h"
+#include "node/driver/counters.h"
+#include "node/driver/fatal_latch.h"
+#include "node/driver/inbox.h"
+#include "node/driver/journal_writer.h"
+#include "node/driver/log.h"
+#include "node/driver/peer_frame.h"
+#include "node/driver/pending_submissions.h"
+#include "node/driver/transport.h"
+#include "node/mempool/mempool.h"
+
+namespace vigil::node {
+
+// Execution may lie this far behind the journal; beyond it no more blocks are taken from peers.
+inline constexpr uint64_t kUnexecutedHeightsMax = 4096;
+
+// A block of the journal's branch above the executed tip, as recovery found it.
+struct TailBlock {
+  ParentBlock block;
+  ledger::JournalPosition position;
+};
+
+class Replica final : public Actor {
+ public:
+  struct Ports {
+    const ledger::Genesis* genesis = nullptr;
+    const Clock* clock = nullptr;
+    Transport* transport = nullptr;
+    JournalWriter* journal = nullptr;
+    Applier* applier = nullptr;
+    ChainAccess* chain = nullptr;
+    BlockCache* cache = nullptr;
+    PendingSubmissions* pending = nullptr;
+    FatalLatch* fatal = nullptr;
+    NodeCounters* counters = nullptr;
+    const LogFunction* log = nullptr;
+  };
+  struct Options {
+    ValidatorIndex self;
+    MempoolLimits mempool;
+    size_t peer_inbox_bytes_max = 64u << 20;
+    size_t submit_inbox_bytes_max = 16u << 20;  // Per lane.
+  };
+
+  // `core` starts from the branch that ends in `tail`; blocks up to `handed_to_applier` were given
+  // to the applier already.
+  Replica(const Ports& ports, const Options& options, std::unique_ptr<consensus::Core> core,
+          std::unique_ptr<BlockBuilder> builder, const std::vector<TailBlock>& tail,
+          Height handed_to_applier);
+
+  // From other threads. False: no room now.
+  [[nodiscard]] bool PushPeerMessage(consensus::PeerMessage message);
+  [[nodiscard]] bool PushLocal(PoolRecord record);
+  [[nodiscard]] bool PushForwarded(ValidatorIndex from, std::vector<PoolRecord> records);
+  [[nodiscard]] bool PushRefused(ValidatorIndex from, ForwardRefusedFrame refused);
+  // From the journal writer; never refused, since what is outstanding there is bounded.
+  void PushDurable(Durable durable);
+
+  consensus::CoreStatus Status() const VIGIL_EXCLUDES(status_mutex_);
+  // Digest of the core after its last step; for tests. Same thread as Step().
+  Hash core_digest() const { return core_->digest(); }
+
+  absl::string_view name() const override { return "replica"; }
+  bool Step() override;
+  std::optional<int64_t> DeadlineMicros() const override { return next_tick_micros_; }
+
+ private:
+  struct Forwarded {
+    ValidatorIndex from;
+    std::vector<PoolRecord> records;
+  };
+  struct Refused {
+    ValidatorIndex from;
+    ForwardRefusedFrame frame;
+  };
+  using Item = std::variant<Durable, consensus::PeerMessage, PoolRecord, Forwarded, Refused>;
+  enum InboxLane : size_t { kControl = 0, kPeers = 1, kUrgent = 2, kEvents = 3 };
+
+  // A block that is appended and not yet executed.
+  struct KnownBlock {
+    ParentBlock block;
+    std::optional<ledger::JournalPosition> position;  // Once it is on disk.
+    ledger::BlockPtr bytes;                           // Until it is on disk.
+  };
+  // Waits for everything up to `sequence` to be on disk.
+  struct Promise {
+    uint64_t sequence = 0;
+    std::vector<consensus::Message> messages;
+  };
+  struct CommittedBlock {
+    uint64_t sequence = 0;  // The certificate is on disk when this is.
+    ledger::BlockId block;
+  };
+
+  // replica.cc: hosting the core.
+  void Feed(const consensus::Input& input);
+  void Perform(consensus::Output output);
+  void KeepAppended(const consensus::Output& output);
+  void OnAsk(const consensus::Ask& ask);
+  void OnItem(Item item);
+  void OnDurable(const Durable& durable);
+  void OnPeerMessage(consensus::PeerMessage message);
+  void ReleasePromises();
+  void HandOverCommitted();
+  void FlushJournal();
+  void Send(const consensus::Message& message);
+  absl::StatusOr<ledger::BlockPtr> FindBody(const ledger::BlockId& id) const;
+  bool RunTicks();
+  void Fail(const absl::Status& status, absl::string_view what);
+  bool DrainFeed();
+  void FollowLeadership();
+  void PublishStatus() VIGIL_EXCLUDES(status_mutex_);
+
+  // replica_build.cc: what goes into blocks.
+  bool TryBuild();
+  bool HeartbeatDue() const;
+  std::optional<ParentBlock> FindParent(const ledger::BlockId& id) const;
+  void OnLocal(PoolRecord record);
+  void OnForwarded(Forwarded forwarded);
+  void OnRefused(const Refused& refused);
+  void OnExecuted(const ledger::ExecutedBlock& executed);
+  void AnswerEvicted(const std::vector<EvictedRecord>& evicted);
+  void AnswerPassed(const PoolRecord& record);
+  void Refuse(const Hash& leaf_hash, ServiceError error);
+  void RefuseForwarded(ValidatorIndex from, const Hash& leaf_hash, const ServiceError& error);
+  ServiceError ErrorOf(AddOutcome outcome, const PoolRecord& record) const;
+  StreamHeadAt ExecutedHead(const std::string& stream) const;
+  void Forward();
+  bool Leads() const { return status_.role == consensus::CoreRole::kLeader; }
+
+  const Ports ports_;
+  const Options options_;
+  const std::unique_ptr<consensus::Core> core_;
+  const std::unique_ptr<BlockBuilder> builder_;
+  Mempool mempool_;
+  Inbox<Item> inbox_;
+
+  consensus::CoreStatus status_;  // After the last step of the core.
+  ChainAccess::View view_;        // Executed state that this replica works with.
+  Height executed_;               // Blocks of the feed that were taken in.
+  int64_t next_tick_micros_;
+  int64_t next_sweep_micros_;
+  int64_t last_block_micros_;  // When a block was appended last.
+
+  // Outputs on their way.
+  std::deque<JournalJob> journal_backlog_;
+  uint64_t issued_sequence_ = 0;  // Last one given to the journal.
+  uint64_t durable_sequence_ = 0;
+  std::deque<Promise> promises_;
+  std::deque<CommittedBlock> committed_;
+  std::map<ledger::BlockId, KnownBlock> known_;
+  Height handed_to_applier_;
+
+  // Building and leading.
+  std::optional<consensus::AskBuild> wanted_;
+  View build_view_;       // The view in which this node last began to lead.
+  Height first_of_view_;  // Height of that view's first block; 0: not built yet.
+  bool was_leader_ = false;
+  std::optional<ValidatorIndex> forward_leader_;
+  View forward_view_;
+  int64_t forward_again_micros_ = 0;  // The transport had no room: not before this.
+
+  mutable Mutex status_mutex_;
+  consensus::CoreStatus shared_status_ VIGIL_GUARDED_BY(status_mutex_);
+};
+
+}  // namespace vigil::node
+
+#endif  // VIGIL_NODE_DRIVER_REPLICA_H_

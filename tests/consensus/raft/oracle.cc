@@ -1,0 +1,137 @@
+#include "tests/consensus/raft/oracle.h"
+
+#include "absl/strings/str_cat.h"
+#include "consensus/raft/codec.h"
+#include "tests/consensus/raft/narrate.h"
+
+namespace vigil::consensus {
+
+void Oracle::Fail(const std::string& what) {
+  if (failure_.empty()) failure_ = what;
+}
+
+void Oracle::OnStart(ValidatorIndex node, const Recovered& recovered) {
+  Node& state = nodes_[node.value()];
+  state.committed = recovered.committed;
+  state.disk.clear();
+  for (const BlockId& block : recovered.chain) {
+    state.disk.push_back(block.hash);
+    state.ever_on_disk.insert(block.hash);
+  }
+}
+
+// Log matching: a height and a term name one block, and so, by parent hashes, one prefix.
+void Oracle::OnAppended(ValidatorIndex node, const JournalAppend& record) {
+  if (record.kind != JournalAppend::Kind::kBlock) return;
+  const BlockId& id = record.block->id();
+  const auto [found, inserted] = blocks_.insert({{id.height, id.view}, id.hash});
+  if (!inserted && found->second != id.hash) {
+    Fail(absl::StrCat("validator ", node.value(), ": two blocks ", DescribeBlock(id)));
+  }
+  parents_[id.hash] = record.block->header().parent_hash;
+}
+
+void Oracle::OnSynced(ValidatorIndex node, const std::vector<JournalAppend>& records) {
+  Node& state = nodes_[node.value()];
+  for (const JournalAppend& record : records) {
+    if (record.kind != JournalAppend::Kind::kBlock) continue;
+    const size_t below = record.block->height().value() - 1;
+    if (below > state.disk.size()) {
+      Fail(absl::StrCat("validator ", node.value(), ": hole on disk below ", below + 1));
+      return;
+    }
+    if (below > 0 && state.disk[below - 1] != record.block->header().parent_hash) {
+      Fail(absl::StrCat("validator ", node.value(), ": no parent on disk of ", below + 1));
+    }
+    if (below < state.committed.value() && committed_[below] != record.block->hash()) {
+      Fail(absl::StrCat("validator ", node.value(), ": rewrites committed ", below + 1));
+    }
+    state.disk.resize(below);
+    state.disk.push_back(record.block->hash());
+    state.ever_on_disk.insert(record.block->hash());
+  }
+}
+
+void Oracle::OnVote(ValidatorIndex node, View term, ValidatorIndex candidate) {
+  const auto [found, inserted] = nodes_[node.value()].votes.insert({term, candidate});
+  if (!inserted && found->second != candidate) {
+    Fail(absl::StrCat("validator ", node.value(), " voted for ", found->second.value(), " and ",
+                      candidate.value(), " in term ", term.value()));
+  }
+}
+
+void Oracle::OnSent(ValidatorIndex node, const Message& message) {
+  const auto decoded = DecodeRaftMessage(message.header);
+  if (!decoded.ok()) {
+    Fail(absl::StrCat("validator ", node.value(), " sends what cannot be decoded"));
+    return;
+  }
+  if (const auto* vote = std::get_if<RaftVote>(&decoded->body)) {
+    if (!vote->pre) OnVote(node, vote->campaign, node);
+  } else if (const auto* reply = std::get_if<RaftVoteReply>(&decoded->body)) {
+    if (!reply->pre && reply->granted) OnVote(node, reply->campaign, message.to);
+  } else if (const auto* reply = std::get_if<RaftAppendReply>(&decoded->body)) {
+    const size_t on_disk = nodes_[node.value()].disk.size();
+    if (reply->match.value() > on_disk) {
+      Fail(absl::StrCat("validator ", node.value(), " acknowledges ", reply->match.value(),
+                        " with ", on_disk, " on disk"));
+    }
+  }
+}
+
+// State machine safety, and durability on a quorum before anything counts as committed.
+void Oracle::OnCommitted(ValidatorIndex node, const BlockId& block) {
+  Node& state = nodes_[node.value()];
+  if (block.height != state.committed.Next()) {
+    Fail(absl::StrCat("validator ", node.value(), " commits ", block.height.value(), " after ",
+                      state.committed.value()));
+  }
+  state.committed = block.height;
+  if (block.height <= highest_committed()) {
+    if (committed_[block.height.value() - 1] != block.hash) {
+      Fail(absl::StrCat("validator ", node.value(), " commits another block ",
+                        DescribeBlock(block)));
+    }
+    return;
+  }
+  if (block.height != highest_committed().Next()) {
+    Fail(absl::StrCat("validator ", node.value(), " commits ", block.height.value(),
+                      " before anyone committed below"));
+    return;
+  }
+  uint32_t holders = 0;
+  for (const Node& other : nodes_) holders += other.ever_on_disk.count(block.hash) > 0;
+  if (holders < quorum_) {
+    Fail(absl::StrCat("validator ", node.value(), " commits ", DescribeBlock(block), ", which ",
+                      holders, " of ", nodes_.size(), " had on disk"));
+  }
+  if (!committed_.empty() && parents_[block.hash] != committed_.back()) {
+    Fail(absl::StrCat("committed ", DescribeBlock(block), " is on another branch"));
+  }
+  committed_.push_back(block.hash);
+}
+
+void Oracle::OnStatus(ValidatorIndex node, const CoreStatus& status) {
+  if (status.role != CoreRole::kLeader) return;
+  const auto [found, inserted] = leaders_.insert({status.view, node});
+  if (!inserted && found->second != node) {
+    Fail(absl::StrCat("validators ", found->second.value(), " and ", node.value(),
+                      " both led term ", status.view.value()));
+  }
+}
+
+void Oracle::OnFinalChain(ValidatorIndex node, const std::vector<BlockId>& chain,
+                          Height height_min) {
+  if (chain.size() < height_min.value()) {
+    Fail(absl::StrCat("validator ", node.value(), " ends at ", chain.size(), " below ",
+                      height_min.value()));
+    return;
+  }
+  for (size_t i = 0; i < height_min.value(); ++i) {
+    if (chain[i].hash != committed_[i]) {
+      Fail(absl::StrCat("validator ", node.value(), " lost committed ", i + 1));
+    }
+  }
+}
+
+}  // namespace vigil::consensus

@@ -1,0 +1,262 @@
+#include "tests/consensus/raft/random_cluster.h"
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "ledger/base/random.h"
+#include "ledger/crypto/sha256.h"
+#include "tests/consensus/raft/narrate.h"
+#include "tests/consensus/raft/oracle.h"
+#include "tests/consensus/raft/test_host.h"
+
+namespace vigil::consensus {
+namespace {
+
+constexpr uint32_t kCalmTicksMax = 1500;
+constexpr uint64_t kProgressHeights = 3;
+
+RaftConfig ConfigOf(uint32_t validator_count, ValidatorIndex self) {
+  RaftConfig config;
+  config.genesis_hash = BlockMaker::GenesisHash();
+  config.self = self;
+  config.validator_count = validator_count;
+  config.election_timeout_ticks_min = 12;
+  config.election_timeout_ticks_max = 24;
+  config.heartbeat_ticks = 3;
+  // Small enough that every limit is met.
+  config.blocks_in_flight_max = 6;
+  config.bytes_in_flight_max = 12'000;
+  config.peer_messages_in_flight_max = 4;
+  config.peer_bytes_in_flight_max = 6'000;
+  config.message_bytes_max = 3'000;
+  config.message_blocks_max = 3;
+  return config;
+}
+
+class RandomCluster {
+ public:
+  RandomCluster(uint32_t validator_count, uint64_t seed)
+      : count_(validator_count), random_(seed), maker_(validator_count), oracle_(validator_count) {
+    for (uint32_t i = 0; i < count_; ++i) {
+      hosts_.push_back(std::make_unique<TestHost>(ConfigOf(count_, ValidatorIndex(i))));
+      synced_seen_.push_back(0);
+      StartNode(ValidatorIndex(i));
+    }
+  }
+
+  ClusterReport Run(uint32_t stormy_ticks) {
+    for (uint32_t i = 0; i < stormy_ticks && oracle_.failure().empty(); ++i)
+      RunTick(/*stormy=*/true);
+    Heal();
+    const Height goal = oracle_.highest_committed() + kProgressHeights;
+    uint32_t calm_ticks = 0;
+    while (oracle_.failure().empty() && !EveryoneCommitted(goal)) {
+      if (++calm_ticks > kCalmTicksMax) {
+        FailWithoutProgress();
+        break;
+      }
+      RunTick(/*stormy=*/false);
+    }
+    for (uint32_t i = 0; i < count_ && oracle_.failure().empty(); ++i) {
+      Sync(ValidatorIndex(i));
+      oracle_.OnFinalChain(ValidatorIndex(i), RecoverFrom(hosts_[i]->SyncedRecords()).chain, goal);
+    }
+    report_.failure = oracle_.failure();
+    report_.digest = digest_;
+    report_.committed = oracle_.highest_committed().value();
+    report_.terms_led = oracle_.leaders();
+    return report_;
+  }
+
+ private:
+  struct Envelope {
+    uint64_t due = 0;
+    ValidatorIndex to;
+    PeerMessage message;
+  };
+
+  void RunTick(bool stormy) {
+    ++now_;
+    if (stormy) Hurt();
+    for (uint32_t i = 0; i < count_; ++i) {
+      const ValidatorIndex node(i);
+      if (hosts_[i]->up() && (!stormy || random_.Chance(950))) StepNode(node, Tick{});
+      if (hosts_[i]->up() && random_.Chance(stormy ? 500 : 900)) Sync(node);
+      Build(node, stormy);
+    }
+    DeliverDue();
+  }
+
+  void Hurt() {
+    for (uint32_t i = 0; i < count_; ++i) {
+      const ValidatorIndex node(i);
+      if (!hosts_[i]->up()) {
+        if (random_.Chance(60)) StartNode(node);
+      } else if (random_.Chance(6)) {
+        CrashNode(node);
+      }
+    }
+    if (random_.Chance(12)) {
+      // Each direction of each link on its own: one-way partitions too.
+      for (uint32_t a = 0; a < count_; ++a) {
+        for (uint32_t b = 0; b < count_; ++b) {
+          if (a != b && random_.Chance(350)) cut_.insert({a, b});
+        }
+      }
+    }
+    if (random_.Chance(30)) cut_.clear();
+  }
+
+  // One validator at a time may have forgotten what it promised: more is beyond any protocol.
+  bool MayLoseGroup(ValidatorIndex node) const {
+    if (count_ < 3) return false;
+    for (uint32_t i = 0; i < count_; ++i) {
+      if (i == node.value()) continue;
+      if (forgetful_.count(i) > 0) return false;
+    }
+    return true;
+  }
+
+  void CrashNode(ValidatorIndex node) {
+    TestHost& host = *hosts_[node.value()];
+    ++report_.crashes;
+    if (MayLoseGroup(node) && random_.Chance(300)) {
+      ++report_.lost_groups;
+      forgetful_.insert(node.value());
+      host.CrashLosingLastGroup();
+    } else {
+      host.Crash(random_.Below(host.unsynced_count() + 1));
+    }
+  }
+
+  void StartNode(ValidatorIndex node) {
+    TestHost& host = *hosts_[node.value()];
+    const std::vector<JournalAppend> records = host.SyncedRecords();
+    synced_seen_[node.value()] = records.size();
+    oracle_.OnStart(node, RecoverFrom(records));
+    host.Start(random_.Next());
+  }
+
+  void Heal() {
+    cut_.clear();
+    for (uint32_t i = 0; i < count_; ++i) {
+      if (!hosts_[i]->up()) StartNode(ValidatorIndex(i));
+    }
+    calm_ = true;
+  }
+
+  bool EveryoneCommitted(Height goal) const {
+    for (const auto& host : hosts_) {
+      if (host->core().Status().committed.height < goal) return false;
+    }
+    return true;
+  }
+
+  void FailWithoutProgress() {
+    std::string what = absl::StrCat("no progress after the storm, everyone should pass ",
+                                    oracle_.highest_committed().value());
+    for (uint32_t i = 0; i < count_; ++i) {
+      absl::StrAppend(&what, "; ", i, ": ", DescribeStatus(hosts_[i]->core().Status()));
+    }
+    oracle_.Fail(what);
+  }
+
+  void Build(ValidatorIndex node, bool stormy) {
+    TestHost& host = *hosts_[node.value()];
+    if (!host.up() || !host.ask().has_value()) return;
+    const AskBuild ask = *host.ask();
+    if (!random_.Chance(ask.empty ? 800 : stormy ? 400 : 600)) return;
+    const uint32_t size = ask.empty ? 0 : static_cast<uint32_t>(random_.Below(3000));
+    StepNode(node, BlockBuilt{maker_.Make(ask.parent, ask.view, node, size)});
+  }
+
+  void DeliverDue() {
+    std::vector<Envelope> due, later;
+    for (Envelope& envelope : network_) {
+      (envelope.due <= now_ ? due : later).push_back(std::move(envelope));
+    }
+    network_ = std::move(later);
+    while (!due.empty()) {
+      std::swap(due[random_.Below(due.size())], due.back());
+      const Envelope envelope = std::move(due.back());
+      due.pop_back();
+      if (hosts_[envelope.to.value()]->up()) StepNode(envelope.to, envelope.message);
+    }
+  }
+
+  void Sync(ValidatorIndex node) {
+    TestHost& host = *hosts_[node.value()];
+    if (!host.has_unsynced()) return;
+    const std::vector<Message> promises = host.TakeSynced();
+    const std::vector<JournalAppend> records = host.SyncedRecords();
+    const auto fresh = records.begin() + static_cast<std::ptrdiff_t>(synced_seen_[node.value()]);
+    oracle_.OnSynced(node, {fresh, records.end()});
+    synced_seen_[node.value()] = records.size();
+    // The two may reach the core and the network in either order.
+    const bool promises_first = random_.Chance(500);
+    if (promises_first) Send(node, promises);
+    StepNode(node, DurableUpTo{host.sequence()});
+    if (!promises_first) Send(node, promises);
+  }
+
+  void StepNode(ValidatorIndex node, const Input& input) {
+    TestHost& host = *hosts_[node.value()];
+    const Output output = host.Step(input);
+    for (const JournalAppend& record : output.append) oracle_.OnAppended(node, record);
+    Send(node, output.send_now);
+    for (const Committed& committed : output.committed) {
+      oracle_.OnCommitted(node, committed.block);
+    }
+    if (!output.fault_proofs.empty()) oracle_.Fail(output.fault_proofs.front().what);
+    const CoreStatus status = host.core().Status();
+    oracle_.OnStatus(node, status);
+    if (status.messages_dropped > 0) oracle_.Fail("an honest message was dropped as malformed");
+    // It remembers again once that it votes again is on disk.
+    if (status.role != CoreRole::kNonVoter && !host.has_unsynced()) forgetful_.erase(node.value());
+    const Hash core_digest = host.core().digest();
+    digest_ = ledger::Sha256({digest_.span(), core_digest.span()});
+  }
+
+  void Send(ValidatorIndex from, const std::vector<Message>& messages) {
+    for (const Message& message : messages) {
+      oracle_.OnSent(from, message);
+      if (cut_.count({from.value(), message.to.value()}) > 0) continue;
+      if (!calm_ && random_.Chance(40)) continue;
+      const int copies = !calm_ && random_.Chance(40) ? 2 : 1;
+      for (int i = 0; i < copies; ++i) {
+        uint64_t delay = random_.Below(calm_ ? 2 : 6);
+        // Some come so late that they tell of another age.
+        if (!calm_ && random_.Chance(15)) delay = random_.Below(200);
+        network_.push_back(
+            Envelope{now_ + delay, message.to,
+                     PeerMessage{from, message.header, hosts_[from.value()]->Bodies(message)}});
+      }
+    }
+  }
+
+  const uint32_t count_;
+  SplitMix64 random_;
+  BlockMaker maker_;
+  Oracle oracle_;
+  std::vector<std::unique_ptr<TestHost>> hosts_;
+  std::vector<size_t> synced_seen_;  // Records that the oracle knows to be on disk.
+  std::vector<Envelope> network_;
+  std::set<std::pair<uint32_t, uint32_t>> cut_;
+  std::set<uint32_t> forgetful_;  // Lost a group and does not vote yet.
+  uint64_t now_ = 0;
+  bool calm_ = false;
+  Hash digest_;
+  ClusterReport report_;
+};
+
+}  // namespace
+
+ClusterReport RunRandomCluster(uint32_t validator_count, uint64_t seed, uint32_t stormy_ticks) {
+  return RandomCluster(validator_count, seed).Run(stormy_ticks);
+}
+
+}  // namespace vigil::consensus

@@ -1,0 +1,57 @@
+// A synthetic chain of blocks for the stream tests, and the parameters they use.
+#ifndef VIGIL_TESTS_DETECTOR_STREAM_CHAIN_H_
+#define VIGIL_TESTS_DETECTOR_STREAM_CHAIN_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "detector/stream/detector_stream.h"
+#include "ledger/base/random.h"
+#include "tests/detector/support/sha256.h"
+#include "tests/detector/support/synthetic.h"
+
+namespace vigil::detector::testing {
+
+inline Parameters SmallParameters() {
+  Parameters parameters;
+  parameters.window_rows_max = 512;
+  parameters.window_rows_min = 64;
+  parameters.period_events = 256;
+  parameters.trees = 10;
+  parameters.sample_rows = 32;
+  parameters.seed_reveals = 2;
+  return parameters;
+}
+
+inline const Digest kChainId = Sha256("chain");
+
+struct TestBlock {
+  Digest reveal{};
+  std::vector<std::unique_ptr<OwnedEvent>> owned;
+  std::vector<BlockEvent> events;
+};
+
+// The block at `height`, a function of seed and height. Flows are frequent, logins rare, and now
+// and then a height is empty.
+inline TestBlock MakeBlock(uint64_t seed, uint64_t height, uint64_t events_max = 60) {
+  SplitMix64 random(seed * 1'000'003 + height);
+  TestBlock block;
+  block.reveal = Sha256("reveal" + std::to_string(seed) + "/" + std::to_string(height));
+  const uint64_t count = random.Chance(150) ? 0 : random.Below(events_max + 1);
+  for (uint64_t i = 0; i < count; ++i) {
+    const uint64_t draw = random.Below(20);
+    auto owned = std::make_unique<OwnedEvent>();
+    FillEvent(&random, draw < 13 ? 0 : draw < 19 ? 1 : 2, owned.get());
+    block.events.push_back({RecordIndex(height * 10), ItemIndex(static_cast<uint32_t>(i)),
+                            Sha256(std::to_string(height) + ":" + std::to_string(i)),
+                            &owned->view});
+    block.owned.push_back(std::move(owned));
+  }
+  return block;
+}
+
+}  // namespace vigil::detector::testing
+
+#endif  // VIGIL_TESTS_DETECTOR_STREAM_CHAIN_H_

@@ -1,0 +1,155 @@
+// A stream that was stopped and restored anywhere goes on exactly like one that never stopped.
+#include <algorithm>
+#include <map>
+
+#include "detector/stream/detector_stream.h"
+#include "tests/detector/stream/chain.h"
+#include "tests/support/catch.h"
+
+namespace vigil::detector {
+namespace {
+
+using testing::kChainId;
+using testing::MakeBlock;
+using testing::Sha256;
+using testing::SmallParameters;
+using testing::TestBlock;
+
+constexpr uint64_t kHeights = 90;
+
+// Trains at once, activates flows two heights later, and keeps what a host would keep on disk.
+struct Host {
+  DetectorStream stream{SmallParameters(), kChainId, Sha256};
+  std::vector<uint8_t> state;
+  std::map<std::pair<EventType, uint64_t>, std::vector<uint8_t>> disk;
+  ModelInfo active;
+  uint64_t active_from = 0;
+  std::vector<std::string> story;  // One line for everything that came out.
+  bool lazy = false;               // Leaves jobs alone.
+
+  void Tell(const std::string& what, uint64_t height, const Digest& digest, uint64_t number) {
+    story.push_back(what + " " + std::to_string(height) + " " + testing::Hex(digest) + " " +
+                    std::to_string(number));
+  }
+  void Train() {
+    while (const std::optional<TrainingJob> job = stream.NextJob()) {
+      const std::optional<ModelInfo> info = stream.Install(DetectorStream::Run(*job));
+      REQUIRE(info.has_value());
+      disk[{info->type, info->period}] = stream.FindModel(info->digest)->Serialize();
+      Tell("model", info->window_end.value(), info->digest, info->period);
+      if (info->type != EventType::kFlow) continue;
+      active = *info;
+      active_from = info->window_end.value() + SmallParameters().seed_reveals + 2;
+      stream.Activate(info->type, info->period, info->digest, Height(active_from));
+    }
+  }
+  void Step(uint64_t height, uint64_t seed = 3) {
+    const TestBlock block = MakeBlock(seed, height);
+    const auto candidates = stream.OnBlock(Height(height), block.reveal, block.events);
+    REQUIRE(candidates.has_value());
+    for (const Candidate& candidate : *candidates) {
+      Tell("alert", height, candidate.leaf_hash, candidate.score.score_q8);
+    }
+    if (stream.refilling() || stream.height() != Height(height)) return;
+    if (!lazy) Train();
+    state = stream.SerializeState();
+  }
+  // Loses the stream, and everything else but what lies on disk.
+  void Restart() {
+    auto restored = DetectorStream::Restore(SmallParameters(), kChainId, Sha256, state);
+    REQUIRE(restored.has_value());
+    stream = std::move(*restored);
+    for (const auto& [key, bytes] : disk) {
+      auto model = Model::Parse(bytes, EventSchema(key.first), Sha256);
+      REQUIRE(model.has_value());
+      REQUIRE(stream.AddModel(key.first, key.second, std::move(*model)));
+    }
+    if (active_from > 0) {
+      stream.Activate(EventType::kFlow, active.period, active.digest, Height(active_from));
+    }
+  }
+  // Replays up to `height` and goes on to the end.
+  void Finish() {
+    for (uint64_t height = stream.ReplayFrom().value(); height <= kHeights; ++height) Step(height);
+    if (!lazy) Train();
+  }
+};
+
+TEST_CASE("restart: at every height the story goes on the same", "[detector]") {
+  Host whole;
+  whole.Finish();
+  REQUIRE(std::count_if(whole.story.begin(), whole.story.end(),
+                        [](const std::string& line) { return line.starts_with("model"); }) > 8);
+  REQUIRE(std::count_if(whole.story.begin(), whole.story.end(),
+                        [](const std::string& line) { return line.starts_with("alert"); }) > 0);
+  for (uint64_t stop = 1; stop < kHeights; stop += 3) {
+    CAPTURE(stop);
+    Host host;
+    for (uint64_t height = 1; height <= stop; ++height) host.Step(height);
+    const std::vector<uint8_t> before = host.state;
+    host.Restart();
+    for (uint64_t height = host.stream.ReplayFrom().value(); height <= stop; ++height) {
+      host.Step(height);
+    }
+    CHECK_FALSE(host.stream.refilling());
+    CHECK(host.stream.SerializeState() == before);
+    host.Finish();
+    CHECK(host.story == whole.story);
+    CHECK(host.state == whole.state);
+  }
+}
+
+TEST_CASE("restart: a period that was not trained yet is trained afterwards", "[detector]") {
+  Host whole;
+  whole.Finish();
+  Host host;
+  host.lazy = true;
+  // Stops as soon as a window has closed, long before anything was trained.
+  uint64_t height = 1;
+  while (ParseBookkeeping(host.stream.SerializeState(), kChainId, SmallParameters())
+             ->pending.empty()) {
+    host.Step(height++);
+  }
+  host.Restart();
+  host.lazy = false;
+  host.Finish();
+  CHECK(host.story == whole.story);
+}
+
+TEST_CASE("restart: a job that was given out and lost is given out again", "[detector]") {
+  Host host;
+  host.lazy = true;
+  std::optional<TrainingJob> lost;
+  for (uint64_t height = 1; !lost; ++height) {
+    host.Step(height);
+    lost = host.stream.NextJob();
+  }
+  const uint64_t stop = host.stream.height().value();
+  host.state = host.stream.SerializeState();
+  host.Restart();
+  for (uint64_t height = host.stream.ReplayFrom().value(); height <= stop; ++height) {
+    CHECK_FALSE(host.stream.NextJob().has_value());  // Not while refilling.
+    host.Step(height);
+  }
+  const std::optional<TrainingJob> again = host.stream.NextJob();
+  REQUIRE(again.has_value());
+  CHECK(again->seed == lost->seed);
+  CHECK(again->rows == lost->rows);
+  CHECK(again->period == lost->period);
+}
+
+TEST_CASE("restart: a replay of other blocks is noticed", "[detector]") {
+  Host host;
+  for (uint64_t height = 1; height <= 30; ++height) host.Step(height);
+  host.Restart();
+  bool noticed = false;
+  for (uint64_t height = host.stream.ReplayFrom().value(); height <= 30; ++height) {
+    const TestBlock block = MakeBlock(4, height);
+    noticed = !host.stream.OnBlock(Height(height), block.reveal, block.events).has_value();
+    if (noticed) break;
+  }
+  CHECK(noticed);
+}
+
+}  // namespace
+}  // namespace vigil::detector

@@ -1,0 +1,71 @@
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "ledger/state/verify_ledger.h"
+#include "ledger/storage/leveldb_store.h"
+#include "tests/support/catch.h"
+#include "tests/support/test_chain.h"
+
+namespace vigil::ledger {
+namespace {
+
+double MicrosSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start)
+      .count();
+}
+
+// Executes `block_count` blocks of `batches` batches with `events` events each.
+void Measure(const char* name, Store* store, int block_count, int batches, uint32_t events) {
+  TestNetwork network;
+  TestChain chain(&network, store);
+  TestStream stream(&network, "acme/fw-1", "conn");
+  double micros = 0;
+  for (int i = 0; i < block_count; ++i) {
+    std::vector<Record> records;
+    for (int j = 0; j < batches; ++j) records.push_back(stream.Batch(events));
+    const BlockPtr block = chain.Next(records);
+    const JournalPosition position = chain.journal()->Append(JournalType::kBlock, block->frame());
+    chain.journal()->AppendCommit(*block);
+    const auto start = std::chrono::steady_clock::now();
+    REQUIRE(chain.state()->Execute(block, position).ok());
+    micros += MicrosSince(start);
+  }
+  std::cout << name << ": " << block_count << " blocks of " << batches << " batches of " << events
+            << " events: " << micros / block_count << " us per block, "
+            << micros / block_count / batches << " us per batch\n";
+  const auto start = std::chrono::steady_clock::now();
+  const VerifyReport report = VerifyLedger(*chain.journal(), network.genesis(), store, {}, nullptr);
+  REQUIRE(report.ok());
+  const double seconds = MicrosSince(start) / 1e6;
+  std::cout << name << ": verify " << report.event_count << " events, " << report.record_count
+            << " records, " << report.store_key_count << " store keys in " << seconds << " s\n";
+}
+
+}  // namespace
+
+TEST_CASE("apply cost", "[!benchmark]") {
+  struct Shape {
+    int blocks, batches;
+    uint32_t events;
+  };
+  for (const Shape& shape : {Shape{300, 1, 1000}, Shape{100, 8, 1000}, Shape{100, 500, 1}}) {
+    MemoryStore memory;
+    Measure("memory", &memory, shape.blocks, shape.batches, shape.events);
+    const std::string path =
+        (std::filesystem::temp_directory_path() / ("vigil-bench-" + std::to_string(::getpid())))
+            .string();
+    std::filesystem::remove_all(path);
+    {
+      auto disk = OpenLevelDbStore(PosixFileSystem(), path, {});
+      REQUIRE(disk.ok());
+      Measure("leveldb", disk->get(), shape.blocks, shape.batches, shape.events);
+    }
+    std::filesystem::remove_all(path);
+  }
+}
+
+}  // namespace vigil::ledger

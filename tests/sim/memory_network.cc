@@ -1,0 +1,148 @@
+#include "tests/sim/memory_network.h"
+
+#include <algorithm>
+
+#include "ledger/base/bytes.h"
+
+namespace vigil::sim {
+namespace {
+
+std::string Assemble(const node::OutFrame& frame) {
+  std::string bytes;
+  bytes.reserve(frame.bytes());
+  bytes = frame.head;
+  for (const ledger::BlockPtr& block : frame.blocks) ByteWriter(&bytes).Prefixed(block->frame());
+  return bytes;
+}
+
+}  // namespace
+
+class MemoryNetwork::Link final : public node::Transport {
+ public:
+  Link(MemoryNetwork* network, uint32_t self) : network_(network), self_(self) {}
+  bool Send(ValidatorIndex to, node::OutFrame frame) override {
+    return network_->Send(self_, to.value(), std::move(frame));
+  }
+  bool IsConnected(ValidatorIndex peer) const override {
+    return network_->IsConnected(self_, peer.value());
+  }
+
+ private:
+  MemoryNetwork* const network_;
+  const uint32_t self_;
+};
+
+MemoryNetwork::MemoryNetwork(uint32_t nodes, uint64_t seed, const Clock* clock)
+    : clock_(clock), random_(seed), nodes_(nodes) {
+  for (uint32_t i = 0; i < nodes; ++i) transports_.push_back(std::make_unique<Link>(this, i));
+}
+
+MemoryNetwork::~MemoryNetwork() = default;
+
+node::Transport* MemoryNetwork::transport(uint32_t node) { return transports_[node].get(); }
+
+void MemoryNetwork::SetFaults(const NetworkFaults& faults) {
+  MutexLock lock(&mutex_);
+  faults_ = faults;
+}
+
+void MemoryNetwork::SetCut(uint32_t from, uint32_t to, bool cut) {
+  MutexLock lock(&mutex_);
+  cut_[{from, to}] = cut;
+  if (cut) greeted_.erase({from, to});  // A new stream begins when it is mended.
+}
+
+void MemoryNetwork::MendAll() {
+  MutexLock lock(&mutex_);
+  cut_.clear();
+}
+
+void MemoryNetwork::Attach(uint32_t node, node::FrameReceiver* receiver, std::string hello) {
+  MutexLock lock(&mutex_);
+  nodes_[node].receiver = receiver;
+  nodes_[node].hello = std::move(hello);
+  ++nodes_[node].incarnation;
+}
+
+void MemoryNetwork::Detach(uint32_t node) {
+  MutexLock lock(&mutex_);
+  nodes_[node].receiver = nullptr;
+  DropFlights(node);
+}
+
+void MemoryNetwork::DropFlights(uint32_t node) {
+  for (auto it = flights_.begin(); it != flights_.end();) {
+    const Flight& flight = it->second;
+    if (flight.from != node && flight.to != node) {
+      ++it;
+      continue;
+    }
+    link_bytes_[{flight.from, flight.to}] -= flight.frame.size();
+    it = flights_.erase(it);
+  }
+}
+
+bool MemoryNetwork::IsConnected(uint32_t from, uint32_t to) const {
+  MutexLock lock(&mutex_);
+  const auto cut = cut_.find({from, to});
+  return nodes_[from].receiver != nullptr && nodes_[to].receiver != nullptr &&
+         !(cut != cut_.end() && cut->second);
+}
+
+bool MemoryNetwork::Send(uint32_t from, uint32_t to, node::OutFrame frame) {
+  if (!IsConnected(from, to)) return false;
+  std::string bytes = Assemble(frame);
+  MutexLock lock(&mutex_);
+  if (link_bytes_[{from, to}] + bytes.size() > faults_.link_bytes_max) return false;
+  if (random_.Chance(faults_.repeat_permille)) Launch(from, to, bytes);
+  if (!random_.Chance(faults_.loss_permille)) Launch(from, to, std::move(bytes));
+  return true;
+}
+
+void MemoryNetwork::Launch(uint32_t from, uint32_t to, std::string frame) {
+  const auto spread = static_cast<uint64_t>(faults_.delay_micros_max - faults_.delay_micros_min);
+  int64_t arrival = clock_->MonotonicMicros() + faults_.delay_micros_min +
+                    static_cast<int64_t>(random_.Below(spread + 1));
+  int64_t& last = last_arrival_[{from, to}];
+  if (!faults_.reorder) arrival = std::max(arrival, last);
+  last = std::max(last, arrival);
+  link_bytes_[{from, to}] += frame.size();
+  flights_.emplace(arrival, Flight{.from = from, .to = to, .frame = std::move(frame)});
+}
+
+size_t MemoryNetwork::Deliver() {
+  size_t count = 0;
+  for (;;) {
+    node::FrameReceiver* receiver = nullptr;
+    std::string hello;
+    Flight flight;
+    {
+      MutexLock lock(&mutex_);
+      if (flights_.empty() || flights_.begin()->first > clock_->MonotonicMicros()) return count;
+      flight = std::move(flights_.begin()->second);
+      flights_.erase(flights_.begin());
+      link_bytes_[{flight.from, flight.to}] -= flight.frame.size();
+      const auto cut = cut_.find({flight.from, flight.to});
+      if (cut != cut_.end() && cut->second) continue;
+      receiver = nodes_[flight.to].receiver;
+      if (receiver == nullptr) continue;
+      const std::pair<uint64_t, uint64_t> ends = {nodes_[flight.from].incarnation,
+                                                  nodes_[flight.to].incarnation};
+      if (greeted_[{flight.from, flight.to}] != ends) {
+        greeted_[{flight.from, flight.to}] = ends;
+        hello = nodes_[flight.from].hello;
+      }
+      ++delivered_;
+    }
+    if (!hello.empty()) receiver->OnFrame(ValidatorIndex(flight.from), std::move(hello));
+    receiver->OnFrame(ValidatorIndex(flight.from), std::move(flight.frame));
+    ++count;
+  }
+}
+
+uint64_t MemoryNetwork::delivered() const {
+  MutexLock lock(&mutex_);
+  return delivered_;
+}
+
+}  // namespace vigil::sim

@@ -1,0 +1,92 @@
+// A network in memory: transports between nodes that lose, delay, repeat and reorder frames and cut
+// links, all as a seed decides.
+//
+// A stream between two nodes lasts while both are attached and the link is not cut; its first frame
+// is the sender's hello. Frames are put together and taken apart as gRPC would. Thread-safe;
+// deterministic when one thread does everything. Receivers are called without a lock held.
+#ifndef VIGIL_TESTS_SIM_MEMORY_NETWORK_H_
+#define VIGIL_TESTS_SIM_MEMORY_NETWORK_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ledger/base/clock.h"
+#include "ledger/base/mutex.h"
+#include "ledger/base/random.h"
+#include "node/driver/transport.h"
+
+namespace vigil::sim {
+
+struct NetworkFaults {
+  uint32_t loss_permille = 0;
+  uint32_t repeat_permille = 0;
+  int64_t delay_micros_min = 200;
+  int64_t delay_micros_max = 2'000;
+  bool reorder = false;  // Otherwise frames of one link arrive in order.
+  size_t link_bytes_max = 8u << 20;
+};
+
+class MemoryNetwork {
+ public:
+  // `clock` must outlive the network.
+  MemoryNetwork(uint32_t nodes, uint64_t seed, const Clock* clock);
+  ~MemoryNetwork();
+
+  void SetFaults(const NetworkFaults& faults) VIGIL_EXCLUDES(mutex_);
+  // Cuts or mends one direction.
+  void SetCut(uint32_t from, uint32_t to, bool cut) VIGIL_EXCLUDES(mutex_);
+  void MendAll() VIGIL_EXCLUDES(mutex_);
+
+  // The node is up: frames reach `receiver`. `hello` is its first frame on every stream.
+  void Attach(uint32_t node, node::FrameReceiver* receiver, std::string hello)
+      VIGIL_EXCLUDES(mutex_);
+  // The node is down: everything under way from and to it is lost.
+  void Detach(uint32_t node) VIGIL_EXCLUDES(mutex_);
+  // Lives as long as the network.
+  node::Transport* transport(uint32_t node);
+
+  // Hands over every frame whose time has come. Returns how many there were.
+  size_t Deliver() VIGIL_EXCLUDES(mutex_);
+  uint64_t delivered() const VIGIL_EXCLUDES(mutex_);
+
+ private:
+  class Link;
+  struct Flight {
+    uint32_t from = 0;
+    uint32_t to = 0;
+    std::string frame;
+  };
+  struct Node {
+    node::FrameReceiver* receiver = nullptr;
+    std::string hello;
+    uint64_t incarnation = 0;
+  };
+
+  bool Send(uint32_t from, uint32_t to, node::OutFrame frame) VIGIL_EXCLUDES(mutex_);
+  bool IsConnected(uint32_t from, uint32_t to) const VIGIL_EXCLUDES(mutex_);
+  void Launch(uint32_t from, uint32_t to, std::string frame) VIGIL_REQUIRES(mutex_);
+  void DropFlights(uint32_t node) VIGIL_REQUIRES(mutex_);
+
+  const Clock* const clock_;
+  std::vector<std::unique_ptr<Link>> transports_;
+  mutable Mutex mutex_;
+  SplitMix64 random_ VIGIL_GUARDED_BY(mutex_);
+  NetworkFaults faults_ VIGIL_GUARDED_BY(mutex_);
+  std::vector<Node> nodes_ VIGIL_GUARDED_BY(mutex_);
+  std::map<std::pair<uint32_t, uint32_t>, bool> cut_ VIGIL_GUARDED_BY(mutex_);
+  std::map<std::pair<uint32_t, uint32_t>, int64_t> last_arrival_ VIGIL_GUARDED_BY(mutex_);
+  std::map<std::pair<uint32_t, uint32_t>, size_t> link_bytes_ VIGIL_GUARDED_BY(mutex_);
+  // Which incarnations of the two nodes the last hello on a link was for.
+  std::map<std::pair<uint32_t, uint32_t>, std::pair<uint64_t, uint64_t>> greeted_
+      VIGIL_GUARDED_BY(mutex_);
+  std::multimap<int64_t, Flight> flights_ VIGIL_GUARDED_BY(mutex_);  // By arrival.
+  uint64_t delivered_ VIGIL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace vigil::sim
+
+#endif  // VIGIL_TESTS_SIM_MEMORY_NETWORK_H_

@@ -1,0 +1,152 @@
+#include "tests/sim/sim_cluster.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "ledger/base/check.h"
+#include "ledger/crypto/sha256.h"
+#include "ledger/storage/leveldb_store.h"
+
+namespace vigil::sim {
+namespace {
+
+constexpr char kDataDir[] = "/vigil";
+constexpr int64_t kStepMicrosMax = 2'000;
+constexpr size_t kStepsPerTickMax = 100'000;
+
+node::StoreFactory StoresOn(ledger::FaultyFileSystem* disk) {
+  return
+      [disk](absl::string_view name, bool wipe) -> absl::StatusOr<std::unique_ptr<ledger::Store>> {
+        const std::string directory = absl::StrCat(kDataDir, "/", name);
+        if (wipe) {
+          const absl::Status removed = ledger::RemoveLevelDbStore(disk, directory);
+          if (!removed.ok()) return removed;
+        }
+        ledger::LevelDbOptions options;
+        options.deterministic = true;
+        options.cache_bytes = 1u << 20;
+        options.write_buffer_bytes = 256u << 10;
+        return ledger::OpenLevelDbStore(disk, directory, options);
+      };
+}
+
+}  // namespace
+
+SimCluster::SimCluster(const NetworkOptions& options, uint64_t seed)
+    : seed_(seed),
+      random_(seed),
+      test_network_(options),
+      network_(options.validators, seed ^ 0x6e65, &clock_) {
+  for (uint32_t i = 0; i < options.validators; ++i) {
+    members_.push_back(std::make_unique<Member>(seed * 31 + i, &clock_));
+    node::NodeConfig& config = members_.back()->config;
+    config.data_dir = kDataDir;
+    config.self = ValidatorIndex(i);
+    config.consensus_key = &test_network_.consensus_key(i);
+    config.record_key = &test_network_.record_key(i);
+    config.reveal_seed = test_network_.reveal_seed(i);
+    // Small, so that what lies in the journal only is read from there, too.
+    config.block_cache_bytes_max = 256u << 10;
+    config.recent_bytes_max = 64u << 10;
+  }
+}
+
+SimCluster::~SimCluster() {
+  for (uint32_t i = 0; i < size(); ++i) network_.Detach(i);
+}
+
+void SimCluster::StartAll() {
+  for (uint32_t i = 0; i < size(); ++i) {
+    const absl::Status status = Start(i);
+    VIGIL_CHECK(status.ok(), "node ", i, ": ", status.message());
+  }
+}
+
+absl::Status SimCluster::Start(uint32_t i) {
+  Member& member = *members_[i];
+  VIGIL_CHECK(member.node == nullptr, "node ", i, " is up");
+  if (!member.initialised) {
+    absl::Status made = node::Node::Init(&member.disk, kDataDir, test_network_.journal_id(i));
+    if (!made.ok()) return made;
+    member.initialised = true;
+  }
+  node::NodeSeams seams;
+  seams.files = &member.disk;
+  seams.clock = &member.clock;
+  seams.transport = network_.transport(i);
+  seams.open_store = StoresOn(&member.disk);
+  seams.start_seed = (seed_ * 1'000'003 + i) * 1'000'003 + ++member.starts;
+  absl::StatusOr<std::unique_ptr<node::Node>> opened =
+      node::Node::Open(test_network_.genesis(), member.config, seams);
+  if (!opened.ok()) return opened.status();
+  member.node = *std::move(opened);
+  network_.Attach(i, member.node.get(), member.node->Hello());
+  return absl::OkStatus();
+}
+
+void SimCluster::Crash(uint32_t i, ledger::CrashMode mode) {
+  Member& member = *members_[i];
+  network_.Detach(i);
+  // The disk first: what the dying node might still want to write must not count.
+  member.disk.Crash(mode);
+  member.node.reset();
+  member.paused = false;
+}
+
+void SimCluster::StepOnce() {
+  clock_.AdvanceMicros(1 + static_cast<int64_t>(random_.Below(kStepMicrosMax)));
+  network_.Deliver();
+  node::StepRunner runner(random_.Next());
+  for (const auto& member : members_) {
+    if (member->node == nullptr || member->paused) continue;
+    for (node::Actor* actor : member->node->actors()) runner.Add(actor);
+  }
+  const size_t steps = runner.RunUntilIdle(kStepsPerTickMax);
+  VIGIL_CHECK(steps < kStepsPerTickMax, "actors never come to rest");
+}
+
+void SimCluster::RunFor(int64_t micros, const std::function<void()>& each_step) {
+  RunUntil([] { return false; }, micros, each_step);
+}
+
+bool SimCluster::RunUntil(const std::function<bool()>& done, int64_t micros_max,
+                          const std::function<void()>& each_step) {
+  const int64_t end = clock_.MonotonicMicros() + micros_max;
+  while (!done()) {
+    if (clock_.MonotonicMicros() >= end) return false;
+    StepOnce();
+    if (each_step) each_step();
+  }
+  return true;
+}
+
+node::Node* SimCluster::leader() {
+  node::Node* best = nullptr;
+  View best_view;
+  for (const auto& member : members_) {
+    if (member->node == nullptr) continue;
+    const consensus::CoreStatus status = member->node->Status().core;
+    if (status.role != consensus::CoreRole::kLeader || status.view < best_view) continue;
+    best = member->node.get();
+    best_view = status.view;
+  }
+  return best;
+}
+
+Hash SimCluster::Digest() {
+  std::string bytes;
+  ByteWriter writer(&bytes);
+  writer.I64(clock_.MonotonicMicros()).U64(network_.delivered());
+  for (const auto& member : members_) {
+    writer.U64(member->disk.trace_digest()).U64(member->disk.operation_count());
+    if (member->node == nullptr) continue;
+    writer.Fixed(member->node->core_digest());
+    const absl::StatusOr<ledger::Tip> tip = member->node->Snapshot()->GetTip();
+    VIGIL_CHECK(tip.ok(), tip.status().message());
+    writer.U64(tip->height.value()).Fixed(tip->state_digest).Fixed(tip->tree.Root());
+  }
+  return ledger::Sha256(AsBytes(bytes));
+}
+
+}  // namespace vigil::sim

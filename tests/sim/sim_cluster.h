@@ -1,0 +1,100 @@
+// SimCluster: whole nodes on one thread, with virtual time, a network and disks that fail.
+//
+// Each node is the production Node over a FaultyFileSystem, LevelDB on that disk, the cluster's
+// clock (with its own wall-clock skew) and a MemoryNetwork. One seed decides everything: the order
+// in which actors run, delays, losses, elections. The same seed and the same calls give the same
+// run.
+#ifndef VIGIL_TESTS_SIM_SIM_CLUSTER_H_
+#define VIGIL_TESTS_SIM_SIM_CLUSTER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ledger/base/clock.h"
+#include "ledger/base/random.h"
+#include "ledger/storage/faulty_file_system.h"
+#include "node/driver/actor.h"
+#include "node/driver/node.h"
+#include "tests/sim/memory_network.h"
+#include "tests/sim/test_network.h"
+
+namespace vigil::sim {
+
+// The cluster's monotonic clock with a wall clock of its own.
+class SkewedClock final : public Clock {
+ public:
+  explicit SkewedClock(const Clock* base) : base_(base) {}
+  int64_t UnixMillis() const override { return base_->UnixMillis() + skew_millis_; }
+  int64_t MonotonicMicros() const override { return base_->MonotonicMicros(); }
+  void SetSkewMillis(int64_t millis) { skew_millis_ = millis; }
+
+ private:
+  const Clock* const base_;
+  int64_t skew_millis_ = 0;
+};
+
+class SimCluster {
+ public:
+  SimCluster(const NetworkOptions& options, uint64_t seed);
+  ~SimCluster();
+
+  uint32_t size() const { return static_cast<uint32_t>(members_.size()); }
+  const TestNetwork& test_network() const { return test_network_; }
+  MemoryNetwork& network() { return network_; }
+  const ManualClock& clock() const { return clock_; }
+  SplitMix64& random() { return random_; }
+
+  // nullptr while it is down.
+  node::Node* node(uint32_t i) { return members_[i]->node.get(); }
+  ledger::FaultyFileSystem& disk(uint32_t i) { return members_[i]->disk; }
+  SkewedClock& clock_of(uint32_t i) { return members_[i]->clock; }
+  // Changes what the next start of node `i` is configured with.
+  node::NodeConfig& config(uint32_t i) { return members_[i]->config; }
+
+  // Initialises and starts every node.
+  void StartAll();
+  absl::Status Start(uint32_t i);
+  // The process ends as `mode` says.
+  void Crash(uint32_t i, ledger::CrashMode mode);
+  // A paused node keeps its state and gets no time (SIGSTOP).
+  void SetPaused(uint32_t i, bool paused) { members_[i]->paused = paused; }
+
+  // Moves virtual time on. `each_step` is called after every step of the clock.
+  void RunFor(int64_t micros, const std::function<void()>& each_step = nullptr);
+  // Runs until `done` or for `micros_max`. Returns whether it was done.
+  bool RunUntil(const std::function<bool()>& done, int64_t micros_max,
+                const std::function<void()>& each_step = nullptr);
+  // The node that leads in the highest view; nullptr when none does.
+  node::Node* leader();
+
+  // Over everything that nodes decided and disks saw.
+  Hash Digest();
+
+ private:
+  struct Member {
+    Member(uint64_t disk_seed, const Clock* base) : disk(disk_seed), clock(base) {}
+    ledger::FaultyFileSystem disk;
+    SkewedClock clock;
+    node::NodeConfig config;
+    bool initialised = false;
+    bool paused = false;
+    uint64_t starts = 0;
+    std::unique_ptr<node::Node> node;
+  };
+
+  void StepOnce();
+
+  const uint64_t seed_;
+  ManualClock clock_;
+  SplitMix64 random_;
+  const TestNetwork test_network_;
+  MemoryNetwork network_;
+  std::vector<std::unique_ptr<Member>> members_;
+};
+
+}  // namespace vigil::sim
+
+#endif  // VIGIL_TESTS_SIM_SIM_CLUSTER_H_

@@ -1,0 +1,83 @@
+// A network for tests of whole nodes: genesis, keys of fixed seeds, and sensors that sign batches.
+//
+// Everything is a function of the arguments.
+#ifndef VIGIL_TESTS_SIM_TEST_NETWORK_H_
+#define VIGIL_TESTS_SIM_TEST_NETWORK_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ledger/base/random.h"
+#include "ledger/chain/genesis.h"
+#include "ledger/chain/record.h"
+#include "ledger/crypto/keys.h"
+
+namespace vigil::sim {
+
+struct NetworkOptions {
+  uint32_t validators = 1;
+  uint32_t sensors = 4;
+  uint32_t heartbeat_millis = 1000;
+  uint32_t max_block_bytes = 256 * 1024;
+  uint64_t reveal_length = 100'000;
+  ledger::DetectorParameters detector;
+};
+
+// Validator i is "acme/v<i>", sensor i is "acme/s<i>", and there is one admin "acme/root".
+class TestNetwork {
+ public:
+  explicit TestNetwork(const NetworkOptions& options);
+
+  const ledger::Genesis& genesis() const { return genesis_; }
+  const ledger::SigningKey& consensus_key(uint32_t validator) const;
+  const ledger::SigningKey& record_key(uint32_t validator) const;
+  const ledger::SigningKey& sensor_key(uint32_t sensor) const;
+  const ledger::SigningKey& admin_key() const { return *admin_key_; }
+  Hash reveal_seed(uint32_t validator) const;
+  ledger::JournalId journal_id(uint32_t validator) const;
+
+ private:
+  struct ValidatorKeys {
+    ledger::SigningKey consensus;
+    ledger::SigningKey record;
+  };
+  std::vector<ValidatorKeys> validators_;
+  std::vector<ledger::SigningKey> sensors_;
+  std::unique_ptr<ledger::SigningKey> admin_key_;
+  ledger::Genesis genesis_;
+};
+
+// One stream of a sensor: makes its records one after the other.
+class SensorStream {
+ public:
+  // `key` and `genesis` must outlive the object.
+  SensorStream(const ledger::Genesis* genesis, const ledger::SigningKey* key, std::string stream,
+               uint64_t seed);
+
+  // The next batch of `count` network events, most of them ordinary; `odd_permille` of them are
+  // not.
+  ledger::Record NextBatch(uint32_t count, uint32_t odd_permille = 0);
+  ledger::Record NextHeartbeat();
+  // Goes on after `leaf_hash` as if it were the head at the present sequence (after a reset).
+  void ContinueAfter(const Hash& leaf_hash) { previous_ = leaf_hash; }
+
+  uint64_t sequence() const { return sequence_; }
+  const Hash& head() const { return previous_; }
+
+ private:
+  std::string NextEvent(bool odd);
+
+  const ledger::Genesis* const genesis_;
+  const ledger::SigningKey* const key_;
+  const std::string stream_;
+  SplitMix64 random_;
+  uint64_t sequence_ = 0;
+  Hash previous_;
+  uint64_t time_unix_nano_ = 1'700'000'000'000'000'000;
+};
+
+}  // namespace vigil::sim
+
+#endif  // VIGIL_TESTS_SIM_TEST_NETWORK_H_
