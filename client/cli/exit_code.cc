@@ -12,6 +12,7 @@ ExitCode ExitCodeFor(const absl::Status& status) {
     case absl::StatusCode::kNotFound: return ExitCode::kNotFound;
     case absl::StatusCode::kDataLoss: return ExitCode::kVerificationFailed;
     case absl::StatusCode::kDeadlineExceeded: return ExitCode::kTimeout;
+    case absl::StatusCode::kAborted: return ExitCode::kPartial;
     case absl::StatusCode::kCancelled: return ExitCode::kInterrupted;
     default: return ExitCode::kFailed;
   }

@@ -13,11 +13,13 @@ namespace vigil::client {
 
 struct IngestCommandOptions {
   std::vector<std::string> inputs;  // Files, "-" for stdin.
-  std::string format = "auto";      // auto, suricata, zeek, vigil
-  std::string stream;
-  std::string spool;
-  std::string quarantine;
+  std::string format = "auto";      // auto, suricata, zeek-json, zeek-tsv, vigil
+  std::string stream = "ingest";    // Of the sensor; one spool folder per stream.
+  std::string spool;                // Folder for signed batches, positions and quarantine.
+  std::string quarantine;           // File; empty: in the spool folder.
   uint32_t batch_events = 1000;
+  bool adopt_head = false;          // Go on from the chain's head when the spool is new.
+  bool quiet = false;               // No progress.
 };
 
 absl::Status RunIngestCommand(const Session& session, const IngestCommandOptions& options);

@@ -159,15 +159,17 @@ class Program {
 
   void AddIngestOptions(CLI::App* command) {
     command->add_option("files", ingest_.inputs, "files, plain or gzip; - for stdin")->required();
-    command->add_option("--stream", ingest_.stream, "stream of the sensor; default: made from the spool folder");
+    command->add_option("--stream", ingest_.stream, "stream of the sensor; one spool folder each")->capture_default_str();
     command->add_option("--spool", ingest_.spool, "folder for signed batches and positions")->required();
     command->add_option("--batch", ingest_.batch_events, "events of a batch")->capture_default_str();
+    command->add_flag("--adopt-head", ingest_.adopt_head, "go on from the chain's head though this spool is new");
+    command->add_flag("--quiet", ingest_.quiet, "no progress");
     command->add_option("--quarantine", ingest_.quarantine, "file for lines that fail; default: in the spool folder");
   }
   void AddIngest() {
     CLI::App* ingest = Add(&app_, "ingest", "log files into the chain, exactly once", [this](const Session& session) { return RunIngestCommand(session, ingest_); });
     AddIngestOptions(ingest);
-    ingest->add_option("--format", ingest_.format, "auto, suricata, zeek, vigil")->capture_default_str();
+    ingest->add_option("--format", ingest_.format, "auto, suricata, zeek-json, zeek-tsv, vigil")->capture_default_str();
     CLI::App* sample = Add(&app_, "sample", "write a day of synthetic Zeek logs with planted attacks", [this](const Session& session) { return WriteSample(session); });
     sample->add_option("--dir", sample_dir_, "folder")->required();
     sample->add_option("--seed", sample_.seed, "same seed, same bytes")->capture_default_str();

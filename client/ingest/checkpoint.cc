@@ -55,7 +55,8 @@ class ObjectReader {
  private:
   void Fail(const char* key) {
     if (!status_.ok()) return;
-    status_ = absl::InvalidArgumentError(absl::StrCat("checkpoint: \"", key, "\" missing or wrong"));
+    status_ =
+        absl::InvalidArgumentError(absl::StrCat("checkpoint: \"", key, "\" missing or wrong"));
   }
 
   const simdjson::dom::object object_;
@@ -179,8 +180,13 @@ std::vector<Checkpoint> CheckpointStore::Relatives(const std::string& path,
 absl::Status CheckpointStore::Put(const Checkpoint& checkpoint) {
   const std::string path = absl::StrCat(folder_, "/", FileNameOf(checkpoint.path));
   RETURN_IF_ERROR(files_->WriteAtomically(path, AsBytes(EncodeCheckpoint(checkpoint))));
-  by_path_.insert_or_assign(checkpoint.path, checkpoint);
+  by_path_.try_emplace(checkpoint.path, checkpoint);
   return absl::OkStatus();
+}
+
+void CheckpointStore::Assume(Checkpoint checkpoint) {
+  std::string path = checkpoint.path;
+  by_path_.insert_or_assign(std::move(path), std::move(checkpoint));
 }
 
 bool InOneSeries(const std::string& path, const std::string& other) {

@@ -61,7 +61,11 @@ class CheckpointStore {
   // Checkpoints of other inputs that `path` could be a renamed or copied version of: those of the
   // same inode, or whose name belongs to the same series ("conn.log" and "conn.log.1.gz").
   std::vector<Checkpoint> Relatives(const std::string& path, const FileIdentity& identity) const;
-  // Replaces the checkpoint of its input; durable when it returns OK.
+  // Takes `checkpoint` as the newest of its input for Find() and Relatives(), without writing it:
+  // the spool holds what it covers.
+  void Assume(Checkpoint checkpoint);
+  // Writes the checkpoint of an input; durable when it returns OK. Acknowledgements come behind
+  // what is assumed, so this does not replace what Assume() was told.
   absl::Status Put(const Checkpoint& checkpoint);
 
  private:

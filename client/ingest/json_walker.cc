@@ -85,7 +85,17 @@ struct JsonWalker::Impl {
   std::string buffer;
   std::string path;
   Mapper* mapper = nullptr;
+  // What a look at the outermost object ran into. The document must not be touched after it.
+  simdjson::error_code failed = simdjson::SUCCESS;
 
+  // Goes back to the start after a look that ended with `error`.
+  void Rewind(simdjson::error_code error) {
+    if (document.is_alive()) {
+      document.rewind();
+    } else {
+      failed = error;
+    }
+  }
   simdjson::error_code WalkObject(ondemand::object object, int depth);
   simdjson::error_code WalkValue(ondemand::value value, int depth);
   simdjson::error_code WalkList(ondemand::array list, int depth);
@@ -179,39 +189,45 @@ absl::Status JsonWalker::Open(absl::string_view line) {
   std::memset(impl_->buffer.data() + line.size(), 0, simdjson::SIMDJSON_PADDING);
   const auto error =
       impl_->parser.iterate(impl_->buffer.data(), line.size(), padded).get(impl_->document);
+  impl_->failed = error;
   return error ? Malformed(error) : absl::OkStatus();
 }
 
 std::optional<std::string> JsonWalker::TopText(absl::string_view key) {
   std::optional<std::string> found;
+  if (impl_->failed) return found;
   std::string_view text;
-  if (impl_->document.find_field_unordered(std::string_view(key.data(), key.size()))
+  const simdjson::error_code error =
+      impl_->document.find_field_unordered(std::string_view(key.data(), key.size()))
           .get_string()
-          .get(text) == simdjson::SUCCESS) {
-    found.emplace(text);
-  }
-  impl_->document.rewind();
+          .get(text);
+  if (error == simdjson::SUCCESS) found.emplace(text);
+  impl_->Rewind(error);
   return found;
 }
 
 std::vector<std::string> JsonWalker::TopKeys() {
   constexpr size_t kKeysMax = 256;
   std::vector<std::string> keys;
+  if (impl_->failed) return keys;
   ondemand::object object;
-  if (impl_->document.get_object().get(object) == simdjson::SUCCESS) {
+  simdjson::error_code error = impl_->document.get_object().get(object);
+  if (error == simdjson::SUCCESS) {
     for (auto field : object) {
       std::string_view key;
-      if (field.unescaped_key().get(key) != simdjson::SUCCESS || keys.size() >= kKeysMax) break;
+      error = field.unescaped_key().get(key);
+      if (error || keys.size() >= kKeysMax) break;
       keys.emplace_back(key);
     }
   }
-  impl_->document.rewind();
+  impl_->Rewind(error);
   return keys;
 }
 
 absl::Status JsonWalker::Walk(Mapper* mapper) {
   impl_->mapper = mapper;
   impl_->path.clear();
+  if (impl_->failed) return Malformed(impl_->failed);
   ondemand::object object;
   if (impl_->document.get_object().get(object) != simdjson::SUCCESS) {
     return absl::InvalidArgumentError("not a JSON object");

@@ -79,6 +79,11 @@ void Mapper::Put(absl::string_view path, const Plan::Entry* entry, std::span<con
   // The first value of a field counts; a second under the same name is kept, not obeyed.
   if (seen_[entry->index]) return Keep(path, values);
   seen_.set(entry->index);
+  if (entry->target->joined && values.size() > 1) {
+    const Value list{.kind = Value::Kind::kText, .text = Join(values)};
+    entry->target->set(&builder_, list, entry->argument);
+    return;
+  }
   if (!entry->target->set(&builder_, values[0], entry->argument)) {
     ++stats_.mismatched_values;
     if (plan_->strict()) return Refuse(path, "value does not fit");
@@ -123,6 +128,10 @@ void Mapper::PutUnknown(absl::string_view path, std::span<const Value> values) {
 void Mapper::Keep(absl::string_view path, std::span<const Value> values) {
   if (values.empty()) return;
   if (values.size() == 1) return builder_.AddUnmapped(path, PlainText(values[0]));
+  builder_.AddUnmapped(path, Join(values));
+}
+
+absl::string_view Mapper::Join(std::span<const Value> values) {
   joined_.clear();
   for (const Value& value : values) {
     if (joined_.size() > kJoinedBytesMax) break;
@@ -130,7 +139,7 @@ void Mapper::Keep(absl::string_view path, std::span<const Value> values) {
     const absl::string_view text = PlainText(value);
     joined_.append(text.data(), text.size());
   }
-  builder_.AddUnmapped(path, joined_);
+  return joined_;
 }
 
 void Mapper::Refuse(absl::string_view path, absl::string_view why) {

@@ -63,6 +63,8 @@ class Mapper {
   void PutEach(absl::string_view path, const Plan::Entry& entry, std::span<const Value> values);
   void PutUnknown(absl::string_view path, std::span<const Value> values);
   void Keep(absl::string_view path, std::span<const Value> values);
+  // The values with commas between them; valid until the next call.
+  absl::string_view Join(std::span<const Value> values);
   void Refuse(absl::string_view path, absl::string_view why);
 
   EventBuilder builder_;

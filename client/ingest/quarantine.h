@@ -1,7 +1,7 @@
 // The quarantine file: every line that became no event, with the reason (docs/ingesting.md).
 //
-// NDJSON, appended to: {"input","line","reason","size","raw"}; `raw_base64` instead of `raw` when the
-// line is not UTF-8. Lines are kept up to kRawBytesMax. Belongs to one thread.
+// NDJSON, appended to: {"input","line","reason","size","raw"}; `raw_base64` instead of `raw` when
+// the line is not UTF-8. Lines are kept up to kRawBytesMax. Belongs to one thread.
 #ifndef VIGIL_CLIENT_INGEST_QUARANTINE_H_
 #define VIGIL_CLIENT_INGEST_QUARANTINE_H_
 

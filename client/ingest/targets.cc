@@ -252,6 +252,7 @@ bool Ignore(EventBuilder*, const Value&, absl::string_view) { return true; }
 
 constexpr bool kArgument = true;
 constexpr bool kRepeated = true;
+constexpr bool kJoined = true;
 
 template <auto kField, size_t kSizeMax>
 constexpr Target TextTarget(absl::string_view name) {
@@ -320,8 +321,8 @@ constexpr Target kTargets[] = {
     {"observable", AddObservable, kArgument, kRepeated},
     {"metric", AddMetric, kArgument},
     {"metric_if_set", AddMetricIfSet, kArgument},
-    {"unmapped", AddUnmapped, kArgument},
-    {"unmapped_if_set", AddUnmappedIfSet, kArgument},
+    {"unmapped", AddUnmapped, kArgument, !kRepeated, kJoined},
+    {"unmapped_if_set", AddUnmappedIfSet, kArgument, !kRepeated, kJoined},
     TextTarget<&Event::mutable_url_or_query, 2048>("url_or_query"),
     TextTarget<&Event::mutable_file, &File::mutable_name, 256>("file.name"),
     {"file.name_or_path", SetFileName},

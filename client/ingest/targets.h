@@ -24,7 +24,8 @@ struct Target {
   absl::string_view name;
   Setter set = nullptr;
   bool takes_argument = false;
-  bool repeated = false;  // Takes every value of a list, not only one.
+  bool repeated = false;  // Takes every value of a list, one by one.
+  bool joined = false;    // Takes a list as one text, with commas.
 };
 
 // nullptr when there is no such target; `name` is without the argument.

@@ -17,9 +17,9 @@
 namespace vigil::client {
 
 struct BatchLimits {
-  uint32_t items_max = 1000;               // 1 to kBatchItemsMax.
-  size_t payload_bytes_max = 512 * 1024;   // With the size table; 32 KiB to kPayloadBytesMax.
-  int64_t delay_millis_max = 500;          // Age of the oldest event that makes a batch due.
+  uint32_t items_max = 1000;              // 1 to kBatchItemsMax.
+  size_t payload_bytes_max = 512 * 1024;  // With the size table; 32 KiB to kPayloadBytesMax.
+  int64_t delay_millis_max = 500;         // Age of the oldest event that makes a batch due.
 };
 
 // Errors: kInvalidArgument naming the limit and its range.

@@ -24,20 +24,20 @@ struct EventBatch {
   std::string source_mark;
 };
 
-// Makes marks durable, in the order of their batches. When it returns OK the marks have been synced:
-// the sink then forgets the batches. A later mark replaces earlier ones of the same source.
+// Makes marks durable, in the order of their batches. When it returns OK the marks have been
+// synced: the sink then forgets the batches. A later mark replaces earlier ones of the same source.
 using SourceMarkKeeper = std::function<absl::Status(const std::vector<std::string>& marks)>;
 
 // What a sink has done since it was made.
 struct DeliveryStats {
-  uint64_t batches_delivered = 0;   // Acknowledged at the level that was asked for.
+  uint64_t batches_delivered = 0;  // Acknowledged at the level that was asked for.
   uint64_t events_delivered = 0;
-  uint64_t duplicates = 0;          // Of those: batches that the chain already had.
-  uint64_t events_spooled = 0;      // Signed and synced here.
+  uint64_t duplicates = 0;      // Of those: batches that the chain already had.
+  uint64_t events_spooled = 0;  // Signed and synced here.
   uint64_t bytes_spooled = 0;
-  uint64_t events_dropped = 0;      // Refused for want of spool space, and recorded in a gap.
+  uint64_t events_dropped = 0;  // Refused for want of spool space, and recorded in a gap.
   uint64_t retries = 0;
-  uint64_t last_height = 0;         // Of the newest acknowledgement.
+  uint64_t last_height = 0;  // Of the newest acknowledgement.
 };
 
 // Belongs to one thread.

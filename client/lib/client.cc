@@ -34,7 +34,8 @@ bool IsLoopback(absl::string_view endpoint) {
          absl::StartsWith(endpoint, "[::1]:");
 }
 
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const ClientOptions& options) {
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
+    const ClientOptions& options) {
   if (options.insecure) {
     for (const std::string& endpoint : options.endpoints) {
       if (!IsLoopback(endpoint)) {
@@ -127,19 +128,20 @@ absl::StatusOr<v1::Status> Client::GetStatus() {
 
 absl::StatusOr<v1::Status> Client::GetStatusOf(size_t i) {
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(timeout_millis_));
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::milliseconds(timeout_millis_));
   v1::Status status;
   RETURN_IF_ERROR(FromGrpc(nodes_[i].query->GetStatus(&context, {}, &status), nodes_[i].endpoint));
   return status;
 }
 
 // One unary method of the Query service.
-#define VIGIL_QUERY(Method, Request, Response)                                            \
-  absl::StatusOr<v1::Response> Client::Method(const v1::Request& request) {               \
-    return Call<v1::Response>(                                                            \
-        [&](const NodeStubs& node, grpc::ClientContext* context, v1::Response* out) {     \
-          return node.query->Method(context, request, out);                               \
-        });                                                                               \
+#define VIGIL_QUERY(Method, Request, Response)                                        \
+  absl::StatusOr<v1::Response> Client::Method(const v1::Request& request) {           \
+    return Call<v1::Response>(                                                        \
+        [&](const NodeStubs& node, grpc::ClientContext* context, v1::Response* out) { \
+          return node.query->Method(context, request, out);                           \
+        });                                                                           \
   }
 VIGIL_QUERY(GetBlock, GetBlockRequest, Block)
 VIGIL_QUERY(ListBlocks, ListBlocksRequest, ListBlocksResponse)

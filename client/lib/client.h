@@ -23,8 +23,8 @@ struct ClientOptions {
   std::string ca;                      // PEM files.
   std::string certificate;
   std::string key;
-  bool insecure = false;               // No TLS; loopback endpoints only.
-  uint32_t timeout_millis = 10'000;    // Per call and endpoint.
+  bool insecure = false;             // No TLS; loopback endpoints only.
+  uint32_t timeout_millis = 10'000;  // Per call and endpoint.
 };
 
 // The validator's own words about an error, if it sent any.

@@ -115,9 +115,10 @@ absl::Status Spool::LoadHead() {
     return absl::DataLossError(absl::StrCat(path, ": malformed"));
   }
   if (owner != owner_) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        folder_, ": is the spool of ", owner.identity, ", stream ", owner.stream, ", key ",
-        owner.key.ToHex(), ", chain ", owner.chain_id.ToHex(), "; give this one a folder of its own"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(folder_, ": is the spool of ", owner.identity, ", stream ", owner.stream,
+                     ", key ", owner.key.ToHex(), ", chain ", owner.chain_id.ToHex(),
+                     "; give this one a folder of its own"));
   }
   has_head_file_ = true;
   head_ = acknowledged_;
@@ -163,8 +164,8 @@ absl::Status Spool::CheckContinues(const SpooledRecord& record) const {
   ASSIGN_OR_RETURN(const StreamPlace place, PlaceOf(view));
   if (view.author != owner_.key || place.sequence != record.sequence ||
       place.sequence != head_.sequence + 1 || place.previous != head_.leaf_hash) {
-    return absl::DataLossError(absl::StrCat("record ", record.sequence,
-                                            " does not continue sequence ", head_.sequence));
+    return absl::DataLossError(
+        absl::StrCat("record ", record.sequence, " does not continue sequence ", head_.sequence));
   }
   return absl::OkStatus();
 }

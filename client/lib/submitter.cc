@@ -63,12 +63,9 @@ bool IsTransient(grpc::StatusCode code) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Submitter>> Submitter::Open(const SubmitterOptions& options,
-                                                           const ledger::SigningKey* key,
-                                                           Client* client,
-                                                           ledger::FileSystem* files,
-                                                           const Clock* clock,
-                                                           SourceMarkKeeper keeper) {
+absl::StatusOr<std::unique_ptr<Submitter>> Submitter::Open(
+    const SubmitterOptions& options, const ledger::SigningKey* key, Client* client,
+    ledger::FileSystem* files, const Clock* clock, SourceMarkKeeper keeper) {
   RETURN_IF_ERROR(CheckOptions(options));
   const SpoolOwner owner{.chain_id = options.chain_id,
                          .key = key->id(),
@@ -136,8 +133,10 @@ absl::Status Submitter::RecordLoss() {
 
 absl::Status Submitter::SignAndSpool(ledger::RecordBody body, std::string payload,
                                      uint32_t event_count, std::string source_mark) {
-  // A spool that never signed must know first where the stream stands.
-  while (spool_->is_fresh() && !reconciled_) RETURN_IF_ERROR(Step(kWaitMillis));
+  // Before the first signature of a spool it must be known where the stream stands.
+  while ((spool_->is_fresh() || options_.adopt_head) && !reconciled_) {
+    RETURN_IF_ERROR(Step(kWaitMillis));
+  }
   SpooledRecord record;
   record.sequence = spool_->head().sequence + 1;
   const auto place = [&](auto& kind) {
@@ -182,9 +181,9 @@ absl::Status Submitter::Submit(EventBatch batch) {
   RETURN_IF_ERROR(RecordLoss());
   RETURN_IF_ERROR(
       SignAndSpool(body, std::move(payload), body.item_count, std::move(batch.source_mark)));
-  // The events are safe now; what goes wrong with sending is told by the next call.
-  const absl::Status sent = Step(0);
-  return sent.ok() || fatal_.ok() ? absl::OkStatus() : absl::OkStatus();
+  // The events are safe now; what goes wrong with sending them is told by the next call.
+  Step(0).IgnoreError();
+  return absl::OkStatus();
 }
 
 absl::Status Submitter::Heartbeat(uint64_t time_unix_nano) {
@@ -313,8 +312,8 @@ absl::Status Submitter::Receive() {
       return fatal_ = FromGrpc(status, client_->endpoint(endpoint_));
     }
     Disconnect(why, /*delay_millis=*/-1, /*rotate=*/true);
-  } else if (sent_ > 0 && clock_->MonotonicMicros() - progress_at_micros_ >
-                              options_.answer_millis_max * 1000) {
+  } else if (sent_ > 0 &&
+             clock_->MonotonicMicros() - progress_at_micros_ > options_.answer_millis_max * 1000) {
     Disconnect(absl::StrCat(client_->endpoint(endpoint_), ": no answer for ",
                             options_.answer_millis_max, " ms"),
                /*delay_millis=*/-1, /*rotate=*/true);
@@ -365,8 +364,8 @@ absl::Status Submitter::Judge(const v1::SubmitResponse& answer, const SpooledRec
 }
 
 absl::Status Submitter::JudgeRefusal(const v1::ErrorDetail& detail, const SpooledRecord& record) {
-  const std::string what = absl::StrCat(client_->endpoint(endpoint_), ": ", detail.code(), ": ",
-                                        detail.what());
+  const std::string what =
+      absl::StrCat(client_->endpoint(endpoint_), ": ", detail.code(), ": ", detail.what());
   if (detail.retry_after_millis() > 0) {
     // A full lane is full on every validator; other reasons are this one's own.
     const bool rotate = !absl::StartsWith(detail.code(), "lane.");
@@ -378,9 +377,9 @@ absl::Status Submitter::JudgeRefusal(const v1::ErrorDetail& detail, const Spoole
     Disconnect(what, /*delay_millis=*/-1, /*rotate=*/true);
     return absl::OkStatus();
   }
-  std::string evidence = absl::StrCat("record ", record.sequence, " of stream ", options_.stream,
-                                      " with leaf ", record.leaf_hash.ToHex(), " was refused: ",
-                                      what);
+  std::string evidence =
+      absl::StrCat("record ", record.sequence, " of stream ", options_.stream, " with leaf ",
+                   record.leaf_hash.ToHex(), " was refused: ", what);
   if (detail.expected_sequence() > 0) {
     absl::StrAppend(&evidence, "; the chain expects sequence ", detail.expected_sequence(),
                     " after leaf ", HexEncode(AsBytes(detail.expected_previous())));
@@ -432,12 +431,14 @@ absl::Status Submitter::CheckPatience() {
 
 void Submitter::Disconnect(absl::string_view why, int64_t delay_millis, bool rotate) {
   call_.reset();
+  if (rotate) endpoint_ = (endpoint_ + 1) % client_->endpoint_count();
+  // An idle call that ends is no trouble: the next record opens another.
+  if (reconciled_ && spool_->size() == 0) return;
   ++failures_;
   ++stats_.retries;
   trouble_ = std::string(why);
   const int64_t now = clock_->MonotonicMicros();
   if (trouble_since_micros_ == 0) trouble_since_micros_ = now;
-  if (rotate) endpoint_ = (endpoint_ + 1) % client_->endpoint_count();
   if (delay_millis < 0) {
     // Every validator gets one try before the delay grows; half of it is random.
     const size_t rounds = std::min<size_t>((failures_ - 1) / client_->endpoint_count(), 20);

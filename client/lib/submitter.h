@@ -45,12 +45,12 @@ struct SubmitterOptions {
   std::string stream;    // Name of the stream within it.
   Hash chain_id;
   std::string spool_folder;
-  v1::AckLevel ack = v1::ACK_COMMITTED;  // ACK_ACCEPTED: Flush() is content with the spool.
-  size_t window = 16;                    // Records sent and not answered, 1 to 256.
+  v1::AckLevel ack = v1::ACK_COMMITTED;          // ACK_ACCEPTED: Flush() is content with the spool.
+  size_t window = 16;                            // Records sent and not answered, 1 to 256.
   uint64_t spool_bytes_max = 256 * 1024 * 1024;  // At least 2 MiB.
   OverflowPolicy overflow = OverflowPolicy::kBlock;
-  int64_t answer_millis_max = 30'000;    // Without an answer for so long, another validator is tried.
-  int64_t give_up_millis = 60'000;       // Without any progress for so long, kUnavailable; 0: never.
+  int64_t answer_millis_max = 30'000;  // Without an answer for so long, another validator is tried.
+  int64_t give_up_millis = 60'000;     // Without any progress for so long, kUnavailable; 0: never.
   int64_t backoff_millis_min = 50;
   int64_t backoff_millis_max = 5'000;
   bool adopt_head = false;  // Go on from the chain's head when it is not the spool's.
@@ -62,8 +62,7 @@ class Submitter final : public BatchSink {
   // Errors: kInvalidArgument naming an option; as Spool::Open.
   static absl::StatusOr<std::unique_ptr<Submitter>> Open(const SubmitterOptions& options,
                                                          const ledger::SigningKey* key,
-                                                         Client* client,
-                                                         ledger::FileSystem* files,
+                                                         Client* client, ledger::FileSystem* files,
                                                          const Clock* clock,
                                                          SourceMarkKeeper keeper);
   ~Submitter() override;
@@ -129,12 +128,12 @@ class Submitter final : public BatchSink {
   SplitMix64 jitter_;
   DeliveryStats stats_;
   Loss loss_;
-  absl::Status fatal_;          // Ends everything, once it is set.
+  absl::Status fatal_;  // Ends everything, once it is set.
   bool reconciled_ = false;
   size_t endpoint_ = 0;
-  size_t sent_ = 0;             // Records from the front of the spool sent in this call.
-  size_t acknowledged_ = 0;     // Of those: answered well, and not yet forgotten.
-  size_t failures_ = 0;         // In a row, without an acknowledgement.
+  size_t sent_ = 0;          // Records from the front of the spool sent in this call.
+  size_t acknowledged_ = 0;  // Of those: answered well, and not yet forgotten.
+  size_t failures_ = 0;      // In a row, without an acknowledgement.
   int64_t connect_at_micros_ = 0;
   int64_t progress_at_micros_ = 0;  // Last answer, or first request after none were open.
   int64_t trouble_since_micros_ = 0;

@@ -1,18 +1,5 @@
 // The bytes of Raft's messages and journal bodies: fixed-width, big-endian, decoded strictly.
-//
-//   message      = u8 version 1 | u8 kind | u64 epoch | u64 term of the sender | by kind:
-//     1 pre-vote,   2 vote          u64 campaign term | u64 last height | u64 last view
-//     3 pre-vote reply, 4 vote reply  u64 campaign term | u8 granted
-//     5 append       u64 round | u64 session | u8 confirmed | BlockId previous
-//                    | u64 committed | u32 block count
-//     6 append reply u64 round | u64 session | u8 voter | u8 result | u64 match | u64 rejected
-//                    | u64 hint height | u64 hint view
-//   BlockId      = u64 height | u64 view | hash (32)
-//   kVote body   = u64 epoch | u64 term | u32 voted for + 1 (0: nobody) | u8 may vote
-//   kCommit body = u64 epoch | BlockId as u64 view | u64 height | hash (32)
-//
-// Every number is below 2^63, every flag 0 or 1, every field that the result of an append reply
-// does not use is 0, and nothing follows: one message has one encoding. Pure, thread-safe.
+// docs/formats/raft.md draws them. One message has one encoding. Pure, thread-safe.
 #ifndef VIGIL_CONSENSUS_RAFT_CODEC_H_
 #define VIGIL_CONSENSUS_RAFT_CODEC_H_
 

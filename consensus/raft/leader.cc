@@ -78,8 +78,10 @@ void RaftCore::OnBlockBuilt(const BlockPtr& block) {
 // protocol.md, R9. Returns whether anything was sent.
 bool RaftCore::SendBlocks(ValidatorIndex to) {
   bool sent = false;
-  while (const std::optional<SendRange> range = PeerOf(to).flow.NextSend(log_, config_)) {
+  Peer& peer = PeerOf(to);
+  while (const std::optional<SendRange> range = peer.flow.NextSend(log_, config_)) {
     SendAppend(to, range->first.Previous(), range->last);
+    if (!peer.flow.replicating()) peer.probe_round = round_;
     sent = true;
   }
   return sent;
@@ -132,7 +134,7 @@ void RaftCore::OnAppendReply(const Incoming& in, const RaftAppendReply& reply) {
   peer.acked_round = std::max(peer.acked_round, reply.round);
 
   if (reply.result == RaftAppendResult::kMatched) {
-    peer.flow.OnMatched(reply.match);
+    peer.flow.OnMatched(reply.match, /*before_probe=*/reply.round < peer.probe_round);
     CommitByCounting();
   } else if (reply.result == RaftAppendResult::kMismatch) {
     const Height meeting = log_.HighestWithViewAtMost(reply.hint_height, reply.hint_view);

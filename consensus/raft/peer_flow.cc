@@ -47,12 +47,12 @@ std::optional<SendRange> PeerFlow::NextSend(const ChainLog& log, const RaftConfi
 }
 
 // protocol.md, R14.
-bool PeerFlow::OnMatched(Height match) {
+bool PeerFlow::OnMatched(Height match, bool before_probe) {
   const bool grew = match > match_;
   match_ = std::max(match_, match);
   if (!replicating_) {
-    // A probe whose meeting point is proven by now is simply the first message in flight.
-    const bool probe_in_flight = probe_outstanding_ && match_ == next_.Previous();
+    // A probe that is still on its way, from a point proven by now, is the first message in flight.
+    const bool probe_in_flight = probe_outstanding_ && before_probe && match_ == next_.Previous();
     replicating_ = true;
     probe_outstanding_ = false;
     next_ = match_.Next();

@@ -38,8 +38,9 @@ class PeerFlow {
   // budget is used up.
   std::optional<SendRange> NextSend(const ChainLog& log, const RaftConfig& config);
 
-  // The follower has everything up to `match` on disk. Returns whether match() grew.
-  bool OnMatched(Height match);
+  // The follower has everything up to `match` on disk. `before_probe`: it said so before the probe
+  // that is outstanding can have reached it. Returns whether match() grew.
+  bool OnMatched(Height match, bool before_probe);
   // The follower has no block that `rejected` names; the logs may meet at `meeting` or below.
   // Stale rejections are ignored. Returns whether this changed what to send next.
   bool OnMismatch(Height rejected, Height meeting);

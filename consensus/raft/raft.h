@@ -56,20 +56,13 @@ struct RaftConfig {
   uint32_t message_blocks_max = 64;
 };
 
-// Fault proofs that Raft emits. Members are trusted and messages are not signed, only blocks are,
-// so just the first is proof for outsiders; the others are testimony for operators. Stored: never
-// renumber. First byte of FaultProof::evidence.
+// First byte of FaultProof::evidence; docs/formats/raft.md draws what follows. Members are trusted
+// and messages are not signed, only blocks are, so just the first is proof for outsiders; the others
+// are testimony for operators. Stored: never renumber.
 enum class RaftFault : uint8_t {
-  // Two signed headers of one proposer at one view and height: consensus/verify/evidence.h checks
-  // what follows the first byte.
-  kTwoBlocks = 1,
-  // Two validators led one term: u64 epoch, u64 term, u32 first seen + 1 (0: its
-  // header is not kept), u32 the other.
-  kTwoLeaders = 2,
-  // A leader contradicts what is committed here: u64 epoch, u64 term, u32 leader, then height
-  // (u64),
-  // view (u64) and hash of our block and of its block.
-  kCommittedConflict = 3,
+  kTwoBlocks = 1,          // One proposer, view and height; consensus/verify/evidence.h checks it.
+  kTwoLeaders = 2,         // Two validators led one term.
+  kCommittedConflict = 3,  // A leader contradicts what is committed here.
 };
 
 // Starts or restarts a validator's core.

@@ -261,7 +261,7 @@ Hash RaftCore::digest() const {
   for (const Peer& peer : peers_) {
     peer.flow.AppendTo(&out);
     out.U32(peer.silent_ticks).U64(peer.session).U64(peer.fence_round).U64(peer.hello_round);
-    out.U64(peer.acked_round).U8(peer.voter);
+    out.U64(peer.acked_round).U64(peer.probe_round).U8(peer.voter);
   }
   out.U8(asked_on_.has_value()).Fixed(asked_on_.value_or(BlockId{}).hash);
   out.U64(sequence_).U64(durable_sequence_).U64(hard_state_sequence_).U8(hard_state_changed_);

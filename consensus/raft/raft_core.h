@@ -47,6 +47,7 @@ class RaftCore final : public Core {
     uint64_t fence_round = 0;  // Replies to rounds up to here are an earlier start's.
     uint64_t hello_round = 0;  // Rounds up to here were sent before `session` was known.
     uint64_t acked_round = 0;  // Highest round answered in this term.
+    uint64_t probe_round = 0;  // The round of the newest probe.
     bool voter = true;
   };
   // A message with the header decoded. Points into the input.

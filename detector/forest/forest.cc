@@ -110,11 +110,13 @@ int64_t Forest::StrangenessQ16(const int32_t* row) const {
 void Forest::AddCredit(const int32_t* row, std::span<int64_t> credit_q8) const {
   for (const uint32_t begin : tree_begin_) {
     const Node* node = &nodes_[begin];
+    int32_t rows_q8 = Log2Q8(node->rows());
     while (node->feature() != Node::kLeaf) {
-      const Node* next = Step(node, row);
-      const int32_t gain = Log2Q8(node->rows()) - Log2Q8(next->rows()) - 256;
-      if (gain > 0) credit_q8[node->feature()] += gain;
-      node = next;
+      const uint32_t feature = node->feature();
+      node = Step(node, row);
+      const int32_t left_q8 = Log2Q8(node->rows());
+      credit_q8[feature] += std::max(rows_q8 - left_q8 - 256, 0);
+      rows_q8 = left_q8;
     }
   }
 }

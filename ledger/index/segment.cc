@@ -48,12 +48,13 @@ void SortByHash(std::vector<TermPosting>* postings) {
   std::vector<TermPosting> spread(postings->size());
   std::vector<size_t> next(starts.begin(), starts.end() - 1);
   for (const TermPosting& posting : *postings) spread[next[bucket_of(posting)]++] = posting;
+  const auto before = [](const TermPosting& a, const TermPosting& b) {
+    return a.hash != b.hash ? a.hash < b.hash : a.doc < b.doc;
+  };
   for (size_t i = 0; i + 1 < starts.size(); ++i) {
-    std::sort(spread.begin() + static_cast<std::ptrdiff_t>(starts[i]),
-              spread.begin() + static_cast<std::ptrdiff_t>(starts[i + 1]),
-              [](const TermPosting& a, const TermPosting& b) {
-                return a.hash != b.hash ? a.hash < b.hash : a.doc < b.doc;
-              });
+    const auto begin = spread.begin() + static_cast<std::ptrdiff_t>(starts[i]);
+    const auto end = spread.begin() + static_cast<std::ptrdiff_t>(starts[i + 1]);
+    if (!std::is_sorted(begin, end, before)) std::sort(begin, end, before);
   }
   postings->swap(spread);
 }

@@ -150,7 +150,7 @@ GenesisOutcome ExecuteGenesis(const Genesis& genesis) {
   const EmptyState empty;
   StateView view(&empty);
   ApplyGenesis(genesis, &view);
-  const Hash digest = NextStateDigest(Hash{}, view.writes());
+  const Hash digest = NextStateDigest(genesis.genesis_hash, view.writes());
   GenesisOutcome outcome{.batch = {}, .tip = GenesisTip(genesis, digest)};
   PutState(view.writes(), &outcome.batch);
   outcome.batch.Put(StoreChainKey(), EncodeChain({.chain_id = genesis.chain_id,

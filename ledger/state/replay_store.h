@@ -45,7 +45,8 @@ class ReplayStore final : public Store {
   std::unique_ptr<StoreReader> Snapshot() const override { return kept_.Snapshot(); }
 
   // Compares everything that is kept with the given store, both ways, and looks for keys
-  // of blocks that are not there. To be called when the block at the given store's tip has been written.
+  // of blocks that are not there. To be called when the block at the given store's tip has been
+  // written.
   void CompareAll(const std::function<void(uint64_t keys)>& progress);
   uint64_t compared_count() const { return compared_count_; }
 

@@ -102,8 +102,14 @@ void JournalIndex::AddBlock(const JournalReader::Frame& frame, FindingSink* sink
   block.parent_hash = header->parent_hash;
   block.view = header->view;
   block.position = frame.position;
-  // The same block twice says nothing new; its first copy counts.
-  if (Find(header->height, block.hash) == nullptr) blocks_[header->height].push_back(block);
+  block.after_commit = header->height <= marked_;
+  // Raft may replace an uncommitted block and later come back to it: then its last copy counts.
+  JournalBlock* const known = Find(header->height, block.hash);
+  if (known == nullptr) {
+    blocks_[header->height].push_back(block);
+  } else if (!block.after_commit) {
+    known->position = block.position;
+  }
 }
 
 void JournalIndex::AddMark(const JournalReader::Frame& frame, FindingSink* sink) {
@@ -118,6 +124,8 @@ void JournalIndex::AddMark(const JournalReader::Frame& frame, FindingSink* sink)
                  std::string(finished.message())));
     return;
   }
+  if (height == Height(0)) return;  // Nothing is committed yet.
+  marked_ = std::max(marked_, height);
   const auto [mark, is_new] = marks_.emplace(height, hash);
   if (!is_new && mark->second != hash) {
     sink->Add(At(FindingType::kMarkConflict, height, frame.position,

@@ -22,7 +22,8 @@ struct JournalBlock {
   Hash hash;
   Hash parent_hash;
   View view;
-  JournalPosition position;
+  JournalPosition position;   // Of the last copy that was written before it was committed.
+  bool after_commit = false;  // Written when a block of this height was committed already.
   bool committed = false;
 };
 
@@ -55,6 +56,7 @@ class JournalIndex {
 
   std::map<Height, std::vector<JournalBlock>> blocks_;
   std::map<Height, Hash> marks_;
+  Height marked_;  // The highest mark so far, while frames are read.
 };
 
 }  // namespace vigil::ledger

@@ -104,8 +104,8 @@ VerifyReport Verifier::Run() {
   report_.tip = std::move(genesis.tip);
   const absl::Status written = replay_.Write(genesis.batch);
   if (!written.ok()) StopExecuting(Height(0), std::string(written.message()));
-  const bool at_genesis = given_ != nullptr && given_->GetTip().ok() &&
-                          given_tip_.height == Height(0) && !sink_.stop();
+  const bool at_genesis =
+      given_ != nullptr && given_->GetTip().ok() && given_tip_.height == Height(0) && !sink_.stop();
   if (at_genesis) FinishStore();
   VerifyChain();
   if (given_ != nullptr && !report_.store_compared && !sink_.stop()) {
@@ -175,11 +175,11 @@ void Verifier::VerifyOthers(Height height, const std::vector<JournalBlock>& bloc
     VerifyReport uncounted;
     VerifyFrame(genesis_, state_, frame->body, findings, &uncounted);
     const bool sound = report_.finding_count == findings_before;
-    if (sound && committed != nullptr && block.view >= committed->view) {
+    if (sound && committed != nullptr && (block.after_commit || block.view == committed->view)) {
       ReportAt(FindingType::kBlockConflict, height, block.position,
                absl::StrCat("block ", block.hash.ToHex(), " of view ", block.view.value(),
-                            " beside committed block ", committed->hash.ToHex(), " of view ",
-                            committed->view.value()));
+                            block.after_commit ? " after the commit of block " : " beside block ",
+                            committed->hash.ToHex(), " of view ", committed->view.value()));
     }
   }
 }

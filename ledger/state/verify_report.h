@@ -22,7 +22,7 @@ enum class FindingType : uint8_t {
   kMarkConflict,      // A commit mark names another block than the chain holds.
   kBlockMissing,      // No block with the hash that its child, mark or store entry names.
   kBlockAltered,      // A block that is not what its proposer signed.
-  kBlockConflict,     // A second block beside a committed one, of its view or a later one.
+  kBlockConflict,     // A second block of a committed height, in its view or after the commit.
   kBlockOutOfOrder,   // A block lies before its parent.
   kBlockInvalid,      // The header breaks a rule by itself, or the frame does.
   kBlockLink,         // The header does not continue its parent.

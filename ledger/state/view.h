@@ -39,7 +39,8 @@ std::string EncodeWriteSet(const WriteSet& writes);
 absl::StatusOr<WriteSet> DecodeWriteSet(ByteSpan bytes);
 // SHA-256("vigil/write-set/v1" 00 | encoded write set).
 Hash WriteSetHash(const WriteSet& writes);
-// SHA-256("vigil/state/v1" 00 | previous digest | write set hash).
+// SHA-256("vigil/state/v1" 00 | previous digest | write set hash). At height 0 the genesis hash
+// stands for the previous digest.
 Hash NextStateDigest(const Hash& previous, const WriteSet& writes);
 
 // Scans `base` as if `writes` had been applied to it.

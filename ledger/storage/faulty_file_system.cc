@@ -156,8 +156,12 @@ void FaultyFileSystem::Crash(CrashMode mode) {
   if (mode == CrashMode::kProcessOnly) return;
   for (auto& [directory, changes] : unsynced_) {
     if (mode == CrashMode::kLoseUnsynced) break;
+    // A file system with a journal of its own keeps their order; POSIX does not ask for it.
+    const bool in_order = random_.Chance(500);
     const size_t kept = random_.Below(changes.size() + 1);
-    for (size_t i = 0; i < kept; ++i) Apply(changes[i], &on_disk_);
+    for (size_t i = 0; i < changes.size(); ++i) {
+      if (in_order ? i < kept : random_.Chance(500)) Apply(changes[i], &on_disk_);
+    }
   }
   unsynced_.clear();
   seen_ = on_disk_;

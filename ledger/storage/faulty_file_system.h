@@ -38,10 +38,10 @@ enum class DiskFault {
 enum class CrashMode {
   kProcessOnly,   // kill -9: the system keeps unsynced bytes and names; only handles die.
   kLoseUnsynced,  // Power loss: every unsynced byte and name is gone.
-  kTornPrefix,    // A random prefix of each unsynced region and of the unsynced names survives.
-  kTornSectors,   // Each 512-byte sector of the unsynced region survives or reads as zeros.
-  kTornPages,     // The same with pages of 4096 bytes.
-  kAnyLoss,       // For each file one of the four power losses above.
+  kTornPrefix,  // A random prefix of each unsynced region, and some of the unsynced names, survive.
+  kTornSectors,  // Each 512-byte sector of the unsynced region survives or reads as zeros.
+  kTornPages,    // The same with pages of 4096 bytes.
+  kAnyLoss,      // For each file one of the four power losses above.
 };
 
 class FaultyFileSystem final : public FileSystem {

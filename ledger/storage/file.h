@@ -39,16 +39,18 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
   // Opens for appending; creates the file when it is not there (its directory entry is durable only
-  // after SyncDir).
+  // after SyncDir). What a failed sync of an existing file lost is read as lost from then on, not
+  // from the system's cache.
   virtual absl::StatusOr<std::unique_ptr<AppendFile>> OpenAppend(const std::string& path) = 0;
   virtual absl::StatusOr<std::unique_ptr<ReadFile>> OpenRead(const std::string& path) const = 0;
-  // Write to a temporary name, sync, rename, sync the directory.
+  // Write to `path`.tmp, sync, rename, sync the directory. One thread at a time per path.
   virtual absl::Status WriteAtomically(const std::string& path, ByteSpan bytes) = 0;
   virtual absl::StatusOr<std::string> ReadAll(const std::string& path) const = 0;
   virtual absl::StatusOr<uint64_t> Size(const std::string& path) const = 0;
   virtual absl::Status Truncate(const std::string& path, uint64_t size) = 0;  // And syncs it.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   virtual absl::Status Remove(const std::string& path) = 0;
+  // Makes missing directories, parents too, each durable when this returns.
   virtual absl::Status MakeDirs(const std::string& path) = 0;
   virtual absl::Status SyncDir(const std::string& path) = 0;
   // Names without the path, sorted.

@@ -1,10 +1,10 @@
 // The journal: one append-only, segmented file of everything a validator promised.
 //
-// Block bodies, terms and votes, and commit marks are written once, in order. docs/formats.md,
-// Journal, draws the bytes; consensus.md section 2 of the design gives the reasons. Each frame
-// header carries its own CRC32C over (journal id, offset, length, type, synced-up-to offset), so a
-// length is never trusted before its CRC, and damage before the last synced group cannot pass for a
-// torn tail.
+// Block bodies, terms and votes, and commit marks are written once, in order.
+// docs/formats/journal.md draws the bytes and says what opening decides; consensus.md section 2 of
+// the design gives the reasons. Each frame header carries its own CRC32C over (journal id, offset,
+// length, type, synced-up-to offset), so a length is never trusted before its CRC, and damage
+// before the last synced group cannot pass for a torn tail.
 //
 // A Journal belongs to one thread; JournalReader is thread-safe and sees what was synced.
 //
@@ -65,7 +65,8 @@ class JournalReader {
     JournalPosition next;
     std::string body;
   };
-  // Errors: kOutOfRange past the end; kDataLoss naming segment and offset when a CRC differs.
+  // Errors: kOutOfRange before begin() or past the end; kDataLoss naming segment and offset when a
+  // CRC differs.
   virtual absl::StatusOr<Frame> Read(JournalPosition position) const = 0;
   // Calls `visit` for each frame from `from` to the end until it returns false or an error arises.
   virtual absl::Status ForEach(JournalPosition from,
@@ -76,27 +77,30 @@ class JournalReader {
 
 class Journal {
  public:
-  // Creates the directory and an empty journal. Errors: kAlreadyExists.
+  // Creates the directory and an empty journal, durably. Errors: kAlreadyExists.
   static absl::Status Create(FileSystem* files, const std::string& directory, const JournalId& id);
   // Opens, checks every frame header and body, cuts only a torn unsynced tail.
   // Errors: kDataLoss naming segment and offset when the synced region is damaged, or the journal
   // is missing, bears another id or ends before `durable_offset_min` (rollback guard): never
-  // repaired.
+  // repaired. kAlreadyExists when another process or object has it open.
   static absl::StatusOr<std::unique_ptr<Journal>> Open(
       FileSystem* files, const std::string& directory, const JournalId& id,
       uint64_t durable_offset_min, const JournalOptions& options, JournalOpenReport* report);
   virtual ~Journal() = default;
 
-  // Adds a frame to the current group; on disk only after Sync().
+  // Adds a frame to the current group; on disk, and seen by readers, only after Sync().
+  // Errors: kInvalidArgument when the body exceeds frame_bytes_max (refused, not latched).
   virtual absl::StatusOr<JournalPosition> Append(JournalType type, ByteSpan body) = 0;
-  // One fdatasync for the whole group.
+  // One write and one fdatasync for the whole group; nothing when it is empty.
   virtual absl::Status Sync() = 0;
   virtual uint64_t durable_offset() const = 0;
   virtual std::shared_ptr<const JournalReader> reader() const = 0;  // Shared with query threads.
 };
 
 // Opens a journal for reading only, for example that of a stopped node; takes whatever prefix is
-// sound and says in `damage` what it met after it.
+// sound and says in `damage` what it met after it: OK nothing, kAborted an unfinished write or a
+// damaged last group, kDataLoss damage to what was durable. Changes nothing.
+// Errors: kNotFound when there is no segment; kDataLoss when not even the first header is sound.
 absl::StatusOr<std::shared_ptr<const JournalReader>> OpenJournalForReading(
     FileSystem* files, const std::string& directory, absl::Status* damage);
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/storage/journal.h"
 #include "node/driver/reveal_chain.h"
 
 namespace vigil::node {

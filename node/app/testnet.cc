@@ -13,6 +13,7 @@
 #include "node/app/keys_dir.h"
 #include "node/app/pki.h"
 #include "node/driver/node.h"
+#include "node/peer/tls.h"
 
 namespace vigil::node {
 namespace {
@@ -69,13 +70,11 @@ class TestnetMaker {
     RETURN_IF_ERROR(AddClientFiles());
     // Last, so that a network without genesis.json is one that was not finished.
     const std::string file = ledger::WriteGenesis(genesis_);
-    ASSIGN_OR_RETURN(const ledger::Genesis genesis, ledger::ParseGenesis(file));
-    for (uint32_t i = 0; i < options_.validators; ++i) {
-      NodeConfig config;
-      config.self = ValidatorIndex(i);
-      config.data_dir = Path(Name(i + 1) + "/data");
-      config.guard_path = Path(Name(i + 1) + "/keys/rollback_guard");
-      RETURN_IF_ERROR(Node::Create(genesis, config, files_));
+    RETURN_IF_ERROR(ledger::ParseGenesis(file).status());
+    for (uint32_t i = 1; i <= options_.validators; ++i) {
+      RETURN_IF_ERROR(Node::Init(files_, Path(Name(i) + "/data"),
+                                 genesis_.validators[i - 1].journal_id,
+                                 Path(Name(i) + "/keys/rollback_guard")));
     }
     return Write("genesis.json", file);
   }

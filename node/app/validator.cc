@@ -17,7 +17,6 @@
 #include "ledger/storage/leveldb_store.h"
 #include "node/api/api_server.h"
 #include "node/app/keys_dir.h"
-#include "node/detect/detector_actor.h"
 #include "node/driver/node.h"
 #include "node/http/http_server.h"
 #include "node/http/metrics.h"
@@ -150,7 +149,6 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const Config& config
   seams.clock = SystemClock();
   seams.transport = parts->transport.get();
   seams.open_store = StoresIn(config.data_dir, config.store_cache_bytes);
-  seams.make_detector = MakeDetectorActor;
   seams.start_seed = FreshSeed();
   seams.log = log;
   seams.on_fatal = [](const absl::Status& /*error*/) { kill(getpid(), kFatalSignal); };
@@ -194,7 +192,9 @@ absl::Status InitValidator(const Config& config) {
   ASSIGN_OR_RETURN(const ledger::Genesis genesis, ReadGenesis(config));
   ASSIGN_OR_RETURN(const ValidatorIndex self, FindSelf(config, genesis));
   RETURN_IF_ERROR(LoadValidatorKeys(ledger::PosixFileSystem(), config.keys_dir, genesis.validators[self.value()]).status());
-  return Node::Create(genesis, NodeConfigOf(config, self), ledger::PosixFileSystem());
+  return Node::Init(ledger::PosixFileSystem(), config.data_dir,
+                    genesis.validators[self.value()].journal_id,
+                    config.keys_dir + "/rollback_guard");
 }
 
 }  // namespace vigil::node

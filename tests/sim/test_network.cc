@@ -7,7 +7,6 @@
 #include "ledger/base/check.h"
 #include "ledger/chain/payload.h"
 #include "ledger/log/merkle.h"
-#include "ledger/storage/journal.h"
 #include "node/driver/reveal_chain.h"
 #include "vigil/v1/event.pb.h"
 

@@ -13,6 +13,7 @@
 #include "ledger/chain/genesis.h"
 #include "ledger/chain/record.h"
 #include "ledger/crypto/keys.h"
+#include "ledger/storage/journal.h"
 
 namespace vigil::sim {
 
@@ -22,7 +23,7 @@ struct NetworkOptions {
   uint32_t heartbeat_millis = 1000;
   uint32_t max_block_bytes = 256 * 1024;
   uint64_t reveal_length = 100'000;
-  ledger::DetectorParameters detector;
+  ledger::DetectorParameters detector = {};
 };
 
 // Validator i is "acme/v<i>", sensor i is "acme/s<i>", and there is one admin "acme/root".

@@ -3,6 +3,7 @@
 #ifndef VIGIL_TESTS_CLIENT_INGEST_INGEST_TEST_SUPPORT_H_
 #define VIGIL_TESTS_CLIENT_INGEST_INGEST_TEST_SUPPORT_H_
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "client/ingest/line_source.h"
+#include "client/ingest/value_parsers.h"
 #include "tests/client/ingest/ingest_test_support.h"
 
 namespace vigil::client {
@@ -60,16 +61,18 @@ FileResult ReadLog(const std::string& path, bool keep_events) {
   return result;
 }
 
-void CheckFolder(const std::string& folder, uint64_t events_least) {
+void CheckFolder(const std::string& folder, uint64_t events_least, uint64_t specific_percent,
+                 uint64_t quarantined_expected = 0) {
   uint64_t events = 0;
   uint64_t specific = 0;
+  uint64_t quarantined = 0;
   for (const std::string& path : RecordedLogs(folder)) {
     const FileResult result = ReadLog(path, /*keep_events=*/false);
     INFO(path);
     CHECK(result.lines == result.stats.events + result.quarantined + result.skipped);
     for (const auto& [reason, count] : result.reasons)
       WARN(path << ": " << count << " x " << reason);
-    CHECK(result.quarantined == 0);
+    quarantined += result.quarantined;
     CHECK(result.stats.repaired_events == 0);
     events += result.stats.events;
     specific += result.stats.specific_class_events;
@@ -87,31 +90,39 @@ void CheckFolder(const std::string& folder, uint64_t events_least) {
   }
   if (events == 0) return;
   CHECK(events >= events_least);
-  // Most of what is recorded must land in a class of its own.
-  CHECK(specific * 100 >= events * 95);
+  CHECK(specific * 100 >= events * specific_percent);
+  CHECK(quarantined == quarantined_expected);
   WARN(folder << ": " << events << " events, " << specific << " of a specific class");
 }
 
-TEST_CASE("recorded logs: every Suricata line becomes an event", "[ingest]") {
-  CheckFolder("suricata_slips", 5000);
+TEST_CASE("recorded logs: every Suricata line becomes an event or is quarantined", "[ingest]") {
+  CheckFolder("suricata_slips", 5000, 100);
 }
 
-TEST_CASE("recorded logs: every Zeek line of the mixed folders becomes an event", "[ingest]") {
-  CheckFolder("zeek_slips", 2500);
+TEST_CASE("recorded logs: every Zeek line of the mixed folders becomes an event or is quarantined",
+          "[ingest]") {
+  // One row of test10's notice.log was cut by hand to 23 of 26 columns. Certificates, PE headers
+  // and reports of Zeek about itself are base events.
+  CheckFolder("zeek_slips", 2500, 94, /*quarantined_expected=*/1);
 }
 
-TEST_CASE("recorded logs: every Zeek TSV line becomes an event", "[ingest]") {
-  CheckFolder("zeek_brim/tsv", 130'000);
+TEST_CASE("recorded logs: every Zeek TSV line becomes an event or is quarantined", "[ingest]") {
+  CheckFolder("zeek_brim/tsv", 130'000, 100);
 }
 
-TEST_CASE("recorded logs: every Zeek JSON line becomes an event", "[ingest]") {
-  CheckFolder("zeek_brim/json", 130'000);
+TEST_CASE("recorded logs: every Zeek JSON line becomes an event or is quarantined", "[ingest]") {
+  CheckFolder("zeek_brim/json", 130'000, 100);
 }
 
-// Intervals are doubles in JSON and microseconds in TSV; latitudes likewise.
-void DropRounding(v1::Event* event) {
+// Intervals are doubles in JSON and microseconds in TSV. Further times are seconds in TSV and RFC
+// 3339 in JSON, and are kept as they are written.
+void DropNotation(v1::Event* event) {
   event->set_duration_ns(0);
-  event->clear_metrics();
+  for (v1::Pair& pair : *event->mutable_unmapped()) {
+    const bool is_time =
+        pair.key().rfind("times.", 0) == 0 || pair.key() == "from" || pair.key() == "till";
+    if (is_time) pair.set_value(std::to_string(ParseZeekTime(pair.value()).value()));
+  }
 }
 
 TEST_CASE("recorded logs: Zeek TSV and JSON of the same log give the same events", "[ingest]") {
@@ -130,8 +141,8 @@ TEST_CASE("recorded logs: Zeek TSV and JSON of the same log give the same events
       const int64_t apart = static_cast<int64_t>(tsv.events[i].duration_ns()) -
                             static_cast<int64_t>(json.events[i].duration_ns());
       if (std::abs(apart) > 1000) ++differing;
-      DropRounding(&tsv.events[i]);
-      DropRounding(&json.events[i]);
+      DropNotation(&tsv.events[i]);
+      DropNotation(&json.events[i]);
       if (tsv.events[i].SerializeAsString() == json.events[i].SerializeAsString()) continue;
       if (differing++ < 3) {
         UNSCOPED_INFO(tsv.events[i].DebugString() << "\n---\n" << json.events[i].DebugString());

@@ -53,8 +53,7 @@ TEST_CASE("chain log: the highest block of a view or an earlier one is what a sc
   }
 }
 
-TEST_CASE("chain log: truncation forgets what is above and contains what is below",
-          "[consensus]") {
+TEST_CASE("chain log: truncation forgets what is above and contains what is below", "[consensus]") {
   ChainLog log = SmallLog();
   log.TruncateAbove(Height(3), /*committed=*/Height(3));
   CHECK(log.last() == Id(3, 2));

@@ -27,7 +27,7 @@ RaftConfig Limits() {
 PeerFlow Replicating(Height match) {
   PeerFlow flow;
   flow.Reset(match);
-  flow.OnMatched(match);
+  flow.OnMatched(match, /*before_probe=*/false);
   return flow;
 }
 
@@ -82,7 +82,7 @@ TEST_CASE("peer flow: unacknowledged bytes and messages stay within the budget",
     PeerFlow flow = Replicating(Height(0));
     CHECK(SendAll(&flow, LogOf(3, 5000), config) == 1);
     CHECK(flow.previous() == Height(1));
-    flow.OnMatched(Height(1));
+    flow.OnMatched(Height(1), /*before_probe=*/false);
     CHECK(SendAll(&flow, LogOf(3, 5000), config) == 1);
   }
 }
@@ -91,22 +91,29 @@ TEST_CASE("peer flow: an acknowledgement frees the budget of what it covers", "[
   const ChainLog log = LogOf(50, 100);
   PeerFlow flow = Replicating(Height(0));
   SendAll(&flow, log, Limits());
-  CHECK(flow.OnMatched(Height(4)));
+  CHECK(flow.OnMatched(Height(4), /*before_probe=*/false));
   CHECK(flow.bytes_in_flight() == 600);
-  CHECK_FALSE(flow.OnMatched(Height(4)));
+  CHECK_FALSE(flow.OnMatched(Height(4), /*before_probe=*/false));
   CHECK(SendAll(&flow, log, Limits()) == 1);
   CHECK(flow.bytes_in_flight() == 1000);
 }
 
-TEST_CASE("peer flow: a probe that is proven counts as in flight and is not sent again",
+TEST_CASE("peer flow: a probe on its way counts as in flight and a lost one is sent again",
           "[consensus]") {
   const ChainLog log = LogOf(5, 100);
   PeerFlow flow;
   flow.Reset(Height(2));
   flow.NextSend(log, Limits());
-  flow.OnMatched(Height(2));
-  CHECK(flow.bytes_in_flight() == 100);
-  CHECK(flow.NextSend(log, Limits())->first == Height(4));
+  SECTION("on its way") {
+    flow.OnMatched(Height(2), /*before_probe=*/true);
+    CHECK(flow.bytes_in_flight() == 100);
+    CHECK(flow.NextSend(log, Limits())->first == Height(4));
+  }
+  SECTION("lost") {
+    flow.OnMatched(Height(2), /*before_probe=*/false);
+    CHECK(flow.bytes_in_flight() == 0);
+    CHECK(flow.NextSend(log, Limits())->first == Height(3));
+  }
 }
 
 TEST_CASE("peer flow: the hint of a rejection never becomes a match", "[consensus]") {
@@ -147,8 +154,7 @@ TEST_CASE("peer flow: stale rejections are ignored", "[consensus]") {
   }
 }
 
-TEST_CASE("peer flow: a loss while replicating starts again above what is matched",
-          "[consensus]") {
+TEST_CASE("peer flow: a loss while replicating starts again above what is matched", "[consensus]") {
   const ChainLog log = LogOf(9, 100);
   PeerFlow flow = Replicating(Height(2));
   SendAll(&flow, log, Limits());

@@ -26,23 +26,27 @@ std::vector<uint8_t> BytesOf(const Column& column) {
 
 // The definition, by counting, in floating point.
 double SlowSurprisal(const std::vector<int32_t>& views, int32_t view) {
-  double present = 0, missing = 0, low = 0, high = 0;
-  int32_t smallest = INT32_MAX, largest = INT32_MIN;
+  std::vector<int32_t> sorted;
   for (const int32_t other : views) {
-    if (other == kMissingView) {
-      ++missing;
-      continue;
-    }
-    ++present;
-    low += other <= view;
-    high += other >= view;
-    smallest = std::min(smallest, other);
-    largest = std::max(largest, other);
+    if (other != kMissingView) sorted.push_back(other);
   }
+  std::sort(sorted.begin(), sorted.end());
+  const auto present = static_cast<double>(sorted.size());
+  const double missing = static_cast<double>(views.size()) - present;
   const double whole = std::log2(present + missing + 2);
   if (view == kMissingView) return 256 * (whole - std::log2(missing + 1));
-  const double tail = std::log2(present + 2) - std::log2(std::min(low, high) + 1) - 1;
-  const double beyond = std::max({view - largest, smallest - view, 0});
+  const auto low =
+      std::count_if(sorted.begin(), sorted.end(), [&](int32_t v) { return v <= view; });
+  const auto high =
+      std::count_if(sorted.begin(), sorted.end(), [&](int32_t v) { return v >= view; });
+  const double tail =
+      std::log2(present + 2) - std::log2(static_cast<double>(std::min(low, high)) + 1) - 1;
+  // The outermost sixteenth of the rows makes four bits.
+  const size_t outer = sorted.size() / 16 + 1;
+  const double distance = view > sorted.back() ? sorted.back() - sorted[sorted.size() - outer]
+                                               : sorted[outer - 1] - sorted.front();
+  const double slope = std::clamp(4 * 256 / std::max(distance, 1.0), 1.0, 4.0);
+  const double beyond = std::max({view - sorted.back(), sorted.front() - view, 0}) * slope;
   return 256 * (whole - std::log2(present + 1) + std::max(tail, 0.0)) + beyond;
 }
 

@@ -57,11 +57,16 @@ TEST_CASE("event type: follows the class", "[detector]") {
 
 TEST_CASE("event schema: the digests are those the chain has agreed on", "[detector]") {
   // Golden: any change of a field, kind, order or reader must be meant and changes models.
-  CHECK(Hex(EventSchema(EventType::kFlow).HashWith(Sha256)) == "GOLDEN_FLOW");
-  CHECK(Hex(EventSchema(EventType::kAuth).HashWith(Sha256)) == "GOLDEN_AUTH");
-  CHECK(Hex(EventSchema(EventType::kProcess).HashWith(Sha256)) == "GOLDEN_PROCESS");
-  CHECK(Hex(EventSchema(EventType::kApplication).HashWith(Sha256)) == "GOLDEN_APPLICATION");
-  CHECK(Hex(EventSchema(EventType::kGeneric).HashWith(Sha256)) == "GOLDEN_GENERIC");
+  CHECK(Hex(EventSchema(EventType::kFlow).HashWith(Sha256)) ==
+        "4b1fea937263f31eaf5ad9294e56d99f0bee84c4b6fb3c936f9d5b36bd5891c1");
+  CHECK(Hex(EventSchema(EventType::kAuth).HashWith(Sha256)) ==
+        "f30238f8aca5d1012f0040954b042aa60a2a8e22a382e34db4ac6af36345bae1");
+  CHECK(Hex(EventSchema(EventType::kProcess).HashWith(Sha256)) ==
+        "bea20dc7cc1e1f4d736639fbb40542d6951123fb7178182720a0d7f890ac65a9");
+  CHECK(Hex(EventSchema(EventType::kApplication).HashWith(Sha256)) ==
+        "138072da2cd443f684cca776566bb00c65a9a3ee66c6c0ec7793f2324e19e3e1");
+  CHECK(Hex(EventSchema(EventType::kGeneric).HashWith(Sha256)) ==
+        "bd2bbd9504ead80cec4d0e9072685c5874972c3651a734719a77f63aa4a943a1");
 }
 
 TEST_CASE("schema: the hash covers type and name and kind and order", "[detector]") {

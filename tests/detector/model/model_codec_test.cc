@@ -50,7 +50,8 @@ TEST_CASE("model file: every truncation and every extension is refused", "[detec
   std::vector<uint8_t> bytes = SmallModel();
   REQUIRE(Parse(bytes).has_value());
   for (size_t size = 0; size < bytes.size(); ++size) {
-    if (Parse(std::span<const uint8_t>(bytes).first(size))) FAIL("accepted " << size << " of " << bytes.size());
+    if (Parse(std::span<const uint8_t>(bytes).first(size)))
+      FAIL("accepted " << size << " of " << bytes.size());
   }
   bytes.push_back(0);
   CHECK_FALSE(Parse(bytes).has_value());

@@ -50,7 +50,8 @@ TEST_CASE("bookkeeping: damaged bytes are refused or mean the same bytes again",
   SplitMix64 random(seed);
   const std::vector<uint8_t> bytes = Write(Sample());
   for (size_t size = 0; size < bytes.size(); ++size) {
-    if (Parse(std::span<const uint8_t>(bytes).first(size))) FAIL("accepted " << size << " of " << bytes.size());
+    if (Parse(std::span<const uint8_t>(bytes).first(size)))
+      FAIL("accepted " << size << " of " << bytes.size());
   }
   for (int round = 0; round < 5000; ++round) {
     std::vector<uint8_t> hostile = bytes;

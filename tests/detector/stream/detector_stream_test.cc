@@ -148,7 +148,9 @@ Trained TrainFlow(DetectorStream* stream) {
 }
 
 TestBlock BlockWithAnomaly() {
-  TestBlock block = MakeBlock(1, 77'777);
+  uint64_t height = 77'777;
+  while (MakeBlock(1, height).events.size() < 30) ++height;
+  TestBlock block = MakeBlock(1, height);
   auto owned = std::make_unique<testing::OwnedEvent>();
   SplitMix64 random(5);
   testing::FillEvent(&random, 0, owned.get());

@@ -61,14 +61,16 @@ TEST_CASE("key file: is written byte for byte as documented and read back", "[cr
 }
 
 TEST_CASE("key file: belongs to its owner alone whatever the umask", "[crypto]") {
-  const KeyFolder folder;
-  const mode_t before = umask(0);
-  const absl::Status saved = GoldenKey().Save(folder.path(), "name");
-  umask(before);
-  REQUIRE(saved.ok());
-  struct stat info;
-  REQUIRE(stat(folder.path().c_str(), &info) == 0);
-  CHECK((info.st_mode & 07777) == 0600);
+  for (mode_t mask : {mode_t{0}, mode_t{022}, mode_t{0777}}) {
+    const KeyFolder folder;
+    const mode_t before = umask(mask);
+    const absl::Status saved = GoldenKey().Save(folder.path(), "name");
+    umask(before);
+    REQUIRE(saved.ok());
+    struct stat info;
+    REQUIRE(stat(folder.path().c_str(), &info) == 0);
+    CHECK((info.st_mode & 07777) == 0600);
+  }
 }
 
 TEST_CASE("key file: an existing file is never replaced", "[crypto]") {
@@ -158,6 +160,18 @@ TEST_CASE("key file: every flipped bit outside the name is refused", "[crypto]")
     INFO("bit " << bit);
     CHECK(absl::IsInvalidArgument(SigningKey::Load(folder.path()).status()));
   }
+}
+
+TEST_CASE("key file: a public key that is not the seed's is named as the cause", "[crypto]") {
+  const KeyFolder folder;
+  std::string text(kGoldenFile);
+  const std::string other = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c";
+  text.replace(text.find("d75a98"), other.size(), other);
+  folder.Write(text);
+  const absl::Status status = SigningKey::Load(folder.path()).status();
+  CHECK(absl::IsInvalidArgument(status));
+  CHECK(std::string(status.message()).find("the public key is not the seed's") !=
+        std::string::npos);
 }
 
 }  // namespace

@@ -162,6 +162,25 @@ TEST_CASE("note: what is not a canonical note is refused", "[log]") {
   }
 }
 
+TEST_CASE("note key: a key hash that is not its own is refused", "[log]") {
+  for (const char* bad : {"example.com/foo+530d903b+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+                          "example.com/foo+530D903A+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+                          "example.com/fop+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+                          "example.com/foo+530d903a", "", "++"}) {
+    INFO(bad);
+    CHECK(absl::IsInvalidArgument(DecodeNoteKey(bad).status()));
+  }
+}
+
+TEST_CASE("note: a signature under another name is not found even with the same key hash",
+          "[log]") {
+  const NoteKey key = *DecodeNoteKey(kTesseraKey);
+  const SignedNote note = *DecodeNote(kTesseraNote);
+  NoteSignature renamed = note.signatures[0];
+  renamed.name = "other";
+  CHECK(absl::IsNotFound(VerifyNoteSignature(key, note.text, renamed).status()));
+}
+
 TEST_CASE("note: only the last empty line ends the text", "[log]") {
   const std::string bytes = "one\n\ntwo\n\n\xe2\x80\x94 name AAAAAQI=\n";
   const absl::StatusOr<SignedNote> note = DecodeNote(bytes);

@@ -421,18 +421,43 @@ TEST_CASE("superseded and uncommitted blocks are counted and no fault", "[state]
   CHECK(report.committed_height == Height(1));
 }
 
-TEST_CASE("a second block of the committed view or a later one is a conflict", "[state]") {
+TEST_CASE("a block that raft replaced and came back to is no fault", "[state]") {
+  TestNetwork network;
+  TestChain chain(&network);
+  // Raft, figure 8: a block of view 1, replaced in view 2, comes back under a child of view 3.
+  const BlockPtr first = chain.Next({});
+  BlockHeader header = chain.NextHeader();
+  header.view = View(2);
+  header.time_unix_millis += 7;
+  chain.journal()->Append(JournalType::kBlock, first->frame());
+  chain.journal()->Append(JournalType::kBlock, chain.Make(header, {})->frame());
+  const JournalPosition last = chain.journal()->Append(JournalType::kBlock, first->frame());
+  REQUIRE(chain.state()->Execute(first, last).ok());
+  header = chain.NextHeader();
+  header.view = View(3);
+  REQUIRE(chain.Add(chain.Make(header, {})).ok());
+  const VerifyReport report =
+      VerifyLedger(*chain.journal(), network.genesis(), chain.store(), {}, nullptr);
+  INFO(Describe(report));
+  CHECK(report.ok());
+  CHECK(report.superseded_count == 1);
+}
+
+TEST_CASE("a second block of the committed view or after the commit is a conflict", "[state]") {
   TestNetwork network;
   TestChain chain(&network);
   BlockHeader header = chain.NextHeader();
-  chain.Commit({});
   header.time_unix_millis += 5;
-  header.view = View(GENERATE(1, 3));
-  const JournalPosition position =
-      chain.journal()->Append(JournalType::kBlock, chain.Make(header, {})->frame());
+  const bool after_commit = GENERATE(false, true);
+  JournalPosition position;
+  if (after_commit) chain.Commit({});
+  header.view = View(after_commit ? 3 : 1);
+  position = chain.journal()->Append(JournalType::kBlock, chain.Make(header, {})->frame());
+  if (!after_commit) chain.Commit({});
   const VerifyReport report =
       VerifyLedger(*chain.journal(), network.genesis(), chain.store(), {}, nullptr);
   CHECK(Only(report, FindingType::kBlockConflict, 1).position == position);
+  CHECK(report.finding_count == 1);
 }
 
 TEST_CASE("verify looks behind a damaged frame where the store knows the way", "[state]") {

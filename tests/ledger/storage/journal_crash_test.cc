@@ -115,6 +115,11 @@ TEST_CASE("journal crash: what a killed process left is durable once it has been
     if (!ledgered.crashed) break;
     files.Crash(CrashMode::kProcessOnly);
     journal = Recover(&files, &ledgered);  // Takes all that it finds for durable.
+    ledgered.appended.push_back("a vote");
+    ledgered.positions.push_back(*journal->Append(JournalType::kVote, AsBytes("a vote")));
+    REQUIRE(journal->Sync().ok());
+    ledgered.promised = ledgered.appended.size();
+    ledgered.durable_offset = journal->durable_offset();
     files.Crash(CrashMode::kLoseUnsynced);
     CAPTURE(operation);
     Recover(&files, &ledgered);

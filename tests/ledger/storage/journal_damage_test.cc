@@ -266,6 +266,14 @@ TEST_CASE("journal damage: a missing or swapped or foreign segment is refused an
     CHECK(absl::IsDataLoss(status));
     CHECK(Names(status, written.segment_starts[1], written.segment_starts[1]));
   }
+  SECTION("an empty one under another's name") {
+    const std::string header =
+        EncodeSegmentHeader({.journal_id = kId, .start = written.segment_starts[1]});
+    REQUIRE(files->WriteAtomically(SegmentPath(written.end), AsBytes(header)).ok());
+    const absl::Status status = Reopen(files, 0, &report).status();
+    CHECK(absl::IsDataLoss(status));
+    CHECK(Names(status, written.end, written.end));
+  }
   SECTION("torn at its end though a later segment exists") {
     REQUIRE(files->Truncate(second, *files->Size(second) - 1).ok());
     CHECK(absl::IsDataLoss(Reopen(files, 0, &report).status()));

@@ -162,11 +162,17 @@ TEST_CASE("journal: more segments than descriptors kept open can still be read",
     positions.push_back(*journal->Append(JournalType::kVote, AsBytes(std::to_string(i))));
     REQUIRE(journal->Sync().ok());
   }
+  const auto open_count = [] {
+    const std::filesystem::directory_iterator descriptors("/proc/self/fd");
+    return std::distance(begin(descriptors), end(descriptors));
+  };
+  const auto before = open_count();
   for (int round = 0; round < 2; ++round) {
     for (int i = 0; i < 150; ++i) {
       REQUIRE(journal->reader()->Read(positions[i])->body == std::to_string(i));
     }
   }
+  CHECK(open_count() - before <= 64);
 }
 
 TEST_CASE("journal: a frame above the limit is refused and does not latch", "[ledger_storage]") {

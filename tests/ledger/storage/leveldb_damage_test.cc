@@ -259,6 +259,42 @@ TEST_CASE("leveldb damage: the older of two live logs takes the later one with i
   CHECK(status.ok());
 }
 
+TEST_CASE("leveldb damage: a log that cannot be read at all takes the later one with it",
+          "[ledger_storage]") {
+  auto files = FilledDisk();
+  absl::Status status;
+  const std::string log = NamesEndingWith(*files, ".log").back();
+  // The batches of the only live log now stand in a later one, behind one that holds nothing sound.
+  REQUIRE(files->Rename("/db/" + log, "/db/900000.log").ok());
+  REQUIRE(files->WriteAtomically("/db/" + log, AsBytes("garbage")).ok());
+  const int served = PrefixServed(files.get(), &status);
+  CHECK(status.ok());
+  CHECK(served > 0);
+  CHECK(served < 1000);
+}
+
+TEST_CASE("leveldb damage: an obsolete log that is damaged harms no live one", "[ledger_storage]") {
+  auto files = FilledDisk();
+  REQUIRE(files->WriteAtomically("/db/000001.log", AsBytes("garbage")).ok());
+  absl::Status status;
+  CHECK(PrefixServed(files.get(), &status) == 1000);
+}
+
+TEST_CASE("leveldb damage: a torn end of the manifest is cut and everything is served",
+          "[ledger_storage]") {
+  for (const bool zeros : {true, false}) {
+    auto files = FilledDisk();
+    const std::string path = "/db/" + files->ReadAll("/db/CURRENT")->substr(0, 15);
+    SplitMix64 random(1);
+    const std::string tail = zeros ? std::string(5000, '\0') : RandomBytes(&random, 5000);
+    REQUIRE(files->Overwrite(path, *files->Size(path), AsBytes(tail)).ok());
+    absl::Status status;
+    CHECK(PrefixServed(files.get(), &status) == 1000);
+    INFO(status);
+    CHECK(status.ok());
+  }
+}
+
 TEST_CASE("leveldb damage: a log that is gone though the manifest needs it is refused",
           "[ledger_storage]") {
   auto files = FilledDisk();

@@ -1,0 +1,187 @@
+#include "client/ingest/ingest.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/ingest/checkpoint.h"
+#include "client/ingest/quarantine.h"
+#include "ledger/base/limits.h"
+#include "ledger/base/status_macros.h"
+#include "ledger/chain/genesis.h"
+#include "ledger/crypto/keys.h"
+#include "ledger/storage/file.h"
+
+namespace vigil::client {
+namespace {
+
+constexpr size_t kUnknownFieldsShown = 8;
+
+absl::Status CheckOptions(const IngestOptions& options) {
+  if (options.inputs.empty()) return absl::InvalidArgumentError("no input; name files, or - ");
+  if (options.state_folder.empty()) {
+    return absl::InvalidArgumentError("no state folder: checkpoints and spool need a place");
+  }
+  return CheckBatchLimits(options.read.batch);
+}
+
+// Fills in chain and identity from the genesis file.
+absl::Status ResolveStream(const IngestOptions& options, const ledger::SigningKey& key,
+                           SubmitterOptions* submit) {
+  ASSIGN_OR_RETURN(const std::string file,
+                   ledger::PosixFileSystem()->ReadAll(options.genesis_path));
+  absl::StatusOr<ledger::Genesis> genesis = ledger::ParseGenesis(file);
+  if (!genesis.ok()) return Annotate(genesis.status(), options.genesis_path);
+  submit->chain_id = genesis->chain_id;
+  if (!submit->identity.empty()) return absl::OkStatus();
+  for (const ledger::GenesisIdentity& identity : genesis->identities) {
+    if (identity.key == key.public_key()) submit->identity = identity.identity();
+  }
+  if (!submit->identity.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the genesis file has no identity with the key ",
+                                                 key.id().ToHex(),
+                                                 "; name the sensor with --identity org/name"));
+}
+
+void AddUp(IngestReport* report) {
+  report->total.input = "total";
+  for (const InputReport& input : report->inputs) {
+    InputReport& total = report->total;
+    total.lines += input.lines;
+    total.accepted += input.accepted;
+    total.already_covered += input.already_covered;
+    total.quarantined += input.quarantined;
+    total.skipped += input.skipped;
+    total.unsent += input.unsent;
+    total.bytes += input.bytes;
+    if (total.status.ok()) total.status = input.status;
+  }
+}
+
+// Later marks replace earlier ones of the same input, so each is written once.
+absl::Status KeepMarks(CheckpointStore* store, const std::vector<std::string>& marks) {
+  std::vector<std::string> written;
+  for (auto mark = marks.rbegin(); mark != marks.rend(); ++mark) {
+    ASSIGN_OR_RETURN(const Checkpoint checkpoint, DecodeCheckpoint(*mark));
+    if (std::find(written.begin(), written.end(), checkpoint.path) != written.end()) continue;
+    RETURN_IF_ERROR(store->Put(checkpoint));
+    written.push_back(checkpoint.path);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<IngestReport> RunIngestInto(const IngestOptions& options, CheckpointStore* store,
+                                           BatchSink* sink, const Clock* clock,
+                                           ledger::FileSystem* files, ProgressSink* progress) {
+  RETURN_IF_ERROR(CheckOptions(options));
+  IngestReport report;
+  report.quarantine_path = options.quarantine_path.empty()
+                               ? absl::StrCat(options.state_folder, "/quarantine.ndjson")
+                               : options.quarantine_path;
+  QuarantineFile quarantine(files, report.quarantine_path);
+  ledger::SaltSource salts;
+  const int64_t started = clock->MonotonicMicros();
+  InputReader reader(options.read, {.sink = sink,
+                                    .checkpoints = store,
+                                    .quarantine = &quarantine,
+                                    .salts = &salts,
+                                    .clock = clock,
+                                    .progress = progress});
+  report.status = reader.ReadAll(options.inputs, &report.inputs);
+  report.mapping = reader.mapping();
+  report.delivery = sink->stats();
+  report.interrupted = reader.interrupted();
+  report.elapsed_micros = clock->MonotonicMicros() - started;
+  AddUp(&report);
+  return report;
+}
+
+absl::StatusOr<IngestReport> RunIngest(const IngestOptions& options, ProgressSink* progress) {
+  RETURN_IF_ERROR(CheckOptions(options));
+  ledger::FileSystem* const files = ledger::PosixFileSystem();
+  ASSIGN_OR_RETURN(const ledger::SigningKey key, ledger::SigningKey::Load(options.key_path));
+  SubmitterOptions submit = options.submit;
+  RETURN_IF_ERROR(ResolveStream(options, key, &submit));
+  submit.spool_folder = absl::StrCat(options.state_folder, "/spool");
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, Client::Make(options.client));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<CheckpointStore> store,
+      CheckpointStore::Open(files, absl::StrCat(options.state_folder, "/checkpoints")));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Submitter> submitter,
+                   Submitter::Open(submit, &key, client.get(), files, SystemClock(),
+                                   [&store](const std::vector<std::string>& marks) {
+                                     return KeepMarks(store.get(), marks);
+                                   }));
+  // What waits in the spool is taken over already, whether or not it was acknowledged.
+  for (const std::string& mark : submitter->PendingMarks()) {
+    ASSIGN_OR_RETURN(Checkpoint checkpoint, DecodeCheckpoint(mark));
+    store->Assume(std::move(checkpoint));
+  }
+  absl::StatusOr<IngestReport> report =
+      RunIngestInto(options, store.get(), submitter.get(), SystemClock(), files, progress);
+  if (report.ok()) report->pending = submitter->pending();
+  return report;
+}
+
+int IngestExitCode(const IngestReport& report) {
+  if (report.interrupted) return 130;
+  if (absl::IsUnavailable(report.status)) return 3;
+  if (absl::IsPermissionDenied(report.status) || absl::IsUnauthenticated(report.status)) return 4;
+  if (!report.status.ok()) return 1;
+  const bool some_failed = std::any_of(report.inputs.begin(), report.inputs.end(),
+                                       [](const InputReport& input) { return !input.status.ok(); });
+  if (!some_failed) return 0;
+  return report.total.accepted + report.total.already_covered > 0 ? 9 : 1;
+}
+
+std::string FormatIngestReport(const IngestReport& report) {
+  std::string text;
+  for (const InputReport& input : report.inputs) {
+    absl::StrAppend(&text, input.input, " (", FormatName(input.format),
+                    "): ", WithCommas(input.lines), " lines = ", WithCommas(input.accepted),
+                    " accepted + ", WithCommas(input.already_covered), " already covered + ",
+                    WithCommas(input.quarantined), " quarantined + ", WithCommas(input.skipped),
+                    " header, comment or blank");
+    if (input.unsent > 0) absl::StrAppend(&text, " + ", WithCommas(input.unsent), " unsent");
+    if (!input.note.empty()) absl::StrAppend(&text, "; ", input.note);
+    if (!input.status.ok()) absl::StrAppend(&text, "; ", input.status.message());
+    text.push_back('\n');
+  }
+  const MappingStats& mapping = report.mapping;
+  const DeliveryStats& delivery = report.delivery;
+  const uint64_t per_second =
+      report.elapsed_micros <= 0
+          ? 0
+          : mapping.events * 1'000'000 / static_cast<uint64_t>(report.elapsed_micros);
+  absl::StrAppend(&text, "events: ", WithCommas(mapping.events), " (", WithCommas(per_second),
+                  "/s), ", WithCommas(mapping.specific_class_events), " of a specific class, ",
+                  WithCommas(mapping.truncated_events), " truncated, ",
+                  WithCommas(mapping.repaired_events), " repaired\n");
+  absl::StrAppend(&text, "delivered: ", WithCommas(delivery.events_delivered), " events in ",
+                  WithCommas(delivery.batches_delivered), " batches (",
+                  WithCommas(delivery.duplicates), " already there), ",
+                  WithCommas(delivery.retries), " retries, ", report.pending, " waiting");
+  if (delivery.last_height > 0) absl::StrAppend(&text, ", up to height ", delivery.last_height);
+  if (delivery.events_dropped > 0) {
+    absl::StrAppend(&text, "; ", WithCommas(delivery.events_dropped),
+                    " dropped, see the gap record");
+  }
+  text.push_back('\n');
+  if (report.total.quarantined > 0) {
+    absl::StrAppend(&text, "quarantined lines: ", report.quarantine_path, "\n");
+  }
+  std::vector<std::pair<uint64_t, std::string>> unknown;
+  for (const auto& [field, count] : mapping.unknown_fields) unknown.emplace_back(count, field);
+  std::sort(unknown.rbegin(), unknown.rend());
+  if (unknown.size() > kUnknownFieldsShown) unknown.resize(kUnknownFieldsShown);
+  for (const auto& [count, field] : unknown) {
+    absl::StrAppend(&text, "no rule for: ", field, " (", WithCommas(count), ")\n");
+  }
+  if (!report.status.ok()) absl::StrAppend(&text, "stopped: ", report.status.message(), "\n");
+  return text;
+}
+
+}  // namespace vigil::client

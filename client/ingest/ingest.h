@@ -1,0 +1,69 @@
+// `vigil ingest`: logs in, events on the chain. Puts reader, spool and client together.
+#ifndef VIGIL_CLIENT_INGEST_INGEST_H_
+#define VIGIL_CLIENT_INGEST_INGEST_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/ingest/mapper.h"
+#include "client/ingest/progress.h"
+#include "client/ingest/reader.h"
+#include "client/lib/batch_sink.h"
+#include "client/lib/client.h"
+#include "client/lib/submitter.h"
+
+namespace vigil::client {
+
+struct IngestOptions {
+  std::vector<std::string> inputs;  // Paths; "-" is standard input.
+  ReadOptions read;
+  // Where `checkpoints/`, `spool/` and `quarantine.ndjson` are kept. One per stream.
+  std::string state_folder;
+  std::string quarantine_path;  // Empty: in the state folder.
+  ClientOptions client;
+  std::string key_path;      // Key file of the sensor.
+  std::string genesis_path;  // Of the network: names the chain that is signed for.
+  // `chain_id` and `spool_folder` are filled in; an empty identity is looked up in the genesis
+  // file.
+  SubmitterOptions submit;
+};
+
+struct IngestReport {
+  std::vector<InputReport> inputs;
+  InputReport total;  // Sums; its status is the first of an input.
+  MappingStats mapping;
+  DeliveryStats delivery;
+  size_t pending = 0;  // Records that wait in the spool.
+  int64_t elapsed_micros = 0;
+  std::string quarantine_path;
+  bool interrupted = false;
+  absl::Status status;  // Why not everything was handed over or delivered.
+};
+
+// Reads all inputs and delivers their events. `progress` is told how it goes.
+//
+// Returns: the account of everything, also when reading or delivery failed on the way (`status`).
+// Errors: nothing was read: kInvalidArgument naming the option, kNotFound or kPermissionDenied for
+// key and genesis, kAlreadyExists when another process uses the state folder, kDataLoss and
+// kFailedPrecondition of spool and checkpoints.
+absl::StatusOr<IngestReport> RunIngest(const IngestOptions& options, ProgressSink* progress);
+
+// The same with a sink that is already there, for tests and other front ends. `options.client`,
+// `key_path`, `genesis_path` and `submit` are not looked at.
+absl::StatusOr<IngestReport> RunIngestInto(const IngestOptions& options, CheckpointStore* store,
+                                           BatchSink* sink, const Clock* clock,
+                                           ledger::FileSystem* files, ProgressSink* progress);
+
+// Exit code of the command: 0 ok, 1 failed, 3 cannot connect, 4 denied, 9 partial (an input could
+// not be read to its end), 130 interrupted. Quarantined lines are no failure.
+int IngestExitCode(const IngestReport& report);
+
+// Several lines for people: what was read, accepted, quarantined, delivered, and how fast.
+std::string FormatIngestReport(const IngestReport& report);
+
+}  // namespace vigil::client
+
+#endif  // VIGIL_CLIENT_INGEST_INGEST_H_

@@ -1,0 +1,191 @@
+#include "tests/sim/oracle.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "ledger/chain/header.h"
+#include "ledger/log/merkle.h"
+
+namespace vigil::sim {
+namespace {
+
+using ledger::BlockPtr;
+using ledger::ResultCode;
+
+// Where the oracle found a record that the state machine accepted.
+struct Place {
+  uint64_t index = 0;
+  uint64_t height = 0;
+  Hash block_hash;
+  std::string leaf;
+  std::string payload;
+};
+struct StreamRecord {
+  uint64_t sequence = 0;
+  Hash previous;
+  Hash leaf_hash;
+};
+
+// What the oracle makes of one node's chain.
+struct Chain {
+  std::map<Hash, std::vector<Place>> accepted;
+  std::map<std::string, std::vector<StreamRecord>> streams;  // "author key/stream"
+  std::vector<Hash> leaves;                                  // Records and seals.
+  std::vector<Hash> states;
+};
+
+void AddToStream(const ledger::RecordView& view, const Hash& leaf_hash, Chain* chain) {
+  const auto add = [&](const auto& body) {
+    chain->streams[absl::StrCat(view.author.ToHex(), "/", body.stream)].push_back(
+        {.sequence = body.sequence, .previous = body.previous, .leaf_hash = leaf_hash});
+  };
+  if (const auto* batch = std::get_if<ledger::EventBatchBody>(&view.body)) add(*batch);
+  if (const auto* beat = std::get_if<ledger::HeartbeatBody>(&view.body)) add(*beat);
+  if (const auto* gap = std::get_if<ledger::GapBody>(&view.body)) add(*gap);
+}
+
+std::string ReadBlock(const node::Node& node, Height height, Hash* parent, Hash* seal,
+                      Chain* chain) {
+  const auto block = node.LoadBlock(height);
+  if (!block.ok()) return absl::StrCat("block ", height.value(), ": ", block.status().ToString());
+  const BlockPtr& b = *block;
+  if (b->height() != height || b->header().parent_hash != *parent) {
+    return absl::StrCat("block ", height.value(), " does not follow its parent");
+  }
+  const auto results = node.Snapshot()->GetResults(height);
+  if (!results.ok() || results->size() != b->records().size()) {
+    return absl::StrCat("block ", height.value(), ": wrong results");
+  }
+  const uint64_t first = chain->leaves.size();
+  for (size_t i = 0; i < b->records().size(); ++i) {
+    const ledger::Block::Entry& entry = b->records()[i];
+    const Hash leaf_hash = ledger::LeafHash(entry.leaf);
+    const uint64_t index = chain->leaves.size();
+    if ((*results)[i].index.value() != index) return absl::StrCat("record index ", index);
+    chain->leaves.push_back(leaf_hash);
+    if ((*results)[i].code != ResultCode::kOk) continue;
+    chain->accepted[leaf_hash].push_back({.index = index,
+                                          .height = height.value(),
+                                          .block_hash = b->hash(),
+                                          .leaf = ToString(entry.leaf),
+                                          .payload = ToString(entry.payload)});
+    const auto view = ledger::DecodeRecord(entry.leaf);
+    if (!view.ok()) return absl::StrCat("record ", index, ": ", view.status().message());
+    AddToStream(*view, leaf_hash, chain);
+  }
+  const std::string seal_leaf = ledger::EncodeSealLeaf(b->header_bytes(), *seal, RecordIndex(first),
+                                                       static_cast<uint32_t>(b->records().size()));
+  *seal = ledger::LeafHash(AsBytes(seal_leaf));
+  chain->leaves.push_back(*seal);
+  *parent = b->hash();
+  const auto digest = node.Snapshot()->StateDigest(height);
+  if (!digest.ok()) return absl::StrCat("state digest ", height.value());
+  chain->states.push_back(*digest);
+  return "";
+}
+
+std::string ReadChain(const node::Node& node, Height tip, Chain* chain) {
+  Hash parent = node.genesis().genesis_hash;
+  Hash seal;
+  for (uint64_t height = 1; height <= tip.value(); ++height) {
+    std::string wrong = ReadBlock(node, Height(height), &parent, &seal, chain);
+    if (!wrong.empty()) return wrong;
+  }
+  const auto stored = node.Snapshot()->GetTip();
+  if (!stored.ok()) return "no tip";
+  if (stored->tree.size() != chain->leaves.size() ||
+      stored->tree.Root() != ledger::MerkleRoot(chain->leaves)) {
+    return absl::StrCat("tree of size ", stored->tree.size(), " is not that of the ",
+                        chain->leaves.size(), " leaves");
+  }
+  return "";
+}
+
+std::string CheckStreams(const Chain& chain) {
+  for (const auto& [name, records] : chain.streams) {
+    Hash head;
+    uint64_t sequence = 0;
+    for (const StreamRecord& record : records) {
+      if (record.sequence != ++sequence) {
+        return absl::StrCat("stream ", name, ": ", record.sequence, " where ", sequence,
+                            " belongs");
+      }
+      if (record.previous != head) return absl::StrCat("stream ", name, ": broken at ", sequence);
+      head = record.leaf_hash;
+    }
+  }
+  return "";
+}
+
+std::string CheckClient(const SimClient& client, const Chain& chain) {
+  if (!client.failure().empty()) return client.failure();
+  for (const auto& [sequence, acknowledged] : client.acknowledged()) {
+    const std::string what = absl::StrCat(client.identity(), "/", client.stream(), " ", sequence);
+    const Hash leaf_hash = ledger::LeafHash(AsBytes(acknowledged.record.leaf));
+    const auto found = chain.accepted.find(leaf_hash);
+    if (found == chain.accepted.end()) return absl::StrCat(what, " was acknowledged and is lost");
+    if (found->second.size() != 1) return absl::StrCat(what, " is there more than once");
+    const Place& place = found->second.front();
+    const node::SubmitReceipt& receipt = acknowledged.receipt;
+    if (place.index != receipt.record_index.value() || place.height != receipt.height.value() ||
+        place.block_hash != receipt.block_hash) {
+      return absl::StrCat(what, " lies at ", place.index, ", its receipt says ",
+                          receipt.record_index.value());
+    }
+    if (place.leaf != acknowledged.record.leaf || place.payload != acknowledged.record.payload) {
+      return absl::StrCat(what, " was altered");
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string AgreementWatch::Check() {
+  for (uint32_t i = 0; i < cluster_->size(); ++i) {
+    node::Node* node = cluster_->node(i);
+    if (node == nullptr) continue;
+    if (!node->fatal().ok()) return absl::StrCat("node ", i, ": ", node->fatal().ToString());
+    const auto reader = node->Snapshot();
+    const auto tip = reader->GetTip();
+    if (!tip.ok()) return absl::StrCat("node ", i, ": ", tip.status().ToString());
+    uint64_t& checked = checked_[i];
+    if (tip->height.value() < checked) checked = tip->height.value();  // It lost unsynced state.
+    while (checked < tip->height.value()) {
+      const auto block = reader->GetBlock(Height(++checked));
+      if (!block.ok()) return absl::StrCat("node ", i, ": ", block.status().ToString());
+      const auto [seen, is_new] =
+          seen_.emplace(checked, Seen{.block = block->hash, .state = block->state_digest});
+      if (is_new) continue;
+      if (seen->second.block != block->hash || seen->second.state != block->state_digest) {
+        return absl::StrCat("node ", i, " executed another block at height ", checked);
+      }
+    }
+  }
+  return "";
+}
+
+std::string CheckChains(SimCluster* cluster,
+                        const std::vector<std::unique_ptr<SimClient>>& clients) {
+  std::optional<Chain> first;
+  for (uint32_t i = 0; i < cluster->size(); ++i) {
+    node::Node* node = cluster->node(i);
+    if (node == nullptr) continue;
+    Chain chain;
+    const Height tip = node->Status().executed;
+    std::string wrong = ReadChain(*node, tip, &chain);
+    if (wrong.empty()) wrong = CheckStreams(chain);
+    for (const auto& client : clients) {
+      if (wrong.empty()) wrong = CheckClient(*client, chain);
+    }
+    if (wrong.empty() && first.has_value() &&
+        (chain.leaves != first->leaves || chain.states != first->states)) {
+      wrong = "another chain than the first node's";
+    }
+    if (!wrong.empty()) return absl::StrCat("node ", i, ": ", wrong);
+    if (!first.has_value()) first = std::move(chain);
+  }
+  return "";
+}
+
+}  // namespace vigil::sim

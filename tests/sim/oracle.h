@@ -1,0 +1,48 @@
+// The oracle: says whether what a cluster did is right, from the chain's bytes and the clients' own
+// records, knowing nothing of how nodes work.
+#ifndef VIGIL_TESTS_SIM_ORACLE_H_
+#define VIGIL_TESTS_SIM_ORACLE_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/sim/sim_client.h"
+#include "tests/sim/sim_cluster.h"
+
+namespace vigil::sim {
+
+// Watches nodes while they run: whatever was once executed at a height stays there, on every node
+// and over every crash.
+class AgreementWatch {
+ public:
+  explicit AgreementWatch(SimCluster* cluster) : cluster_(cluster) {}
+  // Called after every step. Returns what is wrong; empty if nothing is.
+  std::string Check();
+  Height highest() const { return Height(seen_.empty() ? 0 : seen_.rbegin()->first); }
+
+ private:
+  struct Seen {
+    Hash block;
+    Hash state;
+  };
+  SimCluster* const cluster_;
+  std::map<uint64_t, Seen> seen_;
+  std::map<uint32_t, uint64_t> checked_;  // Height up to which a node was compared.
+};
+
+// Checks the whole chain of every node that is up, which must all be at one height. Returns what is
+// wrong; empty if nothing is:
+//   - the same blocks, state digests and tree roots on all nodes, the root recomputed from the
+//   leaves
+//     of all records and seals (RFC 6962)
+//   - every block names its parent, heights and record indexes without a gap
+//   - every stream's accepted records are 1, 2, 3 ... and each names the one before
+//   - every acknowledged batch lies exactly where its receipt says, byte for byte, and nowhere else
+std::string CheckChains(SimCluster* cluster,
+                        const std::vector<std::unique_ptr<SimClient>>& clients);
+
+}  // namespace vigil::sim
+
+#endif  // VIGIL_TESTS_SIM_ORACLE_H_

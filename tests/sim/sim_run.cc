@@ -1,0 +1,191 @@
+#include "tests/sim/sim_run.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace vigil::sim {
+namespace {
+
+using ledger::CrashMode;
+
+constexpr int64_t kHealMicrosMax = 120'000'000;
+
+// Breaks things as the seed says, and mends them.
+class Chaos {
+ public:
+  Chaos(SimCluster* cluster, const RunOptions& options, uint64_t seed)
+      : cluster_(cluster), options_(options), random_(seed), down_(cluster->size(), false) {}
+
+  // After a step of the clock. Returns what is wrong.
+  std::string Step() {
+    const int64_t now = cluster_->clock().MonotonicMicros();
+    if (now < next_micros_) return "";
+    next_micros_ = now + 50'000 + static_cast<int64_t>(random_.Below(600'000));
+    switch (random_.Below(6)) {
+      case 0:
+      case 1:
+        return options_.crashes ? CrashOne() : "";
+      case 2:
+      case 3:
+        return RestartOne();
+      case 4:
+        if (options_.partitions) Partition();
+        return "";
+      default:
+        if (options_.pauses) PauseOne();
+        return "";
+    }
+  }
+
+  std::string Heal() {
+    cluster_->network().MendAll();
+    NetworkFaults calm;
+    cluster_->network().SetFaults(calm);
+    for (uint32_t i = 0; i < cluster_->size(); ++i) {
+      cluster_->SetPaused(i, false);
+      if (!down_[i]) continue;
+      const absl::Status status = cluster_->Start(i);
+      if (!status.ok()) return absl::StrCat("restart of ", i, ": ", status.ToString());
+      down_[i] = false;
+    }
+    return "";
+  }
+
+  uint64_t crashes() const { return crashes_; }
+
+ private:
+  std::string CrashOne() {
+    static constexpr CrashMode kModes[] = {CrashMode::kProcessOnly, CrashMode::kLoseUnsynced,
+                                           CrashMode::kTornPrefix,  CrashMode::kTornSectors,
+                                           CrashMode::kTornPages,   CrashMode::kAnyLoss};
+    const auto down = static_cast<uint32_t>(std::count(down_.begin(), down_.end(), true));
+    const uint32_t down_max = cluster_->size() == 1 ? 1 : (cluster_->size() - 1) / 2;
+    if (down >= down_max) return "";
+    const auto victim = static_cast<uint32_t>(random_.Below(cluster_->size()));
+    if (down_[victim]) return "";
+    cluster_->Crash(victim, kModes[random_.Below(std::size(kModes))]);
+    down_[victim] = true;
+    ++crashes_;
+    return "";
+  }
+
+  std::string RestartOne() {
+    for (uint32_t i = 0; i < cluster_->size(); ++i) {
+      if (!down_[i]) continue;
+      const absl::Status status = cluster_->Start(i);
+      if (!status.ok()) return absl::StrCat("restart of ", i, ": ", status.ToString());
+      if (cluster_->node(i)->Status().refusing) {
+        return absl::StrCat("node ", i, " refuses: ", cluster_->node(i)->Status().refusing_reason);
+      }
+      down_[i] = false;
+      return "";
+    }
+    return "";
+  }
+
+  void Partition() {
+    cluster_->network().MendAll();
+    if (random_.Chance(300)) return;
+    const uint64_t side = random_.Next();
+    const bool one_way = random_.Chance(300);
+    for (uint32_t a = 0; a < cluster_->size(); ++a) {
+      for (uint32_t b = 0; b < cluster_->size(); ++b) {
+        const bool apart = ((side >> a) & 1) != ((side >> b) & 1);
+        if (apart && (!one_way || ((side >> a) & 1))) cluster_->network().SetCut(a, b, true);
+      }
+    }
+  }
+
+  void PauseOne() {
+    for (uint32_t i = 0; i < cluster_->size(); ++i) cluster_->SetPaused(i, false);
+    if (random_.Chance(500)) return;
+    cluster_->SetPaused(static_cast<uint32_t>(random_.Below(cluster_->size())), true);
+  }
+
+  SimCluster* const cluster_;
+  const RunOptions& options_;
+  SplitMix64 random_;
+  std::vector<bool> down_;
+  int64_t next_micros_ = 500'000;
+  uint64_t crashes_ = 0;
+};
+
+NetworkFaults FaultsOf(const RunOptions& options) {
+  NetworkFaults faults;
+  faults.reorder = options.reorder;
+  if (options.lose_frames) {
+    faults.loss_permille = 30;
+    faults.repeat_permille = 20;
+    faults.delay_micros_max = 20'000;
+  }
+  return faults;
+}
+
+// All nodes executed the same height, and nothing is under way.
+bool AtRest(SimCluster* cluster, const std::vector<std::unique_ptr<SimClient>>& clients) {
+  for (const auto& client : clients) {
+    if (!client->done()) return false;
+  }
+  for (uint32_t i = 0; i < cluster->size(); ++i) {
+    const node::NodeStatus status = cluster->node(i)->Status();
+    const node::NodeStatus first = cluster->node(0)->Status();
+    if (status.executed != first.executed || status.core.last.height != status.executed ||
+        status.indexed != status.executed || status.detector != status.executed) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+RunResult Run(const RunOptions& options, uint64_t seed) {
+  SimCluster cluster(options.network, seed);
+  cluster.network().SetFaults(FaultsOf(options));
+  SplitMix64 random(seed ^ 0x52756e);
+  if (options.clock_skew) {
+    for (uint32_t i = 0; i < cluster.size(); ++i) {
+      cluster.clock_of(i).SetSkewMillis(static_cast<int64_t>(random.Below(20'000)) - 10'000);
+    }
+  }
+  cluster.StartAll();
+  std::vector<std::unique_ptr<SimClient>> clients;
+  for (uint32_t i = 0; i < options.clients; ++i) {
+    clients.push_back(std::make_unique<SimClient>(&cluster, i % options.network.sensors,
+                                                  absl::StrCat("stream-", i), options.client,
+                                                  random.Next()));
+  }
+  AgreementWatch watch(&cluster);
+  Chaos chaos(&cluster, options, random.Next());
+  RunResult result;
+  const auto failed = [&] { return !result.wrong.empty(); };
+  const auto step = [&] {
+    for (const auto& client : clients) client->Poll();
+    if (result.wrong.empty()) result.wrong = watch.Check();
+  };
+  cluster.RunUntil(failed, options.fault_micros, [&] {
+    step();
+    if (result.wrong.empty()) result.wrong = chaos.Step();
+  });
+  if (result.wrong.empty()) result.wrong = chaos.Heal();
+  const bool rested =
+      cluster.RunUntil([&] { return failed() || AtRest(&cluster, clients); }, kHealMicrosMax, step);
+  if (result.wrong.empty() && !rested) result.wrong = "the healed cluster does not come to rest";
+  if (result.wrong.empty()) result.wrong = CheckChains(&cluster, clients);
+
+  result.digest = cluster.Digest();
+  result.height = watch.highest().value();
+  result.crashes = chaos.crashes();
+  for (const auto& client : clients) {
+    result.acknowledged += client->acknowledged().size();
+    result.retries += client->retries();
+  }
+  for (uint32_t i = 0; i < cluster.size(); ++i) {
+    if (cluster.node(i) == nullptr) continue;
+    result.elections = std::max(result.elections, cluster.node(i)->Status().core.view.value());
+  }
+  return result;
+}
+
+}  // namespace vigil::sim
