@@ -185,13 +185,14 @@ class Program {
     std::filesystem::create_directories(sample_dir_);
     std::string planted = "log,uid,attack\n";
     for (const PlantedLine& line : traffic.planted) absl::StrAppend(&planted, line.log, ",", line.uid, ",", line.attack, "\n");
-    const std::pair<const char*, const std::string*> files[] = {{"conn.log", &traffic.conn}, {"dns.log", &traffic.dns}, {"http.log", &traffic.http}, {"planted.csv", &planted}};
+    const std::pair<const char*, const std::string*> files[] = {{"zeek.json", &traffic.zeek},
+                                                                {"planted.csv", &planted}};
     for (const auto& [name, text] : files) {
       std::ofstream file(std::filesystem::path(sample_dir_) / name, std::ios::binary | std::ios::trunc);
       file << *text;
       if (!file.flush()) return absl::UnavailableError(absl::StrCat("cannot write ", sample_dir_, "/", name));
     }
-    *session.err << "wrote conn.log, dns.log, http.log and planted.csv to " << sample_dir_ << '\n';
+    *session.err << "wrote zeek.json and planted.csv to " << sample_dir_ << '\n';
     return absl::OkStatus();
   }
 

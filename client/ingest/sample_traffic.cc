@@ -79,9 +79,7 @@ class TrafficMaker {
     }
     if (options_.attacks) PlantAttacks();
     SampleTraffic traffic;
-    traffic.conn = Join(&conn_);
-    traffic.dns = Join(&dns_);
-    traffic.http = Join(&http_);
+    traffic.zeek = Join(&lines_);
     traffic.planted = std::move(planted_);
     return traffic;
   }
@@ -125,7 +123,7 @@ class TrafficMaker {
     const bool answered = flow.state != "S0" && flow.state != "REJ";
     const uint64_t sent_packets = 2 + flow.sent / 900;
     const uint64_t received_packets = answered ? 2 + flow.received / 1200 : 0;
-    conn_.push_back(
+    lines_.push_back(
         {at,
          absl::StrFormat(
              R"({"_path":"conn","ts":%s,"uid":"%s","id.orig_h":"%s","id.orig_p":%d,"id.resp_h":"%s","id.resp_p":%d,"proto":"%s",%s"duration":%d.%06d,"orig_bytes":%d,"resp_bytes":%d,"conn_state":"%s","local_orig":true,"missed_bytes":0,"history":"%s","orig_pkts":%d,"orig_ip_bytes":%d,"resp_pkts":%d,"resp_ip_bytes":%d})",
@@ -140,7 +138,7 @@ class TrafficMaker {
   void AddDns(int64_t at, const std::string& uid, const std::string& src, const std::string& query,
               absl::string_view type, uint32_t type_number, const std::string& answer) {
     const bool found = !answer.empty();
-    dns_.push_back(
+    lines_.push_back(
         {at,
          absl::StrFormat(
              R"({"_path":"dns","ts":%s,"uid":"%s","id.orig_h":"%s","id.orig_p":%d,"id.resp_h":"10.1.0.2","id.resp_p":53,"proto":"udp","trans_id":%d,"rtt":0.%06d,"query":"%s","qclass":1,"qclass_name":"C_INTERNET","qtype":%d,"qtype_name":"%s","rcode":%d,"rcode_name":"%s","AA":false,"TC":false,"RD":true,"RA":true,"Z":0%s,"rejected":false})",
@@ -153,7 +151,7 @@ class TrafficMaker {
   void AddHttp(int64_t at, const std::string& uid, const std::string& src, const Site& site,
                absl::string_view method, const std::string& uri, absl::string_view agent,
                uint32_t status, uint64_t sent, uint64_t received) {
-    http_.push_back(
+    lines_.push_back(
         {at,
          absl::StrFormat(
              R"({"_path":"http","ts":%s,"uid":"%s","id.orig_h":"%s","id.orig_p":%d,"id.resp_h":"%s","id.resp_p":80,"trans_depth":1,"method":"%s","host":"%s","uri":"%s","version":"1.1","user_agent":"%s","request_body_len":%d,"response_body_len":%d,"status_code":%d,"status_msg":"%s"})",
@@ -384,9 +382,7 @@ class TrafficMaker {
   const SampleOptions options_;
   Shapes shapes_;
   std::vector<Site> sites_;
-  std::vector<Line> conn_;
-  std::vector<Line> dns_;
-  std::vector<Line> http_;
+  std::vector<Line> lines_;
   std::vector<PlantedLine> planted_;
 };
 

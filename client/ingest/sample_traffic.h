@@ -27,9 +27,7 @@ struct PlantedLine {
 };
 
 struct SampleTraffic {
-  std::string conn;  // Zeek JSON, one line each, ordered by time.
-  std::string dns;
-  std::string http;
+  std::string zeek;  // Zeek's JSON streaming form: all logs in one, ordered by time.
   std::vector<PlantedLine> planted;
 };
 

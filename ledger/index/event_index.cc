@@ -139,32 +139,22 @@ absl::Status EventIndex::EnterRecord(RecordIndex record, size_t count) {
   return absl::OkStatus();
 }
 
-// Takes the events off the front of `events` that are in stored segments already.
-absl::Status EventIndex::SkipStored(std::span<const EventView>* events) {
-  if (!stored_last_.has_value() || events->empty()) return absl::OkStatus();
-  if (next_.record > stored_last_->record ||
-      (next_.record == stored_last_->record && next_.item > stored_last_->item)) {
-    return absl::DataLossError(absl::StrCat("search index: record ", stored_last_->record.value(),
-                                            " item ", stored_last_->item.value(),
-                                            " is stored but not in this chain; rebuild the index"));
-  }
+// Takes the events off the front of `events` that are in stored segments already. Positions alone
+// decide, because the bytes of some stored events may have been erased since.
+void EventIndex::SkipStored(std::span<const EventView>* events) {
+  if (!stored_last_.has_value() || next_.log() > stored_last_->log()) return;
   size_t stored = events->size();
   if (next_.record == stored_last_->record) {
-    const uint32_t up_to_last = stored_last_->item - next_.item + 1;
-    if (up_to_last <= stored) {
-      stored = up_to_last;
-      stored_last_.reset();
-    }
+    stored = std::min<size_t>(stored, stored_last_->item - next_.item + 1);
   }
   next_.item = next_.item + static_cast<uint32_t>(stored);
   *events = events->subspan(stored);
-  return absl::OkStatus();
 }
 
 absl::Status EventIndex::Add(Height height, RecordIndex record, std::span<const EventView> events) {
   RETURN_IF_ERROR(Broken(EnterBlock(height)));
   RETURN_IF_ERROR(Broken(EnterRecord(record, events.size())));
-  RETURN_IF_ERROR(Broken(SkipStored(&events)));
+  SkipStored(&events);
   while (!events.empty()) {
     const size_t room = kSegmentEvents - adding_->doc_count();
     const size_t count = std::min({events.size(), room, kChunkEvents});
@@ -190,13 +180,8 @@ absl::Status EventIndex::AddChunk(std::span<const EventView> events) {
 
 absl::Status EventIndex::FinishBlock(Height height) {
   RETURN_IF_ERROR(Broken(EnterBlock(height)));
-  if (stored_last_.has_value()) {
-    return Broken(absl::DataLossError(
-        absl::StrCat("search index: block ", height.value(), " ends before its stored record ",
-                     stored_last_->record.value(), " item ", stored_last_->item.value(),
-                     "; rebuild the index")));
-  }
   in_block_ = false;
+  stored_last_.reset();
   MutexLock lock(&mutex_);
   view_ = adding_->view();
   complete_height_ = height;

@@ -59,14 +59,15 @@ class EventIndex {
 
   // The height to feed next, from its first event on. 0: the index is empty; start at any height,
   // which becomes first_height(). After Open() this may be a height that was fed before, in part or
-  // as a whole: its events that are stored already are recognised and not counted twice.
+  // as a whole: its events that are stored already are recognised and not counted twice, and those
+  // whose bytes were erased since may be left out.
   Height next_height() const;
 
   // Indexes the next `events` of the batch at `record`, in the block at `height`. In log order;
   // again with the same record to go on with its items, so that a caller needs few views at a time.
   // Errors: kFailedPrecondition when height or record is not the next one, or the item number
-  // overflows; kDataLoss when the chain is not the one that was fed before; the store's errors.
-  // After an error nothing more is taken until the index is opened again; searching goes on.
+  // overflows; the store's errors. After an error nothing more is taken before DropAfter() or
+  // opening again; searching goes on.
   absl::Status Add(Height height, RecordIndex record, std::span<const EventView> events);
   // All events of `height` were added: from now on they are found. Also for blocks without events.
   // Errors: as Add().
@@ -98,7 +99,7 @@ class EventIndex {
   absl::Status Broken(absl::Status status);
   absl::Status EnterBlock(Height height);
   absl::Status EnterRecord(RecordIndex record, size_t count);
-  absl::Status SkipStored(std::span<const EventView>* events);
+  void SkipStored(std::span<const EventView>* events);
   absl::Status AddChunk(std::span<const EventView> events);
   absl::Status CloseSegment();
   absl::Status DropSegment(const SegmentSummary& segment, const IndexMeta& meta);
@@ -117,7 +118,7 @@ class EventIndex {
   // The event that Add() expects next; its height is the block's.
   EventPosition next_;
   bool any_record_ = false;                   // Whether next_.record was fed since Restart().
-  std::optional<EventPosition> stored_last_;  // Until it has been fed again.
+  std::optional<EventPosition> stored_last_;  // Until its block has been fed again.
   std::shared_ptr<OpenSegment> adding_;
   std::vector<TermPosting> chunk_postings_;
   std::vector<uint64_t> event_hashes_;

@@ -188,4 +188,74 @@ std::string CheckChains(SimCluster* cluster,
   return "";
 }
 
+namespace {
+
+std::string CheckModels(const node::Node& node, size_t quorum, uint64_t* active_models) {
+  const auto models = node.Snapshot()->ListModels(1000);
+  if (!models.ok()) return models.status().ToString();
+  std::map<std::pair<uint64_t, uint32_t>, Hash> said;
+  for (const ledger::ModelInfo& model : *models) {
+    const auto [first, is_new] =
+        said.emplace(std::pair(model.period, model.event_type), model.digest);
+    if (!is_new && first->second != model.digest) {
+      return absl::StrCat("period ", model.period, " type ", model.event_type,
+                          ": two validators trained different models");
+    }
+    if (!model.active) continue;
+    ++*active_models;
+    if (model.committed_by.size() < quorum) {
+      return absl::StrCat("period ", model.period, " is active with ", model.committed_by.size());
+    }
+  }
+  return "";
+}
+
+std::string CheckAlert(const node::Node& node, const ledger::AlertInfo& alert, size_t quorum) {
+  const std::string what = absl::StrCat("alert ", alert.index.value());
+  if (alert.state != ledger::AlertState::kConfirmed) {
+    return absl::StrCat(what, " is ", ledger::AlertStateName(alert.state));
+  }
+  size_t confirmed = 0;
+  for (const ledger::AlertVerdict& verdict : alert.verdicts) {
+    if (verdict.verdict != 1) return absl::StrCat(what, " is disputed by ", verdict.validator);
+    ++confirmed;
+  }
+  if (confirmed < quorum) return absl::StrCat(what, " has ", confirmed, " verdicts");
+  const auto block = node.Snapshot()->BlockOfRecord(alert.event.record_index);
+  if (!block.ok() || block->height >= alert.height) return absl::StrCat(what, ": no such event");
+  return "";
+}
+
+}  // namespace
+
+DetectionFindings CheckDetection(SimCluster* cluster) {
+  DetectionFindings findings;
+  const size_t quorum = cluster->size() / 2 + 1;
+  const node::Node& first = *cluster->node(0);
+  findings.wrong = CheckModels(first, quorum, &findings.active_models);
+  const auto alerts =
+      first.Snapshot()->ListAlerts(RecordIndex(0), /*ascending=*/true, 100'000, std::nullopt);
+  if (!alerts.ok()) findings.wrong = alerts.status().ToString();
+  if (!findings.wrong.empty()) return findings;
+  std::map<std::pair<ledger::EventRef, Hash>, RecordIndex> stands;
+  for (const ledger::AlertInfo& alert : *alerts) {
+    ++findings.alerts;
+    if (!stands.emplace(std::pair(alert.event, alert.model_digest), alert.index).second) {
+      findings.wrong = absl::StrCat("alert ", alert.index.value(), " stands twice");
+    }
+    if (findings.wrong.empty()) findings.wrong = CheckAlert(first, alert, quorum);
+  }
+  for (uint32_t i = 1; i < cluster->size() && findings.wrong.empty(); ++i) {
+    const auto own = cluster->node(i)->Status().models;
+    const auto other = first.Status().models;
+    for (size_t m = 0; m < std::min(own.size(), other.size()); ++m) {
+      if (own[m].period == other[m].period && own[m].digest != other[m].digest) {
+        findings.wrong = absl::StrCat("node ", i, " trained another model");
+      }
+    }
+    if (own.size() != other.size()) findings.wrong = absl::StrCat("node ", i, " lacks models");
+  }
+  return findings;
+}
+
 }  // namespace vigil::sim

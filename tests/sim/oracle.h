@@ -43,6 +43,17 @@ class AgreementWatch {
 std::string CheckChains(SimCluster* cluster,
                         const std::vector<std::unique_ptr<SimClient>>& clients);
 
+// What the detectors of a cluster did, and what is wrong with it: every model that is active was
+// committed by a quorum with one digest and by nobody with another; every alert is confirmed, by
+// all validators or by a quorum, disputed by none, stands once per event and model, and names an
+// event that is there; every node trained the same newest models.
+struct DetectionFindings {
+  std::string wrong;
+  uint64_t active_models = 0;
+  uint64_t alerts = 0;
+};
+DetectionFindings CheckDetection(SimCluster* cluster);
+
 }  // namespace vigil::sim
 
 #endif  // VIGIL_TESTS_SIM_ORACLE_H_

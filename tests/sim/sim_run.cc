@@ -122,8 +122,16 @@ NetworkFaults FaultsOf(const RunOptions& options) {
   return faults;
 }
 
+// Every alert was judged by as many as it takes.
+bool AlertsSettled(const node::Node& node) {
+  const auto open = node.Snapshot()->ListAlerts(RecordIndex(0), /*ascending=*/true, 1,
+                                                ledger::AlertState::kProposed);
+  return open.ok() && open->empty();
+}
+
 // All nodes executed the same height, and nothing is under way.
 bool AtRest(SimCluster* cluster, const std::vector<std::unique_ptr<SimClient>>& clients) {
+  if (!AlertsSettled(*cluster->node(0))) return false;
   for (const auto& client : clients) {
     if (!client->done()) return false;
   }
@@ -174,6 +182,12 @@ RunResult Run(const RunOptions& options, uint64_t seed) {
   if (result.wrong.empty() && !rested) result.wrong = "the healed cluster does not come to rest";
   if (result.wrong.empty()) result.wrong = CheckChains(&cluster, clients);
 
+  if (result.wrong.empty() && options.detection) {
+    const DetectionFindings findings = CheckDetection(&cluster);
+    result.wrong = findings.wrong;
+    result.models = findings.active_models;
+    result.alerts = findings.alerts;
+  }
   result.digest = cluster.Digest();
   result.height = watch.highest().value();
   result.crashes = chaos.crashes();

@@ -25,6 +25,7 @@ struct RunOptions {
   bool crashes = false;  // At most a minority is down at a time.
   bool pauses = false;
   bool clock_skew = false;
+  bool detection = false;  // Demand models and confirmed alerts.
 };
 
 struct RunResult {
@@ -35,6 +36,8 @@ struct RunResult {
   uint64_t retries = 0;
   uint64_t crashes = 0;
   uint64_t elections = 0;  // Highest view.
+  uint64_t models = 0;     // Active ones, by type and period.
+  uint64_t alerts = 0;     // All of them confirmed.
 };
 
 RunResult Run(const RunOptions& options, uint64_t seed);

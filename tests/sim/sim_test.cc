@@ -26,6 +26,23 @@ RunOptions Stormy(uint32_t validators) {
   return options;
 }
 
+// Small windows and short periods, so that there is something to find.
+RunOptions Detecting(RunOptions options) {
+  options.detection = true;
+  ledger::DetectorParameters& detector = options.network.detector;
+  detector.window_rows_max = 512;
+  detector.window_rows_min = 128;
+  detector.period_events = 512;
+  detector.trees = 10;
+  detector.sample_rows = 64;
+  detector.seed_reveals = 2;
+  detector.threshold_floor_q8 = 256;
+  options.client.batches = 100;
+  options.client.pause_micros_max = 200'000;
+  options.client.odd_permille = 10;
+  return options;
+}
+
 void RunSeeds(const RunOptions& options, uint64_t first, uint64_t count) {
   for (uint64_t i = 0; i < count; ++i) {
     VIGIL_TEST_SEED(seed, first + i);
@@ -33,9 +50,13 @@ void RunSeeds(const RunOptions& options, uint64_t first, uint64_t count) {
     std::cout << "sim: " << options.network.validators << " validators, seed " << seed
               << ": height " << result.height << ", " << result.acknowledged << " acknowledged, "
               << result.retries << " retries, " << result.crashes << " crashes, view "
-              << result.elections << std::endl;
+              << result.elections << ", " << result.models << " models, " << result.alerts
+              << " alerts" << std::endl;
     REQUIRE(result.wrong == "");
     CHECK(result.acknowledged == options.clients * options.client.batches);
+    if (!options.detection) continue;
+    CHECK(result.models > 0);
+    CHECK(result.alerts > 0);
   }
 }
 
@@ -53,6 +74,16 @@ TEST_CASE("sim: loss and delay and crashes and partitions cost time but no event
   RunSeeds(Stormy(3), 300, 4);
   RunSeeds(Stormy(4), 400, 1);
   RunSeeds(Stormy(5), 500, 2);
+}
+
+TEST_CASE("sim: all detectors train the same models and every alert is confirmed",
+          "[sim][detect]") {
+  RunOptions calm = Detecting(Calm(3));
+  calm.fault_micros = 15'000'000;
+  RunSeeds(calm, 700, 1);
+  RunSeeds(Detecting(Calm(1)), 710, 1);
+  RunSeeds(Detecting(Stormy(3)), 720, 2);
+  RunSeeds(Detecting(Stormy(4)), 730, 1);
 }
 
 TEST_CASE("sim: the same seed gives the same run", "[sim]") {

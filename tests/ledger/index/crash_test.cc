@@ -112,20 +112,41 @@ TEST_CASE("restart: cursors from before go on after it", "[index]") {
   CHECK(other->Search(query, page, &loader)->events == second->events);
 }
 
-TEST_CASE("restart: another chain than the stored one is noticed", "[index]") {
-  MemoryStore store;
+TEST_CASE("restart: events that were erased meanwhile need not be fed again", "[index]") {
   TestChain chain(43);
+  ChainLoader loader(&chain);
+  MemoryStore store;
   std::unique_ptr<EventIndex> index = *EventIndex::Open(&store);
   while (chain.event_count() < 70'000) REQUIRE(Feed(chain.AddBlock(5'000), index.get()).ok());
   index = *EventIndex::Open(&store);
   const Height next = index->next_height();
-  SECTION("the block ends before the stored events do") {
-    CHECK(absl::IsDataLoss(index->FinishBlock(next)));
+  EventQuery query;
+  query.class_uids = {4001};
+  std::vector<EventPosition> expected = chain.SlowSearch(query, Height(1), chain.last_height());
+  SECTION("all of the block") {
+    const std::vector<EventPosition> before = SearchAll(*index, query, 1000, false, &loader);
+    REQUIRE(index->FinishBlock(next).ok());
+    for (Height height = next.Next(); height <= chain.last_height(); ++height) {
+      REQUIRE(Feed(chain.block(height), index.get()).ok());
+    }
+    // The stored part of the block is there, its other part never was.
+    const std::vector<EventPosition> after = SearchAll(*index, query, 1000, false, &loader);
+    CHECK(std::ranges::includes(after, before, {}, &EventPosition::log, &EventPosition::log));
+    CHECK(std::ranges::includes(expected, after, {}, &EventPosition::log, &EventPosition::log));
+    CHECK(std::ranges::count(after, chain.last_height(), &EventPosition::height) ==
+          std::ranges::count(expected, chain.last_height(), &EventPosition::height));
   }
-  SECTION("the block goes on with later records") {
-    const std::vector<EventView> one(1);
-    CHECK(absl::IsDataLoss(index->Add(next, RecordIndex(1'000'000'000), one)));
-    CHECK(absl::IsFailedPrecondition(index->FinishBlock(next)));
+  SECTION("the records of its stored part") {
+    const RecordIndex last_stored = [&] {
+      const IndexMeta meta = **SegmentStore::ReadMeta(store, "index/");
+      return SegmentStore("index/", meta).ReadSummaries(store)->back().last.record;
+    }();
+    TestBlock rest = chain.block(next);
+    std::erase_if(rest.records,
+                  [&](const TestRecord& record) { return record.index < last_stored; });
+    REQUIRE(Feed(rest, index.get()).ok());
+    REQUIRE(CatchUp(chain, chain.last_height(), index.get()).ok());
+    CHECK(SearchAll(*index, query, 1000, false, &loader) == expected);
   }
 }
 

@@ -88,6 +88,13 @@ TEST_CASE("a majority of confirmations confirms an alert", "[state]") {
   CHECK(test.chain.tip().alert_count == 1);
   CHECK(test.chain.tip().alert_confirmed_count == 1);
 
+  SECTION("a late confirmation is kept and confirms nothing twice") {
+    const RecordResult late = test.Attest(2, {{alert, kConfirm, 2995}});
+    CHECK(late.code == ResultCode::kOk);
+    CHECK(late.effects.empty());
+    CHECK(test.Alert(alert).confirmed_height == info.confirmed_height);
+    CHECK(test.chain.tip().alert_confirmed_count == 1);
+  }
   SECTION("a late dispute is kept and changes nothing") {
     CHECK(test.Attest(2, {{alert, kDispute, 0}}).code == ResultCode::kOk);
     CHECK(test.Alert(alert).state == AlertState::kConfirmed);
