@@ -72,8 +72,12 @@ simdjson::error_code ReadScalar(ondemand::value json, ondemand::json_type type, 
       value->text = flag ? "true" : "false";
       return error;
     }
-    default:
-      return json.is_null() ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
+    default: {
+      bool is_null = false;
+      const simdjson::error_code error = json.is_null().get(is_null);
+      if (error) return error;
+      return is_null ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
+    }
   }
 }
 

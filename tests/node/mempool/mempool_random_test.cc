@@ -1,6 +1,5 @@
 // The pool under random traffic, against a chain that the test executes itself.
 #include <deque>
-#include <iostream>
 #include <map>
 #include <set>
 

@@ -1,0 +1,160 @@
+#include "client/ingest/line_source.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "tests/client/ingest/temp_folder.h"
+#include "tests/support/catch.h"
+
+namespace vigil::client {
+namespace {
+
+struct Read {
+  std::vector<std::string> lines;
+  std::vector<uint64_t> offsets;
+  SourceLine last;
+  absl::Status status;
+};
+
+Read ReadAll(LineSource* source) {
+  Read read;
+  SourceLine line;
+  for (;;) {
+    const auto more = source->Next(&line);
+    if (!more.ok()) read.status = more.status();
+    if (!more.ok() || !*more) return read;
+    read.lines.emplace_back(line.text);
+    read.offsets.push_back(source->offset());
+    read.last = line;
+  }
+}
+
+std::unique_ptr<LineSource> Open(const std::string& path) {
+  auto source = LineSource::Open(path);
+  INFO(source.status());
+  REQUIRE(source.ok());
+  return *std::move(source);
+}
+
+TEST_CASE("line source: lines end with LF or CR LF or the file", "[ingest]") {
+  TempFolder folder;
+  const auto source = Open(folder.Write("a", "one\r\n\ntwo\nthree"));
+  const Read read = ReadAll(source.get());
+  CHECK(read.lines == std::vector<std::string>{"one", "", "two", "three"});
+  CHECK(read.offsets == std::vector<uint64_t>{5, 6, 10, 15});
+  CHECK_FALSE(read.last.terminated);
+  CHECK_FALSE(read.last.broken);
+  CHECK(source->tail() == "three");
+  CHECK(ReadAll(Open(folder.Write("b", "")).get()).lines.empty());
+}
+
+TEST_CASE("line source: gzip is decompressed whatever its name and in several members",
+          "[ingest]") {
+  TempFolder folder;
+  const std::string path = folder.Write("log", Gzip("one\ntw") + Gzip("o\nthree\n"));
+  const Read read = ReadAll(Open(path).get());
+  CHECK(read.status.ok());
+  CHECK(read.lines == std::vector<std::string>{"one", "two", "three"});
+  CHECK(read.offsets == std::vector<uint64_t>{4, 8, 14});
+}
+
+TEST_CASE("line source: a truncated gzip gives its whole lines and then data loss", "[ingest]") {
+  TempFolder folder;
+  std::string text;
+  for (int i = 0; i < 20'000; ++i) text += "line " + std::to_string(i * 7919) + "\n";
+  const std::string packed = Gzip(text);
+  for (const size_t size :
+       {packed.size() - 1, packed.size() / 2, size_t{30}, size_t{11}, size_t{3}}) {
+    INFO(size);
+    const Read read = ReadAll(Open(folder.Write("cut", packed.substr(0, size))).get());
+    CHECK(absl::IsDataLoss(read.status));
+    std::string again;
+    for (size_t i = 0; i < read.lines.size(); ++i) {
+      again += read.lines[i];
+      if (i + 1 < read.lines.size() || read.last.terminated) again += "\n";
+    }
+    CHECK(text.compare(0, again.size(), again) == 0);
+    if (!read.lines.empty()) CHECK(read.last.broken == !read.last.terminated);
+  }
+}
+
+TEST_CASE("line source: damaged gzip is data loss and never more", "[ingest]") {
+  TempFolder folder;
+  const std::string packed = Gzip("one\ntwo\nthree\nfour\nfive\n");
+  for (size_t at = 2; at < packed.size(); ++at) {
+    std::string damaged = packed;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x20);
+    const Read read = ReadAll(Open(folder.Write("bad", damaged)).get());
+    // Bytes 4 to 9 of the header are time, flags and system, which nothing depends on.
+    if (at >= 10) CHECK_FALSE(read.status.ok());
+  }
+  CHECK(absl::IsDataLoss(ReadAll(Open(folder.Write("tail", packed + "garbage")).get()).status));
+}
+
+TEST_CASE("line source: a line beyond the limit is told with its size and the next one read",
+          "[ingest]") {
+  TempFolder folder;
+  const std::string most(kLineBytesMax, 'a');
+  const auto source = Open(
+      folder.Write("long", most + "\n" + most + "b\nnext\n" + std::string(3 * kLineBytesMax, 'c')));
+  SourceLine line;
+  REQUIRE(source->Next(&line).value());
+  CHECK_FALSE(line.too_long);
+  CHECK(line.size == kLineBytesMax);
+  REQUIRE(source->Next(&line).value());
+  CHECK(line.too_long);
+  CHECK(line.size == kLineBytesMax + 1);
+  CHECK(line.text.size() < 10'000);
+  REQUIRE(source->Next(&line).value());
+  CHECK(line.text == "next");
+  CHECK(source->offset() == 2 * kLineBytesMax + 3 + 5);
+  REQUIRE(source->Next(&line).value());
+  CHECK(line.too_long);
+  CHECK_FALSE(line.terminated);
+  CHECK(line.size == 3 * kLineBytesMax);
+  CHECK_FALSE(source->Next(&line).value());
+}
+
+TEST_CASE("line source: peeking consumes nothing and skipping goes on at the offset", "[ingest]") {
+  TempFolder folder;
+  for (const bool packed : {false, true}) {
+    const std::string text = "one\ntwo\nthree\n";
+    const auto source = Open(folder.Write("s", packed ? Gzip(text) : text));
+    CHECK(source->Peek(5).value() == "one\nt");
+    CHECK(source->Skip(8, 3).value() == "wo\n");
+    CHECK(source->offset() == 8);
+    CHECK(ReadAll(source.get()).lines == std::vector<std::string>{"three"});
+    CHECK(absl::IsOutOfRange(Open(folder.Write("t", text))->Skip(15, 3).status()));
+  }
+}
+
+TEST_CASE("line source: a pipe is waited for", "[ingest]") {
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  REQUIRE(write(ends[1], "one\ntw", 6) == 6);
+  auto source = LineSource::OfDescriptor(ends[0], "pipe");
+  REQUIRE(source.ok());
+  CHECK_FALSE((*source)->is_regular_file());
+  SourceLine line;
+  CHECK((*source)->WaitReadable(0));
+  REQUIRE((*source)->Next(&line).value());
+  CHECK(line.text == "one");
+  CHECK_FALSE((*source)->WaitReadable(0));
+  REQUIRE(write(ends[1], "o\n", 2) == 2);
+  CHECK((*source)->WaitReadable(1000));
+  REQUIRE((*source)->Next(&line).value());
+  CHECK(line.text == "two");
+  close(ends[1]);
+  CHECK((*source)->WaitReadable(1000));
+  CHECK_FALSE((*source)->Next(&line).value());
+}
+
+TEST_CASE("line source: what cannot be opened is named", "[ingest]") {
+  TempFolder folder;
+  CHECK(absl::IsNotFound(LineSource::Open(folder.path("none")).status()));
+  CHECK(absl::IsInvalidArgument(LineSource::Open(folder.path("")).status()));
+}
+
+}  // namespace
+}  // namespace vigil::client

@@ -1,0 +1,350 @@
+// The reader against real files and a sink in memory: what is read once is never read again, what
+// is new is found, and every line is accounted for.
+#include "client/ingest/reader.h"
+
+#include <set>
+
+#include "client/ingest/ingest.h"
+#include "ledger/crypto/sha256.h"
+#include "tests/client/ingest/ingest_test_support.h"
+#include "tests/client/ingest/temp_folder.h"
+
+namespace vigil::client {
+namespace {
+
+// Takes batches and says that they were delivered at once, or only at Flush().
+class MemorySink final : public BatchSink {
+ public:
+  explicit MemorySink(CheckpointStore* store) : store_(store) {}
+
+  absl::Status Submit(EventBatch batch) override {
+    if (!refusal.ok()) return refusal;
+    for (const std::string& bytes : batch.events) {
+      v1::Event event;
+      REQUIRE(event.ParseFromString(bytes));
+      uids.push_back(event.source_uid());
+    }
+    stats_.events_delivered += batch.events.size();
+    ++stats_.batches_delivered;
+    marks.push_back(batch.source_mark);
+    return absl::OkStatus();
+  }
+  absl::Status Poll() override { return absl::OkStatus(); }
+  absl::Status Flush() override {
+    for (; kept_ < marks.size(); ++kept_) {
+      if (marks[kept_].empty()) continue;
+      const auto checkpoint = DecodeCheckpoint(marks[kept_]);
+      REQUIRE(checkpoint.ok());
+      REQUIRE(store_->Put(*checkpoint).ok());
+    }
+    return absl::OkStatus();
+  }
+  DeliveryStats stats() const override { return stats_; }
+
+  std::vector<std::string> uids;
+  std::vector<std::string> marks;
+  absl::Status refusal;
+
+ private:
+  CheckpointStore* const store_;
+  DeliveryStats stats_;
+  size_t kept_ = 0;
+};
+
+std::string ConnLine(int number) {
+  return R"({"_path":"conn","ts":1.5,"uid":"C)" + std::to_string(number) +
+         R"(","id.orig_h":"10.0.0.1","id.resp_h":"10.0.0.2","conn_state":"SF"})" + "\n";
+}
+std::string ConnLines(int first, int last) {
+  std::string lines;
+  for (int i = first; i <= last; ++i) lines += ConnLine(i);
+  return lines;
+}
+std::vector<std::string> Uids(int first, int last) {
+  std::vector<std::string> uids;
+  for (int i = first; i <= last; ++i) uids.push_back("C" + std::to_string(i));
+  return uids;
+}
+
+struct Run {
+  IngestReport report;
+  std::vector<std::string> uids;
+  std::vector<std::string> marks;
+};
+
+// One run of the command over `inputs`, with the state folder "state".
+Run Ingest(const TempFolder& folder, const std::vector<std::string>& inputs, uint32_t items_max = 3,
+           absl::Status refusal = absl::OkStatus()) {
+  ledger::FileSystem* const files = ledger::PosixFileSystem();
+  auto store = CheckpointStore::Open(files, folder.path("state/checkpoints"));
+  REQUIRE(store.ok());
+  MemorySink sink(store->get());
+  sink.refusal = refusal;
+  IngestOptions options;
+  for (const std::string& input : inputs) options.inputs.push_back(folder.path(input));
+  options.state_folder = folder.path("state");
+  options.read.batch.items_max = items_max;
+  SilentProgress progress;
+  auto report = RunIngestInto(options, store->get(), &sink, SystemClock(), files, &progress);
+  REQUIRE(report.ok());
+  const InputReport& total = report->total;
+  CHECK(total.lines ==
+        total.accepted + total.already_covered + total.quarantined + total.skipped + total.unsent);
+  if (refusal.ok()) CHECK(total.accepted == sink.uids.size());
+  return {.report = *std::move(report), .uids = sink.uids, .marks = sink.marks};
+}
+
+TEST_CASE("reader: running the same command again adds nothing", "[ingest]") {
+  TempFolder folder;
+  folder.Write("conn.log", ConnLines(1, 10));
+  folder.Write("dns.log.gz", Gzip(ConnLines(11, 20)));
+  CHECK(Ingest(folder, {"conn.log", "dns.log.gz"}).uids == Uids(1, 20));
+  const Run again = Ingest(folder, {"conn.log", "dns.log.gz"});
+  CHECK(again.uids.empty());
+  CHECK(again.report.total.already_covered == 20);
+  CHECK(again.report.total.lines == 20);
+  CHECK(IngestExitCode(again.report) == 0);
+}
+
+TEST_CASE("reader: lines appended to a file are picked up", "[ingest]") {
+  TempFolder folder;
+  folder.Write("conn.log", ConnLines(1, 4));
+  CHECK(Ingest(folder, {"conn.log"}).uids == Uids(1, 4));
+  folder.Append("conn.log", ConnLines(5, 9));
+  const Run grown = Ingest(folder, {"conn.log"});
+  CHECK(grown.uids == Uids(5, 9));
+  CHECK(grown.report.total.already_covered == 4);
+  CHECK(grown.report.inputs[0].lines == 9);
+  SECTION("also to a gzip file as another member") {
+    folder.Write("z.log", Gzip(ConnLines(1, 4)));
+    CHECK(Ingest(folder, {"z.log"}).uids == Uids(1, 4));
+    folder.Append("z.log", Gzip(ConnLines(5, 6)));
+    CHECK(Ingest(folder, {"z.log"}).uids == Uids(5, 6));
+  }
+}
+
+TEST_CASE("reader: an empty file that grows is read from its start", "[ingest]") {
+  TempFolder folder;
+  folder.Write("conn.log", "");
+  CHECK(Ingest(folder, {"conn.log"}).report.total.lines == 0);
+  folder.Append("conn.log", ConnLines(1, 2));
+  CHECK(Ingest(folder, {"conn.log"}).uids == Uids(1, 2));
+}
+
+TEST_CASE("reader: a file renamed by rotation is read to its end and the new one from its start",
+          "[ingest]") {
+  TempFolder folder;
+  folder.Write("conn.log", ConnLines(1, 5));
+  CHECK(Ingest(folder, {"conn.log"}).uids == Uids(1, 5));
+  folder.Append("conn.log", ConnLines(6, 7));
+  folder.Rename("conn.log", "conn.log.1");
+  folder.Write("conn.log", ConnLines(101, 103));
+  const Run rotated = Ingest(folder, {"conn.log"});
+  std::vector<std::string> expected = Uids(6, 7);
+  for (const std::string& uid : Uids(101, 103)) expected.push_back(uid);
+  CHECK(rotated.uids == expected);
+  CHECK(rotated.report.inputs.size() == 2);
+  SECTION("and neither a second time, under any of their names") {
+    CHECK(Ingest(folder, {"conn.log", "conn.log.1"}).uids.empty());
+    folder.Rename("conn.log.1", "conn.log.2");
+    CHECK(Ingest(folder, {"conn.log.2", "conn.log"}).uids.empty());
+  }
+}
+
+TEST_CASE("reader: rotation that compresses or copies and truncates is followed", "[ingest]") {
+  TempFolder folder;
+  folder.Write("conn.log", ConnLines(1, 5));
+  CHECK(Ingest(folder, {"conn.log"}).uids == Uids(1, 5));
+  SECTION("compressed") {
+    folder.Write("conn.2024-05-01.log.gz", Gzip(ConnLines(1, 8)));
+    folder.Write("conn.log", ConnLines(101, 101));
+    CHECK(Ingest(folder, {"conn.log"}).uids == std::vector<std::string>{"C6", "C7", "C8", "C101"});
+  }
+  SECTION("copied and truncated, with the new file already longer than the old one was") {
+    folder.Write("conn.log.1", ConnLines(1, 6));
+    folder.Write("conn.log", ConnLines(101, 120));
+    std::vector<std::string> expected = {"C6"};
+    for (const std::string& uid : Uids(101, 120)) expected.push_back(uid);
+    CHECK(Ingest(folder, {"conn.log"}).uids == expected);
+  }
+  SECTION("gone: the new file is read, and the report says so") {
+    folder.Write("conn.log", ConnLines(101, 101));
+    const Run replaced = Ingest(folder, {"conn.log"});
+    CHECK(replaced.uids == Uids(101, 101));
+    CHECK(replaced.report.inputs[0].note.find("replaced") == 0);
+  }
+}
+
+TEST_CASE("reader: two files that begin alike are two files", "[ingest]") {
+  TempFolder folder;
+  const std::string head = ConnLines(1, 20);  // More than the first KiB.
+  folder.Write("a.log", head + ConnLines(21, 22));
+  folder.Write("b.log", head + ConnLines(31, 32));
+  const Run run = Ingest(folder, {"a.log", "b.log"});
+  CHECK(run.uids.size() == 44);
+  CHECK(Ingest(folder, {"b.log", "a.log"}).uids.empty());
+}
+
+TEST_CASE("reader: a changed beginning or end makes it another file", "[ingest]") {
+  TempFolder folder;
+  folder.Write("conn.log", ConnLines(1, 5));
+  CHECK(Ingest(folder, {"conn.log"}).uids.size() == 5);
+  std::string text = ConnLines(1, 5);
+  SECTION("beginning") { text[text.find("10.0.0.1")] = '9'; }
+  SECTION("end") { text[text.rfind("C5") + 1] = '8'; }
+  folder.Write("conn.log", text);
+  CHECK(Ingest(folder, {"conn.log"}).uids.size() == 5);
+}
+
+TEST_CASE("reader: a Zeek TSV file goes on with its header after a pause", "[ingest]") {
+  TempFolder folder;
+  folder.Write("weird.log",
+               "#separator \\x09\n#path\tweird\n#fields\tts\tuid\tname\n"
+               "#types\ttime\tstring\tstring\n1.5\tC1\tx\n1.5\tC2\tx\n");
+  const Run first = Ingest(folder, {"weird.log"});
+  CHECK(first.uids == Uids(1, 2));
+  CHECK(first.report.total.skipped == 4);
+  folder.Append("weird.log", "1.5\tC3\tx\n#close\t2024\n");
+  const Run second = Ingest(folder, {"weird.log"});
+  CHECK(second.uids == Uids(3, 3));
+  CHECK(second.report.total.already_covered == 6);
+  CHECK(second.report.total.skipped == 1);
+}
+
+TEST_CASE("reader: bad lines go to quarantine with their reason and nothing else is lost",
+          "[ingest]") {
+  TempFolder folder;
+  folder.Write("conn.log", ConnLine(1) + "not json\n\n" + ConnLine(2) + "{\"ts\":\xFF}\n" +
+                               std::string(kLineBytesMax + 1, 'x') + "\n" + ConnLine(3));
+  const Run run = Ingest(folder, {"conn.log"});
+  CHECK(run.uids == Uids(1, 3));
+  CHECK(run.report.total.quarantined == 3);
+  CHECK(run.report.total.skipped == 1);
+  CHECK(IngestExitCode(run.report) == 0);
+  const std::string quarantine = folder.Read("state/quarantine.ndjson");
+  CHECK(std::count(quarantine.begin(), quarantine.end(), '\n') == 3);
+  CHECK(quarantine.find(R"("line":2,"reason":"not)") != std::string::npos);
+  CHECK(quarantine.find(R"("raw":"not json"})") != std::string::npos);
+  CHECK(quarantine.find(R"("raw_base64":"eyJ0cyI6/30="})") != std::string::npos);
+  CHECK(quarantine.find(R"("size":1048577)") != std::string::npos);
+  CHECK(Ingest(folder, {"conn.log"}).report.total.already_covered == 7);
+  CHECK(folder.Read("state/quarantine.ndjson") == quarantine);
+}
+
+TEST_CASE("reader: a last line that is still being written is read when it is complete",
+          "[ingest]") {
+  TempFolder folder;
+  const std::string third = ConnLine(3);
+  folder.Write("conn.log", ConnLines(1, 2) + third.substr(0, 30));
+  const Run first = Ingest(folder, {"conn.log"});
+  CHECK(first.uids == Uids(1, 2));
+  CHECK(first.report.total.quarantined == 1);
+  SECTION("unchanged, it is covered") {
+    const Run same = Ingest(folder, {"conn.log"});
+    CHECK(same.report.total.already_covered == 3);
+    CHECK(same.report.total.quarantined == 0);
+  }
+  folder.Append("conn.log", third.substr(30) + ConnLine(4));
+  CHECK(Ingest(folder, {"conn.log"}).uids == Uids(3, 4));
+}
+
+TEST_CASE("reader: a last line without its line end counts once", "[ingest]") {
+  TempFolder folder;
+  const std::string lines = ConnLines(1, 3);
+  folder.Write("conn.log", lines.substr(0, lines.size() - 1));
+  CHECK(Ingest(folder, {"conn.log"}).uids == Uids(1, 3));
+  CHECK(Ingest(folder, {"conn.log"}).uids.empty());
+  SECTION("the line end comes later") {
+    folder.Append("conn.log", "\n" + ConnLine(4));
+    const Run run = Ingest(folder, {"conn.log"});
+    CHECK(run.uids == Uids(4, 4));
+    CHECK(run.report.total.lines == 4);
+  }
+  SECTION("what is glued to it is quarantined") {
+    folder.Append("conn.log", "glued\n" + ConnLine(4));
+    const Run run = Ingest(folder, {"conn.log"});
+    CHECK(run.uids == Uids(4, 4));
+    CHECK(run.report.total.quarantined == 1);
+  }
+}
+
+TEST_CASE("reader: an input that breaks off is reported and the others are read", "[ingest]") {
+  TempFolder folder;
+  const std::string packed = Gzip(ConnLines(1, 200));
+  folder.Write("a.log.gz", packed.substr(0, packed.size() / 2));
+  folder.Write("b.log", ConnLines(301, 302));
+  const Run run = Ingest(folder, {"none.log", "a.log.gz", "b.log"});
+  REQUIRE(run.report.inputs.size() == 3);
+  CHECK(absl::IsNotFound(run.report.inputs[0].status));
+  CHECK(absl::IsDataLoss(run.report.inputs[1].status));
+  CHECK(run.report.inputs[1].accepted > 0);
+  CHECK(run.report.inputs[2].accepted == 2);
+  CHECK(IngestExitCode(run.report) == 9);
+  const uint64_t taken = run.report.inputs[1].accepted;
+  SECTION("the rest is read when the file is whole") {
+    folder.Write("a.log.gz", packed);
+    CHECK(Ingest(folder, {"a.log.gz"}).uids.size() == 200 - taken);
+  }
+}
+
+TEST_CASE("reader: a mark covers the lines of its batch and none behind", "[ingest]") {
+  TempFolder folder;
+  folder.Write("conn.log", ConnLines(1, 7));
+  const Run run = Ingest(folder, {"conn.log"}, /*items_max=*/3);
+  REQUIRE(run.marks.size() == 3);
+  for (size_t i = 0; i < run.marks.size(); ++i) {
+    const auto mark = DecodeCheckpoint(run.marks[i]);
+    REQUIRE(mark.ok());
+    CHECK(mark->line == std::min<size_t>(3 * (i + 1), 7));
+    CHECK(mark->offset == ConnLines(1, static_cast<int>(mark->line)).size());
+  }
+}
+
+TEST_CASE("reader: when the sink refuses the lines that were read count as unsent", "[ingest]") {
+  TempFolder folder;
+  folder.Write("conn.log", ConnLines(1, 10));
+  const Run run = Ingest(folder, {"conn.log"}, 3, absl::UnavailableError("nobody there"));
+  CHECK(run.report.total.unsent > 0);
+  CHECK(run.report.total.accepted == 0);
+  CHECK(IngestExitCode(run.report) == 3);
+  CHECK(Ingest(folder, {"conn.log"}).uids == Uids(1, 10));
+}
+
+TEST_CASE("reader: one file named twice is read once", "[ingest]") {
+  TempFolder folder;
+  folder.Write("conn.log", ConnLines(1, 3));
+  CHECK(Ingest(folder, {"conn.log", "../" + folder.path("").substr(5) + "conn.log"}).uids.size() ==
+        3);
+  CHECK(Ingest(folder, {"./conn.log"}).uids.empty());
+}
+
+TEST_CASE("checkpoint: text that is none is refused and names the key", "[ingest]") {
+  Checkpoint checkpoint;
+  checkpoint.path = "/tmp/a \"b\"\n\xC3\xA9";
+  checkpoint.offset = UINT64_MAX;
+  checkpoint.adapter_state = "#separator \\x09\n";
+  checkpoint.format = "zeek-tsv";
+  checkpoint.unterminated = true;
+  const std::string json = EncodeCheckpoint(checkpoint);
+  const auto decoded = DecodeCheckpoint(json);
+  REQUIRE(decoded.ok());
+  CHECK(*decoded == checkpoint);
+  for (size_t size = 0; size + 2 < json.size(); ++size) {
+    CHECK_FALSE(DecodeCheckpoint(json.substr(0, size)).ok());
+  }
+  std::string newer = json;
+  newer.replace(newer.find("\"checkpoint\":1"), 14, "\"checkpoint\":2");
+  CHECK_FALSE(DecodeCheckpoint(newer).ok());
+  std::string wrong = json;
+  wrong.replace(wrong.find("\"offset\""), 8, "\"offsex\"");
+  CHECK(DecodeCheckpoint(wrong).status().message().find("offset") != std::string::npos);
+
+  TempFolder folder;
+  std::filesystem::create_directories(folder.path("state"));
+  folder.Write("state/x.json", "{");
+  CHECK(absl::IsDataLoss(
+      CheckpointStore::Open(ledger::PosixFileSystem(), folder.path("state")).status()));
+}
+
+}  // namespace
+}  // namespace vigil::client

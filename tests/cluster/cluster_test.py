@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Real processes on loopback: what users do to a cluster, and what may go wrong under them.
+
+Usage: cluster_test.py BIN_FOLDER SCENARIO
+
+Waits on state (`vigil wait`), never on time. Ends only processes it started, by id.
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+
+class Cluster:
+    def __init__(self, bin_folder, validators):
+        self.bin = pathlib.Path(bin_folder)
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vigil-cluster-"))
+        self.count = validators
+        self.net = self.folder / "net"
+        self.port = free_port_range(10 * validators)
+        self.processes = {}
+        self.run("vigild", "testnet", "--dir", self.net, "--validators", validators, "--base-port", self.port,
+                 "--heartbeat-millis", 500, "--reveal-length", 4096, "--period-events", 512)
+        self.env = dict(os.environ, VIGIL_CONTEXT=str(self.net / "clients/vigil.toml"))
+
+    def run(self, program, *args, expect=0):
+        """Runs a program to its end; fails unless it exits with `expect`."""
+        env = getattr(self, "env", None)
+        done = subprocess.run([str(self.bin / program), *map(str, args)], env=env, capture_output=True, text=True)
+        assert done.returncode == expect, (program, args, done.returncode, done.stdout[-2000:], done.stderr[-2000:])
+        return done
+
+    def vigil(self, *args, expect=0):
+        return self.run("vigil", *args, expect=expect)
+
+    def start(self, i):
+        log = open(self.folder / f"validator-{i}.log", "ab")
+        self.processes[i] = subprocess.Popen(
+            [str(self.bin / "vigild"), "start", "-c", str(self.net / f"validator-{i}/vigild.toml")],
+            stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        log.close()
+
+    def start_all(self):
+        for i in range(1, self.count + 1):
+            self.start(i)
+        self.vigil("wait", "--leader", "--all", "--timeout", 60)
+
+    def end(self, i, how=signal.SIGTERM):
+        process = self.processes.pop(i)
+        process.send_signal(how)
+        return process.wait()
+
+    def statuses(self):
+        lines = self.vigil("status", "-o", "ndjson").stdout.splitlines()
+        return [json.loads(line) for line in lines]
+
+    def leader(self):
+        self.vigil("wait", "--leader", "--timeout", 60)
+        for status in self.statuses():
+            if status["role"] == "leader":
+                return int(status["validator"].rsplit("-", 1)[1])
+        return self.leader()
+
+    def data(self, i):
+        return self.net / f"validator-{i}/data"
+
+    def verify(self, i, expect=0):
+        done = self.vigil("verify", "ledger", self.data(i), "--genesis", self.net / "genesis.json", "-o", "json",
+                          expect=expect)
+        return json.loads(done.stdout)
+
+    def close(self):
+        for i in list(self.processes):
+            self.end(i, signal.SIGKILL)
+        shutil.rmtree(self.folder)
+
+
+def free_port_range(size):
+    """The first port of a range that nobody listens on right now."""
+    for base in range(20000 + os.getpid() % 10000, 60000, size):
+        sockets = []
+        try:
+            for port in range(base, base + size):
+                sockets.append(socket.socket())
+                sockets[-1].bind(("127.0.0.1", port))
+            return base
+        except OSError:
+            continue
+        finally:
+            for one in sockets:
+                one.close()
+    raise RuntimeError("no free ports")
+
+
+def sample(cluster, name, events, *more):
+    folder = cluster.folder / name
+    cluster.vigil("sample", "--dir", folder, "--events", events, *more)
+    file = folder / "zeek.json"
+    return file, sum(1 for _ in open(file))
+
+
+def ingest_args(cluster, file, stream="ingest"):
+    return ["ingest", "--quiet", "-o", "json", "--batch", 100, "--stream", stream,
+            "--spool", cluster.folder / f"spool-{stream}", file]
+
+
+def scenario_killed_leader(cluster):
+    """kill -9 of the leader in the middle of an ingest, twice: every event is there exactly once."""
+    cluster.start_all()
+    file, lines = sample(cluster, "big", 20000)
+    ingest = subprocess.Popen([str(cluster.bin / "vigil"), *map(str, ingest_args(cluster, file))], env=cluster.env,
+                              stdout=subprocess.PIPE, text=True)
+    for reached in (lines // 4, lines // 2):
+        cluster.vigil("wait", "--events", reached, "--timeout", 60)
+        victim = cluster.leader()
+        cluster.end(victim, signal.SIGKILL)
+        cluster.vigil("wait", "--leader", "--timeout", 60)
+        cluster.start(victim)
+    report = json.loads(ingest.communicate()[0])
+    assert ingest.returncode == 0, report
+    assert int(report["total"]["accepted"]) == lines, report
+    cluster.vigil("wait", "--all", "--events", lines, "--timeout", 60)
+    again = json.loads(cluster.vigil(*ingest_args(cluster, file)).stdout)
+    assert int(again["total"]["already_covered"]) == lines and int(again["total"]["accepted"]) == 0, again
+    for i in range(1, cluster.count + 1):
+        assert cluster.end(i) == 0
+    reports = [cluster.verify(i) for i in range(1, cluster.count + 1)]
+    assert all(int(one["events"]) == lines for one in reports), reports
+    heights = {one["executed_height"]: one["state_digest"] for one in reports}
+    assert all(heights[one["executed_height"]] == one["state_digest"] for one in reports)
+
+
+def scenario_altered_ledger(cluster):
+    """One flipped bit in a stored event is found, located, and never served."""
+    cluster.start_all()
+    file, lines = sample(cluster, "few", 300)
+    cluster.vigil(*ingest_args(cluster, file))
+    cluster.vigil("wait", "--all", "--events", lines, "--timeout", 60)
+    for i in range(1, cluster.count + 1):
+        cluster.end(i)
+    cluster.verify(1)
+    segment = sorted((cluster.data(1) / "journal").glob("*"))[0]
+    content = bytearray(segment.read_bytes())
+    place = content.find(b".example")
+    assert place > 0
+    content[place] ^= 1
+    segment.write_bytes(content)
+    report = cluster.verify(1, expect=6)
+    assert report["verdict"] == "DAMAGED" and "offset" in report["findings"][0], report
+    cluster.start(1)
+    done = cluster.run("vigil", "wait", "--leader", "--timeout", 2, expect=7)
+    assert "1 of" not in done.stderr
+    status = subprocess.run([str(cluster.bin / "vigil"), "status", "-o", "ndjson"], env=cluster.env, capture_output=True,
+                            text=True)
+    assert status.returncode == 8 and "refusing" in status.stdout, (status.stdout, status.stderr)
+
+
+def scenario_bad_input(cluster):
+    """Wrong configuration, an occupied port and requests that cannot be served say what to do."""
+    config = cluster.net / "validator-1/vigild.toml"
+    good = config.read_text()
+    config.write_text(good.replace("identity =", "identiti =", 1))
+    done = cluster.run("vigild", "validate-config", "-c", config, expect=2)
+    assert f"{config}:" in done.stderr and "did you mean 'identity'" in done.stderr, done.stderr
+    config.write_text(good)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", cluster.port))
+        taken.listen()
+        done = cluster.run("vigild", "start", "-c", config, expect=1)
+        assert "port is taken" in done.stderr and str(cluster.port) in done.stderr, done.stderr
+    cluster.start_all()
+    done = cluster.run("vigild", "start", "-c", config, expect=1)
+    assert "vigild:" in done.stderr, done.stderr
+    assert "999" in cluster.vigil("block", "get", "999", expect=5).stderr
+    cluster.vigil("event", "get", "nonsense", expect=2)
+    cluster.vigil("block", "list", "--limit", "5000", expect=2)
+    cluster.vigil("--endpoints", "127.0.0.1:1", "block", "list", expect=3)
+
+
+SCENARIOS = {"killed-leader": (scenario_killed_leader, 3), "altered-ledger": (scenario_altered_ledger, 1),
+             "bad-input": (scenario_bad_input, 3)}
+
+
+def main():
+    scenario, validators = SCENARIOS[sys.argv[2]]
+    cluster = Cluster(sys.argv[1], validators)
+    try:
+        scenario(cluster)
+    except BaseException:
+        for log in sorted(cluster.folder.glob("*.log")):
+            print(f"-- {log.name}\n{log.read_text()[-3000:]}")
+        raise
+    finally:
+        cluster.close()
+    print(f"{sys.argv[2]}: ok")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+#include "node/driver/peer_frame.h"
+
+#include <functional>
+#include <vector>
+
+#include "ledger/base/limits.h"
+#include "ledger/base/random.h"
+#include "tests/support/catch.h"
+#include "tests/support/seed.h"
+
+namespace vigil::node {
+namespace {
+
+HelloFrame SampleHello() {
+  HelloFrame hello;
+  hello.chain_id.bytes.fill(1);
+  hello.journal_id.bytes.fill(2);
+  hello.validator = ValidatorIndex(3);
+  return hello;
+}
+
+std::string SampleConsensus() {
+  std::string frame = EncodeConsensusHead("core header", 2);
+  ByteWriter(&frame).Prefixed(absl::string_view("first")).Prefixed(absl::string_view("second"));
+  return frame;
+}
+
+std::string SampleForward() {
+  return EncodeForward({std::make_shared<const ledger::Record>(ledger::Record{"leaf", "payload"}),
+                        std::make_shared<const ledger::Record>(ledger::Record{"other", ""})});
+}
+
+ForwardRefusedFrame SampleRefused() {
+  ForwardRefusedFrame refused;
+  refused.leaf_hash.bytes.fill(7);
+  refused.status = 8;
+  refused.retry_after_millis = 200;
+  refused.expected_sequence = 12;
+  refused.expected_previous.bytes.fill(9);
+  refused.code = "lane.full";
+  refused.what = "no room";
+  refused.remedy = "later";
+  return refused;
+}
+
+bool DecodesAsAnything(absl::string_view frame) {
+  return DecodeHello(frame).ok() || DecodeConsensus(frame).ok() || DecodeForward(frame).ok() ||
+         DecodeForwardRefused(frame).ok();
+}
+
+TEST_CASE("peer frame: the bytes are those of docs/formats", "[peer_frame]") {
+  CHECK(EncodeConsensusHead("ab", 3) == std::string("\x02\0\0\0\x02"
+                                                    "ab\0\0\0\x03",
+                                                    11));
+  CHECK(EncodeHello(SampleHello()).size() == 1 + 32 + 16 + 4 + 4);
+  CHECK(EncodeHello(SampleHello())[0] == 1);
+  CHECK(SampleForward() == std::string("\x03\0\0\0\x02\0\0\0\x04leaf\0\0\0\x07payload"
+                                       "\0\0\0\x05other\0\0\0\0",
+                                       5 + 8 + 11 + 8 + 5));
+  CHECK(EncodeForwardRefused(SampleRefused())[0] == 4);
+}
+
+TEST_CASE("peer frame: what is encoded decodes to the same", "[peer_frame]") {
+  const auto hello = DecodeHello(EncodeHello(SampleHello()));
+  REQUIRE(hello.ok());
+  CHECK(hello->chain_id == SampleHello().chain_id);
+  CHECK(hello->journal_id == SampleHello().journal_id);
+  CHECK(hello->validator == ValidatorIndex(3));
+  CHECK(hello->protocol_version == kPeerProtocolVersion);
+
+  const std::string bytes = SampleConsensus();
+  const auto consensus = DecodeConsensus(bytes);
+  REQUIRE(consensus.ok());
+  CHECK(consensus->header == "core header");
+  REQUIRE(consensus->blocks.size() == 2);
+  CHECK(AsView(consensus->blocks[1]) == "second");
+
+  const std::string forward_bytes = SampleForward();
+  const auto forward = DecodeForward(forward_bytes);
+  REQUIRE(forward.ok());
+  REQUIRE(forward->records.size() == 2);
+  CHECK(forward->records[0].payload == "payload");
+  CHECK(forward->records[1].leaf == "other");
+
+  const auto refused = DecodeForwardRefused(EncodeForwardRefused(SampleRefused()));
+  REQUIRE(refused.ok());
+  CHECK(refused->leaf_hash == SampleRefused().leaf_hash);
+  CHECK(refused->expected_sequence == 12);
+  CHECK(refused->expected_previous == SampleRefused().expected_previous);
+  CHECK(refused->code == "lane.full");
+  CHECK(refused->remedy == "later");
+}
+
+TEST_CASE("peer frame: a frame cut anywhere or with a byte more is refused", "[peer_frame]") {
+  for (const std::string& frame : {EncodeHello(SampleHello()), SampleConsensus(), SampleForward(),
+                                   EncodeForwardRefused(SampleRefused())}) {
+    REQUIRE(DecodesAsAnything(frame));
+    for (size_t size = 0; size < frame.size(); ++size) {
+      CHECK_FALSE(DecodesAsAnything(frame.substr(0, size)));
+    }
+    CHECK_FALSE(DecodesAsAnything(frame + "x"));
+  }
+}
+
+TEST_CASE("peer frame: hostile counts and lengths are refused before they are used",
+          "[peer_frame]") {
+  std::string many_blocks = EncodeConsensusHead("h", kFrameBlocksMax + 1);
+  CHECK_FALSE(DecodeConsensus(many_blocks).ok());
+  CHECK_FALSE(DecodeConsensus(EncodeConsensusHead("h", 0xffffffff)).ok());
+  std::string many_records = "\x03";
+  ByteWriter(&many_records).U32(0xffffffff);
+  CHECK_FALSE(DecodeForward(many_records).ok());
+  std::string long_leaf = "\x03";
+  ByteWriter(&long_leaf).U32(1).U32(0xffffffff);
+  CHECK_FALSE(DecodeForward(long_leaf).ok());
+  std::string big_leaf = "\x03";
+  ByteWriter(&big_leaf)
+      .U32(1)
+      .Prefixed(std::string(kRecordLeafBytesMax + 1, 'x'))
+      .Prefixed(absl::string_view(""));
+  CHECK_FALSE(DecodeForward(big_leaf).ok());
+  CHECK_FALSE(PeerFrameTypeOf("").ok());
+  CHECK_FALSE(PeerFrameTypeOf(absl::string_view("\0", 1)).ok());
+  CHECK_FALSE(PeerFrameTypeOf("\x05").ok());
+  CHECK_FALSE(PeerFrameTypeOf(std::string(kPeerFrameBytesMax + 1, '\x02')).ok());
+}
+
+TEST_CASE("peer frame: a refusal names a real status", "[peer_frame]") {
+  ForwardRefusedFrame refused = SampleRefused();
+  for (const uint8_t status : {0, 17, 255}) {
+    refused.status = status;
+    CHECK_FALSE(DecodeForwardRefused(EncodeForwardRefused(refused)).ok());
+  }
+  refused.status = 16;
+  refused.what = std::string(5000, 'x');
+  const auto decoded = DecodeForwardRefused(EncodeForwardRefused(refused));
+  REQUIRE(decoded.ok());
+  CHECK(decoded->what.size() == kRefusalTextBytesMax);
+}
+
+TEST_CASE("peer frame: random bytes never crash a decoder", "[peer_frame]") {
+  VIGIL_TEST_SEED(seed, 77);
+  SplitMix64 random(seed);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string frame(random.Below(80), '\0');
+    for (char& byte : frame) byte = static_cast<char>(random.Below(random.Chance(500) ? 4 : 256));
+    if (!frame.empty()) frame[0] = static_cast<char>(1 + random.Below(4));
+    (void)DecodesAsAnything(frame);
+  }
+  SUCCEED();
+}
+
+}  // namespace
+}  // namespace vigil::node
