@@ -11,6 +11,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/header.h"
 #include "ledger/chain/kinds.h"
+#include "ledger/chain/strict_json.h"
 #include "ledger/chain/tags.h"
 #include "ledger/chain/utf8.h"
 #include "ledger/crypto/keys.h"
@@ -244,6 +245,8 @@ absl::StatusOr<v1::Genesis> ParseJson(absl::string_view file_bytes) {
     return Invalid("file of ", file_bytes.size(), " bytes, at most ", kGenesisBytesMax);
   }
   if (!IsValidUtf8(AsBytes(file_bytes))) return Invalid("the file is not UTF-8");
+  const absl::Status strict = CheckStrictJson(file_bytes);
+  if (!strict.ok()) return Annotate(strict, "genesis: not strict JSON");
   v1::Genesis message;
   google::protobuf::util::JsonParseOptions options;
   options.ignore_unknown_fields = false;

@@ -260,14 +260,10 @@ absl::Status RemoveLevelDbStore(FileSystem* files, const std::string& directory)
   ASSIGN_OR_RETURN(const std::shared_ptr<void> lock,
                    files->Lock(absl::StrCat(directory, "/", kLockName)));
   ASSIGN_OR_RETURN(const std::vector<std::string> names, files->List(directory));
-  // CURRENT goes last: until then a crash leaves a store that is refused, never half of one.
+  // A crash on the way leaves a store that is refused: CURRENT, or what it leads to, is missing.
   for (const std::string& name : names) {
-    if (name == kLockName || name == "CURRENT") continue;
-    RETURN_IF_ERROR(files->Remove(absl::StrCat(directory, "/", name)));
+    if (name != kLockName) RETURN_IF_ERROR(files->Remove(absl::StrCat(directory, "/", name)));
   }
-  RETURN_IF_ERROR(files->SyncDir(directory));
-  const std::string current = absl::StrCat(directory, "/CURRENT");
-  if (files->Exists(current)) RETURN_IF_ERROR(files->Remove(current));
   return files->SyncDir(directory);
 }
 

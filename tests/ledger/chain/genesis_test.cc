@@ -131,6 +131,15 @@ TEST_CASE("genesis: text that is not the JSON of a genesis is refused", "[genesi
                  "genesis: file of 4194305 bytes, at most 4194304"));
 }
 
+TEST_CASE("genesis: what readers of JSON read differently is refused", "[genesis]") {
+  CHECK(Contains(ErrorAfterReplacing("\"trees\": 100", "\"trees\": 100, \"trees\": 200"),
+                 "key \"trees\" given twice"));
+  CHECK(Contains(ErrorAfterReplacing("\"max_block_bytes\"", "\"maxBlockBytes\""),
+                 "key \"maxBlockBytes\" may hold only"));
+  CHECK(Contains(ErrorAfterReplacing("\"raft\"", "'raft'"), "not strict JSON"));
+  CHECK(Contains(ErrorAfterReplacing("\"mode\"", "mode"), "key in double quotes expected"));
+}
+
 TEST_CASE("genesis: other formats and modes are refused", "[genesis]") {
   CHECK(ErrorAfterReplacing("\"format\": 1", "\"format\": 2") == "genesis: format: 2, must be 1");
   CHECK(ErrorAfter([](Genesis* genesis) { genesis->mode = "bft"; }) ==
