@@ -40,13 +40,13 @@ void CompareWithModel(uint64_t seed, const EventIndexOptions& options, int query
 
 TEST_CASE("index: random queries find what a walk over all events finds", "[index]") {
   VIGIL_TEST_SEED(seed, 30);
-  CompareWithModel(seed, {}, 60);
+  CompareWithModel(seed, {}, 30);
 }
 
 TEST_CASE("index: colliding hashes never change a result", "[index]") {
   // With 5 bits nearly every term shares its hash with hundreds of others.
   VIGIL_TEST_SEED(seed, 31);
-  CompareWithModel(seed, {.key_prefix = "c/", .budget = {}, .term_hash_bits = 5}, 25);
+  CompareWithModel(seed, {.key_prefix = "c/", .budget = {}, .term_hash_bits = 5}, 12);
 }
 
 TEST_CASE("index: tiny budgets only make pages shorter", "[index]") {

@@ -116,6 +116,21 @@ TEST_CASE("a record that was gapped and comes again in place is found where it w
   CHECK(chain.reader().FindRecord(LeafOf(second)).value() == RecordIndex(3));
 }
 
+TEST_CASE("a record that comes twice in one block is found where it was OK", "[state]") {
+  const TestNetwork network;
+  TestChain chain(&network);
+  TestStream stream(&network, "acme/fw-1", "conn");
+  const Record first = stream.Batch(1);
+  const Record second = stream.Batch(1);
+  const ExecutedBlock block = chain.Commit({second, first, first, second, second});
+  const std::vector<ResultCode> expected = {ResultCode::kGapped, ResultCode::kOk,
+                                            ResultCode::kDuplicate, ResultCode::kOk,
+                                            ResultCode::kDuplicate};
+  for (size_t i = 0; i < expected.size(); ++i) CHECK(block.results[i].code == expected[i]);
+  CHECK(chain.reader().FindRecord(LeafOf(first)).value() == RecordIndex(1));
+  CHECK(chain.reader().FindRecord(LeafOf(second)).value() == RecordIndex(3));
+}
+
 TEST_CASE("only a sensor may write to a stream", "[state]") {
   const TestNetwork network;
   TestChain chain(&network);

@@ -1,0 +1,228 @@
+// What a node makes of the disk that it finds.
+#include "node/driver/recovery.h"
+
+#include <string>
+#include <vector>
+
+#include "node/driver/node.h"
+#include "tests/node/driver/cluster_support.h"
+#include "tests/support/catch.h"
+
+namespace vigil::node {
+namespace {
+
+using ledger::CrashMode;
+using sim::SensorStream;
+using sim::SimCluster;
+
+constexpr char kJournal[] = "/vigil/journal";
+constexpr char kGuard[] = "/vigil/rollback_guard";
+
+// A lone validator with some history, stopped.
+struct StoppedNode {
+  SimCluster cluster{{.validators = 1}, /*seed=*/31};
+  SensorStream stream = StreamOf(cluster);
+  Height height;
+  Hash state_digest;
+  Hash head;
+
+  explicit StoppedNode(CrashMode mode = CrashMode::kProcessOnly) {
+    cluster.StartAll();
+    for (int i = 0; i < 20; ++i) {
+      REQUIRE(SubmitAndWait(&cluster, 0, stream.NextBatch(3)).error.ok());
+    }
+    const auto tip = cluster.node(0)->Snapshot()->GetTip();
+    REQUIRE(tip.ok());
+    height = tip->height;
+    state_digest = tip->state_digest;
+    cluster.RunFor(1'500'000);  // The guard follows.
+    cluster.Crash(0, mode);
+  }
+  std::string FirstSegment() {
+    const auto names = cluster.disk(0).List(kJournal);
+    REQUIRE(names.ok());
+    REQUIRE_FALSE(names->empty());
+    return std::string(kJournal) + "/" + names->front();
+  }
+  NodeStatus Start() {
+    const absl::Status status = cluster.Start(0);
+    INFO(status);
+    REQUIRE(status.ok());
+    return cluster.node(0)->Status();
+  }
+  void CheckWhole() {
+    REQUIRE(cluster.RunUntil([&] { return cluster.node(0)->Status().executed >= height; },
+                             10 * kSecond));
+    const auto digest = cluster.node(0)->Snapshot()->StateDigest(height);
+    REQUIRE(digest.ok());
+    CHECK(*digest == state_digest);
+    CHECK(SubmitAndWait(&cluster, 0, stream.NextBatch(1)).error.ok());
+  }
+  void CheckRefuses(absl::string_view because) {
+    const NodeStatus status = Start();
+    CHECK(status.refusing);
+    INFO(status.refusing_reason);
+    CHECK(status.refusing_reason.find(std::string(because)) != std::string::npos);
+    CHECK(cluster.node(0)->actors().empty());
+    const OutcomeBox box = SubmitTo(cluster.node(0), stream.NextBatch(1));
+    REQUIRE(box->has_value());
+    CHECK((*box)->error.code == "node.refusing");
+  }
+};
+
+TEST_CASE("recovery: a node goes on where it was after every kind of crash", "[recovery]") {
+  for (const CrashMode mode :
+       {CrashMode::kProcessOnly, CrashMode::kLoseUnsynced, CrashMode::kTornPrefix,
+        CrashMode::kTornSectors, CrashMode::kTornPages}) {
+    StoppedNode t(mode);
+    CHECK_FALSE(t.Start().refusing);
+    t.CheckWhole();
+  }
+}
+
+TEST_CASE("recovery: damaged state is rebuilt from the journal", "[recovery]") {
+  StoppedNode t;
+  const auto names = t.cluster.disk(0).List("/vigil/state");
+  REQUIRE(names.ok());
+  for (const std::string& name : *names) {
+    if (name == "LOCK") continue;
+    const std::string path = "/vigil/state/" + name;
+    const auto size = t.cluster.disk(0).Size(path);
+    for (uint64_t offset = 0; size.ok() && offset < *size; offset += 97) {
+      REQUIRE(t.cluster.disk(0).FlipBit(path, offset, 3).ok());
+    }
+  }
+  CHECK_FALSE(t.Start().refusing);
+  t.CheckWhole();
+}
+
+TEST_CASE("recovery: lost stores are rebuilt from the journal", "[recovery]") {
+  StoppedNode t;
+  for (const std::string name : {"state", "index", "detect"}) {
+    const std::string directory = "/vigil/" + name;
+    const auto files = t.cluster.disk(0).List(directory);
+    REQUIRE(files.ok());
+    for (const std::string& file : *files) {
+      REQUIRE(t.cluster.disk(0).Remove(directory + "/" + file).ok());
+    }
+  }
+  CHECK_FALSE(t.Start().refusing);
+  t.CheckWhole();
+  REQUIRE(t.cluster.RunUntil(
+      [&] {
+        const NodeStatus status = t.cluster.node(0)->Status();
+        return status.indexed == status.executed && status.detector == status.executed;
+      },
+      10 * kSecond));
+}
+
+TEST_CASE("recovery: a flipped bit in the journal is not repaired silently", "[recovery]") {
+  StoppedNode t;
+  const std::string segment = t.FirstSegment();
+  REQUIRE(t.cluster.disk(0).FlipBit(segment, 3000, 2).ok());
+  t.CheckRefuses(segment.substr(segment.rfind('/') + 1));
+}
+
+TEST_CASE("recovery: a node that refuses still serves what it can read", "[recovery]") {
+  StoppedNode t;
+  const std::string segment = t.FirstSegment();
+  const auto size = t.cluster.disk(0).Size(segment);
+  REQUIRE(size.ok());
+  REQUIRE(t.cluster.disk(0).FlipBit(segment, *size / 2, 2).ok());
+  t.CheckRefuses("must not vote");
+  Node& node = *t.cluster.node(0);
+  CHECK(node.Status().executed >= t.height);
+  CHECK(node.LoadBlock(Height(1)).ok());
+  CHECK_FALSE(node.LoadBlock(t.height).ok());
+  CHECK(node.Snapshot()->StateDigest(t.height).ok());
+}
+
+TEST_CASE("recovery: a journal that was rolled back is noticed", "[recovery]") {
+  StoppedNode t;
+  const std::string segment = t.FirstSegment();
+  const auto size = t.cluster.disk(0).Size(segment);
+  REQUIRE(size.ok());
+  REQUIRE(t.cluster.disk(0).Truncate(segment, *size / 2).ok());
+  t.CheckRefuses("must not vote");
+}
+
+TEST_CASE("recovery: a missing journal or guard is noticed", "[recovery]") {
+  SECTION("journal") {
+    StoppedNode t;
+    const auto names = t.cluster.disk(0).List(kJournal);
+    REQUIRE(names.ok());
+    for (const std::string& name : *names) {
+      REQUIRE(t.cluster.disk(0).Remove(std::string(kJournal) + "/" + name).ok());
+    }
+    t.CheckRefuses("must not vote");
+  }
+  SECTION("guard") {
+    StoppedNode t;
+    REQUIRE(t.cluster.disk(0).Remove(kGuard).ok());
+    t.CheckRefuses("must not vote");
+  }
+  SECTION("damaged guard") {
+    StoppedNode t;
+    REQUIRE(t.cluster.disk(0).FlipBit(kGuard, 20, 1).ok());
+    t.CheckRefuses("must not vote");
+  }
+}
+
+TEST_CASE("recovery: the directory of another validator is noticed", "[recovery]") {
+  StoppedNode t;
+  const SimCluster other({.validators = 3}, 1);
+  ledger::RollbackGuard guard;
+  guard.journal_id = other.test_network().journal_id(1);
+  REQUIRE(ledger::SaveRollbackGuard(&t.cluster.disk(0), kGuard, guard).ok());
+  t.CheckRefuses("genesis names");
+}
+
+TEST_CASE("recovery: a directory that was never initialised is an error that says what to do",
+          "[recovery]") {
+  ledger::FaultyFileSystem disk(1);
+  ManualClock clock;
+  const sim::TestNetwork network({.validators = 1});
+  sim::MemoryNetwork wires(1, 1, &clock);
+  NodeConfig config;
+  config.data_dir = "/none";
+  config.consensus_key = &network.consensus_key(0);
+  config.record_key = &network.record_key(0);
+  config.reveal_seed = network.reveal_seed(0);
+  NodeSeams seams;
+  seams.files = &disk;
+  seams.clock = &clock;
+  seams.transport = wires.transport(0);
+  const auto opened = Node::Open(network.genesis(), config, seams);
+  CHECK(absl::IsFailedPrecondition(opened.status()));
+  CHECK(opened.status().message().find("vigild init") != absl::string_view::npos);
+
+  SECTION("keys that are not this validator's are refused") {
+    config.consensus_key = &network.record_key(0);
+    CHECK(absl::IsFailedPrecondition(Node::Open(network.genesis(), config, seams).status()));
+    config.consensus_key = &network.consensus_key(0);
+    config.reveal_seed = Hash();
+    CHECK(absl::IsFailedPrecondition(Node::Open(network.genesis(), config, seams).status()));
+  }
+}
+
+TEST_CASE("recovery: a validator is initialised once", "[recovery]") {
+  StoppedNode t;
+  CHECK(absl::IsAlreadyExists(
+      Node::Init(&t.cluster.disk(0), "/vigil", t.cluster.test_network().journal_id(0))));
+  // Not even when somebody removed the journal to make it work.
+  const auto names = t.cluster.disk(0).List(kJournal);
+  for (const std::string& name : *names) {
+    REQUIRE(t.cluster.disk(0).Remove(std::string(kJournal) + "/" + name).ok());
+  }
+  CHECK(absl::IsAlreadyExists(
+      Node::Init(&t.cluster.disk(0), "/vigil", t.cluster.test_network().journal_id(0))));
+}
+
+TEST_CASE("recovery: a directory is open once", "[recovery]") {
+  SimCluster cluster({.validators = 1}, 41);
+  cluster.StartAll();
+  CHECK(absl::IsAlreadyExists(cluster.disk(0).Lock("/vigil/LOCK").status()));
+}
+
+}  // namespace
+}  // namespace vigil::node

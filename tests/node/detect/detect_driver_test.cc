@@ -1,0 +1,374 @@
+// The detector's driver over a chain that a lone node makes, with a port of the test's own: what it
+// says, when it says it, and what it remembers.
+#include "node/detect/detect_driver.h"
+
+#include <deque>
+#include <map>
+#include <vector>
+
+#include "ledger/log/merkle.h"
+#include "ledger/storage/memory_store.h"
+#include "node/driver/chain_access.h"
+#include "node/driver/node.h"
+#include "tests/sim/sim_cluster.h"
+#include "tests/support/catch.h"
+
+namespace vigil::node {
+namespace {
+
+using ledger::AlertBody;
+using ledger::AttestationBody;
+using ledger::ModelCommitmentBody;
+using ledger::Record;
+using sim::SensorStream;
+using sim::SimCluster;
+
+constexpr int64_t kSecond = 1'000'000;
+constexpr uint32_t kValidators = 3;
+
+sim::NetworkOptions Options() {
+  sim::NetworkOptions options;
+  options.validators = kValidators;
+  options.detector.window_rows_max = 512;
+  options.detector.window_rows_min = 128;
+  options.detector.period_events = 512;
+  options.detector.trees = 10;
+  options.detector.sample_rows = 64;
+  options.detector.seed_reveals = 1;
+  options.detector.threshold_floor_q8 = 256;
+  return options;
+}
+
+// A cluster without detectors of its own: the tests drive one, as validator 0, from node 0's chain.
+class DetectTest : public DetectPort {
+ public:
+  DetectTest() : cluster(Options(), /*seed=*/51) {
+    for (uint32_t i = 0; i < kValidators; ++i) cluster.config(i).detector_enabled = false;
+    cluster.StartAll();
+    REQUIRE(cluster.RunUntil([&] { return cluster.leader() != nullptr; }, 20 * kSecond));
+  }
+
+  void Open(uint32_t validator = 0) {
+    driver.reset();
+    self = validator;
+    auto opened =
+        DetectDriver::Open(&cluster.test_network().genesis(), ValidatorIndex(validator),
+                           &cluster.test_network().record_key(validator), &store, this, [] {});
+    REQUIRE(opened.ok());
+    driver = *std::move(opened);
+  }
+  // Commits `batches` of 50 events.
+  void Traffic(int batches, uint32_t odd_permille = 0) {
+    for (int i = 0; i < batches; ++i) Commit(stream.NextBatch(50, odd_permille));
+  }
+  void Commit(Record record) {
+    bool done = false;
+    cluster.node(0)->Submit(std::move(record), [&](const SubmitOutcome& outcome) {
+      INFO(outcome.error.what);
+      CHECK(outcome.error.ok());
+      done = true;
+    });
+    REQUIRE(cluster.RunUntil([&] { return done; }, 20 * kSecond));
+  }
+  // Steps the driver until it has nothing to do.
+  void Drive() {
+    for (;;) {
+      const auto worked = driver->Step();
+      INFO(worked.status());
+      REQUIRE(worked.ok());
+      if (!*worked) return;
+    }
+  }
+  // The bodies of what the driver submitted and nobody answered yet.
+  template <typename Body>
+  std::vector<Body> Sent() {
+    std::vector<Body> bodies;
+    for (const auto& sent : submitted) {
+      const auto view = ledger::DecodeRecord(AsBytes(sent.record.leaf));
+      REQUIRE(view.ok());
+      CHECK(ledger::VerifyRecordSignature(*view, cluster.test_network().genesis().chain_id,
+                                          cluster.test_network().record_key(self).public_key()));
+      if (const auto* body = std::get_if<Body>(&view->body)) bodies.push_back(*body);
+    }
+    return bodies;
+  }
+  void Answer(const Delivery& delivery) {
+    std::deque<Submitted> answered;
+    answered.swap(submitted);
+    for (const Submitted& sent : answered) sent.done(delivery);
+  }
+  // Puts what was submitted on the chain and answers.
+  void CommitSubmitted() {
+    while (!submitted.empty()) {
+      const Submitted sent = submitted.front();
+      submitted.pop_front();
+      Commit(sent.record);
+      sent.done({.taken = true, .retry_after_millis = 0, .what = ""});
+    }
+  }
+  // Makes a model active: all validators that it takes commit what validator 0 trained.
+  void ActivateModel() {
+    Traffic(14);
+    cluster.RunFor(5 * kSecond);
+    Drive();
+    const auto commitments = Sent<ModelCommitmentBody>();
+    REQUIRE_FALSE(commitments.empty());
+    for (const ModelCommitmentBody& body : commitments) {
+      Record second;
+      second.leaf = ledger::SignRecord(body, cluster.test_network().genesis().chain_id,
+                                       cluster.test_network().record_key(1));
+      Commit(second);
+    }
+    CommitSubmitted();
+    Drive();
+  }
+
+  // DetectPort
+  Height tip() const override { return cluster_node().Status().executed; }
+  absl::StatusOr<std::shared_ptr<const ledger::ExecutedBlock>> LoadExecuted(
+      Height height) const override {
+    auto executed = std::make_shared<ledger::ExecutedBlock>();
+    auto block = cluster_node().LoadBlock(height);
+    if (!block.ok()) return block.status();
+    executed->block = *block;
+    executed->results = *cluster_node().Snapshot()->GetResults(height);
+    return executed;
+  }
+  std::shared_ptr<const ledger::ChainReader> Reader() const override {
+    return cluster_node().Snapshot();
+  }
+  void Submit(Record record, std::function<void(const Delivery&)> done) override {
+    submitted.push_back({std::move(record), std::move(done)});
+  }
+  int64_t NowMicros() const override { return cluster.clock().MonotonicMicros(); }
+  void Warn(absl::string_view text) const override { warnings.push_back(std::string(text)); }
+
+  struct Submitted {
+    Record record;
+    std::function<void(const Delivery&)> done;
+  };
+  mutable SimCluster cluster;
+  ledger::MemoryStore store;
+  SensorStream stream{&cluster.test_network().genesis(), &cluster.test_network().sensor_key(0),
+                      "conn", 3};
+  std::unique_ptr<DetectDriver> driver;
+  uint32_t self = 0;
+  std::deque<Submitted> submitted;
+  mutable std::vector<std::string> warnings;
+
+ private:
+  const Node& cluster_node() const { return *cluster.node(0); }
+};
+
+TEST_CASE("detect driver: commits each model once and says the same as another validator",
+          "[detect]") {
+  DetectTest t;
+  t.Open();
+  t.Traffic(25);
+  t.cluster.RunFor(5 * kSecond);
+  t.Drive();
+  const auto first = t.Sent<ModelCommitmentBody>();
+  REQUIRE(first.size() >= 2);
+  CHECK(first[0].period == 1);
+  CHECK(first[1].period == 2);
+  CHECK_FALSE(t.driver->models().empty());
+  t.CommitSubmitted();
+  t.Drive();
+  CHECK(t.submitted.empty());
+
+  ledger::MemoryStore other_store;
+  auto other = DetectDriver::Open(&t.cluster.test_network().genesis(), ValidatorIndex(1),
+                                  &t.cluster.test_network().record_key(1), &other_store, &t, [] {});
+  REQUIRE(other.ok());
+  t.driver = *std::move(other);
+  t.self = 1;
+  t.Drive();
+  const auto second = t.Sent<ModelCommitmentBody>();
+  REQUIRE(second.size() == first.size());
+  for (size_t i = 0; i < first.size(); ++i) {
+    CHECK(second[i].model_digest == first[i].model_digest);
+    CHECK(second[i].window_end == first[i].window_end);
+    CHECK(second[i].threshold_q8 == first[i].threshold_q8);
+  }
+}
+
+TEST_CASE("detect driver: a refused record is tried again after the delay", "[detect]") {
+  DetectTest t;
+  t.Open();
+  t.Traffic(14);
+  t.cluster.RunFor(5 * kSecond);
+  t.Drive();
+  REQUIRE(t.submitted.size() == 1);
+  const std::string leaf = t.submitted[0].record.leaf;
+  t.Answer({.taken = false, .retry_after_millis = 400, .what = "lane.full"});
+  t.Drive();
+  CHECK(t.submitted.empty());
+  REQUIRE(t.driver->DeadlineMicros().has_value());
+  CHECK(*t.driver->DeadlineMicros() == t.NowMicros() + 400'000);
+  t.cluster.RunFor(401'000);
+  t.Drive();
+  REQUIRE(t.submitted.size() == 1);
+  CHECK(t.submitted[0].record.leaf == leaf);
+
+  SECTION("and given up when it is refused for good") {
+    t.Answer({.taken = false, .retry_after_millis = 0, .what = "access.denied"});
+    t.cluster.RunFor(5 * kSecond);
+    t.Drive();
+    CHECK(t.submitted.empty());
+    CHECK_FALSE(t.warnings.empty());
+  }
+}
+
+TEST_CASE("detect driver: proposes strange events in its turn and nothing that stands already",
+          "[detect]") {
+  DetectTest t;
+  t.Open();
+  t.ActivateModel();
+  t.Traffic(4, /*odd_permille=*/40);
+  t.Drive();
+  const Height height = t.driver->height();
+  const auto at_once = t.Sent<AlertBody>();
+  // Whose turn it is not waits; some turns are later, none is lost.
+  t.cluster.RunFor(static_cast<int64_t>(kValidators * kProposerPatienceHeights + 1) * kSecond);
+  t.Drive();
+  const auto all = t.Sent<AlertBody>();
+  REQUIRE(all.size() > at_once.size());
+  for (const AlertBody& alert : all) {
+    CHECK(alert.score_q8 >= alert.threshold_q8);
+    const auto info = t.Reader()->BlockOfRecord(alert.event.record_index);
+    REQUIRE(info.ok());
+    const uint32_t rank = ProposerRank(info->hash, alert.event, ValidatorIndex(0), kValidators);
+    const bool sent_at_once =
+        std::any_of(at_once.begin(), at_once.end(),
+                    [&](const AlertBody& early) { return early.event == alert.event; });
+    CHECK(sent_at_once == (info->height + rank * kProposerPatienceHeights <= height));
+  }
+  t.CommitSubmitted();
+  t.Drive();
+  t.cluster.RunFor(5 * kSecond);
+  t.Drive();
+  CHECK(t.Sent<AlertBody>().empty());
+
+  SECTION("a validator that comes later finds every alert there and proposes none") {
+    ledger::MemoryStore other_store;
+    auto other =
+        DetectDriver::Open(&t.cluster.test_network().genesis(), ValidatorIndex(2),
+                           &t.cluster.test_network().record_key(2), &other_store, &t, [] {});
+    REQUIRE(other.ok());
+    t.driver = *std::move(other);
+    t.self = 2;
+    t.Drive();
+    CHECK(t.Sent<AlertBody>().empty());
+    // But judges all of them, in one record.
+    const auto judged = t.Sent<AttestationBody>();
+    REQUIRE(judged.size() == 1);
+    CHECK(judged[0].attestations.size() == all.size());
+    for (const ledger::Attestation& verdict : judged[0].attestations) CHECK(verdict.verdict == 1);
+  }
+}
+
+TEST_CASE("detect driver: disputes an alert that says anything but what the model says",
+          "[detect]") {
+  DetectTest t;
+  t.Open();
+  t.ActivateModel();
+  t.Traffic(4, /*odd_permille=*/40);
+  t.cluster.RunFor(20 * kSecond);
+  t.Drive();
+  auto honest = t.Sent<AlertBody>();
+  REQUIRE(honest.size() >= 5);
+  t.submitted.clear();  // They get lost; validator 1 proposes them, four of them wrong.
+  honest.resize(5);
+  honest[0].score_q8 += 1;
+  honest[1].component = honest[1].component == 1 ? 3 : 1;
+  honest[2].event_leaf.bytes[0] ^= 1;
+  REQUIRE_FALSE(honest[3].reasons.empty());
+  honest[3].reasons[0].bits_q8 += 1;
+  std::map<ledger::EventRef, uint32_t> expected;
+  for (size_t i = 0; i < honest.size(); ++i) expected[honest[i].event] = i < 4 ? 2 : 1;
+  for (const AlertBody& body : honest) {
+    Record record;
+    record.leaf = ledger::SignRecord(body, t.cluster.test_network().genesis().chain_id,
+                                     t.cluster.test_network().record_key(1));
+    t.Commit(record);
+  }
+  t.Drive();
+  size_t seen = 0;
+  for (int rounds = 0; rounds < 10 && seen < 5; ++rounds) {
+    for (const AttestationBody& body : t.Sent<AttestationBody>()) {
+      for (const ledger::Attestation& verdict : body.attestations) {
+        const auto alert = t.Reader()->GetAlert(verdict.alert_index);
+        REQUIRE(alert.ok());
+        CHECK(verdict.verdict == expected[alert->event]);
+        ++seen;
+      }
+    }
+    t.CommitSubmitted();
+    t.Drive();
+  }
+  CHECK(seen == 5);
+}
+
+TEST_CASE("detect driver: goes on after a restart with what it owes and says nothing twice",
+          "[detect]") {
+  DetectTest t;
+  t.Open();
+  t.ActivateModel();
+  t.Traffic(4, /*odd_permille=*/40);
+  t.cluster.RunFor(20 * kSecond);
+  t.Drive();
+  std::vector<std::string> leaves;
+  for (const auto& sent : t.submitted) leaves.push_back(sent.record.leaf);
+  std::sort(leaves.begin(), leaves.end());
+  REQUIRE_FALSE(leaves.empty());
+
+  SECTION("records that were lost with the process are made again, byte for byte") {
+    t.submitted.clear();
+    t.Open();
+    CHECK_FALSE(t.driver->models().empty());
+    t.Drive();
+    std::vector<std::string> again;
+    for (const auto& sent : t.submitted) again.push_back(sent.record.leaf);
+    std::sort(again.begin(), again.end());
+    CHECK(again == leaves);
+    CHECK(t.warnings.empty());
+  }
+  SECTION("records that reached the chain are not") {
+    std::deque<DetectTest::Submitted> sent;
+    sent.swap(t.submitted);
+    for (const auto& one : sent) t.Commit(one.record);  // The answer never came.
+    t.Open();
+    t.Drive();
+    CHECK(t.submitted.empty());
+  }
+  SECTION("with its store lost it finds the same again") {
+    t.CommitSubmitted();
+    t.Drive();
+    ledger::StoreBatch wipe;
+    REQUIRE(t.store
+                .Scan("", "", false,
+                      [&](absl::string_view key, absl::string_view) {
+                        wipe.Delete(key);
+                        return true;
+                      })
+                .ok());
+    REQUIRE(t.store.Write(wipe).ok());
+    t.Open();
+    t.Drive();
+    CHECK(t.submitted.empty());
+    CHECK_FALSE(t.driver->models().empty());
+  }
+  SECTION("with a damaged store it starts afresh and says so") {
+    t.submitted.clear();
+    ledger::StoreBatch damage;
+    damage.Put("state", "nonsense");
+    REQUIRE(t.store.Write(damage).ok());
+    t.Open();
+    CHECK_FALSE(t.warnings.empty());
+    t.Drive();
+    CHECK(t.submitted.size() == leaves.size());
+  }
+}
+
+}  // namespace
+}  // namespace vigil::node

@@ -1,0 +1,130 @@
+#include "node/detect/duties.h"
+
+#include <algorithm>
+#include <set>
+
+#include "ledger/crypto/sha256.h"
+#include "ledger/storage/memory_store.h"
+#include "node/detect/model_store.h"
+#include "tests/support/catch.h"
+
+namespace vigil::node {
+namespace {
+
+using detector::EventType;
+
+Hash Filled(uint8_t byte) {
+  Hash hash;
+  hash.bytes.fill(byte);
+  return hash;
+}
+
+Duties SampleDuties() {
+  Duties duties;
+  duties.proposals[{{RecordIndex(5), ItemIndex(2)}, Filled(1)}] = {
+      .height = Height(10), .due = Height(14), .event_type = 1, .period = 3, .attempt = {}};
+  duties.judgements[RecordIndex(77)] = {.height = Height(11), .attempt = {}};
+  duties.commitments[{4, 2}] = {.window_end = Height(8),
+                                .model_digest = Filled(2),
+                                .row_count = 500,
+                                .threshold_q8 = 900,
+                                .attempt = {}};
+  return duties;
+}
+
+TEST_CASE("duties: what is stored is read back, but for attempts", "[duties]") {
+  Duties duties = SampleDuties();
+  duties.judgements.begin()->second.attempt.under_way = true;
+  const auto decoded = Duties::Decode(duties.Encode());
+  REQUIRE(decoded.has_value());
+  CHECK(decoded->Encode() == duties.Encode());
+  CHECK(decoded->proposals.begin()->second.due == Height(14));
+  CHECK(decoded->commitments.begin()->second.model_digest == Filled(2));
+  CHECK_FALSE(decoded->judgements.begin()->second.attempt.under_way);
+}
+
+TEST_CASE("duties: bytes cut anywhere or too long are refused", "[duties]") {
+  const std::string bytes = SampleDuties().Encode();
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    CHECK_FALSE(Duties::Decode(bytes.substr(0, size)).has_value());
+  }
+  CHECK_FALSE(Duties::Decode(bytes + "x").has_value());
+  std::string hostile = bytes;
+  for (int i = 2; i < 6; ++i) hostile[i] = '\xff';  // Number of proposals.
+  CHECK_FALSE(Duties::Decode(hostile).has_value());
+}
+
+TEST_CASE("duties: proposers take turns in the order of the hash that names event and validator",
+          "[duties]") {
+  const ledger::EventRef event{RecordIndex(300), ItemIndex(7)};
+  // From the definition: sort the validators by their hash.
+  std::vector<std::pair<Hash, uint32_t>> order;
+  for (uint32_t v = 0; v < 5; ++v) {
+    std::string bytes;
+    ByteWriter(&bytes).Fixed(Filled(9)).U64(300).U32(7).U32(v);
+    order.emplace_back(ledger::Sha256(AsBytes(bytes)), v);
+  }
+  std::sort(order.begin(), order.end());
+  for (uint32_t rank = 0; rank < 5; ++rank) {
+    CHECK(ProposerRank(Filled(9), event, ValidatorIndex(order[rank].second), 5) == rank);
+  }
+  CHECK(ProposerRank(Filled(9), event, ValidatorIndex(0), 1) == 0);
+}
+
+TEST_CASE("duties: over many events every validator is first about equally often", "[duties]") {
+  uint32_t first[4] = {};
+  for (uint32_t i = 0; i < 4000; ++i) {
+    for (uint32_t v = 0; v < 4; ++v) {
+      const ledger::EventRef event{RecordIndex(i), ItemIndex(0)};
+      if (ProposerRank(Filled(1), event, ValidatorIndex(v), 4) == 0) ++first[v];
+    }
+  }
+  for (const uint32_t count : first) {
+    CHECK(count > 850);
+    CHECK(count < 1150);
+  }
+}
+
+TEST_CASE("model store: bookkeeping and duties and models survive together", "[model_store]") {
+  ledger::MemoryStore memory;
+  const ModelKey flow{EventType::kFlow, 1};
+  const ModelKey later{EventType::kFlow, 2};
+  {
+    ModelStore store(&memory);
+    REQUIRE(store.Load()->state.empty());
+    REQUIRE(store.Save("state 1", SampleDuties(), ModelStore::Model{flow, "model 1"}, {flow}).ok());
+    REQUIRE(store.Save("state 2", {}, ModelStore::Model{later, "model 2"}, {flow, later}).ok());
+  }
+  ModelStore store(&memory);
+  auto contents = store.Load();
+  REQUIRE(contents.ok());
+  CHECK(contents->state == "state 2");
+  CHECK(contents->duties.proposals.empty());
+  REQUIRE(contents->models.size() == 2);
+  CHECK(contents->models[1].bytes == "model 2");
+  // What the stream has forgotten goes.
+  REQUIRE(store.Save("state 3", {}, std::nullopt, {later}).ok());
+  contents = ModelStore(&memory).Load();
+  REQUIRE(contents->models.size() == 1);
+  CHECK(contents->models[0].key == later);
+  REQUIRE(store.Clear().ok());
+  CHECK(ModelStore(&memory).Load()->models.empty());
+  CHECK(ModelStore(&memory).Load()->state.empty());
+}
+
+TEST_CASE("model store: damaged duties and keys are data loss", "[model_store]") {
+  ledger::MemoryStore memory;
+  ledger::StoreBatch batch;
+  SECTION("duties") { batch.Put("duties", "nonsense"); }
+  SECTION("short key") { batch.Put("model/x", "m"); }
+  SECTION("unknown type") {
+    std::string key = "model/";
+    ByteWriter(&key).U32(6).U64(1);
+    batch.Put(key, "m");
+  }
+  REQUIRE(memory.Write(batch).ok());
+  CHECK(absl::IsDataLoss(ModelStore(&memory).Load().status()));
+}
+
+}  // namespace
+}  // namespace vigil::node
