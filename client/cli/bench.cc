@@ -22,7 +22,9 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 int64_t NowMicros() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(SteadyClock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             SteadyClock::now().time_since_epoch())
+      .count();
 }
 
 struct Outcome {
@@ -35,8 +37,12 @@ struct Outcome {
 // Keeps callers busy until the end, then waits for their last answers.
 class Bench {
  public:
-  Bench(Client* client, const BenchOptions& options, std::vector<size_t> targets, std::vector<LoadStream> streams)
-      : client_(client), options_(options), targets_(std::move(targets)), streams_(std::move(streams)) {}
+  Bench(Client* client, const BenchOptions& options, std::vector<size_t> targets,
+        std::vector<LoadStream> streams)
+      : client_(client),
+        options_(options),
+        targets_(std::move(targets)),
+        streams_(std::move(streams)) {}
 
   Outcome Run() {
     start_micros_ = NowMicros();
@@ -70,14 +76,16 @@ class Bench {
     const auto call = std::make_shared<Call>();
     call->caller = caller;
     call->due_micros = due_micros;
-    call->context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(client_timeout_millis_));
+    call->context.set_deadline(std::chrono::system_clock::now() +
+                               std::chrono::milliseconds(client_timeout_millis_));
     streams_[caller].NextBatch(&call->request);
     {
       MutexLock lock(&mutex_);
       ++under_way_;
     }
     v1::Ingest::Stub* stub = client_->ingest(targets_[caller % targets_.size()]);
-    stub->async()->Submit(&call->context, &call->request, &call->response, [this, call](const grpc::Status& status) { OnDone(*call, status); });
+    stub->async()->Submit(&call->context, &call->request, &call->response,
+                          [this, call](const grpc::Status& status) { OnDone(*call, status); });
   }
 
   void OnDone(const Call& call, const grpc::Status& status) {
@@ -115,12 +123,14 @@ class Bench {
   void OfferOnSchedule() {
     const double interval_micros = 1e6 * options_.batch / static_cast<double>(options_.rate);
     for (uint64_t i = 0;; ++i) {
-      const int64_t due = start_micros_ + static_cast<int64_t>(static_cast<double>(i) * interval_micros);
+      const int64_t due =
+          start_micros_ + static_cast<int64_t>(static_cast<double>(i) * interval_micros);
       if (due >= end_micros_) return;
       size_t caller = 0;
       {
         MutexLock lock(&mutex_);
-        while (NowMicros() < due) changed_.WaitFor(&mutex_, std::chrono::microseconds(due - NowMicros()));
+        while (NowMicros() < due)
+          changed_.WaitFor(&mutex_, std::chrono::microseconds(due - NowMicros()));
         if (idle_.empty()) {
           waiting_.push_back(due);
           continue;
@@ -151,7 +161,8 @@ class Bench {
 
 int64_t Percentile(const std::vector<int64_t>& sorted, double share) {
   if (sorted.empty()) return 0;
-  return sorted[std::min(sorted.size() - 1, static_cast<size_t>(share * static_cast<double>(sorted.size())))];
+  return sorted[std::min(sorted.size() - 1,
+                         static_cast<size_t>(share * static_cast<double>(sorted.size())))];
 }
 
 absl::StatusOr<std::vector<v1::Status>> StatusOfAll(Client* client) {
@@ -172,12 +183,17 @@ std::vector<size_t> Targets(const std::vector<v1::Status>& statuses, bool spread
   return targets;
 }
 
-void Print(const Session& session, const BenchOptions& options, Outcome outcome, double seconds, const std::vector<v1::Status>& before, const std::vector<v1::Status>& after) {
+void Print(const Session& session, const BenchOptions& options, Outcome outcome, double seconds,
+           const std::vector<v1::Status>& before, const std::vector<v1::Status>& after) {
   std::sort(outcome.latencies_micros.begin(), outcome.latencies_micros.end());
   double cpu_micros = 0;
-  for (size_t i = 0; i < before.size(); ++i) cpu_micros += static_cast<double>(after[i].cpu_micros() - before[i].cpu_micros());
+  for (size_t i = 0; i < before.size(); ++i)
+    cpu_micros += static_cast<double>(after[i].cpu_micros() - before[i].cpu_micros());
   const double events = static_cast<double>(outcome.accepted_events);
-  const auto millis = [&](double share) { return absl::StrFormat("%.2f", static_cast<double>(Percentile(outcome.latencies_micros, share)) / 1000); };
+  const auto millis = [&](double share) {
+    return absl::StrFormat("%.2f",
+                           static_cast<double>(Percentile(outcome.latencies_micros, share)) / 1000);
+  };
   Json json;
   json["validators"] = before.size();
   json["callers"] = options.callers;
@@ -191,13 +207,17 @@ void Print(const Session& session, const BenchOptions& options, Outcome outcome,
   json["p50_millis"] = millis(0.50);
   json["p99_millis"] = millis(0.99);
   json["p999_millis"] = millis(0.999);
-  json["cpu_seconds_per_million_events_per_validator"] = events == 0 ? "-" : absl::StrFormat("%.2f", cpu_micros / events / static_cast<double>(before.size()));
+  json["cpu_seconds_per_million_events_per_validator"] =
+      events == 0
+          ? "-"
+          : absl::StrFormat("%.2f", cpu_micros / events / static_cast<double>(before.size()));
   if (session.format != OutputFormat::kTable) {
     session.PrintJson(json);
     return;
   }
   Facts facts;
-  for (const auto& [name, value] : json.items()) facts.Add(name, value.is_string() ? value.get<std::string>() : value.dump());
+  for (const auto& [name, value] : json.items())
+    facts.Add(name, value.is_string() ? value.get<std::string>() : value.dump());
   facts.Print(*session.out);
 }
 
@@ -206,9 +226,11 @@ void Print(const Session& session, const BenchOptions& options, Outcome outcome,
 absl::Status RunBench(const Session& session, const BenchOptions& options) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
   ASSIGN_OR_RETURN(const std::vector<v1::Status> before, StatusOfAll(client.get()));
-  ASSIGN_OR_RETURN(std::shared_ptr<const LoadAuthor> author, LoadAuthor::Open(session.signing_key, before.front().chain_id()));
+  ASSIGN_OR_RETURN(std::shared_ptr<const LoadAuthor> author,
+                   LoadAuthor::Open(session.signing_key, before.front().chain_id()));
   std::vector<LoadStream> streams;
-  for (uint32_t i = 0; i < options.callers; ++i) streams.emplace_back(author, i, options.batch, options.event_bytes);
+  for (uint32_t i = 0; i < options.callers; ++i)
+    streams.emplace_back(author, i, options.batch, options.event_bytes);
   Bench bench(client.get(), options, Targets(before, options.spread), std::move(streams));
   const int64_t start = NowMicros();
   Outcome outcome = bench.Run();

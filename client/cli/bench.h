@@ -1,7 +1,8 @@
 // `vigil bench`: offers load and measures what a client sees.
 //
-// Open loop with --rate: submissions start on a schedule, and latency counts from the scheduled time,
-// so a stalled network shows. Without a rate, every caller submits again as soon as it was answered.
+// Open loop with --rate: submissions start on a schedule, and latency counts from the scheduled
+// time, so a stalled network shows. Without a rate, every caller submits again as soon as it was
+// answered.
 #ifndef VIGIL_CLIENT_CLI_BENCH_H_
 #define VIGIL_CLIENT_CLI_BENCH_H_
 
@@ -18,8 +19,8 @@ struct BenchOptions {
   uint32_t batch = 1;          // Events of a submission, 1 to 10,000.
   uint32_t event_bytes = 256;  // Size of an event, 128 to 8,192.
   uint32_t seconds = 10;
-  uint64_t rate = 0;           // Events per second to offer; 0: as fast as answers come.
-  bool spread = false;         // Submit to all validators in turn, not only to the leader.
+  uint64_t rate = 0;    // Events per second to offer; 0: as fast as answers come.
+  bool spread = false;  // Submit to all validators in turn, not only to the leader.
 };
 
 absl::Status RunBench(const Session& session, const BenchOptions& options);

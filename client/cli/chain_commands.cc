@@ -18,11 +18,14 @@ namespace {
 
 // What a page of the table shows of a hash that nobody types.
 std::vector<std::string> BlockRow(const v1::Block& block) {
-  return {absl::StrCat(block.height()),       ShortHex(block.hash()),       TimeText(block.time_unix_millis()),
-          block.proposer(),                   absl::StrCat(block.view()),   absl::StrCat(block.record_count()),
+  return {absl::StrCat(block.height()),       ShortHex(block.hash()),
+          TimeText(block.time_unix_millis()), block.proposer(),
+          absl::StrCat(block.view()),         absl::StrCat(block.record_count()),
           absl::StrCat(block.event_count()),  absl::StrCat(block.bytes())};
 }
-std::vector<std::string> BlockHeadings() { return {"HEIGHT", "HASH", "TIME", "PROPOSER", "VIEW", "RECORDS", "EVENTS", "BYTES"}; }
+std::vector<std::string> BlockHeadings() {
+  return {"HEIGHT", "HASH", "TIME", "PROPOSER", "VIEW", "RECORDS", "EVENTS", "BYTES"};
+}
 
 void PrintBlockFacts(const Session& session, const v1::Block& block) {
   Facts facts;
@@ -32,7 +35,9 @@ void PrintBlockFacts(const Session& session, const v1::Block& block) {
   facts.Add("time", TimeText(block.time_unix_millis()));
   facts.Add("proposer", block.proposer());
   facts.Add("epoch, view", absl::StrCat(block.epoch(), ", ", block.view()));
-  facts.Add("records", absl::StrCat(block.record_count(), " from index ", block.first_record_index(), ", ", block.event_count(), " events, ", block.bytes(), " bytes"));
+  facts.Add("records",
+            absl::StrCat(block.record_count(), " from index ", block.first_record_index(), ", ",
+                         block.event_count(), " events, ", block.bytes(), " bytes"));
   facts.Add("body root", HexEncode(AsBytes(block.body_root())));
   facts.Add("executed height", absl::StrCat(block.executed_height()));
   facts.Add("state digest", HexEncode(AsBytes(block.state_digest())));
@@ -43,7 +48,9 @@ void PrintBlockFacts(const Session& session, const v1::Block& block) {
   *session.out << '\n';
   Table table({"RECORD", "KIND", "AUTHOR", "RESULT", "ITEMS", "LEAF"});
   for (const v1::RecordSummary& record : block.records()) {
-    table.Add({absl::StrCat(record.record_index()), record.kind_name(), record.author(), ResultName(record.result()), absl::StrCat(record.item_count()), ShortHex(record.leaf_hash())});
+    table.Add({absl::StrCat(record.record_index()), record.kind_name(), record.author(),
+               ResultName(record.result()), absl::StrCat(record.item_count()),
+               ShortHex(record.leaf_hash())});
   }
   table.Print(*session.out);
 }
@@ -54,21 +61,28 @@ std::string Disagreement(const std::vector<v1::Status>& statuses) {
   for (const v1::Status& status : statuses) {
     const auto [entry, added] = by_height.emplace(status.executed_height(), &status);
     if (!added && entry->second->state_digest() != status.state_digest()) {
-      return absl::StrCat(entry->second->validator(), " and ", status.validator(), " show different state digests at height ", status.executed_height());
+      return absl::StrCat(entry->second->validator(), " and ", status.validator(),
+                          " show different state digests at height ", status.executed_height());
     }
   }
   return "";
 }
 
 void PrintStatusTable(const Session& session, const std::vector<v1::Status>& statuses) {
-  Table table({"VALIDATOR", "ROLE", "VIEW", "COMMITTED", "EXECUTED", "EVENTS", "ALERTS", "CONFIRMED", "STATE DIGEST", "MODELS"});
+  Table table({"VALIDATOR", "ROLE", "VIEW", "COMMITTED", "EXECUTED", "EVENTS", "ALERTS",
+               "CONFIRMED", "STATE DIGEST", "MODELS"});
   for (const v1::Status& status : statuses) {
     std::vector<std::string> models;
     for (const v1::ModelStatus& model : status.models()) {
-      models.push_back(absl::StrCat(EventTypeName(model.event_type()), " ", ShortHex(model.digest()).substr(0, 8), model.active() ? "" : " (waiting)"));
+      models.push_back(absl::StrCat(EventTypeName(model.event_type()), " ",
+                                    ShortHex(model.digest()).substr(0, 8),
+                                    model.active() ? "" : " (waiting)"));
     }
-    table.Add({status.validator(), status.role(), absl::StrCat(status.view()), absl::StrCat(status.committed_height()), absl::StrCat(status.executed_height()), absl::StrCat(status.event_count()),
-               absl::StrCat(status.alert_count()), absl::StrCat(status.alert_confirmed_count()), ShortHex(status.state_digest()), absl::StrJoin(models, ", ")});
+    table.Add({status.validator(), status.role(), absl::StrCat(status.view()),
+               absl::StrCat(status.committed_height()), absl::StrCat(status.executed_height()),
+               absl::StrCat(status.event_count()), absl::StrCat(status.alert_count()),
+               absl::StrCat(status.alert_confirmed_count()), ShortHex(status.state_digest()),
+               absl::StrJoin(models, ", ")});
   }
   table.Print(*session.out);
 }
@@ -76,13 +90,17 @@ void PrintStatusTable(const Session& session, const std::vector<v1::Status>& sta
 // What `status` still lacks of `options`; empty when nothing.
 std::string Missing(const WaitOptions& options, const v1::Status& status) {
   if (options.leader && status.leader().empty()) return "no leader is known";
-  if (status.event_count() < options.events) return absl::StrCat(status.event_count(), " of ", options.events, " events");
-  if (status.alert_confirmed_count() < options.alerts_confirmed) return absl::StrCat(status.alert_confirmed_count(), " of ", options.alerts_confirmed, " confirmed alerts");
+  if (status.event_count() < options.events)
+    return absl::StrCat(status.event_count(), " of ", options.events, " events");
+  if (status.alert_confirmed_count() < options.alerts_confirmed)
+    return absl::StrCat(status.alert_confirmed_count(), " of ", options.alerts_confirmed,
+                        " confirmed alerts");
   std::set<uint32_t> active;
   for (const v1::ModelStatus& model : status.models()) {
     if (model.active()) active.insert(model.event_type());
   }
-  if (active.size() < options.models) return absl::StrCat(active.size(), " of ", options.models, " active models");
+  if (active.size() < options.models)
+    return absl::StrCat(active.size(), " of ", options.models, " active models");
   return "";
 }
 
@@ -90,7 +108,8 @@ std::string MissingAnywhere(Client* client, const WaitOptions& options) {
   std::string missing = "no validator answers";
   for (size_t i = 0; i < client->endpoint_count(); ++i) {
     const absl::StatusOr<v1::Status> status = client->GetStatusOf(i);
-    const std::string here = status.ok() ? Missing(options, *status) : std::string(status.status().message());
+    const std::string here =
+        status.ok() ? Missing(options, *status) : std::string(status.status().message());
     if (here.empty() && !options.all) return "";
     if (!here.empty() && options.all) return absl::StrCat(client->endpoint(i), ": ", here);
     missing = here;
@@ -128,7 +147,9 @@ absl::Status RunStatus(const Session& session) {
   const std::string disagreement = Disagreement(statuses);
   if (!disagreement.empty()) return absl::FailedPreconditionError(disagreement);
   for (const v1::Status& status : statuses) {
-    if (status.role() == "refusing") return absl::FailedPreconditionError(absl::StrCat(status.validator(), " refuses to vote: ", status.refusing_reason()));
+    if (status.role() == "refusing")
+      return absl::FailedPreconditionError(
+          absl::StrCat(status.validator(), " refuses to vote: ", status.refusing_reason()));
   }
   return absl::OkStatus();
 }
@@ -137,12 +158,16 @@ absl::Status RunWait(const Session& session, const WaitOptions& options) {
   Session patient = session;
   patient.client.timeout_millis = 1000;
   ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, patient.Connect());
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(options.timeout_seconds);
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::seconds(options.timeout_seconds);
   for (;;) {
     const std::string missing = MissingAnywhere(client.get(), options);
     if (missing.empty()) return absl::OkStatus();
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return absl::DeadlineExceededError(absl::StrCat("after ", options.timeout_seconds, " s: ", missing));
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0)
+      return absl::DeadlineExceededError(
+          absl::StrCat("after ", options.timeout_seconds, " s: ", missing));
     client->WaitForBlock(std::min<int64_t>(left.count(), 500));
   }
 }
@@ -158,7 +183,9 @@ absl::Status RunBlockList(const Session& session, const BlockListOptions& option
     Table table(BlockHeadings());
     for (const v1::Block& block : page.blocks()) table.Add(BlockRow(block));
     table.Print(*session.out);
-    if (page.next_height() != 0) *session.err << "more: --from " << page.next_height() << (options.ascending ? " --ascending" : "") << '\n';
+    if (page.next_height() != 0)
+      *session.err << "more: --from " << page.next_height()
+                   << (options.ascending ? " --ascending" : "") << '\n';
     return absl::OkStatus();
   }
   Json json;
@@ -183,7 +210,9 @@ absl::Status RunBlockGet(const Session& session, const std::string& which) {
     request.set_height(height);
   } else {
     const absl::StatusOr<Hash> hash = Hash::FromHex(which);
-    if (!hash.ok()) return absl::InvalidArgumentError(absl::StrCat("'", which, "' where a height or a block hash of 64 hex digits belongs"));
+    if (!hash.ok())
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", which, "' where a height or a block hash of 64 hex digits belongs"));
     request.set_hash(std::string(hash->view()));
   }
   ASSIGN_OR_RETURN(const v1::Block block, client->GetBlock(request));
@@ -220,7 +249,9 @@ absl::Status RunRecordGet(const Session& session, const std::string& which) {
     request.set_record_index(index);
   } else {
     const absl::StatusOr<Hash> hash = Hash::FromHex(which);
-    if (!hash.ok()) return absl::InvalidArgumentError(absl::StrCat("'", which, "' where a record index or a leaf hash of 64 hex digits belongs"));
+    if (!hash.ok())
+      return absl::InvalidArgumentError(absl::StrCat(
+          "'", which, "' where a record index or a leaf hash of 64 hex digits belongs"));
     request.set_leaf_hash(std::string(hash->view()));
   }
   ASSIGN_OR_RETURN(const v1::Record record, client->GetRecord(request));
@@ -251,8 +282,11 @@ absl::Status RunModels(const Session& session, uint32_t limit) {
   Json json = Json::array();
   for (const v1::Model& model : response.models()) {
     json.push_back(ToJson(model));
-    table.Add({std::string(EventTypeName(model.event_type())), absl::StrCat(model.period()), ShortHex(model.digest()), absl::StrCat(model.row_count()), BitsText(model.threshold_q8()) + " bits",
-               model.active() ? absl::StrCat("block ", model.active_from_height()) : "not active", absl::StrJoin(model.committed_by(), " ")});
+    table.Add({std::string(EventTypeName(model.event_type())), absl::StrCat(model.period()),
+               ShortHex(model.digest()), absl::StrCat(model.row_count()),
+               BitsText(model.threshold_q8()) + " bits",
+               model.active() ? absl::StrCat("block ", model.active_from_height()) : "not active",
+               absl::StrJoin(model.committed_by(), " ")});
   }
   if (session.format == OutputFormat::kTable) {
     table.Print(*session.out);

@@ -16,11 +16,11 @@ namespace vigil::client {
 absl::Status RunStatus(const Session& session);
 
 struct WaitOptions {
-  uint64_t events = 0;             // Until so many events are executed.
-  uint64_t alerts_confirmed = 0;   // Until so many alerts are confirmed.
-  uint32_t models = 0;             // Until models of so many event types are active.
-  bool leader = false;             // Until a leader is known.
-  bool all = false;                // On every validator, not only one.
+  uint64_t events = 0;            // Until so many events are executed.
+  uint64_t alerts_confirmed = 0;  // Until so many alerts are confirmed.
+  uint32_t models = 0;            // Until models of so many event types are active.
+  bool leader = false;            // Until a leader is known.
+  bool all = false;               // On every validator, not only one.
   uint32_t timeout_seconds = 60;
 };
 // Errors: kDeadlineExceeded saying what was still missing.

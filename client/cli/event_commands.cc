@@ -38,30 +38,51 @@ v1::Event Parsed(const v1::StoredEvent& stored) {
 
 std::vector<std::string> EventRow(const v1::StoredEvent& stored) {
   const v1::Event event = Parsed(stored);
-  return {EventRefText(stored), TimeText(static_cast<int64_t>(event.time_unix_nano() / 1'000'000)), ForTerminal(event.source()), absl::StrCat(event.severity_id()), EventLine(event)};
+  return {EventRefText(stored), TimeText(static_cast<int64_t>(event.time_unix_nano() / 1'000'000)),
+          ForTerminal(event.source()), absl::StrCat(event.severity_id()), EventLine(event)};
 }
 
 std::vector<std::string> AlertRow(const v1::Alert& alert) {
-  const auto confirms = std::count_if(alert.verdicts().begin(), alert.verdicts().end(), [](const v1::AlertVerdict& verdict) { return verdict.confirms(); });
-  return {absl::StrCat(alert.record_index()), alert.state(), BitsText(alert.score_q8()), std::string(EventTypeName(alert.event_type())), alert.proposer(),
-          absl::StrCat(confirms, "/", alert.verdicts_size()), EventRefText(alert.event()), EventLine(Parsed(alert.event())), ForTerminal(ReasonsLine(alert))};
+  const auto confirms =
+      std::count_if(alert.verdicts().begin(), alert.verdicts().end(),
+                    [](const v1::AlertVerdict& verdict) { return verdict.confirms(); });
+  return {absl::StrCat(alert.record_index()),
+          alert.state(),
+          BitsText(alert.score_q8()),
+          std::string(EventTypeName(alert.event_type())),
+          alert.proposer(),
+          absl::StrCat(confirms, "/", alert.verdicts_size()),
+          EventRefText(alert.event()),
+          EventLine(Parsed(alert.event())),
+          ForTerminal(ReasonsLine(alert))};
 }
-std::vector<std::string> AlertHeadings() { return {"ALERT", "STATE", "BITS", "TYPE", "PROPOSER", "CONFIRM", "EVENT", "WHAT", "WHY"}; }
+std::vector<std::string> AlertHeadings() {
+  return {"ALERT", "STATE", "BITS", "TYPE", "PROPOSER", "CONFIRM", "EVENT", "WHAT", "WHY"};
+}
 
 void PrintAlertFacts(const Session& session, const v1::Alert& alert) {
   Facts facts;
   facts.Add("alert", absl::StrCat("record ", alert.record_index(), " in block ", alert.height()));
-  facts.Add("state", alert.confirmed_height() == 0 ? alert.state() : absl::StrCat(alert.state(), " at block ", alert.confirmed_height()));
-  facts.Add("score", absl::StrCat(BitsText(alert.score_q8()), " bits, threshold ", BitsText(alert.threshold_q8())));
-  facts.Add("model", absl::StrCat(EventTypeName(alert.event_type()), ", period ", alert.period(), ", ", HexEncode(AsBytes(alert.model_digest()))));
+  facts.Add("state", alert.confirmed_height() == 0
+                         ? alert.state()
+                         : absl::StrCat(alert.state(), " at block ", alert.confirmed_height()));
+  facts.Add("score", absl::StrCat(BitsText(alert.score_q8()), " bits, threshold ",
+                                  BitsText(alert.threshold_q8())));
+  facts.Add("model", absl::StrCat(EventTypeName(alert.event_type()), ", period ", alert.period(),
+                                  ", ", HexEncode(AsBytes(alert.model_digest()))));
   facts.Add("proposer", alert.proposer());
   for (const v1::AlertVerdict& verdict : alert.verdicts()) {
-    facts.Add(verdict.confirms() ? "confirmed by" : "disputed by", absl::StrCat(verdict.validator(), " (", BitsText(verdict.score_q8()), " bits)"));
+    facts.Add(verdict.confirms() ? "confirmed by" : "disputed by",
+              absl::StrCat(verdict.validator(), " (", BitsText(verdict.score_q8()), " bits)"));
   }
-  for (const v1::AlertFeature& reason : alert.reasons()) facts.Add("because of", absl::StrCat(ForTerminal(reason.name()), ", ", BitsText(reason.bits_q8()), " bits"));
+  for (const v1::AlertFeature& reason : alert.reasons())
+    facts.Add("because of",
+              absl::StrCat(ForTerminal(reason.name()), ", ", BitsText(reason.bits_q8()), " bits"));
   facts.Add("event", EventRefText(alert.event()));
   facts.Print(*session.out);
-  *session.out << EventJson(Parsed(alert.event())).dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+  *session.out
+      << EventJson(Parsed(alert.event())).dump(2, ' ', false, Json::error_handler_t::replace)
+      << '\n';
 }
 
 }  // namespace
@@ -69,11 +90,13 @@ void PrintAlertFacts(const Session& session, const v1::Alert& alert) {
 absl::StatusOr<int64_t> ParseTime(const std::string& text) {
   if (text.empty()) return 0;
   int64_t seconds = 0;
-  if (absl::SimpleAtoi(text, &seconds) && seconds >= 0 && seconds < INT64_MAX / 1'000'000'000) return seconds * 1'000'000'000;
+  if (absl::SimpleAtoi(text, &seconds) && seconds >= 0 && seconds < INT64_MAX / 1'000'000'000)
+    return seconds * 1'000'000'000;
   absl::Time time;
   std::string why;
   if (!absl::ParseTime(absl::RFC3339_full, text, &time, &why)) {
-    return absl::InvalidArgumentError(absl::StrCat("'", text, "' where a time such as 2026-11-20T14:00:00Z or seconds since 1970 belongs"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", text, "' where a time such as 2026-11-20T14:00:00Z or seconds since 1970 belongs"));
   }
   return absl::ToUnixNanos(time);
 }
@@ -105,7 +128,8 @@ absl::Status RunEventSearch(const Session& session, const EventSearchOptions& op
   json["complete_height"] = Number(page.complete_height());
   if (session.format == OutputFormat::kTable) table.Print(*session.out);
   if (session.format == OutputFormat::kJson) session.PrintJson(json);
-  if (session.format != OutputFormat::kJson && !page.next_cursor().empty()) *session.err << "more: --cursor " << page.next_cursor() << '\n';
+  if (session.format != OutputFormat::kJson && !page.next_cursor().empty())
+    *session.err << "more: --cursor " << page.next_cursor() << '\n';
   return absl::OkStatus();
 }
 
@@ -114,8 +138,10 @@ absl::Status RunEventGet(const Session& session, const std::string& ref) {
   v1::GetEventRequest request;
   uint64_t record_index = 0;
   uint32_t item = 0;
-  if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &record_index) || !absl::SimpleAtoi(parts[1], &item)) {
-    return absl::InvalidArgumentError(absl::StrCat("'", ref, "' where record.item belongs, as searches print it"));
+  if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &record_index) ||
+      !absl::SimpleAtoi(parts[1], &item)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", ref, "' where record.item belongs, as searches print it"));
   }
   request.set_record_index(record_index);
   request.set_item(item);
@@ -137,7 +163,8 @@ absl::Status RunEventWatch(const Session& session, const EventFilter& filter, ui
     if (session.format == OutputFormat::kTable) {
       *session.out << absl::StrJoin(EventRow(item.event()), "  ") << std::endl;
     } else {
-      *session.out << ToJson(item.event()).dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+      *session.out << ToJson(item.event()).dump(-1, ' ', false, Json::error_handler_t::replace)
+                   << std::endl;
     }
     return count == 0 || ++seen < count;
   });
@@ -170,7 +197,8 @@ absl::Status RunAlertList(const Session& session, const AlertListOptions& option
   json["next_cursor"] = Number(page.next_cursor());
   if (session.format == OutputFormat::kTable) table.Print(*session.out);
   if (session.format == OutputFormat::kJson) session.PrintJson(json);
-  if (session.format != OutputFormat::kJson && page.next_cursor() != 0) *session.err << "more: --cursor " << page.next_cursor() << '\n';
+  if (session.format != OutputFormat::kJson && page.next_cursor() != 0)
+    *session.err << "more: --cursor " << page.next_cursor() << '\n';
   return absl::OkStatus();
 }
 
@@ -197,7 +225,8 @@ absl::Status RunAlertWatch(const Session& session, uint64_t from_height, uint64_
     if (session.format == OutputFormat::kTable) {
       *session.out << absl::StrJoin(AlertRow(item.alert()), "  ") << std::endl;
     } else {
-      *session.out << ToJson(item.alert()).dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+      *session.out << ToJson(item.alert()).dump(-1, ' ', false, Json::error_handler_t::replace)
+                   << std::endl;
     }
     return count == 0 || ++seen < count;
   });

@@ -52,9 +52,12 @@ Json ReportJson(const IngestReport& report) {
 
 // What stopped the command, as the status that its exit code follows from.
 absl::Status Verdict(const IngestReport& report) {
-  if (report.interrupted) return absl::CancelledError("interrupted; the same command goes on where it stopped");
+  if (report.interrupted)
+    return absl::CancelledError("interrupted; the same command goes on where it stopped");
   if (!report.status.ok()) return report.status;
-  if (!report.total.status.ok()) return absl::AbortedError(absl::StrCat("an input could not be read to its end: ", report.total.status.message()));
+  if (!report.total.status.ok())
+    return absl::AbortedError(
+        absl::StrCat("an input could not be read to its end: ", report.total.status.message()));
   return absl::OkStatus();
 }
 

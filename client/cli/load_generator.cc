@@ -53,7 +53,8 @@ std::string TemplateEvent(uint32_t number, uint32_t size, uint64_t time_unix_nan
 absl::StatusOr<std::shared_ptr<const LoadAuthor>> LoadAuthor::Open(const std::string& key_path,
                                                                    const std::string& chain_id) {
   if (key_path.empty()) {
-    return absl::InvalidArgumentError("no signing key: pass --signing-key or name a context file that has one");
+    return absl::InvalidArgumentError(
+        "no signing key: pass --signing-key or name a context file that has one");
   }
   ASSIGN_OR_RETURN(ledger::SigningKey key, ledger::SigningKey::Load(key_path));
   ASSIGN_OR_RETURN(const Hash chain, Hash::From(AsBytes(chain_id)));

@@ -26,7 +26,8 @@ Json Number(uint64_t value);
 // Raw bytes as lower-case hex.
 Json Hex(absl::string_view bytes);
 
-// Rows under headings, columns padded; long cells are cut only where `width_max` says so (0: never).
+// Rows under headings, columns padded; long cells are cut only where `width_max` says so (0:
+// never).
 class Table {
  public:
   explicit Table(std::vector<std::string> headings) : headings_(std::move(headings)) {}
@@ -42,7 +43,9 @@ class Table {
 // "name   value" lines, for one object.
 class Facts {
  public:
-  void Add(std::string name, std::string value) { facts_.emplace_back(std::move(name), std::move(value)); }
+  void Add(std::string name, std::string value) {
+    facts_.emplace_back(std::move(name), std::move(value));
+  }
   void Print(std::ostream& out) const;
 
  private:

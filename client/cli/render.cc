@@ -52,10 +52,12 @@ Json ActorJson(const v1::Actor& actor) {
 void AddLists(const v1::Event& event, Json* json) {
   for (const std::string& attack : event.attacks()) (*json)["attacks"].push_back(attack);
   for (const v1::Observable& observable : event.observables()) {
-    (*json)["observables"].push_back({{"type_id", observable.type_id()}, {"value", observable.value()}});
+    (*json)["observables"].push_back(
+        {{"type_id", observable.type_id()}, {"value", observable.value()}});
   }
   for (const v1::Metric& metric : event.metrics()) {
-    (*json)["metrics"].push_back({{"key", metric.key()}, {"value_e6", absl::StrCat(metric.value_e6())}});
+    (*json)["metrics"].push_back(
+        {{"key", metric.key()}, {"value_e6", absl::StrCat(metric.value_e6())}});
   }
   for (const v1::Pair& pair : event.unmapped()) (*json)["unmapped"][pair.key()] = pair.value();
 }
@@ -93,7 +95,8 @@ std::string ResultName(v1::ResultCode code) {
 }
 
 absl::string_view EventTypeName(uint32_t event_type) {
-  static constexpr absl::string_view kNames[] = {"?", "flow", "auth", "process", "application", "generic"};
+  static constexpr absl::string_view kNames[] = {"?",       "flow",        "auth",
+                                                 "process", "application", "generic"};
   return kNames[event_type < std::size(kNames) ? event_type : 0];
 }
 
@@ -153,18 +156,24 @@ Json EventJson(const v1::Event& event) {
 
 std::string EventLine(const v1::Event& event) {
   std::vector<std::string> parts;
-  if (event.has_src() || event.has_dst()) parts.push_back(absl::StrCat(EndpointText(event.src()), " -> ", EndpointText(event.dst())));
-  for (const std::string* text : {&event.app_protocol(), &event.actor().user(), &event.actor().process(), &event.rule_name(), &event.url_or_query(), &event.status_code(), &event.message()}) {
+  if (event.has_src() || event.has_dst())
+    parts.push_back(absl::StrCat(EndpointText(event.src()), " -> ", EndpointText(event.dst())));
+  for (const std::string* text :
+       {&event.app_protocol(), &event.actor().user(), &event.actor().process(), &event.rule_name(),
+        &event.url_or_query(), &event.status_code(), &event.message()}) {
     if (!text->empty()) parts.push_back(text->substr(0, 60));
   }
-  if (event.has_traffic()) parts.push_back(absl::StrCat(event.traffic().bytes_out(), " B out, ", event.traffic().bytes_in(), " B in"));
+  if (event.has_traffic())
+    parts.push_back(
+        absl::StrCat(event.traffic().bytes_out(), " B out, ", event.traffic().bytes_in(), " B in"));
   return ForTerminal(absl::StrJoin(parts, "  "));
 }
 
 std::string ReasonsLine(const v1::Alert& alert) {
   std::vector<std::string> parts;
   for (int i = 0; i < std::min<int>(alert.reasons_size(), kReasonsShown); ++i) {
-    parts.push_back(absl::StrCat(alert.reasons(i).name(), " +", BitsText(alert.reasons(i).bits_q8())));
+    parts.push_back(
+        absl::StrCat(alert.reasons(i).name(), " +", BitsText(alert.reasons(i).bits_q8())));
   }
   return absl::StrJoin(parts, ", ");
 }
@@ -210,7 +219,8 @@ Json ToJson(const v1::Block& block) {
   json["results_root"] = Hex(block.results_root());
   json["header"] = Hex(block.header());
   json["signature"] = Hex(block.signature());
-  for (const v1::RecordSummary& record : block.records()) json["records"].push_back(SummaryOf(record));
+  for (const v1::RecordSummary& record : block.records())
+    json["records"].push_back(SummaryOf(record));
   return json;
 }
 
@@ -226,14 +236,18 @@ Json ToJson(const v1::Alert& alert) {
   json["score_bits"] = BitsText(alert.score_q8());
   json["threshold_bits"] = BitsText(alert.threshold_q8());
   static constexpr absl::string_view kComponents[] = {"?", "forest", "loda", "surprisal"};
-  json["component"] = kComponents[alert.component() < std::size(kComponents) ? alert.component() : 0];
+  json["component"] =
+      kComponents[alert.component() < std::size(kComponents) ? alert.component() : 0];
   json["reasons"] = Json::array();
   for (const v1::AlertFeature& reason : alert.reasons()) {
     json["reasons"].push_back({{"feature", reason.name()}, {"bits", BitsText(reason.bits_q8())}});
   }
   json["verdicts"] = Json::array();
   for (const v1::AlertVerdict& verdict : alert.verdicts()) {
-    json["verdicts"].push_back({{"validator", verdict.validator()}, {"confirms", verdict.confirms()}, {"score_bits", BitsText(verdict.score_q8())}, {"record_index", Number(verdict.record_index())}});
+    json["verdicts"].push_back({{"validator", verdict.validator()},
+                                {"confirms", verdict.confirms()},
+                                {"score_bits", BitsText(verdict.score_q8())},
+                                {"record_index", Number(verdict.record_index())}});
   }
   json["confirmed_height"] = Number(alert.confirmed_height());
   json["event"] = ToJson(alert.event());
@@ -251,7 +265,8 @@ Json ToJson(const v1::Model& model) {
   json["active"] = model.active();
   json["active_from_height"] = Number(model.active_from_height());
   json["committed_by"] = Json::array();
-  for (const std::string& validator : model.committed_by()) json["committed_by"].push_back(validator);
+  for (const std::string& validator : model.committed_by())
+    json["committed_by"].push_back(validator);
   return json;
 }
 
@@ -292,12 +307,18 @@ Json ToJson(const v1::Status& status) {
   json["tree_size"] = Number(status.tree_size());
   json["uptime_seconds"] = Number(status.uptime_seconds());
   for (const v1::PeerStatus& peer : status.peers()) {
-    json["peers"].push_back({{"validator", peer.validator()}, {"connected", peer.connected()}, {"match_height", Number(peer.match_height())}});
+    json["peers"].push_back({{"validator", peer.validator()},
+                             {"connected", peer.connected()},
+                             {"match_height", Number(peer.match_height())}});
   }
   json["models"] = Json::array();
   for (const v1::ModelStatus& model : status.models()) {
-    json["models"].push_back({{"event_type", EventTypeName(model.event_type())}, {"period", Number(model.period())}, {"digest", Hex(model.digest())},
-                              {"active", model.active()}, {"row_count", model.row_count()}, {"threshold_bits", BitsText(model.threshold_q8())}});
+    json["models"].push_back({{"event_type", EventTypeName(model.event_type())},
+                              {"period", Number(model.period())},
+                              {"digest", Hex(model.digest())},
+                              {"active", model.active()},
+                              {"row_count", model.row_count()},
+                              {"threshold_bits", BitsText(model.threshold_q8())}});
   }
   return json;
 }

@@ -21,8 +21,9 @@ struct Setting {
   const char* name;
   bool is_path;
 };
-constexpr Setting kSettings[] = {{"endpoints", false}, {"genesis", true},     {"ca", true},       {"certificate", true},
-                                 {"key", true},        {"signing_key", true}, {"identity", false}, {"insecure", false}};
+constexpr Setting kSettings[] = {{"endpoints", false},  {"genesis", true},  {"ca", true},
+                                 {"certificate", true}, {"key", true},      {"signing_key", true},
+                                 {"identity", false},   {"insecure", false}};
 
 using Values = std::map<std::string, std::string>;
 
@@ -34,7 +35,8 @@ const Setting* FindSetting(absl::string_view name) {
 }
 
 std::string KnownSettings() {
-  return absl::StrJoin(kSettings, ", ", [](std::string* out, const Setting& setting) { out->append(setting.name); });
+  return absl::StrJoin(kSettings, ", ",
+                       [](std::string* out, const Setting& setting) { out->append(setting.name); });
 }
 
 absl::StatusOr<std::string> TextOf(const toml::node& node) {
@@ -52,17 +54,20 @@ absl::StatusOr<std::string> TextOf(const toml::node& node) {
 }
 
 absl::Status ReadContextFile(const std::string& path, Values* values) {
-  if (!std::filesystem::exists(path)) return absl::NotFoundError(absl::StrCat("context file ", path, " is not there"));
+  if (!std::filesystem::exists(path))
+    return absl::NotFoundError(absl::StrCat("context file ", path, " is not there"));
   const toml::parse_result parsed = toml::parse_file(path);
   const auto at = [&](const toml::source_region& where, absl::string_view what) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ":", where.begin.line, ":", where.begin.column, ": ", what));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ":", where.begin.line, ":", where.begin.column, ": ", what));
   };
   if (!parsed) return at(parsed.error().source(), std::string(parsed.error().description()));
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   for (const auto& [key, node] : parsed.table()) {
     const std::string name(key.str());
     const Setting* setting = FindSetting(name);
-    if (setting == nullptr) return at(node.source(), absl::StrCat("unknown key '", name, "'; known: ", KnownSettings()));
+    if (setting == nullptr)
+      return at(node.source(), absl::StrCat("unknown key '", name, "'; known: ", KnownSettings()));
     absl::StatusOr<std::string> text = TextOf(node);
     if (!text.ok()) return at(node.source(), absl::StrCat(name, ": ", text.status().message()));
     (*values)[name] = setting->is_path ? (folder / *text).lexically_normal().string() : *text;
@@ -81,13 +86,17 @@ void ReadEnvironment(Values* values) {
 
 void Session::PrintJson(const Json& json) const {
   // Bytes that are no UTF-8 cannot stand in events; replacing keeps other text printable.
-  *out << json.dump(format == OutputFormat::kNdjson ? -1 : 2, ' ', false, Json::error_handler_t::replace) << '\n';
+  *out << json.dump(format == OutputFormat::kNdjson ? -1 : 2, ' ', false,
+                    Json::error_handler_t::replace)
+       << '\n';
 }
 
 absl::StatusOr<Session> OpenSession(const SessionOptions& options) {
   Values values;
   std::string context = options.context;
-  if (const char* from_environment = std::getenv("VIGIL_CONTEXT"); context.empty() && from_environment != nullptr) context = from_environment;
+  if (const char* from_environment = std::getenv("VIGIL_CONTEXT");
+      context.empty() && from_environment != nullptr)
+    context = from_environment;
   if (!context.empty()) RETURN_IF_ERROR(ReadContextFile(context, &values));
   ReadEnvironment(&values);
   for (const auto& [name, value] : options.flags) values[name] = value;

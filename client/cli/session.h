@@ -16,7 +16,7 @@ namespace vigil::client {
 
 // Flag > environment (VIGIL_ENDPOINTS ...) > context file > default.
 struct SessionOptions {
-  std::string context;  // Context file, TOML; VIGIL_CONTEXT when empty.
+  std::string context;                       // Context file, TOML; VIGIL_CONTEXT when empty.
   std::map<std::string, std::string> flags;  // "endpoints", "ca", "key" ... as given.
   OutputFormat format = OutputFormat::kTable;
 };

@@ -31,7 +31,9 @@ class ProgressLine {
     last_ = now;
     painted_ = true;
     *err_ << "\r\033[K" << progress.phase << " " << progress.done;
-    if (progress.total > 0) *err_ << " of " << progress.total << absl::StrFormat(" (%d %%)", static_cast<int>(100 * progress.done / progress.total));
+    if (progress.total > 0)
+      *err_ << " of " << progress.total
+            << absl::StrFormat(" (%d %%)", static_cast<int>(100 * progress.done / progress.total));
     *err_ << std::flush;
   }
 
@@ -62,7 +64,8 @@ Json ReportJson(const ledger::VerifyReport& report) {
   json["tree_root"] = Json(report.tip.tree.Root().ToHex());
   json["finding_count"] = Number(report.finding_count);
   json["findings"] = Json::array();
-  for (const ledger::VerifyFinding& finding : report.findings) json["findings"].push_back(ledger::DescribeFinding(finding));
+  for (const ledger::VerifyFinding& finding : report.findings)
+    json["findings"].push_back(ledger::DescribeFinding(finding));
   return json;
 }
 
@@ -74,10 +77,12 @@ void PrintReport(const Session& session, const ledger::VerifyReport& report) {
   }
   Facts facts;
   for (const auto& [name, value] : json.items()) {
-    if (name != "findings") facts.Add(name, value.is_string() ? value.get<std::string>() : value.dump());
+    if (name != "findings")
+      facts.Add(name, value.is_string() ? value.get<std::string>() : value.dump());
   }
   facts.Print(*session.out);
-  for (const ledger::VerifyFinding& finding : report.findings) *session.out << "  " << ForTerminal(ledger::DescribeFinding(finding)) << '\n';
+  for (const ledger::VerifyFinding& finding : report.findings)
+    *session.out << "  " << ForTerminal(ledger::DescribeFinding(finding)) << '\n';
 }
 
 }  // namespace
@@ -85,30 +90,43 @@ void PrintReport(const Session& session, const ledger::VerifyReport& report) {
 absl::Status RunVerifyLedger(const Session& session, const VerifyLedgerOptions& options) {
   ledger::FileSystem* files = ledger::PosixFileSystem();
   const std::string genesis_path = options.genesis.empty() ? session.genesis : options.genesis;
-  if (genesis_path.empty()) return absl::InvalidArgumentError("no genesis: pass --genesis FILE; it must be the file you trust, not one from the folder that is judged");
+  if (genesis_path.empty())
+    return absl::InvalidArgumentError(
+        "no genesis: pass --genesis FILE; it must be the file you trust, not one from the folder "
+        "that is judged");
   ASSIGN_OR_RETURN(const std::string genesis_bytes, files->ReadAll(genesis_path));
   ASSIGN_OR_RETURN(const ledger::Genesis genesis, ledger::ParseGenesis(genesis_bytes));
   if (!files->Exists(options.directory + "/journal")) {
-    return absl::NotFoundError(absl::StrCat(options.directory, " holds no journal/; name the data folder of a validator"));
+    return absl::NotFoundError(
+        absl::StrCat(options.directory, " holds no journal/; name the data folder of a validator"));
   }
   absl::StatusOr<std::shared_ptr<void>> lock = files->Lock(options.directory + "/LOCK");
-  if (!lock.ok()) return Annotate(lock.status(), absl::StrCat(options.directory, " is in use; stop the validator first, or verify a copy"));
+  if (!lock.ok())
+    return Annotate(
+        lock.status(),
+        absl::StrCat(options.directory, " is in use; stop the validator first, or verify a copy"));
 
   ledger::VerifyOptions verify;
   verify.stop_at_first = options.stop_at_first;
-  ASSIGN_OR_RETURN(const std::shared_ptr<const ledger::JournalReader> journal, ledger::OpenJournalForReading(files, options.directory + "/journal", &verify.journal_damage));
+  ASSIGN_OR_RETURN(
+      const std::shared_ptr<const ledger::JournalReader> journal,
+      ledger::OpenJournalForReading(files, options.directory + "/journal", &verify.journal_damage));
   std::unique_ptr<ledger::Store> store;
   if (!options.journal_only && files->Exists(options.directory + "/state")) {
-    ASSIGN_OR_RETURN(store, ledger::OpenLevelDbStore(files, options.directory + "/state", ledger::LevelDbOptions()));
+    ASSIGN_OR_RETURN(store, ledger::OpenLevelDbStore(files, options.directory + "/state",
+                                                     ledger::LevelDbOptions()));
   }
   ledger::VerifyReport report;
   {
     ProgressLine line(session.err);
-    report = ledger::VerifyLedger(*journal, genesis, store.get(), verify, [&](const ledger::VerifyProgress& progress) { line.Show(progress); });
+    report =
+        ledger::VerifyLedger(*journal, genesis, store.get(), verify,
+                             [&](const ledger::VerifyProgress& progress) { line.Show(progress); });
   }
   PrintReport(session, report);
   if (report.ok()) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat(report.finding_count, " findings in ", options.directory));
+  return absl::DataLossError(
+      absl::StrCat(report.finding_count, " findings in ", options.directory));
 }
 
 }  // namespace vigil::client

@@ -11,9 +11,9 @@
 namespace vigil::client {
 
 struct VerifyLedgerOptions {
-  std::string directory;         // A validator's data folder, of a stopped node.
-  std::string genesis;           // Empty: the session's.
-  bool journal_only = false;     // Do not open and compare the state store.
+  std::string directory;      // A validator's data folder, of a stopped node.
+  std::string genesis;        // Empty: the session's.
+  bool journal_only = false;  // Do not open and compare the state store.
   bool stop_at_first = false;
 };
 

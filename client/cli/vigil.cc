@@ -27,14 +27,17 @@ using Command = std::function<absl::Status(const Session&)>;
 // The program: global options, the command that was chosen, its exit code.
 class Program {
  public:
-  Program() : app_("vigil: look at a Vigil network, submit to it, verify it.\n\n"
-                   "  vigil --context net/clients/vigil.toml status\n"
-                   "  vigil --context net/clients/vigil.toml alert list\n"
-                   "  vigil verify ledger net/validator-1/data --genesis net/genesis.json\n") {
+  Program()
+      : app_(
+            "vigil: look at a Vigil network, submit to it, verify it.\n\n"
+            "  vigil --context net/clients/vigil.toml status\n"
+            "  vigil --context net/clients/vigil.toml alert list\n"
+            "  vigil verify ledger net/validator-1/data --genesis net/genesis.json\n") {
     app_.set_version_flag("--version", VIGIL_VERSION);
     app_.require_subcommand(1);
     app_.fallthrough();
-    app_.add_option("--context", options_.context, "context file: endpoints, certificates, keys [VIGIL_CONTEXT]");
+    app_.add_option("--context", options_.context,
+                    "context file: endpoints, certificates, keys [VIGIL_CONTEXT]");
     AddFlag("--endpoints", "endpoints", "host:port,host:port [VIGIL_ENDPOINTS]");
     AddFlag("--ca", "ca", "CA certificate, PEM [VIGIL_CA]");
     AddFlag("--certificate", "certificate", "client certificate, PEM [VIGIL_CERTIFICATE]");
@@ -42,9 +45,13 @@ class Program {
     AddFlag("--signing-key", "signing_key", "key file of the sensor [VIGIL_SIGNING_KEY]");
     AddFlag("--identity", "identity", "org/name of the sensor [VIGIL_IDENTITY]");
     AddFlag("--genesis", "genesis", "genesis.json [VIGIL_GENESIS]");
-    app_.add_flag_callback("--insecure", [this] { options_.flags["insecure"] = "true"; }, "no TLS; loopback only");
-    const std::map<std::string, OutputFormat> formats = {{"table", OutputFormat::kTable}, {"json", OutputFormat::kJson}, {"ndjson", OutputFormat::kNdjson}};
-    app_.add_option("-o,--output", options_.format, "table, json or ndjson")->transform(CLI::CheckedTransformer(formats, CLI::ignore_case));
+    app_.add_flag_callback(
+        "--insecure", [this] { options_.flags["insecure"] = "true"; }, "no TLS; loopback only");
+    const std::map<std::string, OutputFormat> formats = {{"table", OutputFormat::kTable},
+                                                         {"json", OutputFormat::kJson},
+                                                         {"ndjson", OutputFormat::kNdjson}};
+    app_.add_option("-o,--output", options_.format, "table, json or ndjson")
+        ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case));
     AddChain();
     AddEvents();
     AddAlerts();
@@ -62,14 +69,17 @@ class Program {
     absl::StatusOr<Session> session = OpenSession(options_);
     const absl::Status status = session.ok() ? command_(*session) : session.status();
     if (!status.ok()) std::cerr << "vigil: " << status.message() << '\n';
-    return static_cast<int>(absl::IsFailedPrecondition(status) && unhealthy_ ? ExitCode::kUnhealthy : ExitCodeFor(status));
+    return static_cast<int>(absl::IsFailedPrecondition(status) && unhealthy_ ? ExitCode::kUnhealthy
+                                                                             : ExitCodeFor(status));
   }
 
  private:
   void AddFlag(const std::string& flag, const std::string& setting, const std::string& help) {
-    app_.add_option_function<std::string>(flag, [this, setting](const std::string& value) { options_.flags[setting] = value; }, help);
+    app_.add_option_function<std::string>(
+        flag, [this, setting](const std::string& value) { options_.flags[setting] = value; }, help);
   }
-  CLI::App* Add(CLI::App* parent, const std::string& name, const std::string& help, Command command) {
+  CLI::App* Add(CLI::App* parent, const std::string& name, const std::string& help,
+                Command command) {
     CLI::App* added = parent->add_subcommand(name, help);
     added->callback([this, command = std::move(command)] { command_ = command; });
     return added;
@@ -81,12 +91,14 @@ class Program {
   }
 
   void AddChain() {
-    CLI::App* status = Add(&app_, "status", "validators, heights, digests, models", [](const Session& session) { return RunStatus(session); });
+    CLI::App* status = Add(&app_, "status", "validators, heights, digests, models",
+                           [](const Session& session) { return RunStatus(session); });
     status->callback([this] {
       unhealthy_ = true;
       command_ = [](const Session& session) { return RunStatus(session); };
     });
-    CLI::App* wait = Add(&app_, "wait", "until the network has reached something", [this](const Session& session) { return RunWait(session, wait_); });
+    CLI::App* wait = Add(&app_, "wait", "until the network has reached something",
+                         [this](const Session& session) { return RunWait(session, wait_); });
     wait->add_flag("--leader", wait_.leader, "a leader is known");
     wait->add_option("--events", wait_.events, "so many events executed");
     wait->add_option("--alerts-confirmed", wait_.alerts_confirmed, "so many alerts confirmed");
@@ -95,17 +107,29 @@ class Program {
     wait->add_option("--timeout", wait_.timeout_seconds, "seconds")->capture_default_str();
 
     CLI::App* block = Group("block", "blocks");
-    CLI::App* list = Add(block, "list", "newest first", [this](const Session& session) { return RunBlockList(session, block_list_); });
+    CLI::App* list = Add(block, "list", "newest first", [this](const Session& session) {
+      return RunBlockList(session, block_list_);
+    });
     list->add_option("--from", block_list_.from, "height to begin with");
     list->add_option("--limit", block_list_.limit, "blocks on a page")->capture_default_str();
     list->add_flag("--ascending", block_list_.ascending, "oldest first");
-    Add(block, "get", "one block with its records", [this](const Session& session) { return RunBlockGet(session, which_); })->add_option("block", which_, "height or hash")->required();
-    CLI::App* watch = Add(block, "watch", "blocks as they come", [this](const Session& session) { return RunBlockWatch(session, from_height_, count_); });
+    Add(block, "get", "one block with its records",
+        [this](const Session& session) { return RunBlockGet(session, which_); })
+        ->add_option("block", which_, "height or hash")
+        ->required();
+    CLI::App* watch = Add(block, "watch", "blocks as they come", [this](const Session& session) {
+      return RunBlockWatch(session, from_height_, count_);
+    });
     AddWatch(watch);
     CLI::App* record = Group("record", "records of the log");
-    Add(record, "get", "one record", [this](const Session& session) { return RunRecordGet(session, which_); })->add_option("record", which_, "index or leaf hash")->required();
+    Add(record, "get", "one record",
+        [this](const Session& session) { return RunRecordGet(session, which_); })
+        ->add_option("record", which_, "index or leaf hash")
+        ->required();
     CLI::App* detector = Group("detector", "what the validators learnt");
-    Add(detector, "models", "model commitments, newest first", [this](const Session& session) { return RunModels(session, limit_); })->add_option("--limit", limit_, "models");
+    Add(detector, "models", "model commitments, newest first", [this](const Session& session) {
+      return RunModels(session, limit_);
+    })->add_option("--limit", limit_, "models");
   }
 
   void AddWatch(CLI::App* command) {
@@ -125,56 +149,85 @@ class Program {
 
   void AddEvents() {
     CLI::App* event = Group("event", "events");
-    CLI::App* search = Add(event, "search", "events by class, severity, source, actor, address, term, time", [this](const Session& session) {
-      event_search_.filter = filter_;
-      return RunEventSearch(session, event_search_);
-    });
+    CLI::App* search =
+        Add(event, "search", "events by class, severity, source, actor, address, term, time",
+            [this](const Session& session) {
+              event_search_.filter = filter_;
+              return RunEventSearch(session, event_search_);
+            });
     AddFilter(search);
     search->add_option("--limit", event_search_.limit, "events on a page")->capture_default_str();
     search->add_option("--cursor", event_search_.cursor, "of the page before");
     search->add_flag("--newest", event_search_.newest_first, "newest first");
     search->add_flag("--all", event_search_.all, "every page");
-    Add(event, "get", "one event", [this](const Session& session) { return RunEventGet(session, which_); })->add_option("ref", which_, "record.item")->required();
-    CLI::App* watch = Add(event, "watch", "events as they come", [this](const Session& session) { return RunEventWatch(session, filter_, from_height_, count_); });
+    Add(event, "get", "one event",
+        [this](const Session& session) { return RunEventGet(session, which_); })
+        ->add_option("ref", which_, "record.item")
+        ->required();
+    CLI::App* watch = Add(event, "watch", "events as they come", [this](const Session& session) {
+      return RunEventWatch(session, filter_, from_height_, count_);
+    });
     AddFilter(watch);
     AddWatch(watch);
-    CLI::App* submit = Add(event, "submit", "events as JSON lines of our own schema, from files or - for stdin", [this](const Session& session) {
-      ingest_.format = "vigil";
-      return RunIngestCommand(session, ingest_);
-    });
+    CLI::App* submit =
+        Add(event, "submit", "events as JSON lines of our own schema, from files or - for stdin",
+            [this](const Session& session) {
+              ingest_.format = "vigil";
+              return RunIngestCommand(session, ingest_);
+            });
     AddIngestOptions(submit);
   }
 
   void AddAlerts() {
     CLI::App* alert = Group("alert", "what the detectors concluded");
-    CLI::App* list = Add(alert, "list", "newest first", [this](const Session& session) { return RunAlertList(session, alert_list_); });
+    CLI::App* list = Add(alert, "list", "newest first", [this](const Session& session) {
+      return RunAlertList(session, alert_list_);
+    });
     list->add_option("--state", alert_list_.state, "proposed, confirmed or contested");
     list->add_option("--limit", alert_list_.limit, "alerts on a page")->capture_default_str();
     list->add_option("--cursor", alert_list_.cursor, "of the page before");
     list->add_flag("--ascending", alert_list_.ascending, "oldest first");
     list->add_flag("--all", alert_list_.all, "every page");
-    Add(alert, "get", "one alert with verdicts, reasons and event", [this](const Session& session) { return RunAlertGet(session, alert_index_); })->add_option("record", alert_index_, "record index")->required();
-    AddWatch(Add(alert, "watch", "alerts and changes of their state as they come", [this](const Session& session) { return RunAlertWatch(session, from_height_, count_); }));
+    Add(alert, "get", "one alert with verdicts, reasons and event",
+        [this](const Session& session) { return RunAlertGet(session, alert_index_); })
+        ->add_option("record", alert_index_, "record index")
+        ->required();
+    AddWatch(Add(
+        alert, "watch", "alerts and changes of their state as they come",
+        [this](const Session& session) { return RunAlertWatch(session, from_height_, count_); }));
   }
 
   void AddIngestOptions(CLI::App* command) {
     command->add_option("files", ingest_.inputs, "files, plain or gzip; - for stdin")->required();
-    command->add_option("--stream", ingest_.stream, "stream of the sensor; one spool folder each")->capture_default_str();
-    command->add_option("--spool", ingest_.spool, "folder for signed batches and positions")->required();
-    command->add_option("--batch", ingest_.batch_events, "events of a batch")->capture_default_str();
-    command->add_flag("--adopt-head", ingest_.adopt_head, "go on from the chain's head though this spool is new");
+    command->add_option("--stream", ingest_.stream, "stream of the sensor; one spool folder each")
+        ->capture_default_str();
+    command->add_option("--spool", ingest_.spool, "folder for signed batches and positions")
+        ->required();
+    command->add_option("--batch", ingest_.batch_events, "events of a batch")
+        ->capture_default_str();
+    command->add_flag("--adopt-head", ingest_.adopt_head,
+                      "go on from the chain's head though this spool is new");
     command->add_flag("--quiet", ingest_.quiet, "no progress");
-    command->add_option("--quarantine", ingest_.quarantine, "file for lines that fail; default: in the spool folder");
+    command->add_option("--quarantine", ingest_.quarantine,
+                        "file for lines that fail; default: in the spool folder");
   }
   void AddIngest() {
-    CLI::App* ingest = Add(&app_, "ingest", "log files into the chain, exactly once", [this](const Session& session) { return RunIngestCommand(session, ingest_); });
+    CLI::App* ingest =
+        Add(&app_, "ingest", "log files into the chain, exactly once",
+            [this](const Session& session) { return RunIngestCommand(session, ingest_); });
     AddIngestOptions(ingest);
-    ingest->add_option("--format", ingest_.format, "auto, suricata, zeek-json, zeek-tsv, vigil")->capture_default_str();
-    CLI::App* sample = Add(&app_, "sample", "write a day of synthetic Zeek logs with planted attacks", [this](const Session& session) { return WriteSample(session); });
+    ingest->add_option("--format", ingest_.format, "auto, suricata, zeek-json, zeek-tsv, vigil")
+        ->capture_default_str();
+    CLI::App* sample =
+        Add(&app_, "sample", "write a day of synthetic Zeek logs with planted attacks",
+            [this](const Session& session) { return WriteSample(session); });
     sample->add_option("--dir", sample_dir_, "folder")->required();
     sample->add_option("--seed", sample_.seed, "same seed, same bytes")->capture_default_str();
     sample->add_option("--events", sample_.events, "benign lines")->capture_default_str();
-    sample->add_option("--start", sample_start_, "time of the first line, seconds since 1970 or RFC 3339")->capture_default_str();
+    sample
+        ->add_option("--start", sample_start_,
+                     "time of the first line, seconds since 1970 or RFC 3339")
+        ->capture_default_str();
     sample->add_flag("--attacks", sample_.attacks, "plant attacks, listed in planted.csv");
   }
   absl::Status WriteSample(const Session& session) {
@@ -184,13 +237,16 @@ class Program {
     const SampleTraffic traffic = MakeSampleTraffic(sample_);
     std::filesystem::create_directories(sample_dir_);
     std::string planted = "log,uid,attack\n";
-    for (const PlantedLine& line : traffic.planted) absl::StrAppend(&planted, line.log, ",", line.uid, ",", line.attack, "\n");
+    for (const PlantedLine& line : traffic.planted)
+      absl::StrAppend(&planted, line.log, ",", line.uid, ",", line.attack, "\n");
     const std::pair<const char*, const std::string*> files[] = {{"zeek.json", &traffic.zeek},
                                                                 {"planted.csv", &planted}};
     for (const auto& [name, text] : files) {
-      std::ofstream file(std::filesystem::path(sample_dir_) / name, std::ios::binary | std::ios::trunc);
+      std::ofstream file(std::filesystem::path(sample_dir_) / name,
+                         std::ios::binary | std::ios::trunc);
       file << *text;
-      if (!file.flush()) return absl::UnavailableError(absl::StrCat("cannot write ", sample_dir_, "/", name));
+      if (!file.flush())
+        return absl::UnavailableError(absl::StrCat("cannot write ", sample_dir_, "/", name));
     }
     *session.err << "wrote zeek.json and planted.csv to " << sample_dir_ << '\n';
     return absl::OkStatus();
@@ -198,20 +254,35 @@ class Program {
 
   void AddVerify() {
     CLI::App* verify = Group("verify", "trust nothing but bytes");
-    CLI::App* ledger = Add(verify, "ledger", "re-read, re-hash and re-execute a stopped validator's data", [this](const Session& session) { return RunVerifyLedger(session, verify_); });
+    CLI::App* ledger =
+        Add(verify, "ledger", "re-read, re-hash and re-execute a stopped validator's data",
+            [this](const Session& session) { return RunVerifyLedger(session, verify_); });
     ledger->add_option("directory", verify_.directory, "data folder")->required();
     ledger->add_flag("--journal-only", verify_.journal_only, "do not compare the state store");
     ledger->add_flag("--stop-at-first", verify_.stop_at_first, "stop at the first finding");
   }
 
   void AddBench() {
-    CLI::App* bench = Add(&app_, "bench", "offer load and measure what a client sees", [this](const Session& session) { return RunBench(session, bench_); });
-    bench->add_option("--callers", bench_.callers, "submissions under way")->capture_default_str()->check(CLI::Range(1, 4096));
-    bench->add_option("--batch", bench_.batch, "events of a submission")->capture_default_str()->check(CLI::Range(1, 10'000));
-    bench->add_option("--event-bytes", bench_.event_bytes, "size of an event")->capture_default_str()->check(CLI::Range(128, 8192));
-    bench->add_option("--seconds", bench_.seconds, "length")->capture_default_str()->check(CLI::Range(1, 86'400));
-    bench->add_option("--rate", bench_.rate, "events per second to offer; 0: as fast as answers come")->capture_default_str();
-    bench->add_flag("--spread", bench_.spread, "submit to all validators in turn, not only to the leader");
+    CLI::App* bench = Add(&app_, "bench", "offer load and measure what a client sees",
+                          [this](const Session& session) { return RunBench(session, bench_); });
+    bench->add_option("--callers", bench_.callers, "submissions under way")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 4096));
+    bench->add_option("--batch", bench_.batch, "events of a submission")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 10'000));
+    bench->add_option("--event-bytes", bench_.event_bytes, "size of an event")
+        ->capture_default_str()
+        ->check(CLI::Range(128, 8192));
+    bench->add_option("--seconds", bench_.seconds, "length")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 86'400));
+    bench
+        ->add_option("--rate", bench_.rate,
+                     "events per second to offer; 0: as fast as answers come")
+        ->capture_default_str();
+    bench->add_flag("--spread", bench_.spread,
+                    "submit to all validators in turn, not only to the leader");
   }
 
   CLI::App app_;

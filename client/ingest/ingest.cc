@@ -59,7 +59,8 @@ void AddUp(IngestReport* report) {
   }
 }
 
-// Later marks replace earlier ones of the same input, so each is written once.
+}  // namespace
+
 absl::Status KeepMarks(CheckpointStore* store, const std::vector<std::string>& marks) {
   std::vector<std::string> written;
   for (auto mark = marks.rbegin(); mark != marks.rend(); ++mark) {
@@ -71,7 +72,13 @@ absl::Status KeepMarks(CheckpointStore* store, const std::vector<std::string>& m
   return absl::OkStatus();
 }
 
-}  // namespace
+absl::Status AssumeMarks(CheckpointStore* store, const std::vector<std::string>& marks) {
+  for (const std::string& mark : marks) {
+    ASSIGN_OR_RETURN(Checkpoint checkpoint, DecodeCheckpoint(mark));
+    store->Assume(std::move(checkpoint));
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<IngestReport> RunIngestInto(const IngestOptions& options, CheckpointStore* store,
                                            BatchSink* sink, const Clock* clock,
@@ -115,11 +122,7 @@ absl::StatusOr<IngestReport> RunIngest(const IngestOptions& options, ProgressSin
                                    [&store](const std::vector<std::string>& marks) {
                                      return KeepMarks(store.get(), marks);
                                    }));
-  // What waits in the spool is taken over already, whether or not it was acknowledged.
-  for (const std::string& mark : submitter->PendingMarks()) {
-    ASSIGN_OR_RETURN(Checkpoint checkpoint, DecodeCheckpoint(mark));
-    store->Assume(std::move(checkpoint));
-  }
+  RETURN_IF_ERROR(AssumeMarks(store.get(), submitter->PendingMarks()));
   absl::StatusOr<IngestReport> report =
       RunIngestInto(options, store.get(), submitter.get(), SystemClock(), files, progress);
   if (report.ok()) report->pending = submitter->pending();

@@ -51,6 +51,12 @@ struct IngestReport {
 // kFailedPrecondition of spool and checkpoints.
 absl::StatusOr<IngestReport> RunIngest(const IngestOptions& options, ProgressSink* progress);
 
+// The SourceMarkKeeper of a submitter whose marks are checkpoints: writes the newest of each input.
+absl::Status KeepMarks(CheckpointStore* store, const std::vector<std::string>& marks);
+// Takes the marks of records that wait in the spool as covered, whether or not they were
+// acknowledged. Errors: kInvalidArgument when one is no checkpoint.
+absl::Status AssumeMarks(CheckpointStore* store, const std::vector<std::string>& marks);
+
 // The same with a sink that is already there, for tests and other front ends. `options.client`,
 // `key_path`, `genesis_path` and `submit` are not looked at.
 absl::StatusOr<IngestReport> RunIngestInto(const IngestOptions& options, CheckpointStore* store,

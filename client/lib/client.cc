@@ -58,7 +58,8 @@ grpc::ChannelArguments ChannelArguments() {
   arguments.SetMaxReceiveMessageSize(kGrpcMessageBytesMax);
   arguments.SetMaxSendMessageSize(kGrpcMessageBytesMax);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  // Also the time that a handshake may take, on a machine that is busy.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   return arguments;
 }

@@ -57,8 +57,8 @@ struct RaftConfig {
 };
 
 // First byte of FaultProof::evidence; docs/formats/raft.md draws what follows. Members are trusted
-// and messages are not signed, only blocks are, so just the first is proof for outsiders; the others
-// are testimony for operators. Stored: never renumber.
+// and messages are not signed, only blocks are, so just the first is proof for outsiders; the
+// others are testimony for operators. Stored: never renumber.
 enum class RaftFault : uint8_t {
   kTwoBlocks = 1,          // One proposer, view and height; consensus/verify/evidence.h checks it.
   kTwoLeaders = 2,         // Two validators led one term.

@@ -17,7 +17,8 @@ namespace {
 // Loads candidates from blocks, keeping the block it used last: candidates come in log order.
 class ChainEventLoader final : public ledger::EventLoader {
  public:
-  ChainEventLoader(const NodeServices& services, const ledger::ChainReader& reader) : services_(services), reader_(reader) {}
+  ChainEventLoader(const NodeServices& services, const ledger::ChainReader& reader)
+      : services_(services), reader_(reader) {}
 
   absl::StatusOr<bool> Load(const ledger::EventPosition& position, EventView* view) override {
     RETURN_IF_ERROR(Open(position.record));
@@ -29,13 +30,15 @@ class ChainEventLoader final : public ledger::EventLoader {
  private:
   absl::Status Open(RecordIndex record) {
     if (record_ == record) return absl::OkStatus();
-    if (block_ == nullptr || record < info_.first_index || record - info_.first_index >= info_.record_count) {
+    if (block_ == nullptr || record < info_.first_index ||
+        record - info_.first_index >= info_.record_count) {
       ASSIGN_OR_RETURN(info_, reader_.BlockOfRecord(record));
       ASSIGN_OR_RETURN(block_, services_.LoadBlock(info_.height));
     }
     const uint64_t position = record - info_.first_index;
     if (position >= block_->records().size()) {
-      return absl::DataLossError(absl::StrCat("the search index names record ", record.value(), ", which is no batch; run `vigil admin reindex`"));
+      return absl::DataLossError(absl::StrCat("the search index names record ", record.value(),
+                                              ", which is no batch; run `vigil admin reindex`"));
     }
     ASSIGN_OR_RETURN(events_, ledger::SplitPayload(block_->records()[position].payload));
     record_ = record;
@@ -56,7 +59,8 @@ std::vector<std::string> Strings(const List& list) {
 }
 
 absl::StatusOr<uint64_t> TimeBound(absl::string_view name, int64_t unix_nano) {
-  if (unix_nano < 0) return absl::InvalidArgumentError(absl::StrCat(name, ": ", unix_nano, " lies before 1970"));
+  if (unix_nano < 0)
+    return absl::InvalidArgumentError(absl::StrCat(name, ": ", unix_nano, " lies before 1970"));
   return static_cast<uint64_t>(unix_nano);
 }
 
@@ -85,10 +89,16 @@ absl::Status FillSearch(const NodeServices& services, const v1::SearchEventsRequ
   ASSIGN_OR_RETURN(const ledger::EventQuery query, QueryFromProto(request));
   const std::shared_ptr<const ledger::ChainReader> reader = services.Snapshot();
   ChainEventLoader loader(services, *reader);
-  ASSIGN_OR_RETURN(const ledger::SearchResult result,
-                   services.index().Search(query, {.limit = limit, .cursor = request.cursor(), .newest_first = request.newest_first()}, &loader));
+  ASSIGN_OR_RETURN(
+      const ledger::SearchResult result,
+      services.index().Search(
+          query,
+          {.limit = limit, .cursor = request.cursor(), .newest_first = request.newest_first()},
+          &loader));
   for (const ledger::EventPosition& position : result.events) {
-    RETURN_IF_ERROR(FillEvent(services, *reader, {.record_index = position.record, .item = position.item}, out->add_events()));
+    RETURN_IF_ERROR(FillEvent(services, *reader,
+                              {.record_index = position.record, .item = position.item},
+                              out->add_events()));
   }
   out->set_next_cursor(result.next_cursor);
   out->set_complete_height(result.complete_height.value());

@@ -14,10 +14,14 @@ namespace {
 
 spdlog::level::level_enum LevelOf(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::err;
 }
@@ -51,17 +55,20 @@ std::string OneLine(absl::string_view text) {
 
 LogFunction MakeLog(const std::string& level, const std::string& format) {
   // Shared by every copy of the function.
-  auto logger = std::make_shared<spdlog::logger>("vigild", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger =
+      std::make_shared<spdlog::logger>("vigild", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_level(spdlog::level::from_str(level));
   logger->flush_on(spdlog::level::trace);
   const bool json = format == "json";
   auto formatter = std::make_unique<spdlog::pattern_formatter>(
-      json ? "{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",\"level\":\"%l\",%v}" : "%Y-%m-%dT%H:%M:%S.%eZ %-7l %v",
+      json ? "{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",\"level\":\"%l\",%v}"
+           : "%Y-%m-%dT%H:%M:%S.%eZ %-7l %v",
       spdlog::pattern_time_type::utc);
   logger->set_formatter(std::move(formatter));
   return [logger, json](LogLevel at, absl::string_view component, absl::string_view text) {
     if (!logger->should_log(LevelOf(at))) return;
-    const std::string line = json ? absl::StrCat("\"component\":\"", JsonEscaped(component), "\",\"message\":\"", JsonEscaped(text), "\"")
+    const std::string line = json ? absl::StrCat("\"component\":\"", JsonEscaped(component),
+                                                 "\",\"message\":\"", JsonEscaped(text), "\"")
                                   : absl::StrCat(component, ": ", OneLine(text));
     logger->log(LevelOf(at), "{}", line);
   };

@@ -49,22 +49,29 @@ absl::StatusOr<ledger::Genesis> ReadGenesis(const Config& config) {
 absl::StatusOr<ValidatorIndex> FindSelf(const Config& config, const ledger::Genesis& genesis) {
   const std::optional<ValidatorIndex> self = genesis.FindValidator(config.identity);
   if (self.has_value()) return *self;
-  return absl::InvalidArgumentError(absl::StrCat("identity '", config.identity, "' is no validator of network ", genesis.network, "; genesis names ",
-                                                 genesis.validators.front().identity(), " and ", genesis.validators.size() - 1, " more"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("identity '", config.identity, "' is no validator of network ", genesis.network,
+                   "; genesis names ", genesis.validators.front().identity(), " and ",
+                   genesis.validators.size() - 1, " more"));
 }
 
 // The validators in the order of genesis, with the addresses of the configuration.
-absl::StatusOr<std::vector<PeerAddress>> OrderPeers(const Config& config, const ledger::Genesis& genesis) {
+absl::StatusOr<std::vector<PeerAddress>> OrderPeers(const Config& config,
+                                                    const ledger::Genesis& genesis) {
   std::vector<PeerAddress> ordered;
-  for (const ledger::GenesisValidator& validator : genesis.validators) ordered.push_back({.identity = validator.identity(), .address = ""});
+  for (const ledger::GenesisValidator& validator : genesis.validators)
+    ordered.push_back({.identity = validator.identity(), .address = ""});
   for (const PeerAddress& peer : config.peers) {
     const std::optional<ValidatorIndex> index = genesis.FindValidator(peer.identity);
-    if (!index.has_value()) return absl::InvalidArgumentError(absl::StrCat("peers: '", peer.identity, "' is no validator of network ", genesis.network));
+    if (!index.has_value())
+      return absl::InvalidArgumentError(absl::StrCat(
+          "peers: '", peer.identity, "' is no validator of network ", genesis.network));
     ordered[index->value()].address = peer.address;
   }
   for (const PeerAddress& peer : ordered) {
     if (peer.address.empty() && peer.identity != config.identity) {
-      return absl::InvalidArgumentError(absl::StrCat("peers: no address for ", peer.identity, "; add a [[peers]] table for it"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("peers: no address for ", peer.identity, "; add a [[peers]] table for it"));
     }
   }
   return ordered;
@@ -75,7 +82,8 @@ NodeConfig NodeConfigOf(const Config& config, ValidatorIndex self) {
   node.data_dir = config.data_dir;
   node.guard_path = config.keys_dir + "/rollback_guard";
   node.self = self;
-  node.mempool.lane_bytes_max = {config.lane_governance_bytes, config.lane_alerts_bytes, config.lane_events_bytes};
+  node.mempool.lane_bytes_max = {config.lane_governance_bytes, config.lane_alerts_bytes,
+                                 config.lane_events_bytes};
   node.block_cache_bytes_max = config.block_cache_bytes;
   node.election_timeout_ticks_min = config.election_min_millis / consensus::kTickMillis;
   node.election_timeout_ticks_max = config.election_max_millis / consensus::kTickMillis;
@@ -88,7 +96,8 @@ uint64_t FreshSeed() {
 }
 
 StoreFactory StoresIn(const std::string& data_dir, size_t cache_bytes) {
-  return [data_dir, cache_bytes](absl::string_view name, bool wipe) -> absl::StatusOr<std::unique_ptr<ledger::Store>> {
+  return [data_dir, cache_bytes](absl::string_view name,
+                                 bool wipe) -> absl::StatusOr<std::unique_ptr<ledger::Store>> {
     const std::string directory = absl::StrCat(data_dir, "/", name);
     ledger::FileSystem* files = ledger::PosixFileSystem();
     if (wipe) RETURN_IF_ERROR(ledger::RemoveLevelDbStore(files, directory));
@@ -126,13 +135,15 @@ void Validator::BlockSignals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const Config& config, const LogFunction& log) {
+absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const Config& config,
+                                                            const LogFunction& log) {
   RETURN_IF_ERROR(CheckConfig(config));
   ASSIGN_OR_RETURN(const ledger::Genesis genesis, ReadGenesis(config));
   ASSIGN_OR_RETURN(const ValidatorIndex self, FindSelf(config, genesis));
   auto parts = std::make_unique<Parts>();
   parts->log = log;
-  ASSIGN_OR_RETURN(parts->keys, LoadValidatorKeys(ledger::PosixFileSystem(), config.keys_dir, genesis.validators[self.value()]));
+  ASSIGN_OR_RETURN(parts->keys, LoadValidatorKeys(ledger::PosixFileSystem(), config.keys_dir,
+                                                  genesis.validators[self.value()]));
 
   GrpcTransportOptions transport;
   ASSIGN_OR_RETURN(transport.validators, OrderPeers(config, genesis));
@@ -154,23 +165,37 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const Config& config
   seams.on_fatal = [](const absl::Status& /*error*/) { kill(getpid(), kFatalSignal); };
   ASSIGN_OR_RETURN(parts->node, Node::Open(genesis, node_config, seams));
 
-  ASSIGN_OR_RETURN(parts->peers, PeerServer::Start(config.listen_peer, config.tls, &parts->node->genesis(), parts->node.get()));
-  ASSIGN_OR_RETURN(parts->api, ApiServer::Start(config.listen_api, config.insecure_dev ? grpc::InsecureServerCredentials() : ServerTls(config.tls), parts->node.get()));
+  ASSIGN_OR_RETURN(parts->peers, PeerServer::Start(config.listen_peer, config.tls,
+                                                   &parts->node->genesis(), parts->node.get()));
+  ASSIGN_OR_RETURN(parts->api,
+                   ApiServer::Start(config.listen_api,
+                                    config.insecure_dev ? grpc::InsecureServerCredentials()
+                                                        : ServerTls(config.tls),
+                                    parts->node.get()));
   if (!config.listen_http.empty()) {
     const Node* node = parts->node.get();
-    ASSIGN_OR_RETURN(parts->http, HttpServer::Start(config.listen_http, {.metrics = [node] { return MetricsText(*node); },
-                                                                         .not_ready =
-                                                                             [node] {
-                                                                               const NodeStatus status = node->Status();
-                                                                               if (status.refusing) return "refusing: " + status.refusing_reason;
-                                                                               return std::string(status.core.leader.has_value() ? "" : "no leader is known");
-                                                                             }}));
+    ASSIGN_OR_RETURN(parts->http,
+                     HttpServer::Start(config.listen_http,
+                                       {.metrics = [node] { return MetricsText(*node); },
+                                        .not_ready =
+                                            [node] {
+                                              const NodeStatus status = node->Status();
+                                              if (status.refusing)
+                                                return "refusing: " + status.refusing_reason;
+                                              return std::string(status.core.leader.has_value()
+                                                                     ? ""
+                                                                     : "no leader is known");
+                                            }}));
   }
   parts->node->Start();
   parts->transport->Start(parts->node->Hello());
-  if (config.insecure_dev) log(LogLevel::kWarning, "api", "insecure_dev: clients are served WITHOUT TLS on " + config.listen_api);
-  log(LogLevel::kInfo, "app", absl::StrCat(config.identity, " of ", genesis.network, " serves clients on ", config.listen_api, ", validators on ", config.listen_peer,
-                                           config.listen_http.empty() ? "" : ", metrics on " + config.listen_http));
+  if (config.insecure_dev)
+    log(LogLevel::kWarning, "api",
+        "insecure_dev: clients are served WITHOUT TLS on " + config.listen_api);
+  log(LogLevel::kInfo, "app",
+      absl::StrCat(config.identity, " of ", genesis.network, " serves clients on ",
+                   config.listen_api, ", validators on ", config.listen_peer,
+                   config.listen_http.empty() ? "" : ", metrics on " + config.listen_http));
   return std::unique_ptr<Validator>(new Validator(std::move(parts)));
 }
 
@@ -191,7 +216,9 @@ absl::Status InitValidator(const Config& config) {
   RETURN_IF_ERROR(CheckConfig(config));
   ASSIGN_OR_RETURN(const ledger::Genesis genesis, ReadGenesis(config));
   ASSIGN_OR_RETURN(const ValidatorIndex self, FindSelf(config, genesis));
-  RETURN_IF_ERROR(LoadValidatorKeys(ledger::PosixFileSystem(), config.keys_dir, genesis.validators[self.value()]).status());
+  RETURN_IF_ERROR(LoadValidatorKeys(ledger::PosixFileSystem(), config.keys_dir,
+                                    genesis.validators[self.value()])
+                      .status());
   return Node::Init(ledger::PosixFileSystem(), config.data_dir,
                     genesis.validators[self.value()].journal_id,
                     config.keys_dir + "/rollback_guard");

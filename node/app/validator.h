@@ -21,8 +21,9 @@ class Validator {
                                                           const LogFunction& log);
   ~Validator();
 
-  // Waits for SIGTERM or SIGINT, or for the node to die; then shuts down in order. OK after a signal;
-  // what killed the node otherwise. BlockSignals() must have been called before any thread began.
+  // Waits for SIGTERM or SIGINT, or for the node to die; then shuts down in order. OK after a
+  // signal; what killed the node otherwise. BlockSignals() must have been called before any thread
+  // began.
   absl::Status Run();
   // Blocks the signals that Run() waits for, in this thread and those it starts.
   static void BlockSignals();

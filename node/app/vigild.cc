@@ -50,8 +50,8 @@ int Start(const ConfigFlags& flags) {
   if (!loaded.ok()) return Report(loaded.status());
   Validator::BlockSignals();
   PinTls13();
-  absl::StatusOr<std::unique_ptr<Validator>> validator =
-      Validator::Start(loaded->config, MakeLog(loaded->config.log_level, loaded->config.log_format));
+  absl::StatusOr<std::unique_ptr<Validator>> validator = Validator::Start(
+      loaded->config, MakeLog(loaded->config.log_level, loaded->config.log_format));
   if (!validator.ok()) return Report(validator.status());
   return Report((*validator)->Run());
 }
@@ -74,9 +74,10 @@ int Validate(const ConfigFlags& flags) {
 int MakeKeys(const std::string& directory, uint64_t reveal_length) {
   const auto entry = MakeValidatorKeys(ledger::PosixFileSystem(), directory, reveal_length);
   if (!entry.ok()) return Report(entry.status());
-  std::cout << "consensus_key " << entry->consensus_key.ToHex() << "\nlog_key " << entry->log_key.ToHex()
-            << "\ncosigner_key " << entry->cosigner_key.ToHex() << "\nrecord_key " << entry->record_key.ToHex()
-            << "\nreveal_anchor " << entry->reveal_anchor.ToHex() << "\nreveal_length " << entry->reveal_length
+  std::cout << "consensus_key " << entry->consensus_key.ToHex() << "\nlog_key "
+            << entry->log_key.ToHex() << "\ncosigner_key " << entry->cosigner_key.ToHex()
+            << "\nrecord_key " << entry->record_key.ToHex() << "\nreveal_anchor "
+            << entry->reveal_anchor.ToHex() << "\nreveal_length " << entry->reveal_length
             << "\njournal_id " << entry->journal_id.ToHex() << '\n';
   return 0;
 }
@@ -84,8 +85,9 @@ int MakeKeys(const std::string& directory, uint64_t reveal_length) {
 int Testnet(const TestnetOptions& options) {
   const absl::Status made = MakeTestnet(ledger::PosixFileSystem(), options);
   if (made.ok()) {
-    std::cerr << "made a network of " << options.validators << " validators in " << options.directory
-              << "; next: vigild start -c " << options.directory << "/validator-1/vigild.toml\n";
+    std::cerr << "made a network of " << options.validators << " validators in "
+              << options.directory << "; next: vigild start -c " << options.directory
+              << "/validator-1/vigild.toml\n";
   }
   return Report(made);
 }
@@ -93,20 +95,32 @@ int Testnet(const TestnetOptions& options) {
 void AddTestnetOptions(CLI::App* command, TestnetOptions* options) {
   command->add_option("--dir", options->directory, "folder to make")->required();
   command->add_option("--network", options->network, "name of the network")->capture_default_str();
-  command->add_option("--validators", options->validators, "1 to 7, one organisation each")->capture_default_str();
-  command->add_option("--sensors", options->sensors_per_org, "sensors of each organisation")->capture_default_str();
+  command->add_option("--validators", options->validators, "1 to 7, one organisation each")
+      ->capture_default_str();
+  command->add_option("--sensors", options->sensors_per_org, "sensors of each organisation")
+      ->capture_default_str();
   command->add_option("--host", options->host, "address of all validators")->capture_default_str();
-  command->add_option("--base-port", options->base_port, "first port; ten per validator")->capture_default_str();
-  command->add_option("--heartbeat-millis", options->heartbeat_millis, "empty block when idle this long")->capture_default_str();
-  command->add_option("--reveal-length", options->reveal_length, "heights that have a reveal")->capture_default_str();
-  command->add_option("--period-events", options->detector_period_events, "events of a detector period")->capture_default_str();
-  command->add_option("--window-rows", options->detector_window_rows, "training rows of a model")->capture_default_str();
+  command->add_option("--base-port", options->base_port, "first port; ten per validator")
+      ->capture_default_str();
+  command
+      ->add_option("--heartbeat-millis", options->heartbeat_millis,
+                   "empty block when idle this long")
+      ->capture_default_str();
+  command->add_option("--reveal-length", options->reveal_length, "heights that have a reveal")
+      ->capture_default_str();
+  command
+      ->add_option("--period-events", options->detector_period_events,
+                   "events of a detector period")
+      ->capture_default_str();
+  command->add_option("--window-rows", options->detector_window_rows, "training rows of a model")
+      ->capture_default_str();
 }
 
 int Main(int argc, char** argv) {
-  CLI::App app("vigild: a validator of a Vigil network.\n\n"
-               "  vigild testnet --dir net            everything for four local validators\n"
-               "  vigild start -c net/validator-1/vigild.toml\n");
+  CLI::App app(
+      "vigild: a validator of a Vigil network.\n\n"
+      "  vigild testnet --dir net            everything for four local validators\n"
+      "  vigild start -c net/validator-1/vigild.toml\n");
   app.set_version_flag("--version", VIGIL_VERSION);
   app.require_subcommand(1);
   int exit_code = 0;
@@ -122,19 +136,23 @@ int Main(int argc, char** argv) {
   init->callback([&] { exit_code = Init(init_flags); });
 
   ConfigFlags validate_flags;
-  CLI::App* validate = app.add_subcommand("validate-config", "check the configuration and show it with the origin of each value");
+  CLI::App* validate = app.add_subcommand(
+      "validate-config", "check the configuration and show it with the origin of each value");
   validate_flags.AddTo(validate);
   validate->callback([&] { exit_code = Validate(validate_flags); });
 
   std::string keys_dir;
   uint64_t reveal_length = 1 << 22;
-  CLI::App* keys = app.add_subcommand("keys", "make a validator's keys and print its public half for genesis");
+  CLI::App* keys =
+      app.add_subcommand("keys", "make a validator's keys and print its public half for genesis");
   keys->add_option("--dir", keys_dir, "folder for the key files")->required();
-  keys->add_option("--reveal-length", reveal_length, "heights that have a reveal")->capture_default_str();
+  keys->add_option("--reveal-length", reveal_length, "heights that have a reveal")
+      ->capture_default_str();
   keys->callback([&] { exit_code = MakeKeys(keys_dir, reveal_length); });
 
   TestnetOptions testnet_options;
-  CLI::App* testnet = app.add_subcommand("testnet", "make a local network: genesis, keys, certificates, configuration");
+  CLI::App* testnet = app.add_subcommand(
+      "testnet", "make a local network: genesis, keys, certificates, configuration");
   AddTestnetOptions(testnet, &testnet_options);
   testnet->callback([&] { exit_code = Testnet(testnet_options); });
 

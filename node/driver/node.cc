@@ -176,22 +176,22 @@ absl::Status Node::OpenDetector() {
 void Node::Participate(OpenedJournal journal, const JournalScan& scan,
                        std::unique_ptr<ledger::ChainState> state) {
   const Height executed = state->tip().height;
-  const Height committed = std::max(scan.committed, executed);
-  consensus::Recovered recovered;
-  recovered.vote = scan.vote;
-  recovered.committed = committed;
-  recovered.may_vote = !journal.last_group_ambiguous;
+  const consensus::Recovered recovered =
+      RecoveredFrom(genesis_, scan, journal, executed, config_.accept_torn_tail);
+  const Height committed = recovered.committed;
   std::vector<TailBlock> tail;
-  for (size_t i = 0; i < scan.chain.size(); ++i) {
-    recovered.chain.push_back(scan.chain[i].id);
-    if (scan.chain[i].id.height > executed) {
-      tail.push_back({.block = scan.chain[i], .position = scan.positions[i]});
-    }
+  for (size_t i = executed.value(); i < scan.chain.size(); ++i) {
+    tail.push_back({.block = scan.chain[i], .position = scan.positions[i]});
   }
-  if (!recovered.may_vote) {
-    log_(LogLevel::kWarning, "recovery",
-         "the last group of the journal was torn: votes may be lost, so none is cast before this "
-         "validator has caught up");
+  if (journal.last_group_ambiguous) {
+    log_(
+        LogLevel::kWarning, "recovery",
+        recovered.may_vote
+            ? "the last group of the journal was torn; it is taken for one that was never synced"
+            : "the last group of the journal was torn, so votes may be lost: none is cast before a "
+              "quorum has confirmed where things stand; if all validators lost power at once, "
+              "start "
+              "them with accept_torn_tail");
   }
   consensus::RaftConfig raft;
   raft.genesis_hash = genesis_.genesis_hash;

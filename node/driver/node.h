@@ -64,6 +64,10 @@ struct NodeConfig {
   size_t recent_bytes_max = 32u << 20;
   ledger::JournalOptions journal;
   bool detector_enabled = true;
+  // An operator's word that a torn end of the journal is what power loss left of a write, not
+  // damage to what was synced. Needed when so many validators lost power at once that no quorum may
+  // vote.
+  bool accept_torn_tail = false;
   // Fewer blocks in flight make larger blocks under load.
   uint32_t blocks_in_flight_max = 4;
   uint32_t election_timeout_ticks_min = 50;

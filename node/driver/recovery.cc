@@ -69,12 +69,14 @@ class Scanner {
     }
     scan_->chain.resize(height - 1);
     scan_->positions.resize(height - 1);
+    scan_->sizes.resize(height - 1);
     scan_->chain.push_back({.id = {.height = header.height,
                                    .view = header.view,
                                    .hash = ledger::HeaderHash(header_bytes)},
                             .executed_in_header = header.executed_height,
                             .time_unix_millis = header.time_unix_millis});
     scan_->positions.push_back(frame.position);
+    scan_->sizes.push_back(static_cast<uint32_t>(frame.body.size()));
     // Its proposer had executed E, so E is committed, though we may never have been told.
     scan_->committed = std::max(scan_->committed, header.executed_height);
     return absl::OkStatus();
@@ -170,6 +172,30 @@ absl::StatusOr<JournalScan> ScanJournal(const ledger::Genesis& genesis,
   }));
   RETURN_IF_ERROR(status);
   return scan;
+}
+
+consensus::Recovered RecoveredFrom(const ledger::Genesis& genesis, const JournalScan& scan,
+                                   const OpenedJournal& journal, Height executed,
+                                   bool accept_torn_tail) {
+  consensus::Recovered recovered;
+  recovered.vote = scan.vote;
+  recovered.chain_sizes = scan.sizes;
+  recovered.committed = std::max(scan.committed, executed);
+  recovered.view_min = View(journal.guard.view);
+  for (const ParentBlock& block : scan.chain) recovered.chain.push_back(block.id);
+  if (!accept_torn_tail && genesis.validators.size() > 1) {
+    recovered.may_vote = !journal.last_group_ambiguous;
+    return recovered;
+  }
+  // An earlier start may have recorded that it must not vote.
+  const absl::StatusOr<consensus::RaftVoteRecord> record =
+      consensus::DecodeRaftVoteRecord(scan.vote);
+  if (record.ok() && !record->may_vote) {
+    consensus::RaftVoteRecord voter = *record;
+    voter.may_vote = true;
+    recovered.vote = consensus::EncodeRaftVoteRecord(voter);
+  }
+  return recovered;
 }
 
 absl::StatusOr<OpenedState> OpenState(const StoreFactory& open_store,

@@ -59,14 +59,22 @@ absl::StatusOr<OpenedJournal> OpenJournal(const JournalPlace& place);
 struct JournalScan {
   std::vector<ParentBlock> chain;  // The branch, from height 1 on.
   std::vector<ledger::JournalPosition> positions;
-  std::string vote;  // Body of the last vote.
-  Height committed;  // Highest height that some frame knows to be committed.
+  std::vector<uint32_t> sizes;  // Frame bytes of each.
+  std::string vote;             // Body of the last vote.
+  Height committed;             // Highest height that some frame knows to be committed.
 };
 // Walks a journal: follows the branch through truncations, remembers the last vote and what is
 // known to be committed. Errors: kDataLoss when the frames contradict each other; those of the
 // reader.
 absl::StatusOr<JournalScan> ScanJournal(const ledger::Genesis& genesis,
                                         const ledger::JournalReader& reader);
+
+// What the core starts from. A validator whose journal ended in a torn group is a non-voter until a
+// quorum has told it what it may have forgotten (protocol.md, R21), unless `accept_torn_tail`, or
+// it is the only one and nobody else can tell.
+consensus::Recovered RecoveredFrom(const ledger::Genesis& genesis, const JournalScan& scan,
+                                   const OpenedJournal& journal, Height executed,
+                                   bool accept_torn_tail);
 
 // Opens executed state; rebuilds it from an empty store when it is damaged, and says so.
 struct OpenedState {

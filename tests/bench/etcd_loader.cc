@@ -1,8 +1,8 @@
 // Closed-loop load on etcd: callers that put again as soon as they were answered.
 //
 // etcd_loader ENDPOINT CALLERS OPERATIONS_PER_TRANSACTION SECONDS
-// One operation: a plain put; more: a transaction of so many puts. Values have 256 bytes. Prints one
-// line of JSON with the names of `vigil bench`.
+// One operation: a plain put; more: a transaction of so many puts. Values have 256 bytes. Prints
+// one line of JSON with the names of `vigil bench`.
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
@@ -119,7 +119,8 @@ double Millis(const std::vector<int64_t>& sorted, double share) {
 
 int main(int argc, char** argv) {
   if (argc != 5) {
-    std::fprintf(stderr, "usage: etcd_loader ENDPOINT CALLERS OPERATIONS_PER_TRANSACTION SECONDS\n");
+    std::fprintf(stderr,
+                 "usage: etcd_loader ENDPOINT CALLERS OPERATIONS_PER_TRANSACTION SECONDS\n");
     return 2;
   }
   const int callers = std::atoi(argv[2]);

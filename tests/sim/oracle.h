@@ -18,8 +18,9 @@ namespace vigil::sim {
 class AgreementWatch {
  public:
   explicit AgreementWatch(SimCluster* cluster) : cluster_(cluster) {}
-  // Called after every step. Returns what is wrong; empty if nothing is.
-  std::string Check();
+  // Called after every step, but for nodes that are dying. Returns what is wrong; empty if nothing
+  // is.
+  std::string Check(const std::vector<bool>& dying);
   Height highest() const { return Height(seen_.empty() ? 0 : seen_.rbegin()->first); }
 
  private:
@@ -38,7 +39,9 @@ class AgreementWatch {
 //   leaves
 //     of all records and seals (RFC 6962)
 //   - every block names its parent, heights and record indexes without a gap
-//   - every stream's accepted records are 1, 2, 3 ... and each names the one before
+//   - every stream's records are 1, 2, 3 ... and each names the one before; leaders let no record
+//   of a
+//     stream in that is not accepted
 //   - every acknowledged batch lies exactly where its receipt says, byte for byte, and nowhere else
 std::string CheckChains(SimCluster* cluster,
                         const std::vector<std::unique_ptr<SimClient>>& clients);

@@ -94,6 +94,11 @@ void SimCluster::Crash(uint32_t i, ledger::CrashMode mode) {
   member.paused = false;
 }
 
+void SimCluster::FailDiskSoon(uint32_t i) {
+  ledger::FaultyFileSystem& disk = members_[i]->disk;
+  disk.CrashAt(disk.operation_count() + random_.Below(12));
+}
+
 void SimCluster::StepOnce() {
   clock_.AdvanceMicros(1 + static_cast<int64_t>(random_.Below(kStepMicrosMax)));
   network_.Deliver();
@@ -101,6 +106,10 @@ void SimCluster::StepOnce() {
   for (const auto& member : members_) {
     if (member->node == nullptr || member->paused) continue;
     for (node::Actor* actor : member->node->actors()) runner.Add(actor);
+  }
+  if (hurried_ && random_.Chance(500)) {
+    runner.RunUntilIdle(1 + random_.Below(12));
+    return;
   }
   const size_t steps = runner.RunUntilIdle(kStepsPerTickMax);
   VIGIL_CHECK(steps < kStepsPerTickMax, "actors never come to rest");

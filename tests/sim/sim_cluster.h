@@ -59,6 +59,12 @@ class SimCluster {
   absl::Status Start(uint32_t i);
   // The process ends as `mode` says.
   void Crash(uint32_t i, ledger::CrashMode mode);
+  // The disk of node `i` stops in the middle of one of its next operations: the node finds out and
+  // dies, and somebody must Crash() it.
+  void FailDiskSoon(uint32_t i);
+  // Actors do not always come to rest before the clock moves on, so that a crash meets work half
+  // done.
+  void SetHurried(bool hurried) { hurried_ = hurried; }
   // A paused node keeps its state and gets no time (SIGSTOP).
   void SetPaused(uint32_t i, bool paused) { members_[i]->paused = paused; }
 
@@ -90,6 +96,7 @@ class SimCluster {
   const uint64_t seed_;
   ManualClock clock_;
   SplitMix64 random_;
+  bool hurried_ = false;
   const TestNetwork test_network_;
   MemoryNetwork network_;
   std::vector<std::unique_ptr<Member>> members_;

@@ -1,6 +1,7 @@
 #include "tests/sim/sim_run.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 
@@ -9,23 +10,34 @@ namespace {
 
 using ledger::CrashMode;
 
+constexpr int64_t kReflectMicros = 5'000'000;
 constexpr int64_t kHealMicrosMax = 120'000'000;
 
 // Breaks things as the seed says, and mends them.
 class Chaos {
  public:
   Chaos(SimCluster* cluster, const RunOptions& options, uint64_t seed)
-      : cluster_(cluster), options_(options), random_(seed), down_(cluster->size(), false) {}
+      : cluster_(cluster),
+        options_(options),
+        random_(seed),
+        down_(cluster->size(), false),
+        dying_(cluster->size(), false) {}
 
   // After a step of the clock. Returns what is wrong.
   std::string Step() {
+    for (uint32_t i = 0; i < cluster_->size(); ++i) {
+      if (dying_[i] && !cluster_->node(i)->fatal().ok()) Crash(i);
+    }
     const int64_t now = cluster_->clock().MonotonicMicros();
     if (now < next_micros_) return "";
     next_micros_ = now + 50'000 + static_cast<int64_t>(random_.Below(600'000));
     switch (random_.Below(6)) {
       case 0:
+        if (options_.crashes) CrashOne();
+        return "";
       case 1:
-        return options_.crashes ? CrashOne() : "";
+        if (!options_.crashes) return "";
+        return random_.Chance(300) ? LosePower() : FailOneDisk();
       case 2:
       case 3:
         return RestartOne();
@@ -42,8 +54,10 @@ class Chaos {
     cluster_->network().MendAll();
     NetworkFaults calm;
     cluster_->network().SetFaults(calm);
+    cluster_->SetHurried(false);
     for (uint32_t i = 0; i < cluster_->size(); ++i) {
       cluster_->SetPaused(i, false);
+      if (dying_[i]) Crash(i);
       if (!down_[i]) continue;
       const absl::Status status = cluster_->Start(i);
       if (!status.ok()) return absl::StrCat("restart of ", i, ": ", status.ToString());
@@ -53,20 +67,51 @@ class Chaos {
   }
 
   uint64_t crashes() const { return crashes_; }
+  const std::vector<bool>& dying() const { return dying_; }
 
  private:
-  std::string CrashOne() {
+  void Crash(uint32_t i) {
     static constexpr CrashMode kModes[] = {CrashMode::kProcessOnly, CrashMode::kLoseUnsynced,
                                            CrashMode::kTornPrefix,  CrashMode::kTornSectors,
                                            CrashMode::kTornPages,   CrashMode::kAnyLoss};
-    const auto down = static_cast<uint32_t>(std::count(down_.begin(), down_.end(), true));
-    const uint32_t down_max = cluster_->size() == 1 ? 1 : (cluster_->size() - 1) / 2;
-    if (down >= down_max) return "";
-    const auto victim = static_cast<uint32_t>(random_.Below(cluster_->size()));
-    if (down_[victim]) return "";
-    cluster_->Crash(victim, kModes[random_.Below(std::size(kModes))]);
-    down_[victim] = true;
+    cluster_->Crash(i, kModes[random_.Below(std::size(kModes))]);
+    dying_[i] = false;
+    down_[i] = true;
     ++crashes_;
+  }
+
+  // A node that is up, if one more may go down.
+  std::optional<uint32_t> Victim() {
+    uint32_t down = 0;
+    for (uint32_t i = 0; i < cluster_->size(); ++i) down += down_[i] || dying_[i] ? 1 : 0;
+    const uint32_t down_max = cluster_->size() == 1 ? 1 : (cluster_->size() - 1) / 2;
+    const auto victim = static_cast<uint32_t>(random_.Below(cluster_->size()));
+    if (down >= down_max || down_[victim] || dying_[victim]) return std::nullopt;
+    return victim;
+  }
+
+  void CrashOne() {
+    const std::optional<uint32_t> victim = Victim();
+    if (victim.has_value()) Crash(*victim);
+  }
+
+  std::string FailOneDisk() {
+    const std::optional<uint32_t> victim = Victim();
+    if (!victim.has_value()) return "";
+    dying_[*victim] = true;
+    cluster_->FailDiskSoon(*victim);
+    return "";
+  }
+
+  // Everything that was not synced anywhere is gone everywhere.
+  std::string LosePower() {
+    for (uint32_t i = 0; i < cluster_->size(); ++i) {
+      if (!down_[i]) Crash(i);
+    }
+    while (std::count(down_.begin(), down_.end(), true) > 0) {
+      std::string wrong = RestartOne();
+      if (!wrong.empty()) return wrong;
+    }
     return "";
   }
 
@@ -107,6 +152,7 @@ class Chaos {
   const RunOptions& options_;
   SplitMix64 random_;
   std::vector<bool> down_;
+  std::vector<bool> dying_;  // Its disk has failed or is about to.
   int64_t next_micros_ = 500'000;
   uint64_t crashes_ = 0;
 };
@@ -127,6 +173,28 @@ bool AlertsSettled(const node::Node& node) {
   const auto open = node.Snapshot()->ListAlerts(RecordIndex(0), /*ascending=*/true, 1,
                                                 ledger::AlertState::kProposed);
   return open.ok() && open->empty();
+}
+
+// After a power loss that tore the journals of too many, nobody may vote: the operator, who knows
+// that the disks are honest, says so.
+std::string OperatorDecides(SimCluster* cluster) {
+  const auto non_voters = [&] {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < cluster->size(); ++i) {
+      if (cluster->node(i)->Status().core.role == consensus::CoreRole::kNonVoter) ++count;
+    }
+    return count;
+  };
+  const uint32_t quorum = cluster->size() / 2 + 1;
+  for (uint32_t i = 0; i < cluster->size() && cluster->size() - non_voters() < quorum; ++i) {
+    if (cluster->node(i)->Status().core.role != consensus::CoreRole::kNonVoter) continue;
+    cluster->Crash(i, CrashMode::kProcessOnly);
+    cluster->config(i).accept_torn_tail = true;
+    const absl::Status status = cluster->Start(i);
+    cluster->config(i).accept_torn_tail = false;
+    if (!status.ok()) return absl::StrCat("restart of ", i, ": ", status.ToString());
+  }
+  return "";
 }
 
 // All nodes executed the same height, and nothing is under way.
@@ -158,6 +226,7 @@ RunResult Run(const RunOptions& options, uint64_t seed) {
     }
   }
   cluster.StartAll();
+  cluster.SetHurried(options.crashes);
   std::vector<std::unique_ptr<SimClient>> clients;
   for (uint32_t i = 0; i < options.clients; ++i) {
     clients.push_back(std::make_unique<SimClient>(&cluster, i % options.network.sensors,
@@ -170,13 +239,17 @@ RunResult Run(const RunOptions& options, uint64_t seed) {
   const auto failed = [&] { return !result.wrong.empty(); };
   const auto step = [&] {
     for (const auto& client : clients) client->Poll();
-    if (result.wrong.empty()) result.wrong = watch.Check();
+    if (result.wrong.empty()) result.wrong = watch.Check(chaos.dying());
   };
   cluster.RunUntil(failed, options.fault_micros, [&] {
     step();
     if (result.wrong.empty()) result.wrong = chaos.Step();
   });
   if (result.wrong.empty()) result.wrong = chaos.Heal();
+  if (result.wrong.empty()) {
+    cluster.RunFor(kReflectMicros, step);
+    result.wrong = OperatorDecides(&cluster);
+  }
   const bool rested =
       cluster.RunUntil([&] { return failed() || AtRest(&cluster, clients); }, kHealMicrosMax, step);
   if (result.wrong.empty() && !rested) result.wrong = "the healed cluster does not come to rest";

@@ -192,6 +192,40 @@ TEST_CASE("encoder: damaged bytes are refused or mean the same bytes again", "[d
   CHECK(refused > 1000);
 }
 
+TEST_CASE("numeric column: a table that does not rise or does not add up is refused",
+          "[detector]") {
+  const auto read = [](uint32_t present, uint16_t second, uint32_t first_rows,
+                       uint32_t second_rows) {
+    LittleEndianWriter writer;
+    writer.U32(present).U32(0).U16(2).U16(10).U32(first_rows).U16(second).U32(second_rows);
+    LittleEndianReader reader(writer.bytes());
+    return NumericColumn::Read(&reader).has_value();
+  };
+  CHECK(read(5, 11, 3, 5));
+  CHECK_FALSE(read(5, 10, 3, 5));
+  CHECK_FALSE(read(5, 11, 5, 5));
+  CHECK_FALSE(read(5, 11, 0, 5));
+  CHECK_FALSE(read(6, 11, 3, 5));
+  CHECK_FALSE(read(5, 16'385, 3, 5));
+  CHECK_FALSE(read(kRowsCountMax + 1, 11, 3, kRowsCountMax + 1));
+}
+
+TEST_CASE("category column: keys out of order or counts that do not add up are refused",
+          "[detector]") {
+  const auto read = [](uint32_t total, uint32_t rest, uint64_t second, uint32_t second_count) {
+    LittleEndianWriter writer;
+    writer.U32(total).U32(rest).U16(2).U64(10).U32(3).U64(second).U32(second_count);
+    LittleEndianReader reader(writer.bytes());
+    return CategoryColumn::Read(&reader, 1).has_value();
+  };
+  CHECK(read(5, 0, 11, 2));
+  CHECK_FALSE(read(5, 0, 10, 2));  // Twice the same key.
+  CHECK_FALSE(read(5, 0, 9, 2));
+  CHECK_FALSE(read(3, 0, 11, 0));
+  CHECK_FALSE(read(6, 0, 11, 2));
+  CHECK_FALSE(read(7, 1, 11, 2));  // Something was left out of a dictionary that is not full.
+}
+
 TEST_CASE("reader: a length beyond the input neither allocates nor reads", "[detector]") {
   LittleEndianWriter writer;
   writer.U32(kRowsCountMax).U32(0).U16(512);  // 512 knots announced, none there.

@@ -114,6 +114,12 @@ TEST_CASE("stream: windows and seeds and periods are those of the rules", "[dete
   CheckJobs(SmallParameters(), 150, 60);
 }
 
+TEST_CASE("stream: a period waits for the seed of the one before", "[detector]") {
+  Parameters parameters = SmallParameters();
+  parameters.seed_reveals = 7;  // More than a step, and events enough for a period every step.
+  CheckJobs(parameters, 60, 200);
+}
+
 TEST_CASE("stream: a rare type forgets what lies beyond the reach", "[detector]") {
   Parameters parameters = SmallParameters();
   parameters.seed_reveals = 7;
@@ -270,7 +276,9 @@ TEST_CASE("stream: a model is only taken for its own type", "[detector]") {
 }
 
 TEST_CASE("stream: a host that never trains costs a bounded replay", "[detector]") {
-  DetectorStream stream(SmallParameters(), kChainId, Sha256);
+  Parameters parameters = SmallParameters();
+  parameters.period_events = GENERATE(256, 10'000);  // Shorter and longer than the reach.
+  DetectorStream stream(parameters, kChainId, Sha256);
   uint64_t events = 0;
   std::vector<uint64_t> events_before{0};
   for (uint64_t height = 1; height <= 400; ++height) {
@@ -282,7 +290,7 @@ TEST_CASE("stream: a host that never trains costs a bounded replay", "[detector]
   REQUIRE(events > 40'000);
   const std::vector<uint8_t> state = stream.SerializeState();
   CHECK(state.size() < 16 * 1024);
-  auto restored = DetectorStream::Restore(SmallParameters(), kChainId, Sha256, state);
+  auto restored = DetectorStream::Restore(parameters, kChainId, Sha256, state);
   REQUIRE(restored.has_value());
   const uint64_t replayed = events - events_before[restored->ReplayFrom().value()];
   CHECK(replayed >= 8'192);

@@ -138,6 +138,67 @@ TEST_CASE("restart: a job that was given out and lost is given out again", "[det
   CHECK(again->period == lost->period);
 }
 
+TEST_CASE("restart: what was trained before is not trained again", "[detector]") {
+  Host host;
+  host.lazy = true;
+  std::vector<EventType> types;
+  for (uint64_t height = 1; types.empty(); ++height) {
+    host.Step(height);
+    while (const std::optional<TrainingJob> job = host.stream.NextJob()) {
+      types.push_back(job->type);
+      if (types.size() == 1) host.stream.Install(DetectorStream::Run(*job));
+    }
+  }
+  REQUIRE(types.size() >= 2);
+  const uint64_t stop = host.stream.height().value();
+  host.state = host.stream.SerializeState();
+  host.Restart();
+  for (uint64_t height = host.stream.ReplayFrom().value(); height <= stop; ++height) {
+    host.Step(height);
+  }
+  for (size_t i = 1; i < types.size(); ++i) {
+    const std::optional<TrainingJob> job = host.stream.NextJob();
+    REQUIRE(job.has_value());
+    CHECK(job->type == types[i]);
+  }
+  CHECK_FALSE(host.stream.NextJob().has_value());
+}
+
+TEST_CASE("restart: a window that closed long ago is rebuilt whole", "[detector]") {
+  // Dense blocks: the window of the waiting period reaches back beyond that of today.
+  Parameters parameters = SmallParameters();
+  parameters.period_events = 2'500;
+  DetectorStream stream(parameters, kChainId, Sha256);
+  uint64_t height = 0;
+  std::optional<Bookkeeping> b;
+  do {
+    const TestBlock block = MakeBlock(6, ++height, 300);
+    REQUIRE(stream.OnBlock(Height(height), block.reveal, block.events).has_value());
+    b = ParseBookkeeping(stream.SerializeState(), kChainId, parameters);
+    REQUIRE(b.has_value());
+    REQUIRE(height < 300);
+  } while (b->pending.empty() || b->pending[0].events < 12'000 ||
+           b->events < b->pending[0].events + 5'000);
+  auto restored = DetectorStream::Restore(parameters, kChainId, Sha256, stream.SerializeState());
+  REQUIRE(restored.has_value());
+  REQUIRE(restored->ReplayFrom() > Height(1));
+  for (uint64_t again = restored->ReplayFrom().value(); again <= height; ++again) {
+    const TestBlock block = MakeBlock(6, again, 300);
+    REQUIRE(restored->OnBlock(Height(again), block.reveal, block.events).has_value());
+  }
+  int jobs = 0;
+  for (;; ++jobs) {
+    const std::optional<TrainingJob> want = stream.NextJob(), got = restored->NextJob();
+    REQUIRE(want.has_value() == got.has_value());
+    if (!want) break;
+    CHECK(got->period == want->period);
+    CHECK(got->seed == want->seed);
+    REQUIRE(got->rows.rows() == want->rows.rows());
+    CHECK(got->rows == want->rows);
+  }
+  CHECK(jobs >= 6);
+}
+
 TEST_CASE("restart: a replay of other blocks is noticed", "[detector]") {
   Host host;
   for (uint64_t height = 1; height <= 30; ++height) host.Step(height);

@@ -52,7 +52,7 @@ TEST_CASE("index: colliding hashes never change a result", "[index]") {
 TEST_CASE("index: tiny budgets only make pages shorter", "[index]") {
   VIGIL_TEST_SEED(seed, 32);
   CompareWithModel(seed, {.key_prefix = "b/", .budget = {.candidates_max = 37, .segments_max = 1}},
-                   15);
+                   5);
 }
 
 TEST_CASE("index: one search loads no more events than its budget", "[index]") {

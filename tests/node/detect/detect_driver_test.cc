@@ -259,11 +259,13 @@ TEST_CASE("detect driver: proposes strange events in its turn and nothing that s
     t.self = 2;
     t.Drive();
     CHECK(t.Sent<AlertBody>().empty());
-    // But judges all of them, in one record.
-    const auto judged = t.Sent<AttestationBody>();
-    REQUIRE(judged.size() == 1);
-    CHECK(judged[0].attestations.size() == all.size());
-    for (const ledger::Attestation& verdict : judged[0].attestations) CHECK(verdict.verdict == 1);
+    // But judges all of them, in one record per block that it takes in.
+    size_t judged = 0;
+    for (const AttestationBody& body : t.Sent<AttestationBody>()) {
+      judged += body.attestations.size();
+      for (const ledger::Attestation& verdict : body.attestations) CHECK(verdict.verdict == 1);
+    }
+    CHECK(judged == all.size());
   }
 }
 

@@ -1,0 +1,99 @@
+#include "node/app/config.h"
+
+#include <cstdlib>
+#include <fstream>
+
+#include "tests/support/catch.h"
+#include "tests/support/temp_folder.h"
+
+namespace vigil::node {
+namespace {
+
+std::string WriteConfig(const testing::TempFolder& folder, const std::string& text) {
+  const std::string path = folder / "vigild.toml";
+  std::ofstream(path) << text;
+  return path;
+}
+
+std::string ErrorOf(const std::string& text) {
+  const testing::TempFolder folder;
+  const auto loaded = LoadConfig(WriteConfig(folder, text), {});
+  REQUIRE_FALSE(loaded.ok());
+  return std::string(loaded.status().message());
+}
+
+TEST_CASE("config: an unknown key names file and line and column and the nearest key") {
+  const std::string error = ErrorOf("data_dir = \"d\"\n[listen]\n  appi = \"127.0.0.1:1\"\n");
+  CHECK_THAT(error, Catch::Contains("vigild.toml:3:10: unknown key 'listen.appi'"));
+  CHECK_THAT(error, Catch::Contains("did you mean 'listen.api'"));
+}
+
+TEST_CASE("config: broken TOML names file and line") {
+  CHECK_THAT(ErrorOf("data_dir = \"d\"\nlisten = [\n"), Catch::Contains("vigild.toml:"));
+}
+
+TEST_CASE("config: a value out of range names the bounds") {
+  CHECK_THAT(ErrorOf("[election]\nmin_millis = 5\n"), Catch::Contains("from 100 to 60000"));
+  CHECK_THAT(ErrorOf("[log]\nlevel = \"loud\"\n"), Catch::Contains("none of trace, debug"));
+  CHECK_THAT(ErrorOf("insecure_dev = 1\n"), Catch::Contains("true or false"));
+  CHECK_THAT(ErrorOf("data_dir = 1.5\n"), Catch::Contains("string, whole number"));
+}
+
+TEST_CASE("config: a peer without address or with a stray key is refused") {
+  CHECK_THAT(ErrorOf("[[peers]]\nidentity = \"a/b\"\n"), Catch::Contains("a peer needs identity"));
+  CHECK_THAT(ErrorOf("[[peers]]\nidentity = \"a/b\"\naddress = \"h:1\"\nport = 1\n"),
+             Catch::Contains("peers.port"));
+}
+
+TEST_CASE("config: flag beats environment beats file beats default and each origin is shown") {
+  const testing::TempFolder folder;
+  const std::string path = WriteConfig(
+      folder, "identity = \"file/v\"\ndata_dir = \"d\"\n[listen]\napi = \"127.0.0.1:1\"\n");
+  setenv("VIGIL_LISTEN_API", "127.0.0.1:2", 1);
+  setenv("VIGIL_IDENTITY", "environment/v", 1);
+  const auto loaded = LoadConfig(path, {{"identity", "flag/v"}});
+  unsetenv("VIGIL_LISTEN_API");
+  unsetenv("VIGIL_IDENTITY");
+  REQUIRE(loaded.ok());
+  CHECK(loaded->config.identity == "flag/v");
+  CHECK(loaded->config.listen_api == "127.0.0.1:2");
+  CHECK(loaded->config.listen_peer == "127.0.0.1:7500");
+  CHECK(loaded->config.data_dir == folder / "d");
+  const std::string shown = ShowConfig(*loaded);
+  CHECK_THAT(shown, Catch::Contains("identity = \"flag/v\"  # flag"));
+  CHECK_THAT(shown, Catch::Contains("listen.api = \"127.0.0.1:2\"  # environment"));
+  CHECK_THAT(shown, Catch::Contains("vigild.toml:2"));
+}
+
+TEST_CASE("config: every key can be read back as it was set") {
+  for (const ConfigKey& key : ConfigKeys()) {
+    Config config;
+    const std::string value = key.get(config);
+    if (value.empty()) continue;
+    INFO(std::string(key.name));
+    REQUIRE(key.set(value, &config).ok());
+    CHECK(key.get(config) == value);
+  }
+}
+
+TEST_CASE("config: what is required or contradicts itself is named") {
+  Config config;
+  CHECK_THAT(std::string(CheckConfig(config).message()), Catch::Contains("data_dir is not set"));
+  config.data_dir = config.genesis = config.keys_dir = "x";
+  config.identity = "a/b";
+  config.listen_api = "0.0.0.0:7400";
+  config.insecure_dev = true;
+  CHECK_THAT(std::string(CheckConfig(config).message()), Catch::Contains("only loopback"));
+  config.insecure_dev = false;
+  config.listen_api = "nonsense";
+  CHECK_THAT(std::string(CheckConfig(config).message()), Catch::Contains("host:port"));
+  config.listen_api = "127.0.0.1:7400";
+  config.election_min_millis = 900;
+  config.election_max_millis = 300;
+  CHECK_THAT(std::string(CheckConfig(config).message()), Catch::Contains("election.max_millis"));
+  config.election_max_millis = 1000;
+  CHECK_THAT(std::string(CheckConfig(config).message()), Catch::Contains("CA certificate"));
+}
+
+}  // namespace
+}  // namespace vigil::node

@@ -1,0 +1,117 @@
+#include "node/app/testnet.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "ledger/chain/genesis.h"
+#include "node/app/config.h"
+#include "node/app/keys_dir.h"
+#include "node/app/pki.h"
+#include "tests/support/catch.h"
+#include "tests/support/temp_folder.h"
+
+namespace vigil::node {
+namespace {
+
+TestnetOptions SmallNetwork(const std::string& directory) {
+  TestnetOptions options;
+  options.directory = directory;
+  options.validators = 3;
+  options.reveal_length = 64;
+  return options;
+}
+
+TEST_CASE("testnet: genesis and configurations and keys fit together") {
+  const testing::TempFolder folder;
+  ledger::FileSystem* files = ledger::PosixFileSystem();
+  REQUIRE(MakeTestnet(files, SmallNetwork(folder / "net")).ok());
+  const auto genesis = ledger::ParseGenesis(*files->ReadAll(folder / "net/genesis.json"));
+  REQUIRE(genesis.ok());
+  REQUIRE(genesis->validators.size() == 3);
+  for (int i = 1; i <= 3; ++i) {
+    const std::string home = folder / ("net/validator-" + std::to_string(i));
+    const auto loaded = LoadConfig(home + "/vigild.toml", {});
+    REQUIRE(loaded.ok());
+    CHECK(CheckConfig(loaded->config).ok());
+    CHECK(loaded->config.peers.size() == 2);
+    const auto self = genesis->FindValidator(loaded->config.identity);
+    REQUIRE(self.has_value());
+    CHECK(
+        LoadValidatorKeys(files, loaded->config.keys_dir, genesis->validators[self->value()]).ok());
+  }
+}
+
+TEST_CASE("testnet: private keys are readable by their owner alone") {
+  const testing::TempFolder folder;
+  REQUIRE(MakeTestnet(ledger::PosixFileSystem(), SmallNetwork(folder / "net")).ok());
+  int secrets = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "net")) {
+    const std::string extension = entry.path().extension();
+    if (extension != ".key" && extension != ".seed") continue;
+    ++secrets;
+    struct stat mode {};
+    REQUIRE(stat(entry.path().c_str(), &mode) == 0);
+    INFO(entry.path().string());
+    CHECK((mode.st_mode & 077) == 0);
+  }
+  CHECK(secrets == 3 * 6 + 1 + 1 + 3 * 2);
+}
+
+TEST_CASE("testnet: a folder that holds a network is never touched") {
+  const testing::TempFolder folder;
+  REQUIRE(MakeTestnet(ledger::PosixFileSystem(), SmallNetwork(folder / "net")).ok());
+  const auto before = *ledger::PosixFileSystem()->ReadAll(folder / "net/genesis.json");
+  CHECK(
+      absl::IsAlreadyExists(MakeTestnet(ledger::PosixFileSystem(), SmallNetwork(folder / "net"))));
+  CHECK(*ledger::PosixFileSystem()->ReadAll(folder / "net/genesis.json") == before);
+}
+
+TEST_CASE("testnet: counts and ports out of range are named") {
+  const testing::TempFolder folder;
+  TestnetOptions options = SmallNetwork(folder / "net");
+  options.validators = 8;
+  CHECK_THAT(std::string(MakeTestnet(ledger::PosixFileSystem(), options).message()),
+             Catch::Contains("1 to 7"));
+  options.validators = 3;
+  options.base_port = 80;
+  CHECK_THAT(std::string(MakeTestnet(ledger::PosixFileSystem(), options).message()),
+             Catch::Contains("--base-port 80"));
+}
+
+TEST_CASE("keys: another validator's keys are refused with both public halves") {
+  const testing::TempFolder folder;
+  ledger::FileSystem* files = ledger::PosixFileSystem();
+  const auto mine = MakeValidatorKeys(files, folder / "mine", 16);
+  const auto other = MakeValidatorKeys(files, folder / "other", 16);
+  REQUIRE(mine.ok());
+  REQUIRE(other.ok());
+  CHECK(LoadValidatorKeys(files, folder / "mine", *mine).ok());
+  const auto wrong = LoadValidatorKeys(files, folder / "mine", *other);
+  REQUIRE_FALSE(wrong.ok());
+  CHECK_THAT(std::string(wrong.status().message()), Catch::Contains(other->consensus_key.ToHex()));
+  CHECK_FALSE(MakeValidatorKeys(files, folder / "mine", 16).ok());
+}
+
+TEST_CASE("pki: a broken authority is refused") {
+  const auto authority = MakeAuthority("test CA");
+  REQUIRE(authority.ok());
+  CHECK(IssueCertificate(*authority, {.common_name = "x",
+                                      .spiffe_id = "spiffe://a/validator/b",
+                                      .ip_addresses = {"127.0.0.1"},
+                                      .dns_names = {}})
+            .ok());
+  CHECK_FALSE(
+      IssueCertificate(
+          {.certificate = "nonsense", .key = authority->key},
+          {.common_name = "x", .spiffe_id = "spiffe://a/b/c", .ip_addresses = {}, .dns_names = {}})
+          .ok());
+  CHECK_FALSE(IssueCertificate(*authority, {.common_name = "x",
+                                            .spiffe_id = "spiffe://a/b/c",
+                                            .ip_addresses = {"not an address"},
+                                            .dns_names = {}})
+                  .ok());
+}
+
+}  // namespace
+}  // namespace vigil::node

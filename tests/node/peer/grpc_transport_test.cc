@@ -1,0 +1,208 @@
+#include "node/peer/grpc_transport.h"
+
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "ledger/base/mutex.h"
+#include "ledger/chain/genesis.h"
+#include "node/app/pki.h"
+#include "node/peer/peer_server.h"
+#include "tests/support/catch.h"
+#include "tests/support/temp_folder.h"
+
+namespace vigil::node {
+namespace {
+
+constexpr auto kPatience = std::chrono::seconds(20);
+
+// Keeps what peers said; tests wait until something holds of it.
+class Listener final : public FrameReceiver {
+ public:
+  void OnFrame(ValidatorIndex from, std::string frame) override {
+    MutexLock lock(&mutex_);
+    frames_.emplace_back(from.value(), std::move(frame));
+    changed_.SignalAll();
+  }
+  bool WaitForCount(size_t count) {
+    MutexLock lock(&mutex_);
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (frames_.size() < count && std::chrono::steady_clock::now() < deadline) {
+      changed_.WaitFor(&mutex_, std::chrono::milliseconds(50));
+    }
+    return frames_.size() >= count;
+  }
+  std::vector<std::pair<uint32_t, std::string>> frames() {
+    MutexLock lock(&mutex_);
+    return frames_;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<std::pair<uint32_t, std::string>> frames_ VIGIL_GUARDED_BY(mutex_);
+};
+
+class Network {
+ public:
+  Network() {
+    authority_ = *MakeAuthority("test CA");
+    for (const char* name : {"a", "b"}) {
+      ledger::GenesisValidator validator;
+      validator.org = "org";
+      validator.name = name;
+      genesis_.validators.push_back(validator);
+    }
+  }
+  TlsFiles Certify(const std::string& name, const std::string& spiffe_id) {
+    return Write(name, *IssueCertificate(authority_, Request(spiffe_id)), authority_.certificate);
+  }
+  // The same id, but issued by somebody else.
+  TlsFiles CertifyElsewhere(const std::string& name, const std::string& spiffe_id) {
+    const CertifiedKey other = *MakeAuthority("another CA");
+    return Write(name, *IssueCertificate(other, Request(spiffe_id)), authority_.certificate);
+  }
+  std::unique_ptr<GrpcTransport> TransportOfA(const TlsFiles& tls, int port_of_b) {
+    GrpcTransportOptions options;
+    options.validators = {
+        {.identity = "org/a", .address = ""},
+        {.identity = "org/b", .address = "127.0.0.1:" + std::to_string(port_of_b)}};
+    options.self = ValidatorIndex(0);
+    options.tls = tls;
+    options.queue_bytes_max = 1000;
+    auto transport = std::make_unique<GrpcTransport>(options);
+    transport->Start("hello");
+    return transport;
+  }
+  const ledger::Genesis* genesis() const { return &genesis_; }
+
+ private:
+  static CertificateRequest Request(const std::string& spiffe_id) {
+    return {.common_name = "x", .spiffe_id = spiffe_id, .ip_addresses = {}, .dns_names = {}};
+  }
+  TlsFiles Write(const std::string& name, const CertifiedKey& pair, const std::string& ca) {
+    TlsFiles files{.ca = folder_ / (name + "-ca.pem"),
+                   .certificate = folder_ / (name + ".pem"),
+                   .key = folder_ / (name + ".key")};
+    std::ofstream(files.ca) << ca;
+    std::ofstream(files.certificate) << pair.certificate;
+    std::ofstream(files.key) << pair.key;
+    return files;
+  }
+  testing::TempFolder folder_;
+  CertifiedKey authority_;
+  ledger::Genesis genesis_;
+};
+
+TEST_CASE("peers: frames arrive in order after the hello and bear the sender's identity") {
+  Network network;
+  Listener listener;
+  auto server = PeerServer::Start("127.0.0.1:0", network.Certify("b", "spiffe://org/validator/b"),
+                                  network.genesis(), &listener);
+  REQUIRE(server.ok());
+  const auto transport =
+      network.TransportOfA(network.Certify("a", "spiffe://org/validator/a"), (*server)->port());
+  REQUIRE(listener.WaitForCount(1));
+  int sent = 0;
+  for (int i = 0; i < 200; ++i)
+    sent +=
+        transport->Send(ValidatorIndex(1), {.head = "frame " + std::to_string(i), .blocks = {}});
+  REQUIRE(sent > 0);
+  REQUIRE(listener.WaitForCount(1 + sent));
+  const auto frames = listener.frames();
+  CHECK(frames[0] == std::pair<uint32_t, std::string>(0, "hello"));
+  int last = -1;
+  for (size_t i = 1; i < frames.size(); ++i) {
+    CHECK(frames[i].first == 0);
+    const int number = std::stoi(frames[i].second.substr(6));
+    CHECK(number > last);
+    last = number;
+  }
+}
+
+TEST_CASE("peers: a full queue and an unknown or unconnected peer are refused and nothing blocks") {
+  Network network;
+  const auto transport = network.TransportOfA(network.Certify("a", "spiffe://org/validator/a"), 1);
+  CHECK_FALSE(transport->IsConnected(ValidatorIndex(1)));
+  CHECK_FALSE(transport->Send(ValidatorIndex(1), {.head = "x", .blocks = {}}));
+  CHECK_FALSE(transport->Send(ValidatorIndex(0), {.head = "x", .blocks = {}}));
+  CHECK_FALSE(transport->Send(ValidatorIndex(7), {.head = "x", .blocks = {}}));
+  CHECK(transport->IsConnected(ValidatorIndex(0)));
+}
+
+TEST_CASE("peers: a certificate that is no validator's or of another CA is never heard") {
+  Network network;
+  Listener listener;
+  auto server = PeerServer::Start("127.0.0.1:0", network.Certify("b", "spiffe://org/validator/b"),
+                                  network.genesis(), &listener);
+  REQUIRE(server.ok());
+  TlsFiles impostor;
+  SECTION("a client's certificate") { impostor = network.Certify("c", "spiffe://org/client/a"); }
+  SECTION("a validator that genesis does not name") {
+    impostor = network.Certify("c", "spiffe://org/validator/z");
+  }
+  SECTION("the right name of another CA") {
+    impostor = network.CertifyElsewhere("c", "spiffe://org/validator/a");
+  }
+  {
+    const auto transport = network.TransportOfA(impostor, (*server)->port());
+    // The honest validator gets through afterwards, so the impostor had its chance.
+    const auto honest =
+        network.TransportOfA(network.Certify("a", "spiffe://org/validator/a"), (*server)->port());
+    REQUIRE(listener.WaitForCount(1));
+  }
+  CHECK(listener.frames().size() == 1);
+}
+
+TEST_CASE("peers: a server that is not the expected validator gets no frame") {
+  Network network;
+  Listener listener;
+  auto server = PeerServer::Start("127.0.0.1:0", network.Certify("b", "spiffe://org/validator/a"),
+                                  network.genesis(), &listener);
+  REQUIRE(server.ok());
+  const auto wrong =
+      network.TransportOfA(network.Certify("a", "spiffe://org/validator/a"), (*server)->port());
+  auto right_server =
+      PeerServer::Start("127.0.0.1:0", network.Certify("b2", "spiffe://org/validator/b"),
+                        network.genesis(), &listener);
+  REQUIRE(right_server.ok());
+  const auto right = network.TransportOfA(network.Certify("a2", "spiffe://org/validator/a"),
+                                          (*right_server)->port());
+  REQUIRE(listener.WaitForCount(1));
+  CHECK_FALSE(wrong->IsConnected(ValidatorIndex(1)));
+  CHECK(listener.frames().size() == 1);
+}
+
+TEST_CASE("peers: an occupied port is an error that names the remedy") {
+  Network network;
+  Listener listener;
+  const TlsFiles tls = network.Certify("b", "spiffe://org/validator/b");
+  auto first = PeerServer::Start("127.0.0.1:0", tls, network.genesis(), &listener);
+  REQUIRE(first.ok());
+  const auto second = PeerServer::Start("127.0.0.1:" + std::to_string((*first)->port()), tls,
+                                        network.genesis(), &listener);
+  REQUIRE_FALSE(second.ok());
+  CHECK_THAT(std::string(second.status().message()), Catch::Contains("listen.peer"));
+}
+
+TEST_CASE("peers: a peer that restarts is connected again") {
+  Network network;
+  Listener listener;
+  const TlsFiles tls = network.Certify("b", "spiffe://org/validator/b");
+  auto server = PeerServer::Start("127.0.0.1:0", tls, network.genesis(), &listener);
+  REQUIRE(server.ok());
+  const int port = (*server)->port();
+  const auto transport =
+      network.TransportOfA(network.Certify("a", "spiffe://org/validator/a"), port);
+  REQUIRE(listener.WaitForCount(1));
+  server->reset();
+  Listener after;
+  auto again =
+      PeerServer::Start("127.0.0.1:" + std::to_string(port), tls, network.genesis(), &after);
+  REQUIRE(again.ok());
+  CHECK(after.WaitForCount(1));
+}
+
+}  // namespace
+}  // namespace vigil::node
