@@ -3,15 +3,18 @@
 #include <httplib.h>
 #include <pthread.h>
 
+#include <chrono>
 #include <thread>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "ledger/base/mutex.h"
 
 namespace vigil::node {
 namespace {
 
 constexpr size_t kThreads = 2;
+constexpr auto kStopRetry = std::chrono::milliseconds(10);
 constexpr time_t kIoSecondsMax = 5;
 constexpr size_t kRequestBytesMax = 64 * 1024;
 
@@ -22,13 +25,24 @@ struct HttpServer::Impl {
   HttpHandlers handlers;
   std::thread thread;
   int port = 0;
+  Mutex mutex;
+  CondVar changed;
+  bool ended VIGIL_GUARDED_BY(mutex) = false;  // The accepting thread has left the server.
 };
 
 HttpServer::HttpServer() : impl_(std::make_unique<Impl>()) {}
 
 HttpServer::~HttpServer() {
-  impl_->server.stop();
-  if (impl_->thread.joinable()) impl_->thread.join();
+  if (!impl_->thread.joinable()) return;
+  {
+    // stop() does nothing before the thread has begun to accept, so it is repeated until it took.
+    MutexLock lock(&impl_->mutex);
+    while (!impl_->ended) {
+      impl_->server.stop();
+      impl_->changed.WaitFor(&impl_->mutex, kStopRetry);
+    }
+  }
+  impl_->thread.join();
 }
 
 int HttpServer::port() const { return impl_->port; }
@@ -74,7 +88,12 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
                      ": the port is taken or the address is not this machine's; change listen.http "
                      "or end the other process"));
   }
-  impl.thread = std::thread([&impl] { impl.server.listen_after_bind(); });
+  impl.thread = std::thread([&impl] {
+    impl.server.listen_after_bind();
+    MutexLock lock(&impl.mutex);
+    impl.ended = true;
+    impl.changed.SignalAll();
+  });
   pthread_setname_np(impl.thread.native_handle(), "http");
   return http;
 }

@@ -122,7 +122,9 @@ void GrpcTransport::RunStream(Peer* peer, const std::shared_ptr<grpc::Channel>& 
   message.set_frame(hello_);
   bool healthy = !stopping_ && writer->Write(message);
   peer->connected = healthy;
-  while (healthy && !stopping_) {
+  // Without writes a broken stream shows only in the channel's state.
+  while (healthy && !stopping_ &&
+         channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY) {
     for (const OutFrame& frame : peer->queue.PopFor(kFramesPerTurn, kIdleWait)) {
       message.set_frame(WireBytes(frame));
       healthy = writer->Write(message);

@@ -33,7 +33,7 @@ TEST_CASE("config: broken TOML names file and line") {
 }
 
 TEST_CASE("config: a value out of range names the bounds") {
-  CHECK_THAT(ErrorOf("[election]\nmin_millis = 5\n"), Catch::Contains("from 100 to 60000"));
+  CHECK_THAT(ErrorOf("[election]\nmin_millis = 5\n"), Catch::Contains("from 200 to 60000"));
   CHECK_THAT(ErrorOf("[log]\nlevel = \"loud\"\n"), Catch::Contains("none of trace, debug"));
   CHECK_THAT(ErrorOf("insecure_dev = 1\n"), Catch::Contains("true or false"));
   CHECK_THAT(ErrorOf("data_dir = 1.5\n"), Catch::Contains("string, whole number"));

@@ -1,0 +1,315 @@
+// The gRPC surface of a real node of one validator, over loopback.
+#include <set>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "client/lib/client.h"
+#include "ledger/log/checkpoint.h"
+#include "ledger/log/merkle.h"
+#include "ledger/storage/faulty_file_system.h"
+#include "ledger/storage/memory_store.h"
+#include "node/api/api_server.h"
+#include "node/driver/node.h"
+#include "tests/sim/test_network.h"
+#include "tests/support/catch.h"
+
+namespace vigil::node {
+namespace {
+
+class NoPeers final : public Transport {
+ public:
+  bool Send(ValidatorIndex, OutFrame) override { return false; }
+  bool IsConnected(ValidatorIndex) const override { return false; }
+};
+
+// One validator, its API on a port of loopback, and a client of it.
+class Fixture {
+ public:
+  Fixture() : network_({.validators = 1}), files_(1) {
+    REQUIRE(Node::Init(&files_, "/data", network_.journal_id(0)).ok());
+    NodeConfig config;
+    config.data_dir = "/data";
+    config.consensus_key = &network_.consensus_key(0);
+    config.record_key = &network_.record_key(0);
+    config.reveal_seed = network_.reveal_seed(0);
+    config.election_timeout_ticks_min = 11;
+    config.election_timeout_ticks_max = 20;
+    NodeSeams seams;
+    seams.files = &files_;
+    seams.clock = SystemClock();
+    seams.transport = &peers_;
+    seams.open_store = [](absl::string_view,
+                          bool) -> absl::StatusOr<std::unique_ptr<ledger::Store>> {
+      return std::make_unique<ledger::MemoryStore>();
+    };
+    node_ = *Node::Open(network_.genesis(), config, seams);
+    node_->Start();
+    server_ = *ApiServer::Start("127.0.0.1:0", grpc::InsecureServerCredentials(), node_.get());
+    client::ClientOptions options;
+    options.endpoints = {absl::StrCat("127.0.0.1:", server_->port())};
+    options.insecure = true;
+    client_ = *client::Client::Make(options);
+  }
+  ~Fixture() {
+    server_.reset();
+    node_->Stop();
+  }
+
+  sim::SensorStream Stream(uint32_t sensor = 0) {
+    return sim::SensorStream(&network_.genesis(), &network_.sensor_key(sensor), "conn", 7 + sensor);
+  }
+  client::Client* client() { return client_.get(); }
+  const ledger::Genesis& genesis() const { return network_.genesis(); }
+
+  absl::StatusOr<v1::Receipt> Submit(const ledger::Record& record,
+                                     v1::AckLevel ack = v1::ACK_COMMITTED) {
+    const auto response = client_->Submit(RequestOf(record, 0, ack));
+    if (!response.ok()) return response.status();
+    return response->receipt();
+  }
+  static v1::SubmitRequest RequestOf(const ledger::Record& record, uint64_t tag,
+                                     v1::AckLevel ack = v1::ACK_COMMITTED) {
+    v1::SubmitRequest request;
+    request.set_tag(tag);
+    request.set_leaf(record.leaf);
+    request.set_payload(record.payload);
+    request.set_ack(ack);
+    return request;
+  }
+
+ private:
+  sim::TestNetwork network_;
+  ledger::FaultyFileSystem files_;
+  NoPeers peers_;
+  std::unique_ptr<Node> node_;
+  std::unique_ptr<ApiServer> server_;
+  std::unique_ptr<client::Client> client_;
+};
+
+TEST_CASE("api: a submitted batch is answered with its place and found by every query") {
+  Fixture fixture;
+  sim::SensorStream stream = fixture.Stream();
+  const ledger::Record record = stream.NextBatch(5);
+  const auto receipt = fixture.Submit(record);
+  REQUIRE(receipt.ok());
+  CHECK(receipt->result() == v1::RESULT_OK);
+  CHECK(receipt->leaf_hash() == ledger::LeafHash(AsBytes(record.leaf)).view());
+
+  v1::GetRecordRequest by_index;
+  by_index.set_record_index(receipt->record_index());
+  const auto stored = fixture.client()->GetRecord(by_index);
+  REQUIRE(stored.ok());
+  CHECK(stored->leaf() == record.leaf);
+  CHECK(stored->payload() == record.payload);
+  CHECK(stored->summary().author() == "acme/s0");
+
+  v1::GetBlockRequest by_hash;
+  by_hash.set_hash(receipt->block_hash());
+  const auto block = fixture.client()->GetBlock(by_hash);
+  REQUIRE(block.ok());
+  CHECK(block->height() == receipt->height());
+  CHECK(block->event_count() == 5);
+
+  v1::GetEventRequest last;
+  last.set_record_index(receipt->record_index());
+  last.set_item(4);
+  CHECK(fixture.client()->GetEvent(last).ok());
+  last.set_item(5);
+  CHECK(absl::IsNotFound(fixture.client()->GetEvent(last).status()));
+  CHECK(fixture.client()->GetReceipt(receipt->leaf_hash())->record_index() ==
+        receipt->record_index());
+  CHECK(fixture.client()->GetStreamHead("acme/s0", "conn")->sequence() == 1);
+  CHECK(fixture.client()->GetStreamHead("acme/s0", "other")->sequence() == 0);
+}
+
+TEST_CASE(
+    "api: the same bytes again get the first place and other bytes at its sequence are refused") {
+  Fixture fixture;
+  sim::SensorStream stream = fixture.Stream();
+  const ledger::Record first = stream.NextBatch(2);
+  const auto receipt = fixture.Submit(first);
+  REQUIRE(receipt.ok());
+  const auto again = fixture.Submit(first);
+  REQUIRE(again.ok());
+  CHECK(again->record_index() == receipt->record_index());
+  sim::SensorStream fork = fixture.Stream();  // The same key and stream, from the beginning.
+  const ledger::Record forked = fork.NextBatch(3);
+  const auto refused = fixture.Submit(forked);
+  REQUIRE_FALSE(refused.ok());
+  const auto detail = client::DetailOf(refused.status());
+  REQUIRE(detail.has_value());
+  CHECK(detail->code() == "stream.conflict");
+  CHECK_FALSE(detail->remedy().empty());
+}
+
+TEST_CASE("api: bad submissions each get a code and a remedy and change nothing") {
+  Fixture fixture;
+  sim::SensorStream stream = fixture.Stream();
+  ledger::Record record = stream.NextBatch(2);
+  std::string code;
+  SECTION("a flipped bit in the payload") {
+    record.payload.back() ^= 1;
+    code = "record.malformed";
+  }
+  SECTION("a flipped bit in the signature") {
+    record.leaf.back() ^= 1;
+    code = "record.signature";
+  }
+  SECTION("bytes that are no record") {
+    record.leaf = "nonsense";
+    code = "record.malformed";
+  }
+  SECTION("a leaf that is too large") {
+    record.leaf.assign(40'000, 'x');
+    code = "record.too_large";
+  }
+  const auto refused = fixture.Submit(record);
+  REQUIRE_FALSE(refused.ok());
+  const auto detail = client::DetailOf(refused.status());
+  REQUIRE(detail.has_value());
+  CHECK(detail->code() == code);
+  CHECK_FALSE(detail->what().empty());
+  CHECK_FALSE(detail->remedy().empty());
+  CHECK(fixture.client()->GetStatus()->event_count() == 0);
+}
+
+TEST_CASE("api: ack levels that are not offered are refused plainly") {
+  Fixture fixture;
+  sim::SensorStream stream = fixture.Stream();
+  const ledger::Record record = stream.NextBatch(1);
+  const auto final_level = fixture.Submit(record, v1::ACK_FINAL);
+  REQUIRE(absl::IsUnimplemented(final_level.status()));
+  CHECK(client::DetailOf(final_level.status())->code() == "ack.final_not_offered");
+  CHECK(absl::IsUnimplemented(fixture.Submit(record, v1::ACK_ACCEPTED).status()));
+  CHECK(fixture.Submit(record).ok());
+}
+
+TEST_CASE("api: a stream answers in the order of the requests with their tags") {
+  Fixture fixture;
+  sim::SensorStream stream = fixture.Stream();
+  grpc::ClientContext context;
+  auto call = fixture.client()->ingest(0)->SubmitStream(&context);
+  constexpr uint64_t kCount = 300;  // More than may be under way.
+  std::thread writer([&] {
+    for (uint64_t tag = 1; tag <= kCount; ++tag) {
+      ledger::Record record = stream.NextBatch(1);
+      if (tag % 50 == 0) {
+        // Refused at once, yet answered in its turn; then the good bytes.
+        v1::SubmitRequest broken = Fixture::RequestOf(record, 10'000 + tag);
+        broken.set_leaf("broken");
+        call->Write(broken);
+      }
+      call->Write(Fixture::RequestOf(record, tag));
+    }
+    call->WritesDone();
+  });
+  v1::SubmitResponse response;
+  uint64_t expected = 1;
+  uint64_t refused = 0;
+  while (call->Read(&response)) {
+    if (response.tag() > 10'000) {
+      CHECK(response.error().code() == "record.malformed");
+      CHECK(response.tag() == 10'000 + expected);
+      ++refused;
+      continue;
+    }
+    REQUIRE(response.tag() == expected);
+    REQUIRE(response.receipt().result() == v1::RESULT_OK);
+    ++expected;
+  }
+  writer.join();
+  CHECK(call->Finish().ok());
+  CHECK(expected == kCount + 1);
+  CHECK(refused == kCount / 50);
+}
+
+TEST_CASE("api: a feed gives every block once from any height and goes on with new ones") {
+  Fixture fixture;
+  sim::SensorStream stream = fixture.Stream();
+  for (int i = 0; i < 5; ++i) REQUIRE(fixture.Submit(stream.NextBatch(2)).ok());
+  v1::SubscribeRequest request;
+  request.set_kind(v1::FEED_BLOCKS);
+  request.set_from_height(1);
+  std::vector<uint64_t> heights;
+  const uint64_t tip = fixture.client()->GetStatus()->executed_height();
+  REQUIRE(fixture.client()
+              ->Subscribe(request,
+                          [&](const v1::FeedItem& item) {
+                            heights.push_back(item.block().height());
+                            if (heights.size() == tip)
+                              REQUIRE(fixture.Submit(stream.NextBatch(2)).ok());
+                            return heights.size() <= tip;
+                          })
+              .ok());
+  for (size_t i = 0; i < heights.size(); ++i) CHECK(heights[i] == i + 1);
+  CHECK(heights.size() == tip + 1);
+
+  request.set_kind(v1::FEED_EVENTS);
+  std::set<std::string> refs;
+  REQUIRE(fixture.client()
+              ->Subscribe(request,
+                          [&](const v1::FeedItem& item) {
+                            refs.insert(absl::StrCat(item.event().record_index(), ".",
+                                                     item.event().item()));
+                            return refs.size() < 12;
+                          })
+              .ok());
+  CHECK(refs.size() == 12);
+}
+
+TEST_CASE("api: pages end and limits are kept and what is not there says so") {
+  Fixture fixture;
+  sim::SensorStream stream = fixture.Stream();
+  for (int i = 0; i < 7; ++i) REQUIRE(fixture.Submit(stream.NextBatch(3)).ok());
+  v1::ListBlocksRequest blocks;
+  blocks.set_limit(3);
+  blocks.set_ascending(true);
+  uint64_t seen = 0;
+  do {
+    const auto page = fixture.client()->ListBlocks(blocks);
+    REQUIRE(page.ok());
+    for (const v1::Block& block : page->blocks()) CHECK(block.height() == ++seen);
+    blocks.set_from_height(page->next_height());
+  } while (blocks.from_height() != 0);
+  CHECK(seen >= 8);
+  blocks.set_limit(1001);
+  CHECK(absl::IsInvalidArgument(fixture.client()->ListBlocks(blocks).status()));
+  v1::GetBlockRequest missing;
+  missing.set_height(1'000'000);
+  CHECK(absl::IsNotFound(fixture.client()->GetBlock(missing).status()));
+  v1::ListAlertsRequest alerts;
+  alerts.set_state("imaginary");
+  CHECK(absl::IsInvalidArgument(fixture.client()->ListAlerts(alerts).status()));
+  v1::SearchEventsRequest search;
+  search.add_addresses("not an address");
+  CHECK(absl::IsInvalidArgument(fixture.client()->SearchEvents(search).status()));
+  const auto checkpoint = fixture.client()->GetCheckpoint();
+  REQUIRE(checkpoint.ok());
+  CHECK(ledger::DecodeCheckpoint(checkpoint->text()).ok());
+}
+
+TEST_CASE("api: search finds every event of an executed block once over pages") {
+  Fixture fixture;
+  sim::SensorStream stream = fixture.Stream();
+  v1::Receipt last;
+  for (int i = 0; i < 4; ++i) last = *fixture.Submit(stream.NextBatch(10));
+  v1::SearchEventsRequest request;
+  request.add_class_uids(4001);
+  request.set_limit(7);
+  v1::SearchEventsResponse page;
+  std::set<std::string> refs;
+  do {
+    // The index follows execution; a page of a height it has not reached is asked for again.
+    const auto answer = fixture.client()->SearchEvents(request);
+    REQUIRE(answer.ok());
+    if (answer->complete_height() < last.height()) continue;
+    page = *answer;
+    for (const v1::StoredEvent& event : page.events())
+      CHECK(refs.insert(absl::StrCat(event.record_index(), ".", event.item())).second);
+    request.set_cursor(page.next_cursor());
+  } while (refs.empty() || !page.next_cursor().empty());
+  CHECK(refs.size() == 40);
+}
+
+}  // namespace
+}  // namespace vigil::node
