@@ -100,7 +100,7 @@ TEST_CASE("zeek: connection states decide activity and status", "[ingest]") {
   }
 }
 
-TEST_CASE("zeek: a dns row keeps query, type, code and answers", "[ingest]") {
+TEST_CASE("zeek: a dns row keeps query and type and code and answers", "[ingest]") {
   const auto adapter = TestAdapter(Format::kZeekTsv);
   FeedHeader(adapter.get(), "dns",
              "ts|uid|id.orig_h|id.orig_p|id.resp_h|id.resp_p|proto|trans_id|rtt|query|qclass|"

@@ -32,7 +32,7 @@ Duties SampleDuties() {
   return duties;
 }
 
-TEST_CASE("duties: what is stored is read back, but for attempts", "[duties]") {
+TEST_CASE("duties: what is stored is read back but for attempts", "[duties]") {
   Duties duties = SampleDuties();
   duties.judgements.begin()->second.attempt.under_way = true;
   const auto decoded = Duties::Decode(duties.Encode());
