@@ -138,6 +138,10 @@ std::vector<ConfigKey> MakeKeys() {
               FIELD(election_min_millis)),
       Integer("election.max_millis", "longest election timeout", 200, 60'000,
               FIELD(election_max_millis)),
+      Flag("accept_torn_tail",
+           "for one start after all validators lost power at once: a torn end of the journal is "
+           "taken for a write that was never synced",
+           FIELD(accept_torn_tail)),
       OneOf("log.level", "trace, debug, info, warn or error",
             {"trace", "debug", "info", "warn", "error"}, FIELD(log_level)),
       OneOf("log.format", "text or json", {"text", "json"}, FIELD(log_format)),

@@ -46,6 +46,20 @@ absl::Status CheckKeys(const GenesisValidator& self, const NodeConfig& config,
   return check("reveal seed", reveals.anchor() == self.reveal_anchor);
 }
 
+consensus::RaftConfig RaftConfigOf(const ledger::Genesis& genesis, const NodeConfig& config,
+                                   uint64_t start_seed) {
+  consensus::RaftConfig raft;
+  raft.genesis_hash = genesis.genesis_hash;
+  raft.self = config.self;
+  raft.validator_count = static_cast<uint32_t>(genesis.validators.size());
+  raft.seed = start_seed;
+  raft.election_timeout_ticks_min = config.election_timeout_ticks_min;
+  raft.election_timeout_ticks_max = config.election_timeout_ticks_max;
+  raft.heartbeat_ticks = config.heartbeat_ticks;
+  raft.blocks_in_flight_max = config.blocks_in_flight_max;
+  return raft;
+}
+
 }  // namespace
 
 absl::Status Node::Init(ledger::FileSystem* files, const std::string& data_dir,
@@ -193,16 +207,6 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan,
               "start "
               "them with accept_torn_tail");
   }
-  consensus::RaftConfig raft;
-  raft.genesis_hash = genesis_.genesis_hash;
-  raft.self = config_.self;
-  raft.validator_count = static_cast<uint32_t>(genesis_.validators.size());
-  raft.seed = seams_.start_seed;
-  raft.election_timeout_ticks_min = config_.election_timeout_ticks_min;
-  raft.election_timeout_ticks_max = config_.election_timeout_ticks_max;
-  raft.heartbeat_ticks = config_.heartbeat_ticks;
-  raft.blocks_in_flight_max = config_.blocks_in_flight_max;
-
   journal_ = std::make_unique<JournalWriter>(
       JournalWriter::Ports{
           .files = seams_.files,
@@ -239,7 +243,7 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan,
                        .mempool = config_.mempool,
                        .peer_inbox_bytes_max = config_.peer_inbox_bytes_max,
                        .submit_inbox_bytes_max = config_.submit_inbox_bytes_max},
-      consensus::MakeRaft(raft, recovered),
+      consensus::MakeRaft(RaftConfigOf(genesis_, config_, seams_.start_seed), recovered),
       std::make_unique<BlockBuilder>(&genesis_, config_.self, config_.consensus_key, &reveals_),
       tail, committed);
   indexer_ = std::make_unique<Indexer>(chain_.get(), index_.get(), &log_);

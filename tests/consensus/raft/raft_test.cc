@@ -249,8 +249,86 @@ TEST_CASE("raft: acknowledgements of an earlier start of a follower do not count
   old.session = 100;
   old.round = round;
   old.match = Height(1);
-  CHECK(core->Step(From(1, 1, old)).committed.empty());
+  // However often it comes.
+  for (int i = 0; i < 3; ++i) CHECK(core->Step(From(1, 1, old)).committed.empty());
   CHECK(core->Status().committed == kGenesis);
+}
+
+// A non-voter that has block 1 of term 1 on disk and follows the leader of term 2.
+class Rejoining {
+ public:
+  Rejoining() : first_(maker_.Make(kGenesis, View(1), V(1), 0)) {
+    Recovered recovered;
+    recovered.chain = {first_->id()};
+    recovered.vote = EncodeRaftVoteRecord({Epoch(1), View(2), std::nullopt, true});
+    recovered.may_vote = false;
+    core_ = MakeRaft(ConfigOf(3), recovered);
+    const Output output = core_->Step(From(2, 2, AppendAfter(first_->id(), 0)));
+    core_->Step(DurableUpTo{output.sequence});
+    session_ = BodiesOf<RaftAppendReply>(output.send_when_durable).at(0).session;
+  }
+  // What the leader sends once it knows this start and a quorum of the others has confirmed it.
+  RaftAppend Confirmed(const BlockId& previous, uint32_t count, uint64_t committed) const {
+    RaftAppend append = AppendAfter(previous, count, committed);
+    append.session = session_;
+    append.confirmed = true;
+    return append;
+  }
+  Output Step(const RaftAppend& append, std::vector<BlockPtr> blocks = {}) {
+    return core_->Step(From(2, 2, append, std::move(blocks)));
+  }
+  bool votes() const { return core_->Status().role != CoreRole::kNonVoter; }
+
+  BlockMaker maker_{3};
+  BlockPtr first_;
+  std::unique_ptr<Core> core_;
+  uint64_t session_ = 0;
+};
+
+TEST_CASE("raft: a non-voter votes again only when caught up with a confirmed leader",
+          "[consensus]") {
+  Rejoining node;
+  REQUIRE_FALSE(node.votes());
+  const BlockPtr second = node.maker_.Make(node.first_->id(), View(2), V(2), 0);
+  SECTION("not by a commit of an earlier term, which another leader may have overtaken") {
+    node.Step(node.Confirmed(node.first_->id(), 0, /*committed=*/1));
+    CHECK_FALSE(node.votes());
+  }
+  SECTION("not before its own disk has what is committed") {
+    const Output output = node.Step(node.Confirmed(node.first_->id(), 1, 2), {second});
+    CHECK_FALSE(node.votes());
+    node.core_->Step(DurableUpTo{output.sequence});
+    const Output joined = node.Step(node.Confirmed(second->id(), 0, 2));
+    CHECK(node.votes());
+    REQUIRE(joined.append.size() == 1);
+    const auto record = DecodeRaftVoteRecord(joined.append[0].body);
+    CHECK(record->may_vote);
+    CHECK(record->voted_for == V(2));
+  }
+  SECTION("not by messages to another start or without confirmation") {
+    const Output output = node.Step(node.Confirmed(node.first_->id(), 1, 1), {second});
+    node.core_->Step(DurableUpTo{output.sequence});
+    RaftAppend other = node.Confirmed(second->id(), 0, 2);
+    other.session += 1;
+    node.Step(other);
+    CHECK_FALSE(node.votes());
+    RaftAppend unconfirmed = node.Confirmed(second->id(), 0, 2);
+    unconfirmed.confirmed = false;
+    node.Step(unconfirmed);
+    CHECK_FALSE(node.votes());
+  }
+}
+
+TEST_CASE("raft: a non-voter grants neither vote nor pre-vote", "[consensus]") {
+  const bool pre = GENERATE(true, false);
+  Recovered recovered;
+  recovered.may_vote = false;
+  const auto core = MakeRaft(ConfigOf(3), recovered);
+  const Output output =
+      core->Step(From(1, pre ? 0 : 1, RaftVote{pre, View(1), Height(0), View(0)}));
+  CHECK(output.send_when_durable.empty());
+  REQUIRE(BodiesOf<RaftVoteReply>(output.send_now).size() == 1);
+  CHECK_FALSE(BodiesOf<RaftVoteReply>(output.send_now)[0].granted);
 }
 
 TEST_CASE("raft: nothing is voted for in a term up to the rollback guard", "[consensus]") {

@@ -342,6 +342,20 @@ TEST_CASE(
   CHECK(AllFrames(*(*opened)->reader()).size() == 3);
 }
 
+TEST_CASE("journal damage: a sound frame at another place than its own is not the next one",
+          "[ledger_storage]") {
+  Written written = WriteJournal({{64}, {64}, {64}});
+  FaultyFileSystem* files = written.files.get();
+  const std::string bytes = *files->ReadAll(SegmentPath(0));
+  const size_t frame_bytes = 64 + kFrameHeaderBytes + kFrameTrailerBytes;
+  REQUIRE(files->Overwrite(SegmentPath(0), bytes.size(), AsBytes(bytes).last(frame_bytes)).ok());
+  JournalOpenReport report;
+  const auto opened = Reopen(files, written.end, &report);
+  REQUIRE(opened.ok());
+  CHECK(report.cut_bytes == frame_bytes);
+  CHECK(AllFrames(*(*opened)->reader()).size() == 3);
+}
+
 TEST_CASE("journal damage: opening for reading gives the sound prefix and says what follows",
           "[ledger_storage]") {
   const std::vector<std::vector<size_t>> groups = {{200}, {200}, {200, 100}};
