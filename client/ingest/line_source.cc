@@ -161,7 +161,8 @@ bool StreamLineSource::WaitReadable(int millis) {
   if (is_regular_ || at_end_ || stream_->HasBufferedInput()) return true;
   if (buffered() > 0 && buffer_.find('\n', begin_) != std::string::npos) return true;
   pollfd waited{.fd = stream_->descriptor(), .events = POLLIN, .revents = 0};
-  return poll(&waited, 1, millis) != 0;
+  // Interrupted by a signal counts as nothing yet, so that the caller looks at its stop flag.
+  return poll(&waited, 1, millis) > 0;
 }
 
 absl::StatusOr<std::string> StreamLineSource::Skip(uint64_t offset, size_t tail_size) {

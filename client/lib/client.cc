@@ -1,5 +1,6 @@
 #include "client/lib/client.h"
 
+#include <arpa/inet.h>
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
@@ -7,9 +8,9 @@
 #include <sstream>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "ledger/base/limits.h"
+#include "ledger/base/mutex.h"
 #include "ledger/base/status_macros.h"
 
 namespace vigil::client {
@@ -29,9 +30,12 @@ absl::StatusOr<std::string> ReadPem(absl::string_view what, const std::string& p
   return text.str();
 }
 
+// Judged by the address alone: "127.example.com" is a name that anyone may point anywhere.
 bool IsLoopback(absl::string_view endpoint) {
-  return absl::StartsWith(endpoint, "127.") || absl::StartsWith(endpoint, "localhost:") ||
-         absl::StartsWith(endpoint, "[::1]:");
+  const std::string host(endpoint.substr(0, endpoint.rfind(':')));
+  in_addr v4{};
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  return host == "localhost" || host == "[::1]";
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
@@ -62,6 +66,20 @@ grpc::ChannelArguments ChannelArguments() {
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   return arguments;
+}
+
+// When to ask the same validator again, as it said; 0: not.
+uint32_t RetryDelay(const absl::Status& status) {
+  if (!absl::IsResourceExhausted(status)) return 0;
+  const std::optional<v1::ErrorDetail> detail = DetailOf(status);
+  return detail.has_value() ? detail->retry_after_millis() : 0;
+}
+
+void Pause(uint32_t millis) {
+  Mutex mutex;
+  CondVar never;
+  MutexLock lock(&mutex);
+  never.WaitFor(&mutex, std::chrono::milliseconds(millis));
 }
 
 }  // namespace
@@ -105,8 +123,9 @@ template <typename Response, typename CallFunction>
 absl::StatusOr<Response> Client::Call(CallFunction call) {
   absl::Status last;
   const size_t first = preferred_;
-  for (size_t tried = 0; tried < nodes_.size(); ++tried) {
-    const size_t i = (first + tried) % nodes_.size();
+  uint32_t patience_millis = timeout_millis_;
+  for (size_t turn = 0; turn < nodes_.size();) {
+    const size_t i = (first + turn) % nodes_.size();
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() +
                          std::chrono::milliseconds(timeout_millis_));
@@ -116,7 +135,14 @@ absl::StatusOr<Response> Client::Call(CallFunction call) {
       preferred_ = i;
       return response;
     }
-    if (!absl::IsUnavailable(last)) return last;
+    const uint32_t delay_millis = RetryDelay(last);
+    if (delay_millis > 0 && delay_millis <= patience_millis) {
+      patience_millis -= delay_millis;
+      Pause(delay_millis);
+      continue;
+    }
+    if (!absl::IsUnavailable(last) && !absl::IsDeadlineExceeded(last)) return last;
+    ++turn;
   }
   return last;
 }

@@ -76,7 +76,9 @@ class Client {
   };
   Client() = default;
 
-  // Runs `call` on endpoints in turn until one answers with anything but UNAVAILABLE.
+  // Runs `call` on endpoints in turn until one answers with anything but UNAVAILABLE or
+  // DEADLINE_EXCEEDED. One that says RESOURCE_EXHAUSTED and when to come back is asked again,
+  // within the timeout: repeating a call is safe, since a submission is known by its bytes.
   template <typename Response, typename CallFunction>
   absl::StatusOr<Response> Call(CallFunction call);
 

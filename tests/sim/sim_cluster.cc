@@ -105,7 +105,9 @@ void SimCluster::StepOnce() {
   node::StepRunner runner(random_.Next());
   for (const auto& member : members_) {
     if (member->node == nullptr || member->paused) continue;
-    for (node::Actor* actor : member->node->actors()) runner.Add(actor);
+    for (node::Actor* actor : member->node->actors()) {
+      if (actor->name() != member->frozen) runner.Add(actor);
+    }
   }
   if (hurried_ && random_.Chance(500)) {
     runner.RunUntilIdle(1 + random_.Below(12));

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ledger/base/clock.h"
@@ -68,6 +69,9 @@ class SimCluster {
   // A paused node keeps its state and gets no time (SIGSTOP).
   void SetPaused(uint32_t i, bool paused) { members_[i]->paused = paused; }
 
+  // Gives one actor of node `i`, by name, no time, until it is called with an empty name.
+  void SetFrozen(uint32_t i, std::string actor) { members_[i]->frozen = std::move(actor); }
+
   // Moves virtual time on. `each_step` is called after every step of the clock.
   void RunFor(int64_t micros, const std::function<void()>& each_step = nullptr);
   // Runs until `done` or for `micros_max`. Returns whether it was done.
@@ -87,6 +91,7 @@ class SimCluster {
     node::NodeConfig config;
     bool initialised = false;
     bool paused = false;
+    std::string frozen;  // Name of an actor.
     uint64_t starts = 0;
     std::unique_ptr<node::Node> node;
   };

@@ -204,8 +204,25 @@ class FakeValidator final : public v1::Ingest::Service {
     return arrived_;
   }
 
+  // The next `count` unary calls are told that there is too much to do, and to come back in a
+  // millisecond; without a delay when `forever`.
+  void Exhaust(int count, bool forever = false) {
+    MutexLock lock(&mutex_);
+    exhausted_ = count;
+    exhausted_forever_ = forever;
+  }
+
   grpc::Status GetStreamHead(grpc::ServerContext*, const v1::GetStreamHeadRequest*,
                              v1::StreamHead* head) override {
+    MutexLock lock(&mutex_);
+    if (exhausted_ > 0) {
+      --exhausted_;
+      v1::ErrorDetail detail;
+      detail.set_code("lane.full");
+      detail.set_remedy("wait");
+      detail.set_retry_after_millis(exhausted_forever_ ? 0 : 1);
+      return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "full", detail.SerializeAsString());
+    }
     *head = chain_->Head();
     return grpc::Status::OK;
   }
@@ -310,6 +327,8 @@ class FakeValidator final : public v1::Ingest::Service {
   std::deque<Fault> faults_ VIGIL_GUARDED_BY(mutex_);
   std::set<grpc::ServerContext*> open_ VIGIL_GUARDED_BY(mutex_);
   std::vector<std::string> arrived_ VIGIL_GUARDED_BY(mutex_);
+  int exhausted_ VIGIL_GUARDED_BY(mutex_) = 0;
+  bool exhausted_forever_ VIGIL_GUARDED_BY(mutex_) = false;
   bool holding_ VIGIL_GUARDED_BY(mutex_) = false;
   bool stopping_ VIGIL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<grpc::Server> server_;

@@ -71,6 +71,19 @@ TEST_CASE("restart: at any moment loses nothing and doubles nothing", "[index]")
         chain.SlowSearch(query, Height(3), chain.last_height()));
 }
 
+TEST_CASE("restart: feeding one event at a time doubles nothing", "[index]") {
+  TestChain chain(48);
+  ChainLoader loader(&chain);
+  MemoryStore store;
+  std::unique_ptr<EventIndex> index = *EventIndex::Open(&store);
+  const TestBlock& block = chain.AddFullBlock(kSegmentEvents + 50);
+  REQUIRE(Feed(block, index.get()).ok());
+  index = *EventIndex::Open(&store);
+  REQUIRE(Feed(block, index.get(), /*piece=*/1).ok());
+  CHECK(SearchAll(*index, kEverything, 1000, false, &loader) ==
+        chain.SlowSearch(kEverything, Height(1), Height(1)));
+}
+
 TEST_CASE("restart: stored blocks below the resume height are searchable at once", "[index]") {
   TestChain chain(41);
   ChainLoader loader(&chain);

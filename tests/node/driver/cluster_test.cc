@@ -109,6 +109,51 @@ TEST_CASE("cluster: a full lane at the leader reaches the client of a follower",
   CHECK(outcome.error.retry_after_millis > 0);
 }
 
+TEST_CASE("cluster: nothing is acknowledged before a quorum has it on disk", "[cluster]") {
+  SimCluster cluster({.validators = 3}, /*seed=*/22);
+  cluster.StartAll();
+  const uint32_t leader = WaitForLeader(&cluster);
+  const uint32_t follower = Other(cluster, leader);
+  cluster.Crash(3 - leader - follower, CrashMode::kLoseUnsynced);
+  SensorStream stream = StreamOf(cluster);
+  REQUIRE(SubmitAndWait(&cluster, leader, stream.NextBatch(1)).error.ok());
+  for (const uint32_t slow : {follower, leader}) {
+    // Everything runs but the disk of one of the two that are left.
+    cluster.SetFrozen(slow, "journal");
+    const OutcomeBox box = SubmitTo(cluster.node(leader), stream.NextBatch(1));
+    cluster.RunFor(300'000);
+    CHECK_FALSE(box->has_value());
+    cluster.SetFrozen(slow, "");
+    REQUIRE(cluster.RunUntil([&] { return box->has_value(); }, 20 * kSecond));
+    CHECK((*box)->error.ok());
+  }
+}
+
+TEST_CASE("cluster: a vote is not given before it is on disk", "[cluster]") {
+  SimCluster cluster({.validators = 3}, /*seed=*/23);
+  cluster.StartAll();
+  for (uint32_t i = 0; i < 3; ++i) cluster.SetFrozen(i, "journal");
+  cluster.RunFor(10 * kSecond);
+  CHECK(cluster.leader() == nullptr);
+  for (uint32_t i = 0; i < 3; ++i) cluster.SetFrozen(i, "");
+  WaitForLeader(&cluster);
+}
+
+TEST_CASE("cluster: a lone validator acknowledges nothing before its own disk has it",
+          "[cluster]") {
+  SimCluster cluster({.validators = 1}, /*seed=*/24);
+  cluster.StartAll();
+  WaitForLeader(&cluster);
+  cluster.RunFor(kSecond);
+  SensorStream stream = StreamOf(cluster);
+  cluster.SetFrozen(0, "journal");
+  const OutcomeBox box = SubmitTo(cluster.node(0), stream.NextBatch(1));
+  cluster.RunFor(5 * kSecond);
+  CHECK_FALSE(box->has_value());
+  cluster.SetFrozen(0, "");
+  REQUIRE(cluster.RunUntil([&] { return box->has_value(); }, 20 * kSecond));
+}
+
 TEST_CASE("cluster: a leader without a quorum acknowledges nothing", "[cluster]") {
   SimCluster cluster({.validators = 3}, /*seed=*/16);
   cluster.StartAll();

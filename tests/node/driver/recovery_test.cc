@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "consensus/raft/codec.h"
 #include "node/driver/node.h"
 #include "tests/node/driver/cluster_support.h"
 #include "tests/support/catch.h"
@@ -69,6 +70,127 @@ struct StoppedNode {
     CHECK((*box)->error.code == "node.refusing");
   }
 };
+
+// Journals written by hand.
+struct HandMadeJournal {
+  ledger::FaultyFileSystem disk{3};
+  sim::TestNetwork network{{.validators = 3}};
+  JournalPlace place{&disk, "/n/journal", "/n/guard", network.journal_id(0), {}};
+  OpenedJournal opened;
+
+  HandMadeJournal() {
+    REQUIRE(disk.MakeDirs("/n").ok());
+    REQUIRE(CreateJournal(place).ok());
+    auto made = OpenJournal(place);
+    REQUIRE(made.ok());
+    REQUIRE(made->journal != nullptr);
+    opened = *std::move(made);
+  }
+  ledger::BlockPtr Block(const ledger::BlockId& parent, uint64_t view, uint64_t executed) {
+    ledger::BlockHeader header;
+    header.height = parent.height.Next();
+    header.parent_hash = parent.hash;
+    header.parent_view = parent.view;
+    header.view = View(view);
+    header.executed_height = Height(executed);
+    const auto block = ledger::Block::Make(header, {}, network.consensus_key(0));
+    REQUIRE(opened.journal->Append(ledger::JournalType::kBlock, AsBytes(block->frame())).ok());
+    return block;
+  }
+  void Commit(const ledger::BlockId& id) {
+    const std::string body = consensus::EncodeRaftCommitRecord({.epoch = Epoch(1), .block = id});
+    REQUIRE(opened.journal->Append(ledger::JournalType::kCommit, AsBytes(body)).ok());
+  }
+  absl::StatusOr<JournalScan> Scan() {
+    REQUIRE(opened.journal->Sync().ok());
+    return ScanJournal(network.genesis(), *opened.reader);
+  }
+  ledger::BlockId genesis() {
+    return {.height = Height(0), .view = View(0), .hash = network.genesis().genesis_hash};
+  }
+};
+
+TEST_CASE("recovery: the scan follows the branch through blocks that were replaced", "[recovery]") {
+  HandMadeJournal t;
+  const auto one = t.Block(t.genesis(), 1, 0);
+  const auto two = t.Block(one->id(), 1, 0);
+  t.Block(two->id(), 1, 0);
+  const auto other_two = t.Block(one->id(), 2, 0);
+  const auto other_three = t.Block(other_two->id(), 2, 1);
+  const auto scan = t.Scan();
+  INFO(scan.status());
+  REQUIRE(scan.ok());
+  REQUIRE(scan->chain.size() == 3);
+  CHECK(scan->chain[0].id == one->id());
+  CHECK(scan->chain[1].id == other_two->id());
+  CHECK(scan->chain[2].id == other_three->id());
+  for (size_t i = 0; i < 3; ++i) {
+    const auto frame = t.opened.reader->Read(scan->positions[i]);
+    REQUIRE(frame.ok());
+    CHECK((*ledger::Block::Decode(frame->body))->id() == scan->chain[i].id);
+    CHECK(scan->sizes[i] == frame->body.size());
+  }
+  // The proposer of block 3 had executed block 1: it is committed, though no mark says so.
+  CHECK(scan->committed == Height(1));
+}
+
+TEST_CASE("recovery: commit marks count and must be of the branch", "[recovery]") {
+  HandMadeJournal t;
+  const auto one = t.Block(t.genesis(), 1, 0);
+  const auto two = t.Block(one->id(), 1, 0);
+  t.Commit(two->id());
+  CHECK(t.Scan()->committed == Height(2));
+
+  SECTION("a block that replaces a committed one is a contradiction") {
+    t.Block(one->id(), 2, 0);
+    CHECK(absl::IsDataLoss(t.Scan().status()));
+  }
+  SECTION("so is a mark for a block that is not there") {
+    ledger::BlockId unknown = two->id();
+    unknown.hash.bytes[0] ^= 1;
+    t.Commit(unknown);
+    CHECK(absl::IsDataLoss(t.Scan().status()));
+  }
+  SECTION("and a block that leaves a hole or follows nothing") {
+    ledger::BlockId stranger = two->id();
+    SECTION("hole") { stranger.height = Height(5); }
+    SECTION("another parent") { stranger.hash.bytes[0] ^= 1; }
+    t.Block(stranger, 2, 0);
+    CHECK(absl::IsDataLoss(t.Scan().status()));
+  }
+}
+
+TEST_CASE("recovery: the core is told everything that a restart must not forget", "[recovery]") {
+  HandMadeJournal t;
+  const auto one = t.Block(t.genesis(), 1, 0);
+  const std::string vote = consensus::EncodeRaftVoteRecord(
+      {.epoch = Epoch(1), .term = View(4), .voted_for = ValidatorIndex(2), .may_vote = false});
+  REQUIRE(t.opened.journal->Append(ledger::JournalType::kVote, AsBytes("old")).ok());
+  REQUIRE(t.opened.journal->Append(ledger::JournalType::kVote, AsBytes(vote)).ok());
+  const auto scan = t.Scan();
+  REQUIRE(scan.ok());
+  t.opened.guard.view = 9;
+  t.opened.last_group_ambiguous = true;
+  const auto recover = [&](bool accept) {
+    return RecoveredFrom(t.network.genesis(), *scan, t.opened, Height(1), accept);
+  };
+  const consensus::Recovered cautious = recover(false);
+  CHECK(cautious.vote == vote);
+  CHECK(cautious.view_min == View(9));
+  CHECK(cautious.chain == std::vector<ledger::BlockId>{one->id()});
+  CHECK(cautious.chain_sizes == std::vector<uint32_t>{static_cast<uint32_t>(one->frame().size())});
+  CHECK(cautious.committed == Height(1));
+  CHECK_FALSE(cautious.may_vote);
+
+  // The operator's word makes it a voter again, and changes nothing about its vote.
+  const consensus::Recovered trusting = recover(true);
+  CHECK(trusting.may_vote);
+  const auto record = consensus::DecodeRaftVoteRecord(trusting.vote);
+  REQUIRE(record.ok());
+  CHECK(record->may_vote);
+  CHECK(record->term == View(4));
+  CHECK(record->voted_for == ValidatorIndex(2));
+}
 
 TEST_CASE("recovery: a node goes on where it was after every kind of crash", "[recovery]") {
   for (const CrashMode mode :

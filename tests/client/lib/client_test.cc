@@ -1,0 +1,69 @@
+#include "client/lib/client.h"
+
+#include "tests/client/lib/fake_validator.h"
+#include "tests/client/lib/lib_test_support.h"
+
+namespace vigil::client {
+namespace {
+
+ClientOptions Plain(const std::vector<std::string>& endpoints) {
+  return {.endpoints = endpoints,
+          .ca = "",
+          .certificate = "",
+          .key = "",
+          .insecure = true,
+          .timeout_millis = 2000};
+}
+
+TEST_CASE("client: without TLS it talks to loopback addresses only", "[lib]") {
+  for (const char* endpoint : {"127.0.0.1:1", "127.1.2.3:1", "localhost:1", "[::1]:1"}) {
+    CHECK(Client::Make(Plain({endpoint})).ok());
+  }
+  for (const char* endpoint :
+       {"10.0.0.1:1", "127.example.com:1", "127.0.0.1.example.com:1", "localhost.example.com:1",
+        "[::2]:1", "example.com:1", "0.0.0.0:1"}) {
+    INFO(endpoint);
+    CHECK(absl::IsInvalidArgument(Client::Make(Plain({"127.0.0.1:1", endpoint})).status()));
+  }
+  CHECK(absl::IsInvalidArgument(Client::Make(Plain({})).status()));
+}
+
+TEST_CASE("client: with TLS it needs its three files", "[lib]") {
+  ClientOptions options = Plain({"10.0.0.1:1"});
+  options.insecure = false;
+  CHECK(absl::IsNotFound(Client::Make(options).status()));
+}
+
+TEST_CASE("client: a call goes on to the next validator and remembers it", "[lib]") {
+  FakeChain chain(TestChainId(), TestKey().public_key());
+  std::string dead;
+  { dead = FakeValidator(&chain).endpoint(); }
+  FakeValidator alive(&chain);
+  const auto client = Client::Make(Plain({dead, alive.endpoint()}));
+  REQUIRE(client.ok());
+  CHECK((*client)->GetStreamHead("acme/s", "s").ok());
+  CHECK((*client)->GetStreamHead("acme/s", "s").ok());
+  const auto nobody = Client::Make(Plain({dead}));
+  CHECK(absl::IsUnavailable((*nobody)->GetStreamHead("acme/s", "s").status()));
+}
+
+TEST_CASE("client: who is told when to come back comes back", "[lib]") {
+  FakeChain chain(TestChainId(), TestKey().public_key());
+  FakeValidator validator(&chain);
+  const auto client = Client::Make(Plain({validator.endpoint()}));
+  REQUIRE(client.ok());
+  validator.Exhaust(3);
+  CHECK((*client)->GetStreamHead("acme/s", "s").ok());
+  SECTION("and without a time it does not, and the error says all that was said") {
+    validator.Exhaust(1, /*forever=*/true);
+    const absl::Status status = (*client)->GetStreamHead("acme/s", "s").status();
+    CHECK(absl::IsResourceExhausted(status));
+    REQUIRE(DetailOf(status).has_value());
+    CHECK(DetailOf(status)->code() == "lane.full");
+    CHECK(DetailOf(status)->remedy() == "wait");
+    CHECK_FALSE(DetailOf(absl::InternalError("x")).has_value());
+  }
+}
+
+}  // namespace
+}  // namespace vigil::client
