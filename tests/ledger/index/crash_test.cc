@@ -215,6 +215,7 @@ void InterruptEverywhere(const Drop& drop) {
     store.FailAfter(1'000);
     index = *EventIndex::Open(&store);
     REQUIRE(CatchUp(chain, chain.last_height(), index.get()).ok());
+    CHECK(index->first_height() >= Height(1));
     CHECK(SearchAll(*index, query, 1000, false, &loader) ==
           chain.SlowSearch(query, index->first_height(), chain.last_height()));
   }
