@@ -58,7 +58,7 @@ TEST_CASE("index: tiny budgets only make pages shorter", "[index]") {
 TEST_CASE("index: one search loads no more events than its budget", "[index]") {
   TestChain chain(33);
   MemoryStore store;
-  // With one bit every event is a candidate of every query.
+  // With one bit, every event that names an actor is a candidate of every query for one.
   const std::unique_ptr<EventIndex> index = *EventIndex::Open(
       &store, {.key_prefix = "b/", .budget = {.candidates_max = 500}, .term_hash_bits = 1});
   REQUIRE(Feed(chain.AddFullBlock(2'000), index.get()).ok());
@@ -70,12 +70,13 @@ TEST_CASE("index: one search loads no more events than its budget", "[index]") {
     const absl::StatusOr<SearchResult> result = index->Search(query, page, &loader);
     REQUIRE(result.ok());
     CHECK(result->events.empty());
-    CHECK(loader.load_count() == std::min<uint64_t>(2'000, 500 * count));
+    CHECK(loader.load_count() <= 500 * static_cast<uint64_t>(count));
     page.cursor = result->next_cursor;
     if (page.cursor.empty()) break;
+    CHECK(loader.load_count() == 500 * static_cast<uint64_t>(count));
     REQUIRE(count < 10);
   }
-  CHECK(loader.load_count() == 2'000);
+  CHECK(loader.load_count() > 1'500);
 }
 
 TEST_CASE("index: one search looks into no more segments than its budget", "[index]") {
