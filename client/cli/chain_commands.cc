@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/cli/listing.h"
 #include "client/cli/render.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/status_macros.h"
@@ -179,26 +180,12 @@ absl::Status RunBlockList(const Session& session, const BlockListOptions& option
   request.set_limit(options.limit);
   request.set_ascending(options.ascending);
   ASSIGN_OR_RETURN(const v1::ListBlocksResponse page, client->ListBlocks(request));
-  if (session.format == OutputFormat::kTable) {
-    Table table(BlockHeadings());
-    for (const v1::Block& block : page.blocks()) table.Add(BlockRow(block));
-    table.Print(*session.out);
-    if (page.next_height() != 0)
-      *session.err << "more: --from " << page.next_height()
-                   << (options.ascending ? " --ascending" : "") << '\n';
-    return absl::OkStatus();
-  }
-  Json json;
-  json["blocks"] = Json::array();
-  for (const v1::Block& block : page.blocks()) {
-    if (session.format == OutputFormat::kNdjson) {
-      session.PrintJson(ToJson(block));
-    } else {
-      json["blocks"].push_back(ToJson(block));
-    }
-  }
-  json["next_height"] = Number(page.next_height());
-  if (session.format == OutputFormat::kJson) session.PrintJson(json);
+  Listing listing(session, "blocks", BlockHeadings());
+  for (const v1::Block& block : page.blocks()) listing.Add(BlockRow(block), ToJson(block));
+  listing.Set("next_height", Number(page.next_height()));
+  listing.Finish(page.next_height() == 0 ? ""
+                                         : absl::StrCat("--from ", page.next_height(),
+                                                        options.ascending ? " --ascending" : ""));
   return absl::OkStatus();
 }
 
@@ -278,23 +265,17 @@ absl::Status RunModels(const Session& session, uint32_t limit) {
   v1::ListModelsRequest request;
   request.set_limit(limit);
   ASSIGN_OR_RETURN(const v1::ListModelsResponse response, client->ListModels(request));
-  Table table({"TYPE", "PERIOD", "DIGEST", "ROWS", "THRESHOLD", "ACTIVE FROM", "COMMITTED BY"});
-  Json json = Json::array();
+  Listing listing(session, "models",
+                  {"TYPE", "PERIOD", "DIGEST", "ROWS", "THRESHOLD", "ACTIVE FROM", "COMMITTED BY"});
   for (const v1::Model& model : response.models()) {
-    json.push_back(ToJson(model));
-    table.Add({std::string(EventTypeName(model.event_type())), absl::StrCat(model.period()),
-               ShortHex(model.digest()), absl::StrCat(model.row_count()),
-               BitsText(model.threshold_q8()) + " bits",
-               model.active() ? absl::StrCat("block ", model.active_from_height()) : "not active",
-               absl::StrJoin(model.committed_by(), " ")});
+    listing.Add({std::string(EventTypeName(model.event_type())), absl::StrCat(model.period()),
+                 ShortHex(model.digest()), absl::StrCat(model.row_count()),
+                 BitsText(model.threshold_q8()) + " bits",
+                 model.active() ? absl::StrCat("block ", model.active_from_height()) : "not active",
+                 absl::StrJoin(model.committed_by(), " ")},
+                ToJson(model));
   }
-  if (session.format == OutputFormat::kTable) {
-    table.Print(*session.out);
-  } else if (session.format == OutputFormat::kJson) {
-    session.PrintJson(json);
-  } else {
-    for (const Json& one : json) session.PrintJson(one);
-  }
+  listing.Finish("");
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "client/cli/listing.h"
 #include "client/cli/render.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/status_macros.h"
@@ -107,29 +108,18 @@ absl::Status RunEventSearch(const Session& session, const EventSearchOptions& op
   request.set_limit(options.limit);
   request.set_cursor(options.cursor);
   request.set_newest_first(options.newest_first);
-  Table table({"EVENT", "TIME", "SOURCE", "SEV", "WHAT"});
-  Json json;
-  json["events"] = Json::array();
+  Listing listing(session, "events", {"EVENT", "TIME", "SOURCE", "SEV", "WHAT"});
   v1::SearchEventsResponse page;
   do {
     ASSIGN_OR_RETURN(page, client->SearchEvents(request));
     for (const v1::StoredEvent& stored : page.events()) {
-      if (session.format == OutputFormat::kTable) {
-        table.Add(EventRow(stored));
-      } else if (session.format == OutputFormat::kNdjson) {
-        session.PrintJson(ToJson(stored));
-      } else {
-        json["events"].push_back(ToJson(stored));
-      }
+      listing.Add(EventRow(stored), ToJson(stored));
     }
     request.set_cursor(page.next_cursor());
   } while (options.all && !page.next_cursor().empty());
-  json["next_cursor"] = page.next_cursor();
-  json["complete_height"] = Number(page.complete_height());
-  if (session.format == OutputFormat::kTable) table.Print(*session.out);
-  if (session.format == OutputFormat::kJson) session.PrintJson(json);
-  if (session.format != OutputFormat::kJson && !page.next_cursor().empty())
-    *session.err << "more: --cursor " << page.next_cursor() << '\n';
+  listing.Set("next_cursor", page.next_cursor());
+  listing.Set("complete_height", Number(page.complete_height()));
+  listing.Finish(page.next_cursor().empty() ? "" : absl::StrCat("--cursor ", page.next_cursor()));
   return absl::OkStatus();
 }
 
@@ -177,28 +167,15 @@ absl::Status RunAlertList(const Session& session, const AlertListOptions& option
   request.set_limit(options.limit);
   request.set_cursor(options.cursor);
   request.set_ascending(options.ascending);
-  Table table(AlertHeadings());
-  Json json;
-  json["alerts"] = Json::array();
+  Listing listing(session, "alerts", AlertHeadings());
   v1::ListAlertsResponse page;
   do {
     ASSIGN_OR_RETURN(page, client->ListAlerts(request));
-    for (const v1::Alert& alert : page.alerts()) {
-      if (session.format == OutputFormat::kTable) {
-        table.Add(AlertRow(alert));
-      } else if (session.format == OutputFormat::kNdjson) {
-        session.PrintJson(ToJson(alert));
-      } else {
-        json["alerts"].push_back(ToJson(alert));
-      }
-    }
+    for (const v1::Alert& alert : page.alerts()) listing.Add(AlertRow(alert), ToJson(alert));
     request.set_cursor(page.next_cursor());
   } while (options.all && page.next_cursor() != 0);
-  json["next_cursor"] = Number(page.next_cursor());
-  if (session.format == OutputFormat::kTable) table.Print(*session.out);
-  if (session.format == OutputFormat::kJson) session.PrintJson(json);
-  if (session.format != OutputFormat::kJson && page.next_cursor() != 0)
-    *session.err << "more: --cursor " << page.next_cursor() << '\n';
+  listing.Set("next_cursor", Number(page.next_cursor()));
+  listing.Finish(page.next_cursor() == 0 ? "" : absl::StrCat("--cursor ", page.next_cursor()));
   return absl::OkStatus();
 }
 
