@@ -327,7 +327,7 @@ TEST_CASE("a store opens only whole and only for its own chain", "[state]") {
     CHECK(absl::IsDataLoss(status()));
   }
   SECTION("a mark beyond the tip") {
-    Edit(store, StoreNumberKey(Space::kMark, 6), TestHash(1).view().data());
+    Edit(store, StoreNumberKey(Space::kMark, 6), std::string(TestHash(1).view()));
     CHECK(absl::IsDataLoss(status()));
   }
   SECTION("the tip's entry missing") {
