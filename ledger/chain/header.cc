@@ -71,7 +71,7 @@ absl::StatusOr<BlockHeader> DecodeHeader(ByteSpan bytes) {
   header.reveal = reader.ReadHash();
   header.time_unix_millis = reader.U64();
   header.proposer = ValidatorIndex(reader.U32());
-  RETURN_IF_ERROR(reader.Finish("header"));
+  VIGIL_CHECK(reader.Finish("header").ok(), "the fields are not kHeaderBytes together");
   return header;
 }
 

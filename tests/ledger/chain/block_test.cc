@@ -172,6 +172,8 @@ TEST_CASE("block: truncated and prolonged frames are refused", "[block]") {
     if (Block::Decode(good.substr(0, size)).ok()) FAIL("cut at " << size);
   }
   CHECK(Block::Decode(good + "x").status().message() == "block: 1 bytes left over");
+  CHECK(Block::Decode("").status().message() == "block: 0 bytes, at least 420");
+  CHECK(Block::Decode(good.substr(0, 415)).status().message() == "block: 415 bytes, at least 420");
 }
 
 TEST_CASE("block: hostile counts and sizes are refused before memory is taken", "[block]") {
@@ -218,7 +220,8 @@ TEST_CASE("block: execution may not lead agreement nor lag by more than 64", "[b
           "block: executed height " + std::to_string(executed) +
               " at height 100; must be below it by 1 to 64");
   }
-  CHECK(Contains(HeaderError([](BlockHeader* header) { header->height = Height(0); }), "height 0"));
+  CHECK(HeaderError([](BlockHeader* header) { header->height = Height(0); }) ==
+        "block: height 0; the first block has height 1");
 }
 
 TEST_CASE("block: a block of another chain or epoch or set is refused", "[block]") {

@@ -64,6 +64,11 @@ std::map<std::string, FieldLimits> EventLimits() {
       {"Event.tlp", Max(4)},
       {"Event.mapping_id", Max(64)},
       {"Event.sealed_groups", Many(8)},
+  };
+}
+
+std::map<std::string, FieldLimits> NestedLimits() {
+  return {
       {"Actor.user", Max(256)},
       {"Actor.user_uid", Max(128)},
       {"Actor.domain", Max(256)},
@@ -269,6 +274,7 @@ bool BodyIsFine(RecordKind kind, const Message& message) {
 const std::map<std::string, FieldLimits>& AllFieldLimits() {
   static const auto* const kAll = [] {
     auto* all = new std::map<std::string, FieldLimits>(EventLimits());
+    all->merge(NestedLimits());
     all->merge(BodyLimits());
     return all;
   }();

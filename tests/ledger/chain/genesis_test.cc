@@ -137,6 +137,9 @@ TEST_CASE("genesis: what readers of JSON read differently is refused", "[genesis
   CHECK(Contains(ErrorAfterReplacing("\"max_block_bytes\"", "\"maxBlockBytes\""),
                  "key \"maxBlockBytes\" may hold only"));
   CHECK(Contains(ErrorAfterReplacing("\"raft\"", "'raft'"), "not strict JSON"));
+  CHECK(ErrorAfterReplacing("Globex",
+                            "Gl\xFF"
+                            "bex") == "genesis: the file is not UTF-8");
   CHECK(Contains(ErrorAfterReplacing("\"mode\"", "mode"), "key in double quotes expected"));
 }
 

@@ -600,6 +600,8 @@ TEST_CASE("scanner: addresses have 4 or 16 bytes and are never IPv4-mapped", "[s
   v1::Event event = SmallestEvent();
   event.mutable_dst()->set_ip(std::string("\0\0\0\0\0\0\0\0\0\0\xFF\xFF\x0A\0\0\1", 16));
   CHECK(EventError(event.SerializeAsString()) == "event.dst.ip: IPv4-mapped, write its 4 bytes");
+  event.mutable_dst()->set_ip("abc");
+  CHECK(EventError(event.SerializeAsString()) == "event.dst.ip: 3 bytes, at least 4");
   event.mutable_dst()->set_ip(std::string(15, '\0') + "\1");  // ::1
   CHECK(EventError(event.SerializeAsString()) == "");
 }

@@ -29,7 +29,7 @@ TEST_CASE("strict json: what lenient readers take is refused", "[json]") {
         ".5",       "5.",         "1e",        "0x10",      "NaN",       "Infinity",
         "True",     "nul",        "\"",        "\"\\\"",    "\"\\x41\"", "\"\\u12g4\"",
         "\"\\u123", "\"a\nb\"",   "// c\n1",   "1 1",       "{} {}",     "{\"a\":1 \"b\":2}",
-        "{1:2}",    "[1}",        "{\"a\":1]", "undefined"}) {
+        "{1:2}",    "[1}",        "{\"a\":1]", "undefined", "{a\":1}"}) {
     INFO(text);
     CHECK(Error(text) != "");
   }

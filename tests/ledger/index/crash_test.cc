@@ -1,6 +1,8 @@
 // Restarts, failing writes and damaged values: nothing is lost, doubled or invented.
 #include <algorithm>
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "ledger/index/event_index.h"
 #include "ledger/storage/memory_store.h"
@@ -13,11 +15,13 @@ namespace {
 
 const EventQuery kEverything;
 
-// A store whose writes fail, without effect, from the n-th on.
+// A store whose writes fail, without effect, from the n-th on, and that can do something else the
+// moment a snapshot was taken.
 class FailingStore final : public Store {
  public:
   explicit FailingStore(Store* store) : store_(store) {}
   void FailAfter(int writes) { writes_left_ = writes; }
+  void OnceAfterSnapshot(std::function<void()> action) { after_snapshot_ = std::move(action); }
 
   absl::StatusOr<std::optional<std::string>> Get(absl::string_view key) const override {
     return store_->Get(key);
@@ -33,11 +37,16 @@ class FailingStore final : public Store {
     return store_->Write(batch);
   }
   absl::Status Sync() override { return store_->Sync(); }
-  std::unique_ptr<StoreReader> Snapshot() const override { return store_->Snapshot(); }
+  std::unique_ptr<StoreReader> Snapshot() const override {
+    std::unique_ptr<StoreReader> snapshot = store_->Snapshot();
+    if (after_snapshot_) std::exchange(after_snapshot_, nullptr)();
+    return snapshot;
+  }
 
  private:
   Store* const store_;
   int writes_left_ = 1'000'000;
+  mutable std::function<void()> after_snapshot_;
 };
 
 TEST_CASE("restart: at any moment loses nothing and doubles nothing", "[index]") {
@@ -161,6 +170,29 @@ TEST_CASE("restart: events that were erased meanwhile need not be fed again", "[
     REQUIRE(CatchUp(chain, chain.last_height(), index.get()).ok());
     CHECK(SearchAll(*index, query, 1000, false, &loader) == expected);
   }
+}
+
+TEST_CASE("snapshot: a segment that is stored or pruned while a search begins does no harm",
+          "[index]") {
+  TestChain chain(49);
+  ChainLoader loader(&chain);
+  MemoryStore memory;
+  FailingStore store(&memory);
+  const std::unique_ptr<EventIndex> index = *EventIndex::Open(&store);
+  REQUIRE(Feed(chain.AddFullBlock(kSegmentEvents - 5), index.get()).ok());
+  const TestBlock& second = chain.AddFullBlock(30);
+  EventQuery query;
+  query.class_uids = {4001};
+  // The snapshot lacks the segment that the second block fills.
+  store.OnceAfterSnapshot([&] { REQUIRE(Feed(second, index.get()).ok()); });
+  CHECK(SearchAll(*index, query, 1000, false, &loader) ==
+        chain.SlowSearch(query, Height(1), Height(2)));
+  REQUIRE(index->complete_height() == Height(2));
+  // The snapshot has a segment that the list names no more.
+  store.OnceAfterSnapshot([&] { REQUIRE(index->Prune(Height(3)).ok()); });
+  const std::vector<EventPosition> found = SearchAll(*index, query, 1000, true, &loader);
+  CHECK(index->first_height() == Height(3));
+  CHECK(found.empty());
 }
 
 TEST_CASE("write failure: stops the index and a restart goes on from the store", "[index]") {
