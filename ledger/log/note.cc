@@ -74,21 +74,21 @@ absl::Status CheckNoteSize(absl::string_view bytes) {
       absl::StrCat("note of ", bytes.size(), " bytes, at most ", kNoteBytesMax));
 }
 
+// Messages say what is wrong, the caller says where.
 absl::StatusOr<NoteSignature> DecodeSignatureLine(absl::string_view line) {
   if (!absl::ConsumePrefix(&line, kSignatureMark)) {
-    return absl::InvalidArgumentError("note: a signature line begins with an em dash and a space");
+    return absl::InvalidArgumentError("does not begin with an em dash and a space");
   }
   const std::vector<absl::string_view> parts = absl::StrSplit(line, ' ');
   if (parts.size() != 2 || !IsNoteKeyName(parts[0])) {
-    return absl::InvalidArgumentError("note: a signature line is a key name and a signature");
+    return absl::InvalidArgumentError("not a key name and a signature");
   }
-  const absl::StatusOr<std::string> raw = DecodeBase64(parts[1]);
-  if (!raw.ok()) return Annotate(raw.status(), "note: signature");
-  ByteReader reader(*raw);
+  ASSIGN_OR_RETURN(const std::string raw, DecodeBase64(parts[1]));
+  ByteReader reader(raw);
   NoteSignature signature{.name = std::string(parts[0]), .key_hash = reader.U32(), .signature = ""};
   if (!reader.ok() || reader.remaining() == 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("note: signature of ", raw->size(), " bytes with its key hash"));
+        absl::StrCat("signature of ", raw.size(), " bytes with its key hash"));
   }
   signature.signature = ToString(reader.rest());
   return signature;
@@ -162,13 +162,13 @@ absl::StatusOr<std::vector<NoteSignature>> DecodeNoteSignatures(absl::string_vie
   LineReader lines("note: signatures", bytes);
   std::vector<NoteSignature> signatures;
   do {
-    if (signatures.size() == kNoteSignaturesMax) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("note: more than ", kNoteSignaturesMax, " signatures"));
-    }
     ASSIGN_OR_RETURN(const absl::string_view line, lines.Next());
-    ASSIGN_OR_RETURN(NoteSignature signature, DecodeSignatureLine(line));
-    signatures.push_back(std::move(signature));
+    if (signatures.size() == kNoteSignaturesMax) {
+      return lines.Error(absl::StrCat("more than ", kNoteSignaturesMax, " signatures"));
+    }
+    absl::StatusOr<NoteSignature> signature = DecodeSignatureLine(line);
+    if (!signature.ok()) return lines.Error(signature.status().message());
+    signatures.push_back(*std::move(signature));
   } while (!lines.rest().empty());
   return signatures;
 }

@@ -22,8 +22,6 @@ constexpr uint32_t kTileHeight = 8;
 constexpr absl::string_view kTileFolder = "tile/";
 constexpr absl::string_view kEntries = "entries";
 constexpr absl::string_view kPartialMark = ".p/";
-// "x036/x028/x797/x018/x963/967" is the last index that a tree of kTreeSizeMax leaves has.
-constexpr size_t kIndexElementsMax = 6;
 
 // Hashes that level `level` of a tree of `size` leaves has, in all its tiles.
 uint64_t HashCount(uint64_t size, uint32_t level) { return size >> (kTileHeight * level); }
@@ -49,15 +47,14 @@ std::string PathOf(absl::string_view folder, uint64_t index, uint32_t width) {
   return path;
 }
 
-// Takes more than PathOf() writes: its caller writes the path again and compares.
+// Takes more than PathOf() writes, and may wrap round: its caller writes the path again and
+// compares.
 bool ReadIndex(absl::string_view text, uint64_t* index) {
-  const std::vector<absl::string_view> elements = absl::StrSplit(text, '/');
-  if (elements.size() > kIndexElementsMax) return false;
   *index = 0;
-  for (absl::string_view element : elements) {
+  for (absl::string_view element : absl::StrSplit(text, '/')) {
     absl::ConsumePrefix(&element, "x");
     uint64_t digits = 0;
-    if (!absl::SimpleAtoi(element, &digits) || digits > 999) return false;
+    if (!absl::SimpleAtoi(element, &digits)) return false;
     *index = *index * 1000 + digits;
   }
   return true;
@@ -155,8 +152,8 @@ absl::StatusOr<std::variant<TileId, BundleId>> ParseTilePath(absl::string_view p
   if (parts.size() != 2) return bad;
   const std::vector<absl::string_view> name = absl::StrSplit(parts[1], kPartialMark);
   TileId id;
-  if (name.size() > 2 || !ReadIndex(name[0], &id.index)) return bad;
-  if (name.size() == 2 && !absl::SimpleAtoi(name[1], &id.width)) return bad;
+  if (!ReadIndex(name[0], &id.index)) return bad;
+  if (name.size() > 1 && !absl::SimpleAtoi(name[1], &id.width)) return bad;
   const bool bundle = parts[0] == kEntries;
   if (!bundle && !absl::SimpleAtoi(parts[0], &id.level)) return bad;
   if (!IsTileId(id) ||

@@ -19,8 +19,6 @@ constexpr absl::string_view kSpecNote =
     "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM="
     "\n";
 // Published with tessera's testdata/log.
-constexpr absl::string_view kTesseraKey =
-    "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx";
 constexpr absl::string_view kTesseraNote =
     "example.com/log/testdata\n15\nrKbDipCvhuX1GZ7g5BBe8sA6BbJ7ja/1nk427v383cs=\n\n"
     "\xe2\x80\x94 example.com/log/testdata "
@@ -221,6 +219,14 @@ TEST_CASE("note: what is not signature lines alone is refused", "[log]") {
   for (size_t size = 0; size < line.size(); ++size) {
     CHECK(absl::IsInvalidArgument(DecodeNoteSignatures(line.substr(0, size)).status()));
   }
+}
+
+TEST_CASE("note: a refusal names the signature line", "[log]") {
+  const std::string line = "\xe2\x80\x94 name AAAAAQI=\n";
+  CHECK(DecodeNoteSignatures(line + "- name AAAAAQI=\n").status().message() ==
+        "note: signatures: line 2: does not begin with an em dash and a space");
+  CHECK(DecodeNote("text\n\n" + line + line + "\xe2\x80\x94 name AAAAAQ==\n").status().message() ==
+        "note: signatures: line 3: signature of 4 bytes with its key hash");
 }
 
 TEST_CASE("note: a cosignature's time is at most that of a signed number", "[log]") {

@@ -3,6 +3,7 @@
 #include "ledger/log/merkle.h"
 #include "ledger/log/policy.h"
 #include "ledger/log/tiles.h"
+#include "tests/ledger/log/test_log.h"
 #include "tests/support/catch.h"
 #include "tests/support/shared_files.h"
 
@@ -34,19 +35,10 @@ class FolderTiles : public TileSource {
   }
 };
 
-Policy LogPolicy() {
-  Policy policy;
-  policy.logs.push_back(
-      {.key = *DecodeNoteKey(
-           "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx"),
-       .url = ""});
-  policy.quorum = std::string(kQuorumNone);
-  return policy;
-}
-
 // The published checkpoint of this size, with its signature checked.
 Checkpoint CheckpointOf(uint64_t size) {
-  const auto verdict = CheckCheckpoint(LogPolicy(), MustRead("checkpoint." + std::to_string(size)));
+  const auto verdict =
+      CheckCheckpoint(TesseraPolicy(), MustRead("checkpoint." + std::to_string(size)));
   REQUIRE(verdict.ok());
   CHECK(verdict->quorum);
   CHECK(verdict->checkpoint.size == size);
@@ -61,7 +53,7 @@ TEST_CASE("tessera log: every checkpoint verifies and no flipped bit of one does
     for (size_t bit = 0; bit < 8 * note.size(); ++bit) {
       std::string bad = note;
       bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << (bit % 8)));
-      CHECK_FALSE(CheckCheckpoint(LogPolicy(), bad).ok());
+      CHECK_FALSE(CheckCheckpoint(TesseraPolicy(), bad).ok());
     }
   }
 }

@@ -11,10 +11,14 @@
 #include "ledger/log/checkpoint.h"
 #include "ledger/log/merkle.h"
 #include "ledger/log/note.h"
+#include "ledger/log/policy.h"
 
 namespace vigil::ledger {
 
 inline constexpr absl::string_view kTestOrigin = "test.example/log";
+// Published with tessera's testdata/log.
+inline constexpr absl::string_view kTesseraKey =
+    "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx";
 // When witness 1 cosigns; each later one a second later.
 inline constexpr uint64_t kTestSeconds = 1'700'000'000;
 
@@ -61,6 +65,14 @@ inline std::string TestNote(const Checkpoint& checkpoint, const std::vector<uint
                                          note.text, kTestSeconds + number - 1));
   }
   return EncodeNote(note);
+}
+
+// Trusts the published log, which nobody cosigned.
+inline Policy TesseraPolicy() {
+  Policy policy;
+  policy.logs.push_back({.key = *DecodeNoteKey(kTesseraKey), .url = ""});
+  policy.quorum = std::string(kQuorumNone);
+  return policy;
 }
 
 }  // namespace vigil::ledger
