@@ -46,6 +46,9 @@ Json ReportJson(const IngestReport& report) {
   json["retries"] = Number(report.delivery.retries);
   json["last_height"] = Number(report.delivery.last_height);
   json["pending"] = report.pending;
+  if (report.unreadable_positions > 0) {
+    json["unreadable_positions"] = Number(report.unreadable_positions);
+  }
   json["elapsed_micros"] = Number(static_cast<uint64_t>(report.elapsed_micros));
   return json;
 }

@@ -41,8 +41,9 @@ struct Checkpoint {
   bool operator==(const Checkpoint& other) const;
 };
 
+// JSON, whatever the bytes of path and state. Below kSourceMarkBytesMax, as adapters bound state.
 std::string EncodeCheckpoint(const Checkpoint& checkpoint);
-// Errors: kInvalidArgument naming the key that is missing or wrong.
+// Reads versions 1 and 2. Errors: kInvalidArgument naming the key that is missing or wrong.
 absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view json);
 
 // Whether `source`, freshly opened, still begins with what `checkpoint` covers; if so it stands at
@@ -68,6 +69,13 @@ class CheckpointStore {
   // what is assumed, so this does not replace what Assume() was told.
   absl::Status Put(const Checkpoint& checkpoint);
 
+  // A record that waits or was acknowledged bears a position that cannot be read. Its events are
+  // delivered all the same; what it covers may be read again.
+  void NoteUnreadable(const absl::Status& why);
+  uint64_t unreadable_count() const { return unreadable_count_; }
+  // Why the last of them could not be read.
+  const absl::Status& unreadable_reason() const { return unreadable_reason_; }
+
  private:
   CheckpointStore(ledger::FileSystem* files, std::string folder)
       : files_(files), folder_(std::move(folder)) {}
@@ -75,6 +83,8 @@ class CheckpointStore {
   ledger::FileSystem* const files_;
   const std::string folder_;
   std::map<std::string, Checkpoint> by_path_;
+  uint64_t unreadable_count_ = 0;
+  absl::Status unreadable_reason_;
 };
 
 // Whether both paths lie in one folder and their names begin alike up to the first dot.

@@ -64,20 +64,23 @@ void AddUp(IngestReport* report) {
 absl::Status KeepMarks(CheckpointStore* store, const std::vector<std::string>& marks) {
   std::vector<std::string> written;
   for (auto mark = marks.rbegin(); mark != marks.rend(); ++mark) {
-    ASSIGN_OR_RETURN(const Checkpoint checkpoint, DecodeCheckpoint(*mark));
-    if (std::find(written.begin(), written.end(), checkpoint.path) != written.end()) continue;
-    RETURN_IF_ERROR(store->Put(checkpoint));
-    written.push_back(checkpoint.path);
+    const absl::StatusOr<Checkpoint> checkpoint = DecodeCheckpoint(*mark);
+    if (!checkpoint.ok()) {
+      store->NoteUnreadable(checkpoint.status());
+      continue;
+    }
+    if (std::find(written.begin(), written.end(), checkpoint->path) != written.end()) continue;
+    RETURN_IF_ERROR(store->Put(*checkpoint));
+    written.push_back(checkpoint->path);
   }
   return absl::OkStatus();
 }
 
-absl::Status AssumeMarks(CheckpointStore* store, const std::vector<std::string>& marks) {
+void AssumeMarks(CheckpointStore* store, const std::vector<std::string>& marks) {
   for (const std::string& mark : marks) {
-    ASSIGN_OR_RETURN(Checkpoint checkpoint, DecodeCheckpoint(mark));
-    store->Assume(std::move(checkpoint));
+    absl::StatusOr<Checkpoint> checkpoint = DecodeCheckpoint(mark);
+    if (checkpoint.ok()) store->Assume(*std::move(checkpoint));
   }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<IngestReport> RunIngestInto(const IngestOptions& options, CheckpointStore* store,
@@ -100,6 +103,8 @@ absl::StatusOr<IngestReport> RunIngestInto(const IngestOptions& options, Checkpo
   report.status = reader.ReadAll(options.inputs, &report.inputs);
   report.mapping = reader.mapping();
   report.delivery = sink->stats();
+  report.unreadable_positions = store->unreadable_count();
+  report.unreadable_reason = store->unreadable_reason();
   report.interrupted = reader.interrupted();
   report.elapsed_micros = clock->MonotonicMicros() - started;
   AddUp(&report);
@@ -122,7 +127,7 @@ absl::StatusOr<IngestReport> RunIngest(const IngestOptions& options, ProgressSin
                                    [&store](const std::vector<std::string>& marks) {
                                      return KeepMarks(store.get(), marks);
                                    }));
-  RETURN_IF_ERROR(AssumeMarks(store.get(), submitter->PendingMarks()));
+  AssumeMarks(store.get(), submitter->PendingMarks());
   absl::StatusOr<IngestReport> report =
       RunIngestInto(options, store.get(), submitter.get(), SystemClock(), files, progress);
   if (report.ok()) report->pending = submitter->pending();
@@ -175,6 +180,12 @@ std::string FormatIngestReport(const IngestReport& report) {
   text.push_back('\n');
   if (report.total.quarantined > 0) {
     absl::StrAppend(&text, "quarantined lines: ", report.quarantine_path, "\n");
+  }
+  if (report.unreadable_positions > 0) {
+    absl::StrAppend(&text, WithCommas(report.unreadable_positions),
+                    " positions of delivered batches cannot be read (",
+                    report.unreadable_reason.message(),
+                    "): what they cover may be read again; go on with the vigil that wrote them\n");
   }
   std::vector<std::pair<uint64_t, std::string>> unknown;
   for (const auto& [field, count] : mapping.unknown_fields) unknown.emplace_back(count, field);

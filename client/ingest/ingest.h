@@ -39,6 +39,9 @@ struct IngestReport {
   size_t pending = 0;  // Records that wait in the spool.
   int64_t elapsed_micros = 0;
   std::string quarantine_path;
+  // Of positions that delivered records bore and that cannot be read, and why the last could not.
+  uint64_t unreadable_positions = 0;
+  absl::Status unreadable_reason;
   bool interrupted = false;
   absl::Status status;  // Why not everything was handed over or delivered.
 };
@@ -52,10 +55,11 @@ struct IngestReport {
 absl::StatusOr<IngestReport> RunIngest(const IngestOptions& options, ProgressSink* progress);
 
 // The SourceMarkKeeper of a submitter whose marks are checkpoints: writes the newest of each input.
+// A mark that is no checkpoint holds nothing up: `store` notes it.
 absl::Status KeepMarks(CheckpointStore* store, const std::vector<std::string>& marks);
 // Takes the marks of records that wait in the spool as covered, whether or not they were
-// acknowledged. Errors: kInvalidArgument when one is no checkpoint.
-absl::Status AssumeMarks(CheckpointStore* store, const std::vector<std::string>& marks);
+// acknowledged. One that is no checkpoint is left to KeepMarks().
+void AssumeMarks(CheckpointStore* store, const std::vector<std::string>& marks);
 
 // The same with a sink that is already there, for tests and other front ends. `options.client`,
 // `key_path`, `genesis_path` and `submit` are not looked at.

@@ -160,6 +160,10 @@ absl::Status Submitter::SignAndSpool(ledger::RecordBody body, std::string payloa
 
 absl::Status Submitter::Submit(EventBatch batch) {
   RETURN_IF_ERROR(fatal_);
+  if (batch.source_mark.size() > kSourceMarkBytesMax) {
+    return absl::InvalidArgumentError(absl::StrCat("source mark of ", batch.source_mark.size(),
+                                                   " bytes, at most ", kSourceMarkBytesMax));
+  }
   std::vector<ByteSpan> events;
   events.reserve(batch.events.size());
   for (const std::string& event : batch.events) events.push_back(AsBytes(event));

@@ -5,6 +5,8 @@
 #include <set>
 
 #include "client/ingest/ingest.h"
+#include "client/ingest/value_parsers.h"
+#include "client/ingest/zeek_tsv_adapter.h"
 #include "ledger/crypto/sha256.h"
 #include "tests/client/ingest/ingest_test_support.h"
 #include "tests/client/ingest/temp_folder.h"
@@ -333,7 +335,7 @@ TEST_CASE("checkpoint: text that is none is refused and names the key", "[ingest
     CHECK_FALSE(DecodeCheckpoint(json.substr(0, size)).ok());
   }
   std::string newer = json;
-  newer.replace(newer.find("\"checkpoint\":1"), 14, "\"checkpoint\":2");
+  newer.replace(newer.find("\"checkpoint\":2"), 14, "\"checkpoint\":3");
   CHECK_FALSE(DecodeCheckpoint(newer).ok());
   std::string wrong = json;
   wrong.replace(wrong.find("\"offset\""), 8, "\"offsex\"");
@@ -344,6 +346,72 @@ TEST_CASE("checkpoint: text that is none is refused and names the key", "[ingest
   folder.Write("state/x.json", "{");
   CHECK(absl::IsDataLoss(
       CheckpointStore::Open(ledger::PosixFileSystem(), folder.path("state")).status()));
+}
+
+TEST_CASE("checkpoint: any bytes in path and state come back, also as version 1 wrote them",
+          "[ingest]") {
+  Checkpoint checkpoint;
+  checkpoint.path = "/tmp/caf\xE9 100%.log";
+  checkpoint.adapter_state = "#path\tcaf\xE9%41\n";
+  const std::string json = EncodeCheckpoint(checkpoint);
+  CHECK(IsValidUtf8(json));
+  const auto decoded = DecodeCheckpoint(json);
+  REQUIRE(decoded.ok());
+  CHECK(decoded->path == checkpoint.path);
+  CHECK(decoded->adapter_state == checkpoint.adapter_state);
+
+  std::string old = json;
+  old.replace(old.find("\"checkpoint\":2"), 14, "\"checkpoint\":1");
+  old.replace(old.find("caf%e9 100%25"), 13, "caf\xE9 100%");
+  old.replace(old.find("caf%e9%2541"), 11, "caf\xE9%41");
+  const auto decoded_old = DecodeCheckpoint(old);
+  REQUIRE(decoded_old.ok());
+  CHECK(decoded_old->path == checkpoint.path);
+  CHECK(decoded_old->adapter_state == checkpoint.adapter_state);
+}
+
+TEST_CASE("reader: a header and a file name that are not UTF-8 keep their place", "[ingest]") {
+  TempFolder folder;
+  const std::string name = "caf\xE9%.log";
+  const std::string header =
+      "#separator \\x09\n#path\tcaf\xE9\n#fields\tts\tuid\n#types\ttime\tstring\n";
+  folder.Write(name, header + "1.5\tC1\n");
+  const Run first = Ingest(folder, {name});
+  CHECK(first.report.status.ok());
+  CHECK(first.uids == Uids(1, 1));
+  folder.Append(name, "1.5\tC2\n");
+  CHECK(Ingest(folder, {name}).uids == Uids(2, 2));
+  CHECK(Ingest(folder, {name}).uids.empty());
+}
+
+TEST_CASE("reader: a header line that is too long costs its rows and not the place", "[ingest]") {
+  TempFolder folder;
+  const std::string header = "#separator \\x09\n#path\tweird\n#fields\tts\tuid\n";
+  folder.Write("weird.log", header + "1.5\tC1\n#fields\tts\t" +
+                                std::string(ZeekTsvAdapter::kHeaderBytesMax, '\x01') +
+                                "\n1.5\tC2\n" + header + "1.5\tC3\n");
+  const Run run = Ingest(folder, {"weird.log"}, /*items_max=*/1);
+  CHECK(run.uids == std::vector<std::string>{"C1", "C3"});
+  CHECK(run.report.total.quarantined == 2);
+  for (const std::string& mark : run.marks) CHECK(mark.size() < kSourceMarkBytesMax);
+}
+
+TEST_CASE("ingest: a mark that cannot be read holds nothing up and is told", "[ingest]") {
+  TempFolder folder;
+  auto store = CheckpointStore::Open(ledger::PosixFileSystem(), folder.path("checkpoints"));
+  REQUIRE(store.ok());
+  Checkpoint checkpoint;
+  checkpoint.path = "/tmp/a";
+  AssumeMarks(store->get(), {"{", EncodeCheckpoint(checkpoint)});
+  CHECK((*store)->Find("/tmp/a") != nullptr);
+  CHECK(KeepMarks(store->get(), {EncodeCheckpoint(checkpoint), "{"}).ok());
+  CHECK((*store)->unreadable_count() == 1);
+  CHECK(std::filesystem::exists(folder.path("checkpoints")));
+  IngestReport report;
+  report.unreadable_positions = 1;
+  report.unreadable_reason = (*store)->unreadable_reason();
+  CHECK(FormatIngestReport(report).find("cannot be read (checkpoint: not a JSON") !=
+        std::string::npos);
 }
 
 }  // namespace

@@ -360,6 +360,21 @@ TEST_CASE("submitter: an idle call that ends is no trouble", "[lib]") {
   CHECK(NumbersOf(bench.chain().events()) == Numbers(1, 20));
 }
 
+TEST_CASE("submitter: a source mark that is too large is refused before anything is signed",
+          "[lib]") {
+  Bench bench;
+  const auto submitter = bench.Open();
+  EventBatch batch = TestBatch(1, 2);
+  batch.source_mark = std::string(kSourceMarkBytesMax + 1, 'm');
+  CHECK(absl::IsInvalidArgument(submitter->Submit(std::move(batch))));
+  CHECK(submitter->pending() == 0);
+  batch = TestBatch(3, 4);
+  batch.source_mark = std::string(kSourceMarkBytesMax, 'm');
+  REQUIRE(submitter->Submit(std::move(batch)).ok());
+  REQUIRE(submitter->Flush().ok());
+  CHECK(NumbersOf(bench.chain().events()) == Numbers(3, 4));
+}
+
 TEST_CASE("submitter: options out of range and spools of others are refused", "[lib]") {
   Bench bench;
   const auto refused = [&](auto change) {
