@@ -13,10 +13,20 @@
 namespace vigil::client {
 namespace {
 
-// Set by SIGINT and SIGTERM: reading ends after the present line.
+// Set by SIGINT and SIGTERM: reading ends after the present line, and nothing is waited for.
 std::atomic<bool> stop_requested{false};
 
 void OnSignal(int /*signal*/) { stop_requested = true; }
+
+// The second signal of a kind ends the process at once.
+void StopOnSignals() {
+  struct sigaction action {};
+  action.sa_handler = OnSignal;
+  action.sa_flags = SA_RESETHAND;  // And no SA_RESTART: waiting calls return.
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
 
 Json InputJson(const InputReport& input) {
   Json json;
@@ -72,16 +82,17 @@ absl::Status RunIngestCommand(const Session& session, const IngestCommandOptions
   ASSIGN_OR_RETURN(options.read.format, ParseFormat(command.format));
   options.read.batch.items_max = command.batch_events;
   options.read.stop = &stop_requested;
+  options.submit.stop = &stop_requested;
   options.state_folder = command.spool;
   options.quarantine_path = command.quarantine;
   options.client = session.client;
+  options.client.stop = &stop_requested;
   options.key_path = session.signing_key;
   options.genesis_path = session.genesis;
   options.submit.identity = session.identity;
   options.submit.stream = command.stream;
   options.submit.adopt_head = command.adopt_head;
-  std::signal(SIGINT, OnSignal);
-  std::signal(SIGTERM, OnSignal);
+  StopOnSignals();
   TextProgress text(stderr);
   SilentProgress silent;
   ProgressSink* progress = command.quiet ? static_cast<ProgressSink*>(&silent) : &text;

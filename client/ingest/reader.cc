@@ -119,7 +119,7 @@ absl::StatusOr<bool> InputReader::TryResume(Input* input, const Checkpoint& chec
   ASSIGN_OR_RETURN(input->head, input->source->Peek(kDetectBytes));
   ASSIGN_OR_RETURN(const bool same, ResumeAt(input->source.get(), checkpoint));
   if (!same) {
-    ASSIGN_OR_RETURN(input->source, LineSource::Open(input->path));
+    ASSIGN_OR_RETURN(input->source, LineSource::Open(input->path, options_.stop));
     return false;
   }
   input->at = checkpoint;
@@ -132,7 +132,7 @@ absl::StatusOr<bool> InputReader::TryResume(Input* input, const Checkpoint& chec
 }
 
 absl::Status InputReader::OpenInput(Input* input, const Checkpoint** rotated) {
-  ASSIGN_OR_RETURN(input->source, LineSource::Open(input->path));
+  ASSIGN_OR_RETURN(input->source, LineSource::Open(input->path, options_.stop));
   const bool is_file = input->source->is_regular_file() && input->path != "-";
   bool resumed = false;
   if (is_file) {
@@ -193,7 +193,7 @@ absl::Status InputReader::ReadPredecessor(const Checkpoint& checkpoint,
   std::sort(siblings.begin(), siblings.end());
   for (const std::string& sibling : siblings) {
     if (seams_.checkpoints->Find(sibling) != nullptr) continue;
-    absl::StatusOr<std::unique_ptr<LineSource>> source = LineSource::Open(sibling);
+    absl::StatusOr<std::unique_ptr<LineSource>> source = LineSource::Open(sibling, options_.stop);
     if (!source.ok()) continue;
     const absl::StatusOr<bool> same = ResumeAt(source->get(), checkpoint);
     if (!same.ok() || !*same) continue;
@@ -230,10 +230,11 @@ absl::Status InputReader::ReadLines(Input* input) {
     if (interrupted()) break;
     const absl::StatusOr<bool> more = input->source->Next(&line);
     if (!more.ok()) {
-      input->report.status = more.status();
+      if (!interrupted()) input->report.status = more.status();
       break;
     }
     if (!*more) break;
+    if (line.broken && interrupted()) break;  // By us: the rest of it is there the next time.
     RETURN_IF_ERROR(TakeLine(input, line));
     if (input->report.lines % kLinesPerLook == 0) {
       if (builder_.IsDue()) RETURN_IF_ERROR(CutBatch(input));

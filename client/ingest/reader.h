@@ -46,7 +46,8 @@ struct ReadOptions {
   Format format = Format::kAuto;
   RawMode raw_mode = RawMode::kCommit;
   BatchLimits batch;
-  // Set from a signal handler: reading ends after the present line. May be nullptr.
+  // Set from a signal handler: reading ends after the present line, waiting at once. May be
+  // nullptr.
   const std::atomic<bool>* stop = nullptr;
 };
 

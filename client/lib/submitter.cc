@@ -22,6 +22,7 @@ constexpr size_t kWindowMax = 256;
 // What a record takes in the spool besides its payload, at most.
 constexpr size_t kRecordOverheadBytes = 64 * 1024;
 constexpr int64_t kWaitMillis = 200;
+constexpr int64_t kStopGraceMicros = 1'000'000;
 
 absl::Status CheckOptions(const SubmitterOptions& options) {
   const auto invalid = [](const auto&... parts) {
@@ -98,12 +99,21 @@ std::vector<std::string> Submitter::PendingMarks() const {
 
 // --- Taking over.
 
+absl::Status Submitter::CheckStop() const {
+  if (!stopped()) return absl::OkStatus();
+  return absl::CancelledError(
+      absl::StrCat("interrupted; ", spool_->size(), " records wait in ", options_.spool_folder));
+}
+
 bool Submitter::HasRoom(size_t bytes) const {
   return spool_->bytes() + bytes + kRecordOverheadBytes <= options_.spool_bytes_max;
 }
 
 absl::Status Submitter::WaitForRoom(size_t bytes) {
-  while (!HasRoom(bytes)) RETURN_IF_ERROR(Step(kWaitMillis));
+  while (!HasRoom(bytes)) {
+    RETURN_IF_ERROR(CheckStop());
+    RETURN_IF_ERROR(Step(kWaitMillis));
+  }
   return absl::OkStatus();
 }
 
@@ -135,6 +145,7 @@ absl::Status Submitter::SignAndSpool(ledger::RecordBody body, std::string payloa
                                      uint32_t event_count, std::string source_mark) {
   // Before the first signature of a spool it must be known where the stream stands.
   while ((spool_->is_fresh() || options_.adopt_head) && !reconciled_) {
+    RETURN_IF_ERROR(CheckStop());
     RETURN_IF_ERROR(Step(kWaitMillis));
   }
   SpooledRecord record;
@@ -211,7 +222,18 @@ absl::Status Submitter::Flush() {
     RETURN_IF_ERROR(RecordLoss());
   }
   if (options_.ack == v1::ACK_ACCEPTED) return Step(0);
-  while (spool_->size() > 0) RETURN_IF_ERROR(Step(kWaitMillis));
+  int64_t stopped_at_micros = 0;
+  while (spool_->size() > 0) {
+    if (stopped()) {
+      const int64_t now = clock_->MonotonicMicros();
+      if (stopped_at_micros == 0) stopped_at_micros = now;
+      // Answers that are on their way are worth a moment, a network in trouble is not.
+      const bool answers_near =
+          call_ != nullptr && trouble_.empty() && now - stopped_at_micros < kStopGraceMicros;
+      if (!answers_near) return CheckStop();
+    }
+    RETURN_IF_ERROR(Step(kWaitMillis));
+  }
   return absl::OkStatus();
 }
 

@@ -14,6 +14,7 @@
 #ifndef VIGIL_CLIENT_LIB_SUBMITTER_H_
 #define VIGIL_CLIENT_LIB_SUBMITTER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -54,6 +55,9 @@ struct SubmitterOptions {
   int64_t backoff_millis_min = 50;
   int64_t backoff_millis_max = 5'000;
   bool adopt_head = false;  // Go on from the chain's head when it is not the spool's.
+  // Once it is set nothing waits any longer: calls end with kCancelled, and what was spooled is
+  // delivered by a later run. May be nullptr; else it must outlive the submitter.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 class Submitter final : public BatchSink {
@@ -93,6 +97,9 @@ class Submitter final : public BatchSink {
   Submitter(const SubmitterOptions& options, const ledger::SigningKey* key, Client* client,
             const Clock* clock, SourceMarkKeeper keeper, std::unique_ptr<Spool> spool);
 
+  bool stopped() const { return options_.stop != nullptr && *options_.stop; }
+  // Errors: kCancelled once it is to stop.
+  absl::Status CheckStop() const;
   bool HasRoom(size_t bytes) const;
   absl::Status WaitForRoom(size_t bytes);
   void Drop(const EventBatch& batch);

@@ -65,5 +65,20 @@ TEST_CASE("client: who is told when to come back comes back", "[lib]") {
   }
 }
 
+TEST_CASE("client: a call under way ends when it is to stop and none begins after", "[lib]") {
+  FakeChain chain(TestChainId(), TestKey().public_key());
+  FakeValidator validator(&chain);
+  std::atomic<bool> stop{false};
+  ClientOptions options = Plain({validator.endpoint(), validator.endpoint()});
+  options.timeout_millis = 600'000;
+  options.stop = &stop;
+  const auto client = Client::Make(options);
+  REQUIRE(client.ok());
+  validator.HangOnHead(&stop);
+  CHECK(absl::IsCancelled((*client)->GetStreamHead("acme/s", "s").status()));
+  CHECK(stop);
+  CHECK(absl::IsCancelled((*client)->GetStreamHead("acme/s", "s").status()));
+}
+
 }  // namespace
 }  // namespace vigil::client

@@ -5,11 +5,13 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ledger/base/mutex.h"
@@ -212,8 +214,24 @@ class FakeValidator final : public v1::Ingest::Service {
     exhausted_forever_ = forever;
   }
 
-  grpc::Status GetStreamHead(grpc::ServerContext*, const v1::GetStreamHeadRequest*,
+  // The next GetStreamHead sets `*arrived` and is never answered.
+  void HangOnHead(std::atomic<bool>* arrived) {
+    MutexLock lock(&mutex_);
+    head_arrived_ = arrived;
+  }
+
+  grpc::Status GetStreamHead(grpc::ServerContext* context, const v1::GetStreamHeadRequest*,
                              v1::StreamHead* head) override {
+    std::atomic<bool>* arrived = nullptr;
+    {
+      MutexLock lock(&mutex_);
+      std::swap(arrived, head_arrived_);
+    }
+    if (arrived != nullptr) {
+      *arrived = true;
+      WaitForEnd(context);
+      return grpc::Status::CANCELLED;
+    }
     MutexLock lock(&mutex_);
     if (exhausted_ > 0) {
       --exhausted_;
@@ -329,6 +347,7 @@ class FakeValidator final : public v1::Ingest::Service {
   std::vector<std::string> arrived_ VIGIL_GUARDED_BY(mutex_);
   int exhausted_ VIGIL_GUARDED_BY(mutex_) = 0;
   bool exhausted_forever_ VIGIL_GUARDED_BY(mutex_) = false;
+  std::atomic<bool>* head_arrived_ VIGIL_GUARDED_BY(mutex_) = nullptr;
   bool holding_ VIGIL_GUARDED_BY(mutex_) = false;
   bool stopping_ VIGIL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<grpc::Server> server_;
