@@ -43,7 +43,8 @@ class Program {
     AddFlag("--certificate", "certificate", "client certificate, PEM [VIGIL_CERTIFICATE]");
     AddFlag("--key", "key", "its key, PEM [VIGIL_KEY]");
     AddFlag("--signing-key", "signing_key", "key file of the sensor [VIGIL_SIGNING_KEY]");
-    AddFlag("--identity", "identity", "org/name of the sensor [VIGIL_IDENTITY]");
+    AddFlag("--identity", "identity",
+            "org/name of the sensor; by default whose key it is [VIGIL_IDENTITY]");
     AddFlag("--genesis", "genesis", "genesis.json [VIGIL_GENESIS]");
     app_.add_flag_callback(
         "--insecure", [this] { options_.flags["insecure"] = "true"; }, "no TLS; loopback only");

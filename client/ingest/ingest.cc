@@ -34,14 +34,13 @@ absl::Status ResolveStream(const IngestOptions& options, const ledger::SigningKe
   absl::StatusOr<ledger::Genesis> genesis = ledger::ParseGenesis(file);
   if (!genesis.ok()) return Annotate(genesis.status(), options.genesis_path);
   submit->chain_id = genesis->chain_id;
-  if (!submit->identity.empty()) return absl::OkStatus();
-  for (const ledger::GenesisIdentity& identity : genesis->identities) {
-    if (identity.key == key.public_key()) submit->identity = identity.identity();
+  absl::StatusOr<std::string> identity =
+      IdentityOfKey(*genesis, key.public_key(), submit->identity);
+  if (!identity.ok()) {
+    return Annotate(identity.status(), absl::StrCat(options.key_path, ", ", options.genesis_path));
   }
-  if (!submit->identity.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("the genesis file has no identity with the key ",
-                                                 key.id().ToHex(),
-                                                 "; name the sensor with --identity org/name"));
+  submit->identity = *std::move(identity);
+  return absl::OkStatus();
 }
 
 void AddUp(IngestReport* report) {
@@ -60,6 +59,26 @@ void AddUp(IngestReport* report) {
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> IdentityOfKey(const ledger::Genesis& genesis, const PublicKey& key,
+                                          const std::string& claimed) {
+  const std::string key_id = ledger::KeyIdOf(key).ToHex();
+  for (const ledger::GenesisIdentity& identity : genesis.identities) {
+    if (identity.key != key) continue;
+    if (claimed.empty() || claimed == identity.identity()) return identity.identity();
+    return absl::InvalidArgumentError(
+        absl::StrCat("key ", key_id, " is ", identity.identity(), ", --identity says ", claimed));
+  }
+  for (const ledger::GenesisIdentity& identity : genesis.identities) {
+    if (identity.identity() != claimed) continue;
+    return absl::InvalidArgumentError(absl::StrCat("the key of ", claimed, " is ",
+                                                   ledger::KeyIdOf(identity.key).ToHex(),
+                                                   ", --signing-key has ", key_id));
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("the genesis file has no identity with the key ", key_id,
+                   "; pass the sensor's own key with --signing-key, and its network's --genesis"));
+}
 
 absl::Status KeepMarks(CheckpointStore* store, const std::vector<std::string>& marks) {
   std::vector<std::string> written;

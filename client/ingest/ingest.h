@@ -14,6 +14,7 @@
 #include "client/lib/batch_sink.h"
 #include "client/lib/client.h"
 #include "client/lib/submitter.h"
+#include "ledger/chain/genesis.h"
 
 namespace vigil::client {
 
@@ -26,8 +27,8 @@ struct IngestOptions {
   ClientOptions client;
   std::string key_path;      // Key file of the sensor.
   std::string genesis_path;  // Of the network: names the chain that is signed for.
-  // `chain_id` and `spool_folder` are filled in; an empty identity is looked up in the genesis
-  // file.
+  // `chain_id`, `spool_folder` and the identity, which the genesis file has beside the key, are
+  // filled in; an identity that is given must be that one.
   SubmitterOptions submit;
 };
 
@@ -53,6 +54,12 @@ struct IngestReport {
 // key and genesis, kAlreadyExists when another process uses the state folder, kDataLoss and
 // kFailedPrecondition of spool and checkpoints.
 absl::StatusOr<IngestReport> RunIngest(const IngestOptions& options, ProgressSink* progress);
+
+// The identity, "org/name", whose key is `key`.
+// Errors: kInvalidArgument: there is none, or it is not `claimed`, unless that is empty. Under
+// another identity's name the chain would seem to hold nothing of a stream that it does hold.
+absl::StatusOr<std::string> IdentityOfKey(const ledger::Genesis& genesis, const PublicKey& key,
+                                          const std::string& claimed);
 
 // The SourceMarkKeeper of a submitter whose marks are checkpoints: writes the newest of each input.
 // A mark that is no checkpoint holds nothing up: `store` notes it.

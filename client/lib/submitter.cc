@@ -267,17 +267,25 @@ absl::Status Submitter::Step(int64_t wait_millis) {
   return Receive();
 }
 
+absl::Status Submitter::Unanswered(const absl::Status& status) {
+  if (!IsTransient(static_cast<grpc::StatusCode>(status.code()))) return fatal_ = status;
+  Disconnect(status.message(), /*delay_millis=*/-1, /*rotate=*/true);
+  return absl::OkStatus();
+}
+
 absl::Status Submitter::Reconcile() {
+  const absl::StatusOr<v1::Status> node = client_->GetStatus();
+  if (!node.ok()) return Unanswered(node.status());
+  if (node->chain_id() != options_.chain_id.view()) {
+    return fatal_ = absl::FailedPreconditionError(absl::StrCat(
+               node->validator(), " of network ", node->network(), " is on chain ",
+               HexEncode(AsBytes(node->chain_id())), ", the genesis file is that of chain ",
+               options_.chain_id.ToHex(), "; nothing was signed for it. Pass the network's own ",
+               "--genesis, or the --endpoints of this one"));
+  }
   const absl::StatusOr<v1::StreamHead> head =
       client_->GetStreamHead(options_.identity, options_.stream);
-  if (!head.ok()) {
-    if (!IsTransient(static_cast<grpc::StatusCode>(head.status().code()))) {
-      fatal_ = head.status();
-      return fatal_;
-    }
-    Disconnect(head.status().message(), /*delay_millis=*/-1, /*rotate=*/true);
-    return absl::OkStatus();
-  }
+  if (!head.ok()) return Unanswered(head.status());
   StreamPosition chain{.sequence = head->sequence(), .leaf_hash = Hash()};
   if (chain.sequence > 0) {
     ASSIGN_OR_RETURN(chain.leaf_hash, Hash::From(AsBytes(head->leaf_hash())));

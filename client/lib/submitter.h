@@ -10,7 +10,9 @@
 //
 // Invariants:
 //   (1) A sequence number is signed at most once per spool, and synced before it is sent.
-//   (2) A record leaves the spool only after its acknowledgement and after its source mark is kept.
+//   (2) Nothing is signed for a spool that is new before a validator said that its chain is the one
+//       that is signed for, and where the stream stands.
+//   (3) A record leaves the spool only after its acknowledgement and after its source mark is kept.
 #ifndef VIGIL_CLIENT_LIB_SUBMITTER_H_
 #define VIGIL_CLIENT_LIB_SUBMITTER_H_
 
@@ -109,8 +111,10 @@ class Submitter final : public BatchSink {
 
   // One round of sending and receiving; waits up to `wait_millis` for something to happen.
   absl::Status Step(int64_t wait_millis);
-  // Compares the spool with the chain's head of the stream, once.
+  // Compares chain and spool with what a validator has of the stream, once.
   absl::Status Reconcile();
+  // What Reconcile() makes of a call that failed.
+  absl::Status Unanswered(const absl::Status& status);
   absl::Status CompareHeads(const StreamPosition& chain);
   absl::Status Connect();
   absl::Status Receive();

@@ -82,6 +82,8 @@ class FakeChain {
     head_ = leaf_hash;
   }
 
+  const Hash& chain_id() const { return chain_id_; }
+
   std::vector<std::string> events() const {
     MutexLock lock(&mutex_);
     return events_;
@@ -162,11 +164,12 @@ enum class Fault {
 
 class FakeValidator final : public v1::Ingest::Service {
  public:
-  explicit FakeValidator(FakeChain* chain) : chain_(chain) {
+  explicit FakeValidator(FakeChain* chain) : chain_(chain), query_(chain) {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.SetMaxReceiveMessageSize(16 * 1024 * 1024);
     builder.RegisterService(this);
+    builder.RegisterService(&query_);
     server_ = builder.BuildAndStart();
     REQUIRE(server_ != nullptr);
   }
@@ -338,7 +341,24 @@ class FakeValidator final : public v1::Ingest::Service {
     }
   }
 
+  // Says which chain it is on.
+  class FakeQuery final : public v1::Query::Service {
+   public:
+    explicit FakeQuery(FakeChain* chain) : chain_(chain) {}
+    grpc::Status GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
+                           v1::Status* status) override {
+      status->set_network("fake");
+      status->set_validator("acme/v1");
+      status->set_chain_id(std::string(chain_->chain_id().view()));
+      return grpc::Status::OK;
+    }
+
+   private:
+    FakeChain* const chain_;
+  };
+
   FakeChain* const chain_;
+  FakeQuery query_;
   int port_ = 0;
   mutable Mutex mutex_;
   CondVar changed_;

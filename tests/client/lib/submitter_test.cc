@@ -360,6 +360,22 @@ TEST_CASE("submitter: an idle call that ends is no trouble", "[lib]") {
   CHECK(NumbersOf(bench.chain().events()) == Numbers(1, 20));
 }
 
+TEST_CASE("submitter: for another chain nothing is signed and the spool stays unbound", "[lib]") {
+  Bench bench;
+  SubmitterOptions options = QuickOptions();
+  options.chain_id.bytes.fill(0x77);
+  options.adopt_head = GENERATE(false, true);
+  {
+    const auto submitter = bench.Open(options);
+    const absl::Status status = submitter->Submit(TestBatch(1, 10));
+    CHECK(absl::IsFailedPrecondition(status));
+    CHECK(status.message().find(options.chain_id.ToHex()) != absl::string_view::npos);
+    CHECK(status.message().find(TestChainId().ToHex()) != absl::string_view::npos);
+    CHECK(submitter->pending() == 0);
+  }
+  REQUIRE(Deliver(bench.Open().get(), 1).ok());
+}
+
 TEST_CASE("submitter: told to stop it waits for nobody and a later run delivers", "[lib]") {
   Bench bench;
   std::atomic<bool> stop{false};
