@@ -130,7 +130,7 @@ absl::Status RunStatus(const Session& session) {
       statuses.push_back(*std::move(status));
     } else {
       unreachable = status.status();
-      *session.err << "unreachable: " << unreachable.message() << '\n';
+      *session.err << "unreachable: " << ForTerminal(unreachable.message()) << '\n';
     }
   }
   if (statuses.empty()) return unreachable;
@@ -220,9 +220,9 @@ absl::Status RunBlockWatch(const Session& session, uint64_t from, uint64_t count
   return client->Subscribe(request, [&](const v1::FeedItem& item) {
     const v1::Block& block = item.block();
     if (session.format == OutputFormat::kTable) {
-      *session.out << absl::StrJoin(BlockRow(block), "  ") << std::endl;
+      *session.out << ForTerminal(absl::StrJoin(BlockRow(block), "  ")) << std::endl;
     } else {
-      *session.out << ToJson(block).dump() << std::endl;
+      *session.out << JsonText(ToJson(block), -1) << std::endl;
     }
     return count == 0 || ++seen < count;
   });

@@ -81,9 +81,7 @@ void PrintAlertFacts(const Session& session, const v1::Alert& alert) {
               absl::StrCat(ForTerminal(reason.name()), ", ", BitsText(reason.bits_q8()), " bits"));
   facts.Add("event", EventRefText(alert.event()));
   facts.Print(*session.out);
-  *session.out
-      << EventJson(Parsed(alert.event())).dump(2, ' ', false, Json::error_handler_t::replace)
-      << '\n';
+  *session.out << JsonText(EventJson(Parsed(alert.event())), 2) << '\n';
 }
 
 }  // namespace
@@ -151,10 +149,9 @@ absl::Status RunEventWatch(const Session& session, const EventFilter& filter, ui
   uint64_t seen = 0;
   return client->Subscribe(request, [&](const v1::FeedItem& item) {
     if (session.format == OutputFormat::kTable) {
-      *session.out << absl::StrJoin(EventRow(item.event()), "  ") << std::endl;
+      *session.out << ForTerminal(absl::StrJoin(EventRow(item.event()), "  ")) << std::endl;
     } else {
-      *session.out << ToJson(item.event()).dump(-1, ' ', false, Json::error_handler_t::replace)
-                   << std::endl;
+      *session.out << JsonText(ToJson(item.event()), -1) << std::endl;
     }
     return count == 0 || ++seen < count;
   });
@@ -200,10 +197,9 @@ absl::Status RunAlertWatch(const Session& session, uint64_t from_height, uint64_
   uint64_t seen = 0;
   return client->Subscribe(request, [&](const v1::FeedItem& item) {
     if (session.format == OutputFormat::kTable) {
-      *session.out << absl::StrJoin(AlertRow(item.alert()), "  ") << std::endl;
+      *session.out << ForTerminal(absl::StrJoin(AlertRow(item.alert()), "  ")) << std::endl;
     } else {
-      *session.out << ToJson(item.alert()).dump(-1, ' ', false, Json::error_handler_t::replace)
-                   << std::endl;
+      *session.out << JsonText(ToJson(item.alert()), -1) << std::endl;
     }
     return count == 0 || ++seen < count;
   });

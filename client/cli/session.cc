@@ -85,10 +85,7 @@ void ReadEnvironment(Values* values) {
 }  // namespace
 
 void Session::PrintJson(const Json& json) const {
-  // Bytes that are no UTF-8 cannot stand in events; replacing keeps other text printable.
-  *out << json.dump(format == OutputFormat::kNdjson ? -1 : 2, ' ', false,
-                    Json::error_handler_t::replace)
-       << '\n';
+  *out << JsonText(json, format == OutputFormat::kNdjson ? -1 : 2) << '\n';
 }
 
 absl::StatusOr<Session> OpenSession(const SessionOptions& options) {

@@ -69,7 +69,7 @@ class Program {
     }
     absl::StatusOr<Session> session = OpenSession(options_);
     const absl::Status status = session.ok() ? command_(*session) : session.status();
-    if (!status.ok()) std::cerr << "vigil: " << status.message() << '\n';
+    if (!status.ok()) std::cerr << "vigil: " << ForTerminal(status.message()) << '\n';
     return static_cast<int>(absl::IsFailedPrecondition(status) && unhealthy_ ? ExitCode::kUnhealthy
                                                                              : ExitCodeFor(status));
   }
@@ -249,7 +249,7 @@ class Program {
       if (!file.flush())
         return absl::UnavailableError(absl::StrCat("cannot write ", sample_dir_, "/", name));
     }
-    *session.err << "wrote zeek.json and planted.csv to " << sample_dir_ << '\n';
+    *session.err << "wrote zeek.json and planted.csv to " << ForTerminal(sample_dir_) << '\n';
     return absl::OkStatus();
   }
 

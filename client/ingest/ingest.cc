@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/ingest/checkpoint.h"
 #include "client/ingest/quarantine.h"
+#include "client/lib/terminal_text.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
@@ -167,14 +168,14 @@ int IngestExitCode(const IngestReport& report) {
 std::string FormatIngestReport(const IngestReport& report) {
   std::string text;
   for (const InputReport& input : report.inputs) {
-    absl::StrAppend(&text, input.input, " (", FormatName(input.format),
+    absl::StrAppend(&text, ForTerminal(input.input), " (", FormatName(input.format),
                     "): ", WithCommas(input.lines), " lines = ", WithCommas(input.accepted),
                     " accepted + ", WithCommas(input.already_covered), " already covered + ",
                     WithCommas(input.quarantined), " quarantined + ", WithCommas(input.skipped),
                     " header, comment or blank");
     if (input.unsent > 0) absl::StrAppend(&text, " + ", WithCommas(input.unsent), " unsent");
-    if (!input.note.empty()) absl::StrAppend(&text, "; ", input.note);
-    if (!input.status.ok()) absl::StrAppend(&text, "; ", input.status.message());
+    if (!input.note.empty()) absl::StrAppend(&text, "; ", ForTerminal(input.note));
+    if (!input.status.ok()) absl::StrAppend(&text, "; ", ForTerminal(input.status.message()));
     text.push_back('\n');
   }
   const MappingStats& mapping = report.mapping;
@@ -198,12 +199,12 @@ std::string FormatIngestReport(const IngestReport& report) {
   }
   text.push_back('\n');
   if (report.total.quarantined > 0) {
-    absl::StrAppend(&text, "quarantined lines: ", report.quarantine_path, "\n");
+    absl::StrAppend(&text, "quarantined lines: ", ForTerminal(report.quarantine_path), "\n");
   }
   if (report.unreadable_positions > 0) {
     absl::StrAppend(&text, WithCommas(report.unreadable_positions),
                     " positions of delivered batches cannot be read (",
-                    report.unreadable_reason.message(),
+                    ForTerminal(report.unreadable_reason.message()),
                     "): what they cover may be read again; go on with the vigil that wrote them\n");
   }
   std::vector<std::pair<uint64_t, std::string>> unknown;
@@ -211,9 +212,10 @@ std::string FormatIngestReport(const IngestReport& report) {
   std::sort(unknown.rbegin(), unknown.rend());
   if (unknown.size() > kUnknownFieldsShown) unknown.resize(kUnknownFieldsShown);
   for (const auto& [count, field] : unknown) {
-    absl::StrAppend(&text, "no rule for: ", field, " (", WithCommas(count), ")\n");
+    absl::StrAppend(&text, "no rule for: ", ForTerminal(field), " (", WithCommas(count), ")\n");
   }
-  if (!report.status.ok()) absl::StrAppend(&text, "stopped: ", report.status.message(), "\n");
+  if (!report.status.ok())
+    absl::StrAppend(&text, "stopped: ", ForTerminal(report.status.message()), "\n");
   return text;
 }
 

@@ -78,7 +78,8 @@ absl::StatusOr<IngestReport> RunIngestInto(const IngestOptions& options, Checkpo
 // not be read to its end), 130 interrupted. Quarantined lines are no failure.
 int IngestExitCode(const IngestReport& report);
 
-// Several lines for people: what was read, accepted, quarantined, delivered, and how fast.
+// Several lines for people: what was read, accepted, quarantined, delivered, and how fast. Safe for
+// a terminal, whatever the names of files and fields.
 std::string FormatIngestReport(const IngestReport& report);
 
 }  // namespace vigil::client

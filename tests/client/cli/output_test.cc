@@ -16,6 +16,29 @@ TEST_CASE("output: hostile text cannot drive a terminal") {
   CHECK(ForTerminal("a\xc2\x9b"
                     "31mb") == "a?31mb");
   CHECK(ForTerminal("gr\xc3\xbc\xc3\x9f") == "gr\xc3\xbc\xc3\x9f");
+  // U+202E turns what follows round; a lone 9B is a control in an 8-bit terminal.
+  CHECK(ForTerminal("a\xe2\x80\xaegpj.exe\xe2\x81\xa6\xd8\x9c") == "a?gpj.exe??");
+  CHECK(ForTerminal("\x9b"
+                    "31m\xff\xe2\x80") == "?31m???");
+  Table table({"A"});
+  table.Add({"\x1b[31m"});
+  Facts facts;
+  facts.Add("a", "\x1b[31m");
+  std::ostringstream out;
+  table.Print(out);
+  facts.Print(out);
+  CHECK(out.str() == "A\n?[31m\na  ?[31m\n");
+}
+
+TEST_CASE("output: JSON means the same and holds no character that drives a terminal") {
+  const std::string hostile =
+      "\x1b[31m\x7f\xc2\x9b\xe2\x80\xae\xe2\x81\xa9\xe2\x80\xa8 gr\xc3\xbc\xc3\x9f "
+      "\xf0\x9f\x98\x80";
+  const std::string text = JsonText(Json{{hostile, hostile}}, 2);
+  CHECK(Json::parse(text) == Json{{hostile, hostile}});
+  CHECK(text.find("\\u009b\\u202e\\u2069\\u2028 gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80") !=
+        std::string::npos);
+  for (const char c : text) CHECK((c == '\n' || (c >= 0x20 && c != 0x7f) || c < 0));
 }
 
 TEST_CASE("output: columns line up and numbers of 64 bits are strings") {

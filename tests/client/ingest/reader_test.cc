@@ -370,6 +370,23 @@ TEST_CASE("checkpoint: any bytes in path and state come back, also as version 1 
   CHECK(decoded_old->adapter_state == checkpoint.adapter_state);
 }
 
+TEST_CASE("reader: names of fields and files cannot drive the terminal of who reads the report",
+          "[ingest]") {
+  TempFolder folder;
+  const std::string name = "evil\x1b[31m\xc2\x9b.json";
+  folder.Write(name,
+               "{\"ts\":1.5,\"_path\":\"conn\",\"uid\":\"C1\",\"\\u001b[31mEVIL\\u202e\":1}\n"
+               "{\"ts\":\n");
+  const std::string report = FormatIngestReport(Ingest(folder, {name, "no\x1bne"}).report);
+  CHECK(report.find("no rule for: ?[31mEVIL? (1)") != std::string::npos);
+  for (const char c : report) CHECK((c == '\n' || c >= 0x20));
+  const std::string quarantine = folder.Read("state/quarantine.ndjson");
+  CHECK(quarantine.find("evil\\u001b[31m\\u009b.json") != std::string::npos);
+  IngestProgress progress;
+  progress.input = name;
+  CHECK(ProgressLine(progress).find("evil?[31m?.json") == 0);
+}
+
 TEST_CASE("reader: a header and a file name that are not UTF-8 keep their place", "[ingest]") {
   TempFolder folder;
   const std::string name = "caf\xE9%.log";
