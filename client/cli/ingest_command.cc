@@ -38,6 +38,7 @@ Json InputJson(const InputReport& input) {
   json["quarantined"] = Number(input.quarantined);
   json["skipped"] = Number(input.skipped);
   json["unsent"] = Number(input.unsent);
+  if (input.unfinished) json["last_line_unfinished"] = true;
   if (!input.note.empty()) json["note"] = input.note;
   if (!input.status.ok()) json["error"] = std::string(input.status.message());
   return json;
@@ -81,6 +82,7 @@ absl::Status RunIngestCommand(const Session& session, const IngestCommandOptions
   options.inputs = command.inputs;
   ASSIGN_OR_RETURN(options.read.format, ParseFormat(command.format));
   options.read.batch.items_max = command.batch_events;
+  options.read.final_lines = command.final_lines;
   options.read.stop = &stop_requested;
   options.submit.stop = &stop_requested;
   options.state_folder = command.spool;

@@ -208,6 +208,8 @@ class Program {
         ->capture_default_str();
     command->add_flag("--adopt-head", ingest_.adopt_head,
                       "go on from the chain's head though this spool is new");
+    command->add_flag("--final", ingest_.final_lines,
+                      "nobody writes to the files any more: take a last line without line end too");
     command->add_flag("--quiet", ingest_.quiet, "no progress");
     command->add_option("--quarantine", ingest_.quarantine,
                         "file for lines that fail; default: in the spool folder");

@@ -174,6 +174,11 @@ std::string FormatIngestReport(const IngestReport& report) {
                     WithCommas(input.quarantined), " quarantined + ", WithCommas(input.skipped),
                     " header, comment or blank");
     if (input.unsent > 0) absl::StrAppend(&text, " + ", WithCommas(input.unsent), " unsent");
+    if (input.unfinished) {
+      absl::StrAppend(&text,
+                      "; the last line has no line end yet and is left for the next run (--final "
+                      "takes it as it is)");
+    }
     if (!input.note.empty()) absl::StrAppend(&text, "; ", ForTerminal(input.note));
     if (!input.status.ok()) absl::StrAppend(&text, "; ", ForTerminal(input.status.message()));
     text.push_back('\n');

@@ -70,6 +70,7 @@ class LineSource {
   // The last up to kTailBytesMax bytes of the last line returned, line end included.
   virtual absl::string_view tail() const = 0;
   virtual bool is_regular_file() const = 0;
+  virtual bool is_gzip() const = 0;
   virtual const FileIdentity& identity() const = 0;
 };
 

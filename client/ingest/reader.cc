@@ -65,6 +65,10 @@ InputReader::InputReader(const ReadOptions& options, const ReadSeams& seams)
 
 InputReader::~InputReader() = default;
 
+bool InputReader::KeepsPlace(const Input& input) {
+  return input.source->is_regular_file() && input.path != "-";
+}
+
 bool InputReader::interrupted() const { return options_.stop != nullptr && *options_.stop; }
 
 absl::Status InputReader::ReadAll(const std::vector<std::string>& inputs,
@@ -133,9 +137,8 @@ absl::StatusOr<bool> InputReader::TryResume(Input* input, const Checkpoint& chec
 
 absl::Status InputReader::OpenInput(Input* input, const Checkpoint** rotated) {
   ASSIGN_OR_RETURN(input->source, LineSource::Open(input->path, options_.stop));
-  const bool is_file = input->source->is_regular_file() && input->path != "-";
   bool resumed = false;
-  if (is_file) {
+  if (KeepsPlace(*input)) {
     // Relatives first learn of the inode; a copy, since reading may change the store.
     const FileIdentity identity = input->source->identity();
     const Checkpoint* const own = seams_.checkpoints->Find(input->path);
@@ -245,15 +248,26 @@ absl::Status InputReader::ReadLines(Input* input) {
   return absl::OkStatus();
 }
 
+bool InputReader::MayBeUnfinished(const Input& input, const SourceLine& line) const {
+  return !line.terminated && !options_.final_lines && KeepsPlace(input) && !input.source->is_gzip();
+}
+
 absl::Status InputReader::TakeLine(Input* input, const SourceLine& line) {
   Checkpoint& at = input->at;
+  const bool may_grow = MayBeUnfinished(*input, line);
+  const bool seen_before = at.pending_size == line.size && line.size > 0;
+  // A cut row looks like a whole one; a cut JSON object does not.
+  if (may_grow && !seen_before && input->report.format == Format::kZeekTsv) {
+    input->report.unfinished = true;
+    return absl::OkStatus();
+  }
   const bool continues = std::exchange(at.unterminated, false);
   if (continues && line.text.empty() && line.terminated) {
     at.offset = input->source->offset();  // The line end of the last line taken over.
     return absl::OkStatus();
   }
   ++input->report.lines;
-  if (!line.terminated && at.pending_size == line.size && line.size > 0) {
+  if (!line.terminated && seen_before) {
     ++input->report.already_covered;  // Quarantined when it was last seen, and no longer since.
     return absl::OkStatus();
   }
@@ -269,13 +283,19 @@ absl::Status InputReader::TakeLine(Input* input, const SourceLine& line) {
   } else {
     adapted = input->adapter->Adapt(line.text);
   }
+  if (may_grow && adapted.verdict == AdaptedLine::Verdict::kQuarantined) {
+    --input->report.lines;
+    at.unterminated = continues;
+    input->report.unfinished = true;
+    return absl::OkStatus();
+  }
   switch (adapted.verdict) {
     case AdaptedLine::Verdict::kSkipped:
       ++input->report.skipped;
       break;
     case AdaptedLine::Verdict::kQuarantined:
       RETURN_IF_ERROR(Quarantine(input, line, adapted.reason));
-      // Its writer may still be at it: it is looked at again when the file has grown.
+      // Should somebody write to it after all, it is looked at again.
       if (!line.terminated && input->source->is_regular_file()) {
         at.pending_size = line.size;
         return absl::OkStatus();
@@ -333,7 +353,7 @@ Checkpoint InputReader::Position(const Input& input) const {
 
 absl::Status InputReader::CutBatch(Input* input) {
   RETURN_IF_ERROR(seams_.quarantine->Sync());
-  const bool keeps_place = input->source->is_regular_file() && input->path != "-";
+  const bool keeps_place = KeepsPlace(*input);
   const Checkpoint position = Position(*input);
   const size_t size = builder_.size();
   EventBatch batch = builder_.Take(keeps_place ? EncodeCheckpoint(position) : std::string());
@@ -351,7 +371,7 @@ absl::Status InputReader::CutBatch(Input* input) {
 absl::Status InputReader::FinishInput(Input* input) {
   if (input->adapter == nullptr) return absl::OkStatus();
   if (!builder_.empty()) return CutBatch(input);
-  if (!input->source->is_regular_file() || input->path == "-") return absl::OkStatus();
+  if (!KeepsPlace(*input)) return absl::OkStatus();
   Checkpoint position = Position(*input);
   seams_.checkpoints->Assume(position);
   trailing_.push_back(std::move(position));

@@ -2,8 +2,9 @@
 //
 // Every line of an input is accounted for exactly once:
 //   lines = accepted + already covered + quarantined + skipped + unsent
-// `skipped` are blank, comment and header lines; `unsent` stays 0 unless handing over failed.
-// Belongs to one thread.
+// `skipped` are blank, comment and header lines; `unsent` stays 0 unless handing over failed. A
+// last line that its writer has not ended yet is not counted before it is whole. Belongs to one
+// thread.
 #ifndef VIGIL_CLIENT_INGEST_READER_H_
 #define VIGIL_CLIENT_INGEST_READER_H_
 
@@ -37,7 +38,10 @@ struct InputReport {
   uint64_t quarantined = 0;
   uint64_t skipped = 0;
   uint64_t unsent = 0;
-  uint64_t bytes = 0;   // Read now, decompressed.
+  uint64_t bytes = 0;  // Read now, decompressed.
+  // The last line has no line end yet: it is left for the next run and counted by none of the
+  // above.
+  bool unfinished = false;
   std::string note;     // What people should know: rotated, read anew ...
   absl::Status status;  // Why it could not be read to its end.
 };
@@ -46,6 +50,8 @@ struct ReadOptions {
   Format format = Format::kAuto;
   RawMode raw_mode = RawMode::kCommit;
   BatchLimits batch;
+  // Nobody writes to the inputs any more: a last line without line end is whole.
+  bool final_lines = false;
   // Set from a signal handler: reading ends after the present line, waiting at once. May be
   // nullptr.
   const std::atomic<bool>* stop = nullptr;
@@ -80,6 +86,8 @@ class InputReader {
  private:
   struct Input;
 
+  // Whether there is a next run that goes on behind what this one reads.
+  static bool KeepsPlace(const Input& input);
   absl::Status ReadInput(const std::string& path, std::vector<InputReport>* reports);
   // Opens `input->path` and goes to where its checkpoint ends. `*rotated` is set to the checkpoint
   // of a file that has been replaced under this name.
@@ -92,6 +100,9 @@ class InputReader {
   absl::Status StartAdapter(Input* input);
   absl::Status WaitForInput(Input* input);
   absl::Status TakeLine(Input* input, const SourceLine& line);
+  // Whether the last line, which has no line end, is to be left for the next run unless it stands
+  // for itself.
+  bool MayBeUnfinished(const Input& input, const SourceLine& line) const;
   absl::Status TakeEvent(Input* input, EncodedEvent event);
   absl::Status Quarantine(Input* input, const SourceLine& line, absl::string_view reason);
   absl::Status CutBatch(Input* input);

@@ -76,7 +76,7 @@ struct Run {
 
 // One run of the command over `inputs`, with the state folder "state".
 Run Ingest(const TempFolder& folder, const std::vector<std::string>& inputs, uint32_t items_max = 3,
-           absl::Status refusal = absl::OkStatus()) {
+           absl::Status refusal = absl::OkStatus(), bool final_lines = false) {
   ledger::FileSystem* const files = ledger::PosixFileSystem();
   auto store = CheckpointStore::Open(files, folder.path("state/checkpoints"));
   REQUIRE(store.ok());
@@ -86,6 +86,7 @@ Run Ingest(const TempFolder& folder, const std::vector<std::string>& inputs, uin
   for (const std::string& input : inputs) options.inputs.push_back(folder.path(input));
   options.state_folder = folder.path("state");
   options.read.batch.items_max = items_max;
+  options.read.final_lines = final_lines;
   SilentProgress progress;
   auto report = RunIngestInto(options, store->get(), &sink, SystemClock(), files, &progress);
   REQUIRE(report.ok());
@@ -240,14 +241,51 @@ TEST_CASE("reader: a last line that is still being written is read when it is co
   folder.Write("conn.log", ConnLines(1, 2) + third.substr(0, 30));
   const Run first = Ingest(folder, {"conn.log"});
   CHECK(first.uids == Uids(1, 2));
-  CHECK(first.report.total.quarantined == 1);
-  SECTION("unchanged, it is covered") {
+  CHECK(first.report.total.quarantined == 0);
+  CHECK(first.report.total.lines == 2);
+  CHECK(first.report.inputs[0].unfinished);
+  CHECK(FormatIngestReport(first.report).find("left for the next run") != std::string::npos);
+  SECTION("unchanged, it is left again") {
+    const Run same = Ingest(folder, {"conn.log"});
+    CHECK(same.report.total.already_covered == 2);
+    CHECK(same.report.inputs[0].unfinished);
+  }
+  SECTION("unless it is final: then it is quarantined once") {
+    const Run final = Ingest(folder, {"conn.log"}, 3, absl::OkStatus(), /*final_lines=*/true);
+    CHECK(final.report.total.quarantined == 1);
+    CHECK_FALSE(final.report.inputs[0].unfinished);
     const Run same = Ingest(folder, {"conn.log"});
     CHECK(same.report.total.already_covered == 3);
     CHECK(same.report.total.quarantined == 0);
   }
   folder.Append("conn.log", third.substr(30) + ConnLine(4));
   CHECK(Ingest(folder, {"conn.log"}).uids == Uids(3, 4));
+}
+
+TEST_CASE("reader: a row that is still being written becomes no event with a cut number",
+          "[ingest]") {
+  TempFolder folder;
+  folder.Write("conn.log",
+               "#separator \\x09\n#path\tconn\n#fields\tts\tuid\torig_bytes\n"
+               "#types\ttime\tstring\tcount\n1.5\tC1\t5\n1.5\tC2\t12");
+  const Run first = Ingest(folder, {"conn.log"});
+  CHECK(first.uids == Uids(1, 1));
+  CHECK(first.report.inputs[0].unfinished);
+  SECTION("it is read when it is whole") {
+    folder.Append("conn.log", "34\n");
+    const Run second = Ingest(folder, {"conn.log"});
+    CHECK(second.uids == Uids(2, 2));
+    CHECK(second.report.total.quarantined == 0);
+  }
+  SECTION("or when it is final") {
+    CHECK(Ingest(folder, {"conn.log"}, 3, absl::OkStatus(), /*final_lines=*/true).uids ==
+          Uids(2, 2));
+    CHECK(Ingest(folder, {"conn.log"}).uids.empty());
+  }
+  SECTION("a compressed log is whole") {
+    folder.Write("dns.log", Gzip(folder.Read("conn.log")));
+    CHECK(Ingest(folder, {"dns.log"}).uids == Uids(1, 2));
+  }
 }
 
 TEST_CASE("reader: a last line without its line end counts once", "[ingest]") {
@@ -262,7 +300,15 @@ TEST_CASE("reader: a last line without its line end counts once", "[ingest]") {
     CHECK(run.uids == Uids(4, 4));
     CHECK(run.report.total.lines == 4);
   }
-  SECTION("what is glued to it is quarantined") {
+  SECTION("what is glued to it is quarantined once it has a line end") {
+    folder.Append("conn.log", "glu");
+    CHECK(Ingest(folder, {"conn.log"}).report.inputs[0].unfinished);
+    folder.Append("conn.log", "ed\n" + ConnLine(4));
+    const Run run = Ingest(folder, {"conn.log"});
+    CHECK(run.uids == Uids(4, 4));
+    CHECK(run.report.total.quarantined == 1);
+  }
+  SECTION("what is glued to it at once is quarantined") {
     folder.Append("conn.log", "glued\n" + ConnLine(4));
     const Run run = Ingest(folder, {"conn.log"});
     CHECK(run.uids == Uids(4, 4));
