@@ -224,7 +224,7 @@ absl::Status RunBlockWatch(const Session& session, uint64_t from, uint64_t count
     } else {
       *session.out << JsonText(ToJson(block), -1) << std::endl;
     }
-    return count == 0 || ++seen < count;
+    return session.out->good() && (count == 0 || ++seen < count);
   });
 }
 

@@ -64,17 +64,6 @@ Json ReportJson(const IngestReport& report) {
   return json;
 }
 
-// What stopped the command, as the status that its exit code follows from.
-absl::Status Verdict(const IngestReport& report) {
-  if (report.interrupted)
-    return absl::CancelledError("interrupted; the same command goes on where it stopped");
-  if (!report.status.ok()) return report.status;
-  if (!report.total.status.ok())
-    return absl::AbortedError(
-        absl::StrCat("an input could not be read to its end: ", report.total.status.message()));
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::Status RunIngestCommand(const Session& session, const IngestCommandOptions& command) {
@@ -83,6 +72,7 @@ absl::Status RunIngestCommand(const Session& session, const IngestCommandOptions
   ASSIGN_OR_RETURN(options.read.format, ParseFormat(command.format));
   options.read.batch.items_max = command.batch_events;
   options.read.final_lines = command.final_lines;
+  options.read.reingest = command.reingest;
   options.read.stop = &stop_requested;
   options.submit.stop = &stop_requested;
   options.state_folder = command.spool;
@@ -104,7 +94,7 @@ absl::Status RunIngestCommand(const Session& session, const IngestCommandOptions
   } else {
     session.PrintJson(ReportJson(report));
   }
-  return Verdict(report);
+  return IngestVerdict(report);
 }
 
 }  // namespace vigil::client

@@ -20,6 +20,7 @@ struct IngestCommandOptions {
   uint32_t batch_events = 1000;
   bool adopt_head = false;   // Go on from the chain's head when the spool is new.
   bool final_lines = false;  // Nobody writes to the inputs any more.
+  bool reingest = false;     // Read files that were cut as new ones.
   bool quiet = false;        // No progress.
 };
 

@@ -154,15 +154,29 @@ absl::StatusOr<IngestReport> RunIngest(const IngestOptions& options, ProgressSin
   return report;
 }
 
-int IngestExitCode(const IngestReport& report) {
-  if (report.interrupted) return 130;
-  if (absl::IsUnavailable(report.status)) return 3;
-  if (absl::IsPermissionDenied(report.status) || absl::IsUnauthenticated(report.status)) return 4;
-  if (!report.status.ok()) return 1;
-  const bool some_failed = std::any_of(report.inputs.begin(), report.inputs.end(),
-                                       [](const InputReport& input) { return !input.status.ok(); });
-  if (!some_failed) return 0;
-  return report.total.accepted + report.total.already_covered > 0 ? 9 : 1;
+absl::Status IngestVerdict(const IngestReport& report) {
+  if (report.interrupted) {
+    return absl::CancelledError("interrupted; the same command goes on where it stopped");
+  }
+  if (!report.status.ok()) return report.status;
+  const InputReport& total = report.total;
+  if (!total.status.ok()) {
+    const bool some_read =
+        total.lines > 0 || std::any_of(report.inputs.begin(), report.inputs.end(),
+                                       [](const InputReport& input) { return input.status.ok(); });
+    if (some_read) {
+      return absl::AbortedError(
+          absl::StrCat("not every input could be read to its end: ", total.status.message()));
+    }
+    if (absl::IsNotFound(total.status)) return total.status;
+    // Whatever else is wrong with a file, it is no wrong argument and no network out of reach.
+    return absl::FailedPreconditionError(total.status.message());
+  }
+  if (total.quarantined > 0 && total.accepted == 0 && total.already_covered == 0) {
+    return absl::AbortedError(
+        absl::StrCat("every line was quarantined, see ", report.quarantine_path));
+  }
+  return absl::OkStatus();
 }
 
 std::string FormatIngestReport(const IngestReport& report) {

@@ -74,9 +74,13 @@ absl::StatusOr<IngestReport> RunIngestInto(const IngestOptions& options, Checkpo
                                            BatchSink* sink, const Clock* clock,
                                            ledger::FileSystem* files, ProgressSink* progress);
 
-// Exit code of the command: 0 ok, 1 failed, 3 cannot connect, 4 denied, 9 partial (an input could
-// not be read to its end), 130 interrupted. Quarantined lines are no failure.
-int IngestExitCode(const IngestReport& report);
+// What came of it, as the status that the command ends with.
+//
+// Returns: OK when all that was there was read and delivered; some quarantined lines are no
+// failure. Errors: kCancelled: interrupted; kAborted: some was read, not all, or every line was
+// quarantined; kNotFound or kFailedPrecondition: nothing could be read; else why handing over
+// failed.
+absl::Status IngestVerdict(const IngestReport& report);
 
 // Several lines for people: what was read, accepted, quarantined, delivered, and how fast. Safe for
 // a terminal, whatever the names of files and fields.

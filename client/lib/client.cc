@@ -18,15 +18,21 @@ namespace vigil::client {
 namespace {
 
 constexpr absl::string_view kDetailUrl = "vigil.v1.ErrorDetail";
+constexpr absl::string_view kUnreachableUrl = "vigil.client.unreachable";
 // Rounds over all endpoints before Subscribe gives up on a network that does not answer.
 constexpr int kSubscribeRoundsMax = 10;
 // How often a call that is under way looks whether to stop.
 constexpr std::chrono::milliseconds kStopLook(100);
 
 absl::StatusOr<std::string> ReadPem(absl::string_view what, const std::string& path) {
+  if (path.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat("no ", what, ": name a context file that has it with --context, pass it, or ",
+                     "--insecure for validators that speak without TLS on loopback"));
+  }
   std::ifstream file(path);
-  if (path.empty() || !file.good()) {
-    return absl::NotFoundError(absl::StrCat(what, " cannot be read: '", path, "'"));
+  if (!file.good()) {
+    return absl::NotFoundError(absl::StrCat("the ", what, " cannot be read: '", path, "'"));
   }
   std::stringstream text;
   text << file.rdbuf();
@@ -53,11 +59,28 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
     return grpc::InsecureChannelCredentials();
   }
   grpc::SslCredentialsOptions ssl;
-  ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadPem("the CA certificate (ca)", options.ca));
+  ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadPem("CA certificate (--ca)", options.ca));
   ASSIGN_OR_RETURN(ssl.pem_cert_chain,
-                   ReadPem("the client certificate (certificate)", options.certificate));
-  ASSIGN_OR_RETURN(ssl.pem_private_key, ReadPem("the client certificate's key (key)", options.key));
+                   ReadPem("client certificate (--certificate)", options.certificate));
+  ASSIGN_OR_RETURN(ssl.pem_private_key, ReadPem("client certificate's key (--key)", options.key));
   return grpc::SslCredentials(ssl);
+}
+
+// What to look at when gRPC says no more than the code.
+absl::string_view Hint(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kUnavailable:
+      return "check address and port, and that both sides use TLS or neither (--insecure)";
+    case absl::StatusCode::kDeadlineExceeded:
+      return "it did not answer in time";
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kPermissionDenied:
+      return "check the client certificate";
+    case absl::StatusCode::kUnimplemented:
+      return "it may be another port than the one for clients";
+    default:
+      return "its log may say more";
+  }
 }
 
 grpc::ChannelArguments ChannelArguments() {
@@ -87,10 +110,26 @@ std::optional<v1::ErrorDetail> DetailOf(const absl::Status& status) {
   return detail;
 }
 
+absl::Status UnreachableError(absl::string_view message) {
+  absl::Status status = absl::UnavailableError(message);
+  status.SetPayload(kUnreachableUrl, absl::Cord());
+  return status;
+}
+
+bool IsUnreachable(const absl::Status& status) {
+  return status.GetPayload(kUnreachableUrl).has_value();
+}
+
 absl::Status FromGrpc(const grpc::Status& status, const std::string& endpoint) {
   if (status.ok()) return absl::OkStatus();
-  absl::Status converted(static_cast<absl::StatusCode>(status.error_code()),
-                         absl::StrCat(endpoint, ": ", status.error_message()));
+  const auto code = static_cast<absl::StatusCode>(status.error_code());
+  const std::string what =
+      status.error_message().empty()
+          ? absl::StrCat(absl::StatusCodeToString(code), ", without a reason; ", Hint(code))
+          : status.error_message();
+  const std::string message = endpoint.empty() ? what : absl::StrCat(endpoint, ": ", what);
+  absl::Status converted = code == absl::StatusCode::kUnavailable ? UnreachableError(message)
+                                                                  : absl::Status(code, message);
   if (!status.error_details().empty()) {
     converted.SetPayload(kDetailUrl, absl::Cord(status.error_details()));
   }
@@ -100,7 +139,8 @@ absl::Status FromGrpc(const grpc::Status& status, const std::string& endpoint) {
 absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& options) {
   if (options.endpoints.empty()) {
     return absl::InvalidArgumentError(
-        "no endpoint: pass --endpoint host:port, set VIGIL_ENDPOINTS, or name a context file");
+        "no endpoint: pass --endpoints host:port,host:port, set VIGIL_ENDPOINTS, or name a context "
+        "file");
   }
   ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
                    Credentials(options));

@@ -31,7 +31,11 @@ struct ClientOptions {
 
 // The validator's own words about an error, if it sent any.
 std::optional<v1::ErrorDetail> DetailOf(const absl::Status& status);
-// A gRPC status as absl::Status; `endpoint` goes into the message.
+// kUnavailable because of the network; a file may be unavailable, too.
+absl::Status UnreachableError(absl::string_view message);
+bool IsUnreachable(const absl::Status& status);
+// A gRPC status as absl::Status, kUnavailable as UnreachableError(); `endpoint` goes into the
+// message, and where gRPC has no text the name of the code and what to look at.
 absl::Status FromGrpc(const grpc::Status& status, const std::string& endpoint);
 
 class Client {

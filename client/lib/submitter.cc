@@ -458,9 +458,9 @@ absl::Status Submitter::CheckPatience() {
   if (trouble_since_micros_ == 0 || options_.give_up_millis == 0) return absl::OkStatus();
   const int64_t waited_millis = (clock_->MonotonicMicros() - trouble_since_micros_) / 1000;
   if (waited_millis < options_.give_up_millis) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat("no progress for ", waited_millis, " ms; ",
-                                             spool_->size(), " records wait in ",
-                                             options_.spool_folder, "; last: ", trouble_));
+  return UnreachableError(absl::StrCat("no progress for ", waited_millis, " ms; ", spool_->size(),
+                                       " records wait in ", options_.spool_folder,
+                                       "; last: ", trouble_));
 }
 
 void Submitter::Disconnect(absl::string_view why, int64_t delay_millis, bool rotate) {
