@@ -1,10 +1,13 @@
 #include "client/ingest/checkpoint.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "client/ingest/json_text.h"
 #include "client/ingest/value_parsers.h"
 #include "ledger/base/status_macros.h"
@@ -18,6 +21,9 @@ constexpr uint64_t kFormatVersion = 2;
 // Wrote bytes that are not UTF-8 as they were, and '%' too.
 constexpr uint64_t kRawTextVersion = 1;
 constexpr absl::string_view kSuffix = ".json";
+constexpr size_t kStartBytesLeast = 64;
+// 64, 128, 256 and 512.
+constexpr size_t kStartHashesMax = 4;
 
 // Names of files and headers of logs are bytes, JSON is UTF-8: '%', and where the text is not UTF-8
 // every byte beyond ASCII, is written as %XX. The other characters stay readable.
@@ -93,6 +99,18 @@ class ObjectReader {
     if (!hash.ok()) Fail(key);
     return hash.ok() ? *hash : Hash();
   }
+  std::vector<Hash> Hashes(const char* key) {
+    std::vector<Hash> hashes;
+    for (const absl::string_view hex : absl::StrSplit(Text(key), ' ', absl::SkipEmpty())) {
+      const absl::StatusOr<Hash> hash = Hash::FromHex(hex);
+      if (!hash.ok() || hashes.size() == kStartHashesMax) {
+        Fail(key);
+        break;
+      }
+      hashes.push_back(*hash);
+    }
+    return hashes;
+  }
   absl::Status status() const { return status_; }
 
  private:
@@ -125,6 +143,9 @@ std::string EncodeCheckpoint(const Checkpoint& checkpoint) {
   AppendNumber(&json, "size", checkpoint.identity.size);
   AppendNumber(&json, "head_size", checkpoint.head_size);
   AppendText(&json, "head_hash", checkpoint.head_hash.ToHex());
+  std::vector<std::string> starts;
+  for (const Hash& hash : checkpoint.start_hashes) starts.push_back(hash.ToHex());
+  AppendText(&json, "start_hashes", absl::StrJoin(starts, " "));
   AppendNumber(&json, "offset", checkpoint.offset);
   AppendNumber(&json, "line", checkpoint.line);
   AppendNumber(&json, "tail_size", checkpoint.tail_size);
@@ -162,6 +183,7 @@ absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view json) {
   checkpoint.identity.size = reader.Number("size");
   checkpoint.head_size = reader.Number("head_size");
   checkpoint.head_hash = reader.HashValue("head_hash");
+  if (version > kRawTextVersion) checkpoint.start_hashes = reader.Hashes("start_hashes");
   checkpoint.offset = reader.Number("offset");
   checkpoint.line = reader.Number("line");
   checkpoint.tail_size = reader.Number("tail_size");
@@ -178,17 +200,40 @@ absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view json) {
   return checkpoint;
 }
 
-absl::StatusOr<bool> ResumeAt(LineSource* source, const Checkpoint& checkpoint) {
+std::vector<Hash> StartHashes(absl::string_view head) {
+  std::vector<Hash> hashes;
+  for (size_t size = kStartBytesLeast; size <= head.size() && size < LineSource::kHeadBytesMax;
+       size *= 2) {
+    hashes.push_back(ledger::Sha256(AsBytes(head.substr(0, size))));
+  }
+  return hashes;
+}
+
+namespace {
+
+// Whether `head`, all of a stream that is shorter than the checkpoint's head, begins like it.
+bool BeginsAlike(absl::string_view head, const Checkpoint& checkpoint) {
+  const std::vector<Hash> hashes = StartHashes(head);
+  return !hashes.empty() && hashes.size() <= checkpoint.start_hashes.size() &&
+         std::equal(hashes.begin(), hashes.end(), checkpoint.start_hashes.begin());
+}
+
+}  // namespace
+
+absl::StatusOr<Resumption> ResumeAt(LineSource* source, const Checkpoint& checkpoint) {
   ASSIGN_OR_RETURN(const std::string head, source->Peek(LineSource::kHeadBytesMax));
-  if (head.size() < checkpoint.head_size) return false;
+  if (head.size() < checkpoint.head_size) {
+    return BeginsAlike(head, checkpoint) ? Resumption::kCut : Resumption::kAnother;
+  }
   const absl::string_view covered = absl::string_view(head).substr(0, checkpoint.head_size);
-  if (ledger::Sha256(AsBytes(covered)) != checkpoint.head_hash) return false;
+  if (ledger::Sha256(AsBytes(covered)) != checkpoint.head_hash) return Resumption::kAnother;
   const absl::StatusOr<std::string> tail =
       source->Skip(checkpoint.offset, static_cast<size_t>(checkpoint.tail_size));
-  if (absl::IsOutOfRange(tail.status())) return false;
+  if (absl::IsOutOfRange(tail.status())) return Resumption::kCut;
   RETURN_IF_ERROR(tail.status());
-  return tail->size() == checkpoint.tail_size &&
-         ledger::Sha256(AsBytes(*tail)) == checkpoint.tail_hash;
+  const bool same = tail->size() == checkpoint.tail_size &&
+                    ledger::Sha256(AsBytes(*tail)) == checkpoint.tail_hash;
+  return same ? Resumption::kGoesOn : Resumption::kAnother;
 }
 
 absl::StatusOr<std::unique_ptr<CheckpointStore>> CheckpointStore::Open(ledger::FileSystem* files,

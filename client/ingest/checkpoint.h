@@ -26,6 +26,9 @@ struct Checkpoint {
   FileIdentity identity;
   uint64_t head_size = 0;  // Bytes of the stream that `head_hash` covers, at most 1,024.
   Hash head_hash;
+  // Of the first 64, 128, 256 and 512 bytes, as far as `head_size` reaches: so that a stream that
+  // was cut is known again. Version 1 has none.
+  std::vector<Hash> start_hashes;
   uint64_t offset = 0;     // Of the decompressed stream: everything before is taken over.
   uint64_t line = 0;       // Number of the last line taken over.
   uint64_t tail_size = 0;  // Bytes before `offset` that `tail_hash` covers.
@@ -46,9 +49,17 @@ std::string EncodeCheckpoint(const Checkpoint& checkpoint);
 // Reads versions 1 and 2. Errors: kInvalidArgument naming the key that is missing or wrong.
 absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view json);
 
-// Whether `source`, freshly opened, still begins with what `checkpoint` covers; if so it stands at
-// the checkpoint's offset afterwards, and if not it must be opened again.
-absl::StatusOr<bool> ResumeAt(LineSource* source, const Checkpoint& checkpoint);
+// The hashes of the beginnings of `head`; see Checkpoint::start_hashes.
+std::vector<Hash> StartHashes(absl::string_view head);
+
+enum class Resumption {
+  kGoesOn,   // It is the stream that the checkpoint describes, perhaps grown.
+  kCut,      // It begins like it and ends before the checkpoint: somebody cut it.
+  kAnother,  // It is another stream, or was changed.
+};
+// What `source`, freshly opened, is to `checkpoint`. For kGoesOn it stands at the checkpoint's
+// offset afterwards, else it must be opened again. Errors: as LineSource.
+absl::StatusOr<Resumption> ResumeAt(LineSource* source, const Checkpoint& checkpoint);
 
 class CheckpointStore {
  public:

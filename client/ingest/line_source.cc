@@ -36,6 +36,7 @@ class StreamLineSource final : public LineSource {
   uint64_t offset() const override { return offset_; }
   absl::string_view tail() const override { return tail_; }
   bool is_regular_file() const override { return is_regular_; }
+  const absl::Status& failure() const override { return error_; }
   bool is_gzip() const override { return stream_->is_gzip(); }
   const FileIdentity& identity() const override { return identity_; }
 

@@ -56,6 +56,8 @@ class LineSource {
   // The first bytes of the stream, at most `size_max` and 64 KiB, without consuming them. Only
   // before the first Next() or Skip().
   virtual absl::StatusOr<std::string> Peek(size_t size_max) = 0;
+  // What Next() will fail with behind what was peeked at; OK while nothing is known to be wrong.
+  virtual const absl::Status& failure() const = 0;
   // False at the end. `line` is valid until the next call.
   // Errors: kDataLoss for damaged or truncated gzip data, kUnavailable for I/O errors, kCancelled.
   virtual absl::StatusOr<bool> Next(SourceLine* line) = 0;

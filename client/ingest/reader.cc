@@ -119,12 +119,12 @@ absl::Status InputReader::ReadInput(const std::string& path, std::vector<InputRe
 
 // --- Where to begin.
 
-absl::StatusOr<bool> InputReader::TryResume(Input* input, const Checkpoint& checkpoint) {
+absl::StatusOr<Resumption> InputReader::TryResume(Input* input, const Checkpoint& checkpoint) {
   ASSIGN_OR_RETURN(input->head, input->source->Peek(kDetectBytes));
-  ASSIGN_OR_RETURN(const bool same, ResumeAt(input->source.get(), checkpoint));
-  if (!same) {
+  ASSIGN_OR_RETURN(const Resumption resumption, ResumeAt(input->source.get(), checkpoint));
+  if (resumption != Resumption::kGoesOn) {
     ASSIGN_OR_RETURN(input->source, LineSource::Open(input->path, options_.stop));
-    return false;
+    return resumption;
   }
   input->at = checkpoint;
   input->at.path = input->path;
@@ -132,7 +132,7 @@ absl::StatusOr<bool> InputReader::TryResume(Input* input, const Checkpoint& chec
   input->report.already_covered = checkpoint.line;
   input->report.lines = checkpoint.line;
   input->begun_at = checkpoint.offset;
-  return true;
+  return resumption;
 }
 
 absl::Status InputReader::OpenInput(Input* input, const Checkpoint** rotated) {
@@ -143,12 +143,15 @@ absl::Status InputReader::OpenInput(Input* input, const Checkpoint** rotated) {
     const FileIdentity identity = input->source->identity();
     const Checkpoint* const own = seams_.checkpoints->Find(input->path);
     if (own != nullptr) {
-      ASSIGN_OR_RETURN(resumed, TryResume(input, *own));
+      ASSIGN_OR_RETURN(const Resumption resumption, TryResume(input, *own));
+      resumed = resumption == Resumption::kGoesOn;
       if (!resumed) *rotated = own;
+      if (resumption == Resumption::kCut) RETURN_IF_ERROR(CheckCut(*own));
     }
     for (const Checkpoint& relative : seams_.checkpoints->Relatives(input->path, identity)) {
       if (resumed) break;
-      ASSIGN_OR_RETURN(resumed, TryResume(input, relative));
+      ASSIGN_OR_RETURN(const Resumption resumption, TryResume(input, relative));
+      resumed = resumption == Resumption::kGoesOn;
       if (resumed) input->report.note = absl::StrCat("known as ", relative.path);
     }
   }
@@ -167,6 +170,8 @@ absl::Status InputReader::StartAdapter(Input* input) {
   if (format == Format::kAuto) {
     if (input->head.empty()) return absl::OkStatus();  // Nothing to read.
     absl::StatusOr<Format> detected = DetectFormat(input->head);
+    // Of damaged data there may be too little to tell anything from.
+    if (!detected.ok()) RETURN_IF_ERROR(input->source->failure());
     if (!detected.ok()) return Annotate(detected.status(), input->path);
     format = *detected;
   }
@@ -182,8 +187,17 @@ absl::Status InputReader::StartAdapter(Input* input) {
   return Annotate(input->adapter->RestoreState(input->at.adapter_state), input->path);
 }
 
-absl::Status InputReader::ReadPredecessor(const Checkpoint& checkpoint,
-                                          std::vector<InputReport>* reports, std::string* note) {
+absl::Status InputReader::CheckCut(const Checkpoint& checkpoint) const {
+  // Where the old file has gone elsewhere, a new one that begins alike has come.
+  if (options_.reingest || FindMoved(checkpoint).has_value()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(checkpoint.path, ": was cut: it begins as when ", checkpoint.line, " lines (",
+                   checkpoint.offset,
+                   " bytes) were taken from it, and ends before that. To read what is left "
+                   "once more, as new events, give --reingest"));
+}
+
+std::optional<Checkpoint> InputReader::FindMoved(const Checkpoint& checkpoint) const {
   namespace fs = std::filesystem;
   std::vector<std::string> siblings;
   std::error_code error;
@@ -198,19 +212,28 @@ absl::Status InputReader::ReadPredecessor(const Checkpoint& checkpoint,
     if (seams_.checkpoints->Find(sibling) != nullptr) continue;
     absl::StatusOr<std::unique_ptr<LineSource>> source = LineSource::Open(sibling, options_.stop);
     if (!source.ok()) continue;
-    const absl::StatusOr<bool> same = ResumeAt(source->get(), checkpoint);
-    if (!same.ok() || !*same) continue;
+    const absl::StatusOr<Resumption> resumption = ResumeAt(source->get(), checkpoint);
+    if (!resumption.ok() || *resumption != Resumption::kGoesOn) continue;
     Checkpoint moved = checkpoint;
     moved.path = sibling;
     moved.identity = (*source)->identity();
-    // From now on it is known under its new name, whatever becomes of the old one.
-    RETURN_IF_ERROR(seams_.checkpoints->Put(moved));
-    *note = absl::StrCat("rotated to ", sibling);
-    return ReadInput(sibling, reports);
+    return moved;
   }
-  *note = absl::StrCat("replaced; what was added to the old file behind line ", checkpoint.line,
-                       " was not found");
-  return absl::OkStatus();
+  return std::nullopt;
+}
+
+absl::Status InputReader::ReadPredecessor(const Checkpoint& checkpoint,
+                                          std::vector<InputReport>* reports, std::string* note) {
+  const std::optional<Checkpoint> moved = FindMoved(checkpoint);
+  if (!moved) {
+    *note = absl::StrCat("replaced; what was added to the old file behind line ", checkpoint.line,
+                         " was not found");
+    return absl::OkStatus();
+  }
+  // From now on it is known under its new name, whatever becomes of the old one.
+  RETURN_IF_ERROR(seams_.checkpoints->Put(*moved));
+  *note = absl::StrCat("rotated to ", moved->path);
+  return ReadInput(moved->path, reports);
 }
 
 // --- Lines.
@@ -342,7 +365,9 @@ Checkpoint InputReader::Position(const Input& input) const {
   const size_t head_size = static_cast<size_t>(
       std::min<uint64_t>(std::min(input.head.size(), LineSource::kHeadBytesMax), input.at.offset));
   position.head_size = head_size;
-  position.head_hash = ledger::Sha256(AsBytes(absl::string_view(input.head).substr(0, head_size)));
+  const absl::string_view head = absl::string_view(input.head).substr(0, head_size);
+  position.head_hash = ledger::Sha256(AsBytes(head));
+  position.start_hashes = StartHashes(head);
   if (!input.tail.empty()) {
     position.tail_size = input.tail.size();
     position.tail_hash = ledger::Sha256(AsBytes(input.tail));

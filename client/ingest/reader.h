@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,8 @@ struct ReadOptions {
   BatchLimits batch;
   // Nobody writes to the inputs any more: a last line without line end is whole.
   bool final_lines = false;
+  // A file that was cut is read as a new one instead of being refused.
+  bool reingest = false;
   // Set from a signal handler: reading ends after the present line, waiting at once. May be
   // nullptr.
   const std::atomic<bool>* stop = nullptr;
@@ -92,7 +95,12 @@ class InputReader {
   // Opens `input->path` and goes to where its checkpoint ends. `*rotated` is set to the checkpoint
   // of a file that has been replaced under this name.
   absl::Status OpenInput(Input* input, const Checkpoint** rotated);
-  absl::StatusOr<bool> TryResume(Input* input, const Checkpoint& checkpoint);
+  absl::StatusOr<Resumption> TryResume(Input* input, const Checkpoint& checkpoint);
+  // Whether the file of `checkpoint`, which ends before it, may be read as a new one.
+  // Errors: kFailedPrecondition: it is the old one, cut.
+  absl::Status CheckCut(const Checkpoint& checkpoint) const;
+  // `checkpoint` under the name that rotation gave its file; nullopt when there is no such file.
+  std::optional<Checkpoint> FindMoved(const Checkpoint& checkpoint) const;
   // Reads what was added to the file that `checkpoint` describes before it was renamed.
   absl::Status ReadPredecessor(const Checkpoint& checkpoint, std::vector<InputReport>* reports,
                                std::string* note);

@@ -76,7 +76,8 @@ struct Run {
 
 // One run of the command over `inputs`, with the state folder "state".
 Run Ingest(const TempFolder& folder, const std::vector<std::string>& inputs, uint32_t items_max = 3,
-           absl::Status refusal = absl::OkStatus(), bool final_lines = false) {
+           absl::Status refusal = absl::OkStatus(), bool final_lines = false,
+           bool reingest = false) {
   ledger::FileSystem* const files = ledger::PosixFileSystem();
   auto store = CheckpointStore::Open(files, folder.path("state/checkpoints"));
   REQUIRE(store.ok());
@@ -87,6 +88,7 @@ Run Ingest(const TempFolder& folder, const std::vector<std::string>& inputs, uin
   options.state_folder = folder.path("state");
   options.read.batch.items_max = items_max;
   options.read.final_lines = final_lines;
+  options.read.reingest = reingest;
   SilentProgress progress;
   auto report = RunIngestInto(options, store->get(), &sink, SystemClock(), files, &progress);
   REQUIRE(report.ok());
@@ -106,7 +108,7 @@ TEST_CASE("reader: running the same command again adds nothing", "[ingest]") {
   CHECK(again.uids.empty());
   CHECK(again.report.total.already_covered == 20);
   CHECK(again.report.total.lines == 20);
-  CHECK(IngestExitCode(again.report) == 0);
+  CHECK(IngestVerdict(again.report).ok());
 }
 
 TEST_CASE("reader: lines appended to a file are picked up", "[ingest]") {
@@ -199,6 +201,34 @@ TEST_CASE("reader: a changed beginning or end makes it another file", "[ingest]"
   CHECK(Ingest(folder, {"conn.log"}).uids.size() == 5);
 }
 
+TEST_CASE("reader: a file that was cut is refused until it is to be read once more", "[ingest]") {
+  TempFolder folder;
+  const int lines = GENERATE(9, 40);  // Less and more than the first KiB.
+  folder.Write("conn.log", ConnLines(1, lines));
+  folder.Write("other.log", ConnLine(100));
+  CHECK(Ingest(folder, {"conn.log"}).uids == Uids(1, lines));
+  folder.Write("conn.log", ConnLines(1, lines - 4));
+  const Run cut = Ingest(folder, {"conn.log", "other.log"});
+  CHECK(cut.uids == Uids(100, 100));
+  const absl::Status& status = cut.report.inputs[0].status;
+  CHECK(absl::IsFailedPrecondition(status));
+  CHECK(status.message().find(folder.path("conn.log")) == 0);
+  CHECK(status.message().find("--reingest") != absl::string_view::npos);
+  SECTION("it is then read from its beginning") {
+    CHECK(Ingest(folder, {"conn.log"}, 3, absl::OkStatus(), false, /*reingest=*/true).uids ==
+          Uids(1, lines - 4));
+    CHECK(Ingest(folder, {"conn.log"}).uids.empty());
+  }
+  SECTION("one that grows back is the old one") {
+    folder.Write("conn.log", ConnLines(1, lines + 1));
+    CHECK(Ingest(folder, {"conn.log"}).uids == Uids(lines + 1, lines + 1));
+  }
+  SECTION("one that begins alike beside the old one under another name is new") {
+    folder.Write("conn.log.1", ConnLines(1, lines));
+    CHECK(Ingest(folder, {"conn.log"}).uids == Uids(1, lines - 4));
+  }
+}
+
 TEST_CASE("reader: a Zeek TSV file goes on with its header after a pause", "[ingest]") {
   TempFolder folder;
   folder.Write("weird.log",
@@ -223,7 +253,7 @@ TEST_CASE("reader: bad lines go to quarantine with their reason and nothing else
   CHECK(run.uids == Uids(1, 3));
   CHECK(run.report.total.quarantined == 3);
   CHECK(run.report.total.skipped == 1);
-  CHECK(IngestExitCode(run.report) == 0);
+  CHECK(IngestVerdict(run.report).ok());
   const std::string quarantine = folder.Read("state/quarantine.ndjson");
   CHECK(std::count(quarantine.begin(), quarantine.end(), '\n') == 3);
   CHECK(quarantine.find(R"("line":2,"reason":"not)") != std::string::npos);
@@ -327,12 +357,51 @@ TEST_CASE("reader: an input that breaks off is reported and the others are read"
   CHECK(absl::IsDataLoss(run.report.inputs[1].status));
   CHECK(run.report.inputs[1].accepted > 0);
   CHECK(run.report.inputs[2].accepted == 2);
-  CHECK(IngestExitCode(run.report) == 9);
+  CHECK(absl::IsAborted(IngestVerdict(run.report)));
   const uint64_t taken = run.report.inputs[1].accepted;
   SECTION("the rest is read when the file is whole") {
     folder.Write("a.log.gz", packed);
     CHECK(Ingest(folder, {"a.log.gz"}).uids.size() == 200 - taken);
   }
+}
+
+TEST_CASE("reader: what came of it says whether nothing or not everything could be read",
+          "[ingest]") {
+  TempFolder folder;
+  folder.Write("bad.log", "not json\n{}\n");
+  folder.Write("what.log", "who knows\n");
+  folder.Write("cut.log.gz", Gzip("who knows\n").substr(0, 15));
+  folder.Write("good.log", ConnLine(1));
+  const auto verdict = [&](const std::vector<std::string>& inputs) {
+    const absl::Status status = IngestVerdict(Ingest(folder, inputs).report);
+    INFO(status);
+    return status.code();
+  };
+  CHECK(verdict({"none.log"}) == absl::StatusCode::kNotFound);
+  CHECK(verdict({"what.log"}) == absl::StatusCode::kFailedPrecondition);
+  CHECK(verdict({"cut.log.gz"}) == absl::StatusCode::kFailedPrecondition);
+  CHECK(verdict({"state"}) == absl::StatusCode::kFailedPrecondition);  // A folder.
+  CHECK(verdict({"good.log", "none.log"}) == absl::StatusCode::kAborted);
+  CHECK(verdict({"good.log", "what.log"}) == absl::StatusCode::kAborted);
+  CHECK(verdict({"good.log"}) == absl::StatusCode::kOk);
+  IngestReport report;
+  report.total.lines = report.total.quarantined = 2;
+  CHECK(absl::IsAborted(IngestVerdict(report)));
+  report.total.already_covered = 1;
+  CHECK(IngestVerdict(report).ok());
+  report.interrupted = true;
+  CHECK(absl::IsCancelled(IngestVerdict(report)));
+}
+
+TEST_CASE("reader: gzip data that ends before its format can be told says so", "[ingest]") {
+  TempFolder folder;
+  std::string noise;
+  for (int i = 0; i < 3000; ++i) noise += std::to_string(i * 7919) + " ";
+  const std::string packed = Gzip(noise);
+  folder.Write("cut.log.gz", packed.substr(0, packed.size() / 2));
+  const Run run = Ingest(folder, {"cut.log.gz"});
+  CHECK(run.report.inputs[0].status.message().find("gzip data ends early") !=
+        absl::string_view::npos);
 }
 
 TEST_CASE("reader: a mark covers the lines of its batch and none behind", "[ingest]") {
@@ -354,7 +423,7 @@ TEST_CASE("reader: when the sink refuses the lines that were read count as unsen
   const Run run = Ingest(folder, {"conn.log"}, 3, absl::UnavailableError("nobody there"));
   CHECK(run.report.total.unsent > 0);
   CHECK(run.report.total.accepted == 0);
-  CHECK(IngestExitCode(run.report) == 3);
+  CHECK(absl::IsUnavailable(IngestVerdict(run.report)));
   CHECK(Ingest(folder, {"conn.log"}).uids == Uids(1, 10));
 }
 
