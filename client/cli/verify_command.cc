@@ -5,8 +5,10 @@
 #include <chrono>
 #include <memory>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "client/cli/output.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
@@ -44,9 +46,52 @@ class ProgressLine {
   std::chrono::steady_clock::time_point last_;
 };
 
-Json ReportJson(const ledger::VerifyReport& report) {
+// What the options say is known of the ledger from elsewhere.
+absl::Status ReadPins(const VerifyLedgerOptions& options, const ledger::Genesis& genesis,
+                      ledger::FileSystem* files, ledger::VerifyOptions* verify) {
+  verify->height_min = Height(options.at_least);
+  if (!options.tip.empty()) {
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(options.tip, absl::MaxSplits(':', 1));
+    uint64_t height = 0;
+    const absl::StatusOr<Hash> hash = Hash::FromHex(parts.second);
+    if (!absl::SimpleAtoi(parts.first, &height) || height == 0 || !hash.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--tip ", options.tip, ": HEIGHT:HASH belongs there, as `vigil block get` shows them"));
+    }
+    verify->pin = {.height = Height(height), .block_hash = *hash};
+  }
+  if (!options.validator.empty() && !genesis.FindValidator(options.validator).has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--validator ", options.validator, " is none of genesis; write org/name"));
+  }
+  if (options.guard.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const ledger::RollbackGuard guard,
+                   ledger::LoadRollbackGuard(files, options.guard));
+  verify->durable_offset_min = guard.durable_offset;
+  return absl::OkStatus();
+}
+
+// Whose journal it is, by the id that genesis gives each validator.
+absl::StatusOr<std::string> OwnerOf(const ledger::JournalId& id, const ledger::Genesis& genesis,
+                                    const VerifyLedgerOptions& options) {
+  for (const ledger::GenesisValidator& validator : genesis.validators) {
+    if (validator.journal_id.bytes != id.bytes) continue;
+    if (options.validator.empty() || options.validator == validator.identity()) {
+      return validator.identity();
+    }
+    return absl::DataLossError(absl::StrCat(options.directory, "/journal is that of ",
+                                            validator.identity(), ", not of ", options.validator));
+  }
+  return absl::DataLossError(absl::StrCat(options.directory, "/journal bears id ", id.ToHex(),
+                                          ", which genesis gives to no validator"));
+}
+
+Json ReportJson(const ledger::VerifyReport& report, const std::string& owner,
+                const ledger::Genesis& genesis) {
   Json json;
   json["verdict"] = report.ok() ? "VERIFIED" : "DAMAGED";
+  json["validator"] = Json(owner);
   json["committed_height"] = Number(report.committed_height.value());
   json["executed_height"] = Number(report.tip.height.value());
   json["blocks"] = Number(report.block_count);
@@ -62,6 +107,14 @@ Json ReportJson(const ledger::VerifyReport& report) {
   json["state_digest"] = Json(report.tip.state_digest.ToHex());
   json["tree_size"] = Number(report.tip.tree.size());
   json["tree_root"] = Json(report.tip.tree.Root().ToHex());
+  json["end"] = report.end_pinned
+                    ? "known from elsewhere"
+                    : "not proven: compare height and block hash with another validator's, or pass "
+                      "--tip, --at-least or --guard";
+  json["signed_by"] = Json::object();
+  for (const auto& [proposer, count] : report.proposed) {
+    json["signed_by"][genesis.validators[proposer.value()].identity()] = Number(count);
+  }
   json["finding_count"] = Number(report.finding_count);
   json["findings"] = Json::array();
   for (const ledger::VerifyFinding& finding : report.findings)
@@ -69,8 +122,7 @@ Json ReportJson(const ledger::VerifyReport& report) {
   return json;
 }
 
-void PrintReport(const Session& session, const ledger::VerifyReport& report) {
-  const Json json = ReportJson(report);
+void PrintReport(const Session& session, const ledger::VerifyReport& report, const Json& json) {
   if (session.format != OutputFormat::kTable) {
     session.PrintJson(json);
     return;
@@ -108,11 +160,20 @@ absl::Status RunVerifyLedger(const Session& session, const VerifyLedgerOptions& 
 
   ledger::VerifyOptions verify;
   verify.stop_at_first = options.stop_at_first;
-  ASSIGN_OR_RETURN(
-      const std::shared_ptr<const ledger::JournalReader> journal,
-      ledger::OpenJournalForReading(files, options.directory + "/journal", &verify.journal_damage));
+  RETURN_IF_ERROR(ReadPins(options, genesis, files, &verify));
+  ledger::JournalId journal_id;
+  ASSIGN_OR_RETURN(const std::shared_ptr<const ledger::JournalReader> journal,
+                   ledger::OpenJournalForReading(files, options.directory + "/journal",
+                                                 &verify.journal_damage, &journal_id));
+  ASSIGN_OR_RETURN(const std::string owner, OwnerOf(journal_id, genesis, options));
   std::unique_ptr<ledger::Store> store;
-  if (!options.journal_only && files->Exists(options.directory + "/state")) {
+  if (!options.journal_only) {
+    if (!files->Exists(options.directory + "/state")) {
+      return absl::DataLossError(
+          absl::StrCat(options.directory,
+                       " holds no state/ to compare with what execution gives; "
+                       "pass --journal-only to judge the journal alone"));
+    }
     ASSIGN_OR_RETURN(store, ledger::OpenLevelDbStore(files, options.directory + "/state",
                                                      ledger::LevelDbOptions()));
   }
@@ -123,7 +184,7 @@ absl::Status RunVerifyLedger(const Session& session, const VerifyLedgerOptions& 
         ledger::VerifyLedger(*journal, genesis, store.get(), verify,
                              [&](const ledger::VerifyProgress& progress) { line.Show(progress); });
   }
-  PrintReport(session, report);
+  PrintReport(session, report, ReportJson(report, owner, genesis));
   if (report.ok()) return absl::OkStatus();
   return absl::DataLossError(
       absl::StrCat(report.finding_count, " findings in ", options.directory));

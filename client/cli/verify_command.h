@@ -15,6 +15,10 @@ struct VerifyLedgerOptions {
   std::string genesis;        // Empty: the session's.
   bool journal_only = false;  // Do not open and compare the state store.
   bool stop_at_first = false;
+  std::string tip;        // "HEIGHT:HASH" of a block that is known to be committed; may be empty.
+  uint64_t at_least = 0;  // Height that the chain is known to reach.
+  std::string guard;      // The validator's rollback guard file; may be empty.
+  std::string validator;  // "org/name" whose folder this must be; empty: any of genesis.
 };
 
 // Prints counts and findings.

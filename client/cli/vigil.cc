@@ -345,6 +345,11 @@ class Program {
     ledger->add_option("directory", verify_.directory, "data folder")->required();
     ledger->add_flag("--journal-only", verify_.journal_only, "do not compare the state store");
     ledger->add_flag("--stop-at-first", verify_.stop_at_first, "stop at the first finding");
+    ledger->add_option("--tip", verify_.tip,
+                       "HEIGHT:HASH of a block known to be committed, from another validator");
+    ledger->add_option("--at-least", verify_.at_least, "height that the chain is known to reach");
+    ledger->add_option("--guard", verify_.guard, "the validator's rollback_guard, beside its keys");
+    ledger->add_option("--validator", verify_.validator, "org/name whose folder this must be");
   }
 
   void AddBench() {

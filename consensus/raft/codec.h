@@ -69,6 +69,9 @@ struct RaftMessage {
   bool operator==(const RaftMessage&) const = default;
 };
 
+// A message whose term is further than this above the receiver's is dropped.
+inline constexpr uint64_t kTermStepMax = uint64_t{1} << 32;
+
 std::string EncodeRaftMessage(const RaftMessage& message);
 // Errors: kInvalidArgument unless `bytes` is what EncodeRaftMessage makes.
 absl::StatusOr<RaftMessage> DecodeRaftMessage(absl::string_view bytes);

@@ -117,11 +117,21 @@ Output RaftCore::Step(const Input& input) {
   return FinishStep();
 }
 
+// protocol.md, R22. Terms are counted up one by one, so no honest validator is so far ahead; and a
+// term near the largest number could never be followed by another election.
+bool RaftCore::IsTooFarAhead(const RaftMessage& message) const {
+  View claimed = message.term;
+  if (const auto* vote = std::get_if<RaftVote>(&message.body)) {
+    claimed = std::max(claimed, vote->campaign);
+  }
+  return claimed > term_ && claimed - term_ > kTermStepMax;
+}
+
 // protocol.md, R22.
 void RaftCore::OnMessage(const PeerMessage& message) {
   const absl::StatusOr<RaftMessage> decoded = DecodeRaftMessage(message.header);
   if (!decoded.ok() || decoded->epoch != config_.epoch || message.from == config_.self ||
-      message.from.value() >= config_.validator_count) {
+      message.from.value() >= config_.validator_count || IsTooFarAhead(*decoded)) {
     ++messages_dropped_;
     return;
   }

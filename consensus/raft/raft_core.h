@@ -60,6 +60,7 @@ class RaftCore final : public Core {
   // --- raft_core.cc: inputs and outputs
   void Recover(const Recovered& recovered);
   void RecoverVote(const Recovered& recovered);
+  bool IsTooFarAhead(const RaftMessage& message) const;
   void OnMessage(const PeerMessage& message);
   void OnTick();
   void OnDurable(uint64_t sequence);

@@ -109,7 +109,9 @@ ByteSpan ByteReader::Prefixed(size_t size_max) {
 }
 
 absl::Status ByteReader::Finish(absl::string_view what) const {
-  if (!ok_) return absl::InvalidArgumentError(absl::StrCat(what, ": ends too early or a length is over its maximum"));
+  if (!ok_)
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": ends too early or a length is over its maximum"));
   if (!rest_.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(what, ": ", rest_.size(), " bytes left over"));
   }

@@ -17,12 +17,12 @@ namespace vigil {
 }  // namespace vigil
 
 // VIGIL_CHECK(size <= max, "batch of ", size, " bytes, at most ", max);
-#define VIGIL_CHECK(condition, ...)                                            \
-  do {                                                                         \
-    if (!(condition)) [[unlikely]] {                                           \
-      ::vigil::CheckFailed(__FILE__, __LINE__, #condition,                     \
-                           ::absl::StrCat("" __VA_OPT__(, ) __VA_ARGS__));     \
-    }                                                                          \
+#define VIGIL_CHECK(condition, ...)                                        \
+  do {                                                                     \
+    if (!(condition)) [[unlikely]] {                                       \
+      ::vigil::CheckFailed(__FILE__, __LINE__, #condition,                 \
+                           ::absl::StrCat("" __VA_OPT__(, ) __VA_ARGS__)); \
+    }                                                                      \
   } while (false)
 
 #endif  // VIGIL_LEDGER_BASE_CHECK_H_

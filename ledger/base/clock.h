@@ -21,7 +21,8 @@ const Clock* SystemClock();
 // A clock that moves only when told. Belongs to one thread.
 class ManualClock final : public Clock {
  public:
-  explicit ManualClock(int64_t unix_millis = 1'700'000'000'000) : unix_micros_(unix_millis * 1000) {}
+  explicit ManualClock(int64_t unix_millis = 1'700'000'000'000)
+      : unix_micros_(unix_millis * 1000) {}
   int64_t UnixMillis() const override { return (unix_micros_ + micros_) / 1000; }
   int64_t MonotonicMicros() const override { return micros_; }
   void AdvanceMicros(int64_t micros) { micros_ += micros; }

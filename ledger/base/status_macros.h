@@ -11,21 +11,21 @@
 #define VIGIL_CONCAT_INNER(a, b) a##b
 #define VIGIL_CONCAT(a, b) VIGIL_CONCAT_INNER(a, b)
 
-#define RETURN_IF_ERROR(expression)                       \
-  do {                                                    \
-    ::absl::Status vigil_status_ = (expression);          \
-    if (!vigil_status_.ok()) [[unlikely]]                 \
-      return vigil_status_;                               \
+#define RETURN_IF_ERROR(expression)              \
+  do {                                           \
+    ::absl::Status vigil_status_ = (expression); \
+    if (!vigil_status_.ok()) [[unlikely]]        \
+      return vigil_status_;                      \
   } while (false)
 
 // ASSIGN_OR_RETURN(const Block block, Decode(bytes)); expands into several statements.
 #define ASSIGN_OR_RETURN(declaration, expression) \
   ASSIGN_OR_RETURN_IMPL(VIGIL_CONCAT(vigil_statusor_, __LINE__), declaration, expression)
 
-#define ASSIGN_OR_RETURN_IMPL(temporary, declaration, expression)  \
-  auto temporary = (expression);                                   \
-  if (!temporary.ok()) [[unlikely]]                                \
-    return std::move(temporary).status();                          \
+#define ASSIGN_OR_RETURN_IMPL(temporary, declaration, expression) \
+  auto temporary = (expression);                                  \
+  if (!temporary.ok()) [[unlikely]]                               \
+    return std::move(temporary).status();                         \
   declaration = std::move(temporary).value()
 
 namespace vigil {

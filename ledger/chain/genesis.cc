@@ -70,7 +70,7 @@ absl::StatusOr<Fixed> ReadBytes(absl::string_view field, const std::string& byte
 struct Seen {
   std::set<std::string> organisations;
   std::set<std::string> identities;
-  std::set<PublicKey> keys;
+  std::set<KeyId> keys;  // Records name keys by id, so not even two ids may be equal.
   std::set<FixedBytes<struct JournalIdTag, 16>> journals;
 };
 
@@ -80,7 +80,7 @@ absl::StatusOr<PublicKey> ReadKey(absl::string_view field, const std::string& by
     return Invalid(field, ": ", key.ToHex(),
                    " is no Ed25519 public key; make one with vigild keys");
   }
-  if (!seen->keys.insert(key).second) {
+  if (!seen->keys.insert(KeyIdOf(key)).second) {
     return Invalid(field, ": ", key.ToHex(), " is used twice; every key needs its own pair");
   }
   return key;

@@ -203,9 +203,13 @@ absl::Status SigningKey::Save(const std::string& path, absl::string_view name) c
   }
   SecretText text;
   EncodeKeyFile(name, ByteSpan(secret_.data(), 32), public_key_, &text);
+  return SaveSecret(path, text.view());
+}
+
+absl::Status SaveSecret(const std::string& path, absl::string_view text) {
   // link() makes the finished file appear under its name, and fails when the name is taken.
   const std::string temporary = absl::StrCat(path, ".", HexEncode(AsBytes(RandomBytes(8))), ".tmp");
-  absl::Status status = WriteSynced(temporary, text.view());
+  absl::Status status = WriteSynced(temporary, text);
   if (status.ok() && link(temporary.c_str(), path.c_str()) != 0) {
     status = errno == EEXIST ? ErrnoStatus("create", path, EEXIST)
                              : absl::UnavailableError(ErrnoStatus("create", path, errno).message());

@@ -62,6 +62,10 @@ class SigningKey {
   std::array<uint8_t, 64> secret_{};
 };
 
+// Writes another secret than a signing key to a new file, as Save() does.
+// Errors: kAlreadyExists; kUnavailable with the errno text.
+absl::Status SaveSecret(const std::string& path, absl::string_view text);
+
 // `size` bytes from the system's random source. Thread-safe.
 std::string RandomBytes(size_t size);
 

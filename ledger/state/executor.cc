@@ -93,7 +93,7 @@ Tip NextTip(const Tip& tip, const Block& block, const std::vector<RecordResult>&
 }
 
 BlockInfo MakeBlockInfo(const Block& block, JournalPosition position, RecordIndex first,
-                        const EventTotals& totals, const Hash& state_digest) {
+                        const EventTotals& totals, const Tip& after) {
   BlockInfo info;
   info.height = block.height();
   info.view = block.header().view;
@@ -106,7 +106,8 @@ BlockInfo MakeBlockInfo(const Block& block, JournalPosition position, RecordInde
   info.time_unix_millis = block.header().time_unix_millis;
   info.event_time_min = totals.time_min;
   info.event_time_max = totals.time_max;
-  info.state_digest = state_digest;
+  info.state_digest = after.state_digest;
+  info.seal_leaf = after.seal_leaf;
   return info;
 }
 
@@ -241,7 +242,8 @@ absl::StatusOr<BlockOutcome> ExecuteOnTip(const Genesis& genesis, const StoreRea
 
   PutState(view.writes(), &outcome.batch);
   RETURN_IF_ERROR(PutLeaves(store, *block, executed.results, &outcome.batch));
-  PutBlock(MakeBlockInfo(*block, position, first, totals, digest), executed, undo, &outcome.batch);
+  PutBlock(MakeBlockInfo(*block, position, first, totals, executed.tip), executed, undo,
+           &outcome.batch);
   return outcome;
 }
 

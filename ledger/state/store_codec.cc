@@ -8,7 +8,7 @@ namespace vigil::ledger {
 
 namespace {
 
-constexpr uint16_t kStoreFormat = 1;
+constexpr uint16_t kStoreFormat = 2;
 // 8 bytes of size and at most 64 hashes.
 constexpr size_t kTreeEdgeBytesMax = 8 + 64 * 32;
 constexpr size_t kResultBytesMax = 1024 * 1024;
@@ -49,7 +49,7 @@ std::string EncodeBlockInfo(const BlockInfo& info) {
   writer.U64(info.position.offset).U64(info.first_index.value());
   writer.U32(info.record_count).U32(info.event_count).U32(info.frame_bytes);
   writer.U64(info.time_unix_millis).U64(info.event_time_min).U64(info.event_time_max);
-  writer.Fixed(info.state_digest);
+  writer.Fixed(info.state_digest).Fixed(info.seal_leaf);
   return bytes;
 }
 
@@ -114,6 +114,7 @@ absl::StatusOr<BlockInfo> DecodeBlockInfo(absl::string_view value) {
   info.event_time_min = reader.U64();
   info.event_time_max = reader.U64();
   info.state_digest = reader.ReadHash();
+  info.seal_leaf = reader.ReadHash();
   RETURN_IF_ERROR(FinishValue(reader, "block info"));
   return info;
 }

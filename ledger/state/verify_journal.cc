@@ -83,6 +83,9 @@ void JournalIndex::AddFrame(const JournalReader::Frame& frame, FindingSink* sink
     case JournalType::kVote:
     case JournalType::kCosigned:
       break;
+    default:
+      sink->Add(At(FindingType::kFrameMalformed, Height(0), frame.position,
+                   absl::StrCat("frame of unknown type ", static_cast<int>(frame.type))));
   }
 }
 

@@ -1,5 +1,6 @@
 #include "ledger/state/verify_ledger.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,7 @@ class Verifier {
   void ReportAt(FindingType type, Height height, std::optional<JournalPosition> position,
                 std::string what);
 
+  void CheckPins();
   void VerifyChain();
   void VerifyCommitted(Height height, const JournalBlock& committed);
   void VerifyOthers(Height height, const std::vector<JournalBlock>& blocks);
@@ -100,6 +102,7 @@ VerifyReport Verifier::Run() {
              std::string(options_.journal_damage.message()));
   }
   report_.committed_height = index_.Resolve(genesis_, given_.get(), &sink_);
+  CheckPins();
   GenesisOutcome genesis = ExecuteGenesis(genesis_);
   report_.tip = std::move(genesis.tip);
   const absl::Status written = replay_.Write(genesis.batch);
@@ -118,6 +121,32 @@ VerifyReport Verifier::Run() {
   }
   report_.store_key_count = replay_.compared_count();
   return std::move(report_);
+}
+
+void Verifier::CheckPins() {
+  const Height top = report_.committed_height;
+  const Height height_min =
+      std::max(options_.height_min, options_.pin.has_value() ? options_.pin->height : Height(0));
+  report_.end_pinned = height_min > Height(0) || options_.durable_offset_min > 0;
+  if (height_min > top) {
+    ReportAt(FindingType::kEndMissing, top, std::nullopt,
+             absl::StrCat("the committed chain ends here, it is known to reach height ",
+                          height_min.value()));
+  }
+  if (options_.durable_offset_min > journal_.end().offset) {
+    ReportAt(FindingType::kEndMissing, top, journal_.end(),
+             absl::StrCat("the journal ends here, its guard knows it up to offset ",
+                          options_.durable_offset_min));
+  }
+  if (!options_.pin.has_value()) return;
+  const auto blocks = index_.blocks().find(options_.pin->height);
+  if (blocks == index_.blocks().end()) return;  // Reported as missing.
+  for (const JournalBlock& block : blocks->second) {
+    if (!block.committed || block.hash == options_.pin->block_hash) continue;
+    ReportAt(FindingType::kPinDiffers, options_.pin->height, block.position,
+             absl::StrCat("block ", block.hash.ToHex(), ", known from elsewhere is ",
+                          options_.pin->block_hash.ToHex()));
+  }
 }
 
 void Verifier::VerifyChain() {
@@ -148,6 +177,7 @@ void Verifier::VerifyCommitted(Height height, const JournalBlock& committed) {
   }
   const BlockFindings findings(&sink_, height, committed.position, FirstIndex(height));
   const BlockPtr block = VerifyFrame(genesis_, state_, std::move(frame->body), findings, &report_);
+  if (block != nullptr) ++report_.proposed[block->header().proposer];
   if (block == nullptr && executing_)
     StopExecuting(height, "its leaves are not those it was signed for");
   if (executing_) {

@@ -12,6 +12,10 @@
 // block hash), the store's tip, and all ancestors of these. Other blocks must still be what their
 // proposer signed.
 //
+// The bytes alone cannot prove that nothing was cut off their end, nor that validators who signed
+// every block did not agree on another past. What is known from elsewhere (VerifyOptions::pin,
+// height_min, durable_offset_min) does.
+//
 // Memory: the state, an entry of 41 bytes per record (leaf index) and about 150 per block; nothing
 // else grows with the ledger. One thread.
 #ifndef VIGIL_LEDGER_STATE_VERIFY_LEDGER_H_
@@ -19,6 +23,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -36,6 +41,16 @@ struct VerifyOptions {
   size_t findings_max = 1000;
   // What OpenJournalForReading() met behind the sound part of the journal.
   absl::Status journal_damage;
+  // A block that is known to be committed, for example from another validator's status.
+  struct Pin {
+    Height height;
+    Hash block_hash;
+  };
+  std::optional<Pin> pin;
+  // The committed chain is known to reach this height.
+  Height height_min;
+  // The journal is known to reach this offset: what its rollback guard says.
+  uint64_t durable_offset_min = 0;
 };
 
 struct VerifyProgress {

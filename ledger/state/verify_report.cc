@@ -46,6 +46,10 @@ absl::string_view FindingTypeName(FindingType type) {
       return "store_unreadable";
     case FindingType::kStoreMissing:
       return "store_missing";
+    case FindingType::kEndMissing:
+      return "end_missing";
+    case FindingType::kPinDiffers:
+      return "pin_differs";
     case FindingType::kStoreExtra:
       return "store_extra";
     case FindingType::kStoreDiffers:

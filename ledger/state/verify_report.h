@@ -39,6 +39,8 @@ enum class FindingType : uint8_t {
   kStoreExtra,        // The store has a key too many.
   kStoreDiffers,      // The store holds another value than execution gives.
   kStoreAhead,        // The store goes on where the journal ends.
+  kEndMissing,        // The ledger ends before what is known of it from elsewhere.
+  kPinDiffers,        // Another block stands where one is known from elsewhere.
 };
 // "block_missing".
 absl::string_view FindingTypeName(FindingType type);
@@ -66,9 +68,12 @@ struct VerifyReport {
   uint64_t signature_count = 0;  // Of records and proposers, verified.
   uint64_t store_key_count = 0;  // Compared.
   Height committed_height;       // As the journal's marks and the store's tip say.
-  Tip tip;                       // After the last block that was executed again.
-  bool store_compared = false;   // Every state key and value of the store was compared.
-  bool stopped_early = false;    // At a finding, as asked.
+  // Committed blocks by proposer: each is one validator's signature.
+  std::map<ValidatorIndex, uint64_t> proposed;
+  bool end_pinned = false;      // Something from elsewhere says that nothing was cut off the end.
+  Tip tip;                      // After the last block that was executed again.
+  bool store_compared = false;  // Every state key and value of the store was compared.
+  bool stopped_early = false;   // At a finding, as asked.
 
   std::vector<VerifyFinding> findings;  // The first `findings_max`.
   uint64_t finding_count = 0;

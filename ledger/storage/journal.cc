@@ -73,9 +73,21 @@ class SegmentedJournal final : public Journal {
 
   absl::Status WriteBuffer() {
     if (buffer_.empty()) return absl::OkStatus();
-    RETURN_IF_ERROR(file_->Append(AsBytes(buffer_)));
-    buffer_.clear();
-    return absl::OkStatus();
+    const absl::Status written = file_->Append(AsBytes(buffer_));
+    if (written.ok()) {
+      buffer_.clear();
+    } else {
+      CutGroup();
+    }
+    return written;
+  }
+
+  // Nothing of a group that could not be written was promised. Without what reached the disk of it
+  // the next opening finds a clean end, and not a torn one for which it would lose its vote: disks
+  // of equal size fill up together. When this fails too, the tail is what it is.
+  void CutGroup() {
+    const std::string path = absl::StrCat(directory_, "/", SegmentName(segment_start_));
+    (void)files_->Truncate(path, kSegmentHeaderBytes + durable_offset_ - segment_start_);
   }
 
   // The header is durable before the name is, so a damaged one is never the mark of a crash.

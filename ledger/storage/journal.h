@@ -99,10 +99,11 @@ class Journal {
 
 // Opens a journal for reading only, for example that of a stopped node; takes whatever prefix is
 // sound and says in `damage` what it met after it: OK nothing, kAborted an unfinished write or a
-// damaged last group, kDataLoss damage to what was durable. Changes nothing.
+// damaged last group, kDataLoss damage to what was durable; whose journal it is goes to `id`, if
+// given. Changes nothing.
 // Errors: kNotFound when there is no segment; kDataLoss when not even the first header is sound.
 absl::StatusOr<std::shared_ptr<const JournalReader>> OpenJournalForReading(
-    FileSystem* files, const std::string& directory, absl::Status* damage);
+    FileSystem* files, const std::string& directory, absl::Status* damage, JournalId* id = nullptr);
 
 // The rollback guard beside the keys: journal id, epoch, view and durable offset, replaced
 // atomically. A journal that ends before its guard was rolled back or copied: refuse to vote.

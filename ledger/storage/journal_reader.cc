@@ -139,10 +139,11 @@ absl::Status SegmentedReader::ForEach(JournalPosition from,
 }
 
 absl::StatusOr<std::shared_ptr<const JournalReader>> OpenJournalForReading(
-    FileSystem* files, const std::string& directory, absl::Status* damage) {
+    FileSystem* files, const std::string& directory, absl::Status* damage, JournalId* id) {
   ASSIGN_OR_RETURN(const JournalCheck check,
                    CheckJournal(*files, directory, /*expected_id=*/std::nullopt));
   *damage = check.damage;
+  if (id != nullptr) *id = check.journal_id;
   if (check.segments.empty()) return check.damage;  // Not even the first header is sound.
   return std::make_shared<const SegmentedReader>(files, check);
 }

@@ -11,6 +11,7 @@
 #include "ledger/base/check.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/storage/leveldb_format.h"
+#include "ledger/storage/store.h"
 
 namespace vigil::ledger {
 namespace {
@@ -161,10 +162,10 @@ leveldb::Status LevelDbEnv::FromWrite(const absl::Status& status) {
 
 absl::Status LevelDbEnv::FromLevelDb(const leveldb::Status& status) const {
   if (status.ok()) return absl::OkStatus();
-  if (status.IsCorruption()) return absl::DataLossError(status.ToString());
+  if (status.IsCorruption()) return StoreDamage(status.ToString());
   const absl::Status write_error = this->write_error();
   if (!write_error.ok()) return write_error;
-  if (status.IsNotFound()) return absl::DataLossError(status.ToString());
+  if (status.IsNotFound()) return StoreDamage(status.ToString());
   return absl::UnavailableError(status.ToString());
 }
 

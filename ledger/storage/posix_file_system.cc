@@ -36,7 +36,8 @@ absl::Status ErrnoStatus(absl::string_view call, absl::string_view path, int err
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
-      return absl::ResourceExhaustedError(message);
+      return absl::ResourceExhaustedError(
+          absl::StrCat(message, "; free space on its file system, then start again"));
     default:
       return absl::UnavailableError(message);
   }

@@ -17,6 +17,12 @@
 
 namespace vigil::ledger {
 
+// Whether `status` says that what a store holds on disk is damaged, and not only that what was
+// asked makes no sense.
+bool IsStoreDamage(const absl::Status& status);
+// A kDataLoss for which that holds.
+absl::Status StoreDamage(absl::string_view message);
+
 class StoreBatch {
  public:
   struct Operation {

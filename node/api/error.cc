@@ -13,7 +13,9 @@ std::string RemedyFor(absl::StatusCode code) {
     case absl::StatusCode::kNotFound:
       return "check the number, or wait until this node has caught up";
     case absl::StatusCode::kDataLoss:
-      return "stop this node and run `vigil verify ledger` on its data";
+      return "stop this validator and run `vigil verify ledger` on its data; state, index and "
+             "detect in "
+             "it may be removed and are built anew, journal may not";
     case absl::StatusCode::kUnavailable:
       return "retry, here or on another validator";
     default:

@@ -69,7 +69,7 @@ grpc::ServerUnaryReactor* QueryService::GetEvent(grpc::CallbackServerContext* co
 grpc::ServerUnaryReactor* QueryService::SearchEvents(grpc::CallbackServerContext* context,
                                                      const v1::SearchEventsRequest* request,
                                                      v1::SearchEventsResponse* response) {
-  return Finished(context, FillSearch(*services_, *request, response));
+  return Finished(context, FillSearch(services_, *request, response));
 }
 grpc::ServerUnaryReactor* QueryService::ListAlerts(grpc::CallbackServerContext* context,
                                                    const v1::ListAlertsRequest* request,

@@ -68,7 +68,7 @@ absl::Status FillAlerts(const NodeServices& services, const v1::ListAlertsReques
                         v1::ListAlertsResponse* out);
 absl::Status FillAlert(const NodeServices& services, const ledger::ChainReader& reader,
                        RecordIndex index, v1::Alert* out);
-absl::Status FillSearch(const NodeServices& services, const v1::SearchEventsRequest& request,
+absl::Status FillSearch(NodeServices* services, const v1::SearchEventsRequest& request,
                         v1::SearchEventsResponse* out);
 
 }  // namespace vigil::node

@@ -21,13 +21,22 @@ class ChainEventLoader final : public ledger::EventLoader {
       : services_(services), reader_(reader) {}
 
   absl::StatusOr<bool> Load(const ledger::EventPosition& position, EventView* view) override {
-    RETURN_IF_ERROR(Open(position.record));
+    chain_status_ = Open(position.record);
+    RETURN_IF_ERROR(chain_status_);
+    if (events_.empty()) {
+      return absl::DataLossError(absl::StrCat("the search index names record ",
+                                              position.record.value(), ", which is no batch"));
+    }
     if (position.item.value() >= events_.size()) return false;
     RETURN_IF_ERROR(ledger::ScanEvent(events_[position.item.value()], view));
     return true;
   }
 
+  // Of the chain behind the candidates; while it is OK, a failed search is the index's fault.
+  const absl::Status& chain_status() const { return chain_status_; }
+
  private:
+  // Leaves events_ empty when the record holds none.
   absl::Status Open(RecordIndex record) {
     if (record_ == record) return absl::OkStatus();
     if (block_ == nullptr || record < info_.first_index ||
@@ -36,12 +45,12 @@ class ChainEventLoader final : public ledger::EventLoader {
       ASSIGN_OR_RETURN(block_, services_.LoadBlock(info_.height));
     }
     const uint64_t position = record - info_.first_index;
-    if (position >= block_->records().size()) {
-      return absl::DataLossError(absl::StrCat("the search index names record ", record.value(),
-                                              ", which is no batch; run `vigil admin reindex`"));
-    }
-    ASSIGN_OR_RETURN(events_, ledger::SplitPayload(block_->records()[position].payload));
+    events_.clear();
     record_ = record;
+    if (position >= block_->records().size()) return absl::OkStatus();  // A seal.
+    const ByteSpan payload = block_->records()[position].payload;
+    if (payload.empty()) return absl::OkStatus();  // A record without events.
+    ASSIGN_OR_RETURN(events_, ledger::SplitPayload(payload));
     return absl::OkStatus();
   }
 
@@ -51,7 +60,21 @@ class ChainEventLoader final : public ledger::EventLoader {
   ledger::BlockPtr block_;
   std::optional<RecordIndex> record_;
   std::vector<ByteSpan> events_;
+  absl::Status chain_status_;
 };
+
+// A damaged index is built anew; meanwhile searches say up to which height they are complete.
+absl::StatusOr<ledger::SearchResult> Search(NodeServices* services,
+                                            const ledger::ChainReader& reader,
+                                            const ledger::EventQuery& query,
+                                            const ledger::SearchPage& page) {
+  ChainEventLoader loader(*services, reader);
+  absl::StatusOr<ledger::SearchResult> result = services->index().Search(query, page, &loader);
+  if (!absl::IsDataLoss(result.status()) || !loader.chain_status().ok()) return result;
+  services->RebuildIndex();
+  return absl::UnavailableError(
+      absl::StrCat(result.status().message(), "; the index is built anew now, try again later"));
+}
 
 template <typename List>
 std::vector<std::string> Strings(const List& list) {
@@ -83,20 +106,17 @@ absl::StatusOr<ledger::EventQuery> QueryFromProto(const v1::SearchEventsRequest&
   return query;
 }
 
-absl::Status FillSearch(const NodeServices& services, const v1::SearchEventsRequest& request,
+absl::Status FillSearch(NodeServices* services, const v1::SearchEventsRequest& request,
                         v1::SearchEventsResponse* out) {
   ASSIGN_OR_RETURN(const uint32_t limit, PageLimit(request.limit()));
   ASSIGN_OR_RETURN(const ledger::EventQuery query, QueryFromProto(request));
-  const std::shared_ptr<const ledger::ChainReader> reader = services.Snapshot();
-  ChainEventLoader loader(services, *reader);
+  const std::shared_ptr<const ledger::ChainReader> reader = services->Snapshot();
   ASSIGN_OR_RETURN(
       const ledger::SearchResult result,
-      services.index().Search(
-          query,
-          {.limit = limit, .cursor = request.cursor(), .newest_first = request.newest_first()},
-          &loader));
+      Search(services, *reader, query,
+             {.limit = limit, .cursor = request.cursor(), .newest_first = request.newest_first()}));
   for (const ledger::EventPosition& position : result.events) {
-    RETURN_IF_ERROR(FillEvent(services, *reader,
+    RETURN_IF_ERROR(FillEvent(*services, *reader,
                               {.record_index = position.record, .item = position.item},
                               out->add_events()));
   }

@@ -106,6 +106,11 @@ ConfigKey Peers() {
           }};
 }
 
+ConfigKey FlagOnly(ConfigKey key) {
+  key.flag_only = true;
+  return key;
+}
+
 constexpr uint64_t kMiB = 1 << 20;
 constexpr uint64_t kBudgetBytesMax = uint64_t{64} << 30;
 
@@ -138,10 +143,10 @@ std::vector<ConfigKey> MakeKeys() {
               FIELD(election_min_millis)),
       Integer("election.max_millis", "longest election timeout", 200, 60'000,
               FIELD(election_max_millis)),
-      Flag("accept_torn_tail",
-           "for one start after all validators lost power at once: a torn end of the journal is "
-           "taken for a write that was never synced",
-           FIELD(accept_torn_tail)),
+      FlagOnly(Flag("accept_torn_tail",
+                    "for one start after all validators lost power at once: a torn end of the "
+                    "journal is taken for a write that was never synced",
+                    FIELD(accept_torn_tail))),
       OneOf("log.level", "trace, debug, info, warn or error",
             {"trace", "debug", "info", "warn", "error"}, FIELD(log_level)),
       OneOf("log.format", "text or json", {"text", "json"}, FIELD(log_format)),
@@ -169,6 +174,10 @@ absl::Status ApplyEnvironment(LoadedConfig* loaded) {
     const std::string name = EnvironmentName(key.name);
     const char* value = std::getenv(name.c_str());
     if (value == nullptr) continue;
+    if (key.flag_only) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("environment ", name, ": ", FlagOnlyError(key)));
+    }
     RETURN_IF_ERROR(Annotate(key.set(value, &loaded->config), absl::StrCat("environment ", name)));
     loaded->origin[std::string(key.name)] = "environment";
   }
@@ -220,6 +229,10 @@ const ConfigKey* FindConfigKey(absl::string_view name) {
 
 std::string EnvironmentName(absl::string_view key) {
   return absl::StrCat("VIGIL_", absl::AsciiStrToUpper(absl::StrReplaceAll(key, {{".", "_"}})));
+}
+
+std::string FlagOnlyError(const ConfigKey& key) {
+  return absl::StrCat(key.name, " is for one start only; remove it here and pass --", key.name);
 }
 
 std::string NearestConfigKey(absl::string_view name) {

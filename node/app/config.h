@@ -35,7 +35,7 @@ struct Config {
   uint64_t store_cache_bytes = 64 << 20;
   uint32_t election_min_millis = 500;
   uint32_t election_max_millis = 1000;
-  bool accept_torn_tail = false;    // See NodeConfig; set for one start only.
+  bool accept_torn_tail = false;    // See NodeConfig; a flag only.
   std::string log_level = "info";   // trace, debug, info, warn, error
   std::string log_format = "text";  // text, json
 };
@@ -48,12 +48,16 @@ struct ConfigKey {
   std::function<absl::Status(absl::string_view text, Config* config)> set;
   std::function<std::string(const Config& config)> get;
   bool is_path = false;
+  // An operator's word for one start: refused in file and environment, where it would stay.
+  bool flag_only = false;
 };
 const std::vector<ConfigKey>& ConfigKeys();
 // nullptr when there is none.
 const ConfigKey* FindConfigKey(absl::string_view name);
 // "VIGIL_LISTEN_API" for "listen.api".
 std::string EnvironmentName(absl::string_view key);
+// What to say when `key`, which is flag_only, is given otherwise.
+std::string FlagOnlyError(const ConfigKey& key);
 // The known key that is nearest to `name`, for "did you mean".
 std::string NearestConfigKey(absl::string_view name);
 

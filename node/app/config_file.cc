@@ -49,6 +49,7 @@ class FileReader {
       return At(node.source(), absl::StrCat("unknown key '", name, "'; did you mean '",
                                             NearestConfigKey(name), "'?"));
     }
+    if (key->flag_only) return At(node.source(), FlagOnlyError(*key));
     std::string text;
     if (node.is_string()) {
       text = node.as_string()->get();

@@ -1,7 +1,5 @@
 #include "node/app/keys_dir.h"
 
-#include <sys/stat.h>
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "ledger/base/status_macros.h"
@@ -59,11 +57,7 @@ absl::StatusOr<ledger::GenesisValidator> MakeValidatorKeys(ledger::FileSystem* f
   RETURN_IF_ERROR(MakeKey(directory, "record", &entry.record_key));
   ASSIGN_OR_RETURN(const Hash seed, Hash::From(AsBytes(ledger::RandomBytes(Hash::size()))));
   const std::string path = directory + "/reveal.seed";
-  RETURN_IF_ERROR(
-      files->WriteAtomically(path, AsBytes(absl::StrCat(kRevealHeader, seed.ToHex(), "\n"))));
-  if (chmod(path.c_str(), S_IRUSR | S_IWUSR) != 0) {
-    return absl::UnavailableError(absl::StrCat("cannot restrict the mode of ", path));
-  }
+  RETURN_IF_ERROR(ledger::SaveSecret(path, absl::StrCat(kRevealHeader, seed.ToHex(), "\n")));
   entry.reveal_anchor = RevealChain(seed, reveal_length).anchor();
   entry.reveal_length = reveal_length;
   ASSIGN_OR_RETURN(entry.journal_id, ledger::JournalId::From(

@@ -1,7 +1,5 @@
 #include "node/app/testnet.h"
 
-#include <sys/stat.h>
-
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -93,11 +91,7 @@ class TestnetMaker {
     return files_->WriteAtomically(Path(name), AsBytes(text));
   }
   absl::Status WriteSecret(absl::string_view name, absl::string_view text) {
-    RETURN_IF_ERROR(Write(name, text));
-    if (chmod(Path(name).c_str(), S_IRUSR | S_IWUSR) != 0) {
-      return absl::UnavailableError(absl::StrCat("cannot restrict the mode of ", Path(name)));
-    }
-    return absl::OkStatus();
+    return ledger::SaveSecret(Path(name), text);
   }
 
   absl::Status AddOrganisation(uint32_t i) {

@@ -122,7 +122,7 @@ absl::StatusOr<bool> DetectDriver::Step() {
   ASSIGN_OR_RETURN(const bool trained, TrainOne());
   if (trained) return true;
   const Height next = stream_->ReplayFrom();
-  if (next <= port_->tip()) {
+  if (next <= port_->tip() && !duties_.IsFull(stream_->height())) {
     RETURN_IF_ERROR(TakeBlock(next));
     worked = true;
   }
@@ -182,12 +182,6 @@ absl::Status DetectDriver::TakeBlock(Height height) {
 void DetectDriver::TakeCandidates(const ExecutedBlock& executed,
                                   const std::vector<Candidate>& candidates) {
   for (const Candidate& candidate : candidates) {
-    if (duties_.proposals.size() >= kDutiesMax) {
-      port_->Warn(absl::StrCat("more than ", kDutiesMax, " alerts wait; event ",
-                               candidate.record_index.value(), "/", candidate.item.value(),
-                               " is left to the other validators"));
-      continue;
-    }
     const ProposeKey key = {
         .event = {.record_index = candidate.record_index, .item = candidate.item},
         .model_digest = AsHash(candidate.model_digest)};
@@ -213,7 +207,7 @@ void DetectDriver::TakeResults(const ExecutedBlock& executed) {
       }
       const bool is_foreign_alert =
           effect.type == ledger::EffectType::kAlertProposed && result.signer != identity_;
-      if (is_foreign_alert && duties_.judgements.size() < kDutiesMax) {
+      if (is_foreign_alert) {
         duties_.judgements[RecordIndex(effect.subject)] = {.height = executed.block->height(),
                                                            .attempt = {}};
       }

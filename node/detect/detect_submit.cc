@@ -19,7 +19,6 @@ using ledger::ModelInfo;
 
 constexpr size_t kUnderWayMax = 32;
 constexpr size_t kJudgementsPerRecordMax = 256;
-constexpr uint32_t kAttemptsMax = 100;
 constexpr uint32_t kModelsListedMax = 64;
 constexpr int64_t kModelWaitMicros = 1'000'000;
 constexpr uint32_t kConfirm = 1;
@@ -77,7 +76,7 @@ void DetectDriver::Settle(const UnderWay& sent, const Delivery& delivery) {
   const auto settle = [&](Attempt* attempt) {
     attempt->under_way = false;
     attempt->not_before_micros = again;
-    return delivery.taken || give_up || ++attempt->count >= kAttemptsMax;
+    return delivery.taken || give_up;
   };
   if (sent.proposal.has_value()) {
     const auto duty = duties_.proposals.find(*sent.proposal);
@@ -225,7 +224,7 @@ absl::StatusOr<bool> DetectDriver::Judge(const ChainReader& reader) {
       body.attestations.push_back(*verdict);
       sent.judgements.push_back(index);
       judge.attempt.under_way = true;
-    } else if (stands || stream_->height() - judge.height > kJudgePatienceHeights) {
+    } else if (stands || port_->tip() - judge.height > kJudgePatienceHeights) {
       duty = duties_.judgements.erase(duty);
       continue;
     } else {
@@ -252,7 +251,7 @@ absl::StatusOr<std::optional<Attestation>> DetectDriver::Verdict(const ChainRead
       own.threshold_q8 == alert.threshold_q8 && own.score.score_q8 >= own.threshold_q8 &&
       static_cast<uint32_t>(own.score.component) == alert.component &&
       SameReasons(alert.reasons, own.score.reasons) &&
-      ledger::LeafHash(event.bytes) == alert.event_leaf;
+      ledger::LeafHash(event.bytes) == alert.event_leaf && alert.values_commitment.IsZero();
   return std::optional<Attestation>(Attestation{.alert_index = alert.index,
                                                 .verdict = same ? kConfirm : kDispute,
                                                 .score_q8 = own.score.score_q8});

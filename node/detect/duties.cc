@@ -1,5 +1,7 @@
 #include "node/detect/duties.h"
 
+#include <algorithm>
+
 #include "ledger/crypto/sha256.h"
 
 namespace vigil::node {
@@ -27,6 +29,16 @@ uint32_t ProposerRank(const Hash& block_hash, const ledger::EventRef& event, Val
     if (other != self.value() && OrderKey(block_hash, event, other) < own) ++rank;
   }
   return rank;
+}
+
+bool Duties::IsFull(Height height) const {
+  if (judgements.size() >= kDutiesMax) return true;
+  if (proposals.size() < kDutiesMax) return false;
+  // What is not due yet waits for further blocks, so it must not keep them out.
+  const auto due = std::count_if(proposals.begin(), proposals.end(), [&](const auto& proposal) {
+    return proposal.second.due <= height;
+  });
+  return static_cast<size_t>(due) >= kDutiesMax;
 }
 
 std::string Duties::Encode() const {

@@ -20,7 +20,9 @@ namespace vigil::node {
 inline constexpr uint64_t kProposerPatienceHeights = 4;
 // Heights after which an alert whose model never came is not judged any more.
 inline constexpr uint64_t kJudgePatienceHeights = 256;
-inline constexpr size_t kDutiesMax = 4096;  // Of each sort.
+// While this many proposals are due, or judgements wait, no further block is taken: the detector
+// falls behind and catches up, and no duty is dropped.
+inline constexpr size_t kDutiesMax = 4096;
 
 // This validator's place in the order of proposers of an alert: validators sorted by
 // SHA-256(block hash | u64 record | u32 item | u32 validator).
@@ -31,7 +33,6 @@ uint32_t ProposerRank(const Hash& block_hash, const ledger::EventRef& event, Val
 struct Attempt {
   bool under_way = false;
   int64_t not_before_micros = 0;
-  uint32_t count = 0;
 };
 
 struct ProposeDuty {
@@ -68,6 +69,8 @@ struct Duties {
   std::map<RecordIndex, JudgeDuty> judgements;  // By index of the alert.
   std::map<CommitKey, CommitDuty> commitments;
 
+  // Whether kDutiesMax is reached for a validator that took the blocks up to `height`.
+  bool IsFull(Height height) const;
   // u16 format | per sort: u32 count | entries, numbers big-endian.
   std::string Encode() const;
   // Nothing for bytes that Encode() does not make.

@@ -149,7 +149,7 @@ ServiceError AdmissibleError(const absl::Status& status, bool in_stream) {
   switch (status.code()) {
     case absl::StatusCode::kPermissionDenied:
       return Refuse(status.code(), "access.denied", std::move(what),
-                    "ask an admin of your organisation: vigil access can-i");
+                    "use an identity with that role (roles stand in genesis)");
     case absl::StatusCode::kUnauthenticated:
       return Refuse(status.code(), "record.signature", std::move(what),
                     "sign with the key that the record names");
@@ -248,6 +248,12 @@ Admission AdmitSubmission(const Genesis& genesis, const ChainReader& reader,
     admission.known->result = ledger::ResultCode::kDuplicate;
     return admission;
   }
+  // Outside streams nothing else would keep a rejected record from getting a leaf each time that
+  // anybody repeats it.
+  if (known.ok() && !pooled.place.has_value()) {
+    admission.known = *known;
+    return admission;
+  }
   if (!known.ok() && !absl::IsNotFound(known.status())) {
     admission.error = StoreError(known.status());
     return admission;
@@ -265,6 +271,13 @@ Admission AdmitForwarded(const Genesis& genesis, const ChainReader& reader, Reco
   RecordView view;
   Admission admission = AdmitForm(genesis, reader, std::move(record), &view);
   admission.pooled.local = false;
+  if (!admission.error.ok()) return admission;
+  const absl::Status admissible =
+      CheckAdmissible(genesis, reader.state(), view, admission.pooled.leaf_hash);
+  // What the chain holds already is answered by its execution, as every repeat of a forward is.
+  if (!admissible.ok() && !absl::IsAlreadyExists(admissible)) {
+    admission.error = AdmissibleError(admissible, admission.pooled.place.has_value());
+  }
   return admission;
 }
 

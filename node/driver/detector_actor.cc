@@ -32,6 +32,10 @@ bool DetectorActor::Step() {
   resume_micros_ = ports_.clock->MonotonicMicros() + kErrorPauseMicros;
   Warn(absl::StrCat("pauses at height ", driver_->height().value(), ": ",
                     worked.status().message()));
+  if (ledger::IsStoreDamage(worked.status()) && !damage_told_) {
+    damage_told_ = true;
+    ports_.on_damage(worked.status());
+  }
   return false;
 }
 
@@ -54,7 +58,10 @@ std::vector<NodeStatus::TrainedModel> DetectorActor::models() const {
 }
 
 absl::StatusOr<ExecutedPtr> DetectorActor::LoadExecuted(Height height) const {
-  return ports_.chain->LoadExecuted(height);
+  absl::StatusOr<ExecutedPtr> executed = ports_.chain->LoadExecuted(height);
+  if (executed.ok()) return executed;
+  // Not the damage of the detector's own store that on_damage tells of.
+  return absl::Status(executed.status().code(), executed.status().message());
 }
 
 std::shared_ptr<const ledger::ChainReader> DetectorActor::Reader() const {

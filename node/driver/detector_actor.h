@@ -28,6 +28,8 @@ class DetectorActor final : public Actor, private DetectPort {
     ledger::Store* store = nullptr;  // Its own.
     const LogFunction* log = nullptr;
     std::function<void(ledger::Record, SubmitDone)> submit;
+    // Told once that `store` is damaged on disk.
+    std::function<void(const absl::Status&)> on_damage;
   };
   // Errors: of the store.
   static absl::StatusOr<std::unique_ptr<DetectorActor>> Open(const Ports& ports);
@@ -54,6 +56,7 @@ class DetectorActor final : public Actor, private DetectPort {
   const Ports ports_;
   std::unique_ptr<DetectDriver> driver_;
   int64_t resume_micros_ = 0;  // After an error: not before this.
+  bool damage_told_ = false;
 };
 
 }  // namespace vigil::node

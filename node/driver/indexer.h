@@ -1,9 +1,12 @@
 // Indexer: the actor that feeds the search index from the commit feed, behind execution.
 //
-// Keeps no position of its own: the index knows which height it wants next. Damage in the index
-// stops the indexer, not the node; searches then say up to which height they are complete.
+// Keeps no position of its own: the index knows which height it wants next. What fails here stops
+// the indexer, not the node; searches say up to which height they are complete.
 #ifndef VIGIL_NODE_DRIVER_INDEXER_H_
 #define VIGIL_NODE_DRIVER_INDEXER_H_
+
+#include <atomic>
+#include <functional>
 
 #include "ledger/index/event_index.h"
 #include "node/driver/actor.h"
@@ -15,17 +18,27 @@ namespace vigil::node {
 class Indexer final : public Actor {
  public:
   // All must outlive the object.
-  Indexer(ChainAccess* chain, ledger::EventIndex* index, const LogFunction* log);
+  // `on_damage` is told that the index's store is damaged on disk.
+  Indexer(ChainAccess* chain, ledger::EventIndex* index, const LogFunction* log,
+          std::function<void(const absl::Status&)> on_damage);
+
+  // Drops what is indexed and starts from the first block again. Thread-safe; done by a later
+  // Step().
+  void Rebuild();
 
   absl::string_view name() const override { return "index"; }
   bool Step() override;
 
  private:
+  bool DropAll();
+  void Stop(const absl::Status& why);
   absl::Status AddBlock(Height height);
 
   ChainAccess* const chain_;
   ledger::EventIndex* const index_;
   const LogFunction* const log_;
+  const std::function<void(const absl::Status&)> on_damage_;
+  std::atomic<bool> rebuild_wanted_{false};
   bool broken_ = false;
 };
 

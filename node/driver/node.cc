@@ -85,8 +85,10 @@ Node::Node(const ledger::Genesis& genesis, const NodeConfig& config, const NodeS
       seams_(seams),
       log_(OrSilent(seams.log)),
       started_micros_(seams.clock->MonotonicMicros()),
+      stores_(seams.files, config.data_dir, seams.open_store, &log_),
       fatal_([this](const absl::Status& status) {
         log_(LogLevel::kError, "node", absl::StrCat("stops for good: ", status.ToString()));
+        if (ledger::IsStoreDamage(status)) stores_.MarkDamaged("state", status.message());
         if (seams_.on_fatal) seams_.on_fatal(status);
       }),
       cache_(config.block_cache_bytes_max),
@@ -104,7 +106,7 @@ absl::Status Node::Recover() {
   place.options = config_.journal;
   RETURN_IF_ERROR(LockDirectory());
   ASSIGN_OR_RETURN(OpenedJournal journal, OpenJournal(place));
-  ASSIGN_OR_RETURN(OpenedState state, OpenState(seams_.open_store, &genesis_, log_));
+  ASSIGN_OR_RETURN(OpenedState state, OpenState(&stores_, &genesis_));
   state_store_ = std::move(state.store);
   const ledger::Tip tip = state.state->tip();
   chain_ = std::make_unique<ChainAccess>(state_store_.get(), journal.reader, &cache_, tip,
@@ -145,14 +147,17 @@ void Node::Refuse(const absl::Status& why) {
 }
 
 absl::Status Node::OpenIndex() {
-  ASSIGN_OR_RETURN(index_store_, seams_.open_store("index", /*wipe=*/false));
-  absl::StatusOr<std::unique_ptr<ledger::EventIndex>> index =
-      ledger::EventIndex::Open(index_store_.get());
+  absl::StatusOr<std::unique_ptr<ledger::EventIndex>> index;
+  absl::StatusOr<std::unique_ptr<ledger::Store>> store = stores_.Open("index");
+  if (store.ok()) {
+    index_store_ = *std::move(store);
+    index = ledger::EventIndex::Open(index_store_.get());
+  } else {
+    index = store.status();
+  }
   if (absl::IsDataLoss(index.status())) {
-    log_(LogLevel::kWarning, "recovery",
-         absl::StrCat("the search index is damaged and is rebuilt: ", index.status().message()));
     index_store_.reset();
-    ASSIGN_OR_RETURN(index_store_, seams_.open_store("index", /*wipe=*/true));
+    ASSIGN_OR_RETURN(index_store_, stores_.OpenEmpty("index", index.status().message()));
     index = ledger::EventIndex::Open(index_store_.get());
   }
   RETURN_IF_ERROR(index.status());
@@ -161,29 +166,38 @@ absl::Status Node::OpenIndex() {
 }
 
 absl::Status Node::OpenDetector() {
-  absl::StatusOr<std::unique_ptr<ledger::Store>> store =
-      seams_.open_store("detect", /*wipe=*/false);
-  if (absl::IsDataLoss(store.status())) {
-    log_(
-        LogLevel::kWarning, "recovery",
-        absl::StrCat("the detector's store is damaged and is rebuilt: ", store.status().message()));
-    store = seams_.open_store("detect", /*wipe=*/true);
+  absl::StatusOr<std::unique_ptr<ledger::Store>> store = stores_.Open("detect");
+  absl::Status opened = store.status();
+  if (store.ok()) {
+    detector_store_ = *std::move(store);
+    opened = OpenDetectorOnStore();
   }
-  RETURN_IF_ERROR(store.status());
-  detector_store_ = *std::move(store);
-  ASSIGN_OR_RETURN(detector_,
-                   DetectorActor::Open({.genesis = &genesis_,
-                                        .self = config_.self,
-                                        .record_key = config_.record_key,
-                                        .clock = seams_.clock,
-                                        .chain = chain_.get(),
-                                        .store = detector_store_.get(),
-                                        .log = &log_,
-                                        .submit = [this](ledger::Record record, SubmitDone done) {
-                                          Submit(std::move(record), std::move(done));
-                                        }}));
+  if (absl::IsDataLoss(opened)) {
+    detector_store_.reset();
+    ASSIGN_OR_RETURN(detector_store_, stores_.OpenEmpty("detect", opened.message()));
+    opened = OpenDetectorOnStore();
+  }
+  RETURN_IF_ERROR(opened);
   chain_->AddListener([this](Height) { detector_->signal()->Set(); });
   actors_.push_back(detector_.get());
+  return absl::OkStatus();
+}
+
+absl::Status Node::OpenDetectorOnStore() {
+  ASSIGN_OR_RETURN(
+      detector_,
+      DetectorActor::Open(
+          {.genesis = &genesis_,
+           .self = config_.self,
+           .record_key = config_.record_key,
+           .clock = seams_.clock,
+           .chain = chain_.get(),
+           .store = detector_store_.get(),
+           .log = &log_,
+           .submit = [this](ledger::Record record,
+                            SubmitDone done) { Submit(std::move(record), std::move(done)); },
+           .on_damage =
+               [this](const absl::Status& why) { stores_.MarkDamaged("detect", why.message()); }}));
   return absl::OkStatus();
 }
 
@@ -191,7 +205,7 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan,
                        std::unique_ptr<ledger::ChainState> state) {
   const Height executed = state->tip().height;
   const consensus::Recovered recovered =
-      RecoveredFrom(genesis_, scan, journal, executed, config_.accept_torn_tail);
+      RecoveredFrom(scan, journal, executed, config_.accept_torn_tail);
   const Height committed = recovered.committed;
   std::vector<TailBlock> tail;
   for (size_t i = executed.value(); i < scan.chain.size(); ++i) {
@@ -203,9 +217,9 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan,
         recovered.may_vote
             ? "the last group of the journal was torn; it is taken for one that was never synced"
             : "the last group of the journal was torn, so votes may be lost: none is cast before a "
-              "quorum has confirmed where things stand; if all validators lost power at once, "
-              "start "
-              "them with accept_torn_tail");
+              "quorum has confirmed where things stand; if so many validators lost power at once "
+              "that "
+              "there is no quorum, start them once with --accept_torn_tail true");
   }
   journal_ = std::make_unique<JournalWriter>(
       JournalWriter::Ports{
@@ -246,12 +260,18 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan,
       consensus::MakeRaft(RaftConfigOf(genesis_, config_, seams_.start_seed), recovered),
       std::make_unique<BlockBuilder>(&genesis_, config_.self, config_.consensus_key, &reveals_),
       tail, committed);
-  indexer_ = std::make_unique<Indexer>(chain_.get(), index_.get(), &log_);
+  indexer_ = std::make_unique<Indexer>(
+      chain_.get(), index_.get(), &log_,
+      [this](const absl::Status& why) { stores_.MarkDamaged("index", why.message()); });
   chain_->AddListener([this](Height) {
     replica_->signal()->Set();
     indexer_->signal()->Set();
   });
   actors_ = {replica_.get(), journal_.get(), applier_.get(), indexer_.get()};
+}
+
+void Node::RebuildIndex() {
+  if (indexer_ != nullptr) indexer_->Rebuild();
 }
 
 void Node::Start() {

@@ -35,6 +35,7 @@
 #include "node/driver/applier.h"
 #include "node/driver/chain_access.h"
 #include "node/driver/counters.h"
+#include "node/driver/derived_stores.h"
 #include "node/driver/detector_actor.h"
 #include "node/driver/indexer.h"
 #include "node/driver/journal_writer.h"
@@ -125,6 +126,7 @@ class Node final : public NodeServices, public FrameReceiver {
   std::shared_ptr<const ledger::ChainReader> Snapshot() const override;
   absl::StatusOr<ledger::BlockPtr> LoadBlock(Height height) const override;
   const ledger::EventIndex& index() const override { return *index_; }
+  void RebuildIndex() override;
   NodeStatus Status() const override;
   uint64_t AddHeightListener(std::function<void(Height)> listener) override;
   void RemoveHeightListener(uint64_t token) override;
@@ -139,6 +141,7 @@ class Node final : public NodeServices, public FrameReceiver {
   absl::Status LockDirectory();
   absl::Status OpenIndex();
   absl::Status OpenDetector();
+  absl::Status OpenDetectorOnStore();
   void Refuse(const absl::Status& why);
   // Builds the actors that take part in agreement.
   void Participate(OpenedJournal journal, const JournalScan& scan,
@@ -156,6 +159,7 @@ class Node final : public NodeServices, public FrameReceiver {
   const NodeSeams seams_;
   const LogFunction log_;
   const int64_t started_micros_;
+  DerivedStores stores_;
   absl::Status refusing_;  // Why it refuses; set while opening.
   FatalLatch fatal_;
   NodeCounters counters_;

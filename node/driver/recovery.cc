@@ -16,10 +16,10 @@ using ledger::JournalReader;
 using ledger::JournalType;
 using ledger::RollbackGuard;
 
+// Re-admission under new keys needs changes of the validator set, which this version has not.
 constexpr absl::string_view kRemedy =
-    "this validator must not vote: keep the directory for examination, and have governance "
-    "re-admit "
-    "it under a new incarnation (vigil validator rejoin)";
+    "this validator must not vote any more: keep the directory for examination; what it holds can "
+    "be read, and the others go on without it (docs/operating.md, When a node refuses)";
 
 bool IsFresh(const RollbackGuard& guard) { return guard.view == 0 && guard.durable_offset == 0; }
 
@@ -136,20 +136,21 @@ absl::StatusOr<OpenedJournal> OpenJournal(const JournalPlace& place) {
   }
   if (guard.ok()) {
     opened.guard = *guard;
-    JournalOpenReport report;
-    auto journal = ledger::Journal::Open(place.files, place.directory, place.id,
-                                         guard->durable_offset, place.options, &report);
-    if (guard->journal_id != place.id) {
+    if (guard->journal_id == place.id) {
+      JournalOpenReport report;
+      auto journal = ledger::Journal::Open(place.files, place.directory, place.id,
+                                           guard->durable_offset, place.options, &report);
+      if (journal.ok()) {
+        opened.journal = *std::move(journal);
+        opened.reader = opened.journal->reader();
+        opened.last_group_ambiguous = report.last_group_ambiguous;
+        return opened;
+      }
+      opened.damage = Damage(journal.status().message());
+    } else {
       opened.damage =
           Damage(absl::StrCat(place.guard_path, ": guards journal ", guard->journal_id.ToHex(),
                               ", genesis names ", place.id.ToHex()));
-    } else if (!journal.ok()) {
-      opened.damage = Damage(journal.status().message());
-    } else {
-      opened.journal = *std::move(journal);
-      opened.reader = opened.journal->reader();
-      opened.last_group_ambiguous = report.last_group_ambiguous;
-      return opened;
     }
   } else {
     opened.damage = Damage(guard.status().message());
@@ -174,16 +175,15 @@ absl::StatusOr<JournalScan> ScanJournal(const ledger::Genesis& genesis,
   return scan;
 }
 
-consensus::Recovered RecoveredFrom(const ledger::Genesis& genesis, const JournalScan& scan,
-                                   const OpenedJournal& journal, Height executed,
-                                   bool accept_torn_tail) {
+consensus::Recovered RecoveredFrom(const JournalScan& scan, const OpenedJournal& journal,
+                                   Height executed, bool accept_torn_tail) {
   consensus::Recovered recovered;
   recovered.vote = scan.vote;
   recovered.chain_sizes = scan.sizes;
   recovered.committed = std::max(scan.committed, executed);
   recovered.view_min = View(journal.guard.view);
   for (const ParentBlock& block : scan.chain) recovered.chain.push_back(block.id);
-  if (!accept_torn_tail && genesis.validators.size() > 1) {
+  if (!accept_torn_tail) {
     recovered.may_vote = !journal.last_group_ambiguous;
     return recovered;
   }
@@ -198,10 +198,9 @@ consensus::Recovered RecoveredFrom(const ledger::Genesis& genesis, const Journal
   return recovered;
 }
 
-absl::StatusOr<OpenedState> OpenState(const StoreFactory& open_store,
-                                      const ledger::Genesis* genesis, const LogFunction& log) {
+absl::StatusOr<OpenedState> OpenState(DerivedStores* stores, const ledger::Genesis* genesis) {
   OpenedState opened;
-  absl::StatusOr<std::unique_ptr<ledger::Store>> store = open_store("state", /*wipe=*/false);
+  absl::StatusOr<std::unique_ptr<ledger::Store>> store = stores->Open("state");
   absl::Status damage = store.status();
   if (store.ok()) {
     opened.store = *std::move(store);
@@ -212,11 +211,8 @@ absl::StatusOr<OpenedState> OpenState(const StoreFactory& open_store,
   }
   if (opened.state != nullptr) return opened;
   if (!absl::IsDataLoss(damage)) return damage;
-  log(LogLevel::kWarning, "recovery",
-      absl::StrCat("state is damaged and is rebuilt from the journal: ", damage.message()));
-  opened.rebuilt = true;
   opened.store.reset();
-  ASSIGN_OR_RETURN(opened.store, open_store("state", /*wipe=*/true));
+  ASSIGN_OR_RETURN(opened.store, stores->OpenEmpty("state", damage.message()));
   ASSIGN_OR_RETURN(opened.state, ledger::ChainState::Open(opened.store.get(), genesis));
   return opened;
 }

@@ -6,7 +6,6 @@
 #ifndef VIGIL_NODE_DRIVER_RECOVERY_H_
 #define VIGIL_NODE_DRIVER_RECOVERY_H_
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,14 +19,11 @@
 #include "ledger/storage/journal.h"
 #include "ledger/storage/store.h"
 #include "node/driver/block_builder.h"
+#include "node/driver/derived_stores.h"
 #include "node/driver/log.h"
 #include "node/driver/replica.h"
 
 namespace vigil::node {
-
-// Opens one of a node's stores by name ("state", "index", "detect"); `wipe` empties it first.
-using StoreFactory = std::function<absl::StatusOr<std::unique_ptr<ledger::Store>>(
-    absl::string_view name, bool wipe)>;
 
 struct JournalPlace {
   ledger::FileSystem* files = nullptr;
@@ -70,20 +66,16 @@ absl::StatusOr<JournalScan> ScanJournal(const ledger::Genesis& genesis,
                                         const ledger::JournalReader& reader);
 
 // What the core starts from. A validator whose journal ended in a torn group is a non-voter until a
-// quorum has told it what it may have forgotten (protocol.md, R21), unless `accept_torn_tail`, or
-// it is the only one and nobody else can tell.
-consensus::Recovered RecoveredFrom(const ledger::Genesis& genesis, const JournalScan& scan,
-                                   const OpenedJournal& journal, Height executed,
-                                   bool accept_torn_tail);
+// quorum has told it what it may have forgotten (protocol.md, R21), unless `accept_torn_tail`.
+consensus::Recovered RecoveredFrom(const JournalScan& scan, const OpenedJournal& journal,
+                                   Height executed, bool accept_torn_tail);
 
-// Opens executed state; rebuilds it from an empty store when it is damaged, and says so.
+// Opens executed state; it starts empty when it is damaged.
 struct OpenedState {
   std::unique_ptr<ledger::Store> store;
   std::unique_ptr<ledger::ChainState> state;
-  bool rebuilt = false;  // The store was damaged and starts empty.
 };
-absl::StatusOr<OpenedState> OpenState(const StoreFactory& open_store,
-                                      const ledger::Genesis* genesis, const LogFunction& log);
+absl::StatusOr<OpenedState> OpenState(DerivedStores* stores, const ledger::Genesis* genesis);
 
 // Errors: kDataLoss when the state has executed what the journal does not hold.
 absl::Status CheckStateOnChain(const ledger::Tip& tip, const JournalScan& scan);

@@ -60,6 +60,8 @@ class NodeServices {
   // where.
   virtual absl::StatusOr<ledger::BlockPtr> LoadBlock(Height height) const = 0;
   virtual const ledger::EventIndex& index() const = 0;
+  // The index was seen to be damaged: builds it anew, in the background.
+  virtual void RebuildIndex() = 0;
   virtual NodeStatus Status() const = 0;
 
   // Calls `listener` with the executed height after each change, on the apply thread: it must only

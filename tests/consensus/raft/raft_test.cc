@@ -512,6 +512,23 @@ TEST_CASE("raft: blocks whose size is not known travel alone", "[consensus]") {
   CHECK(sent == want);
 }
 
+TEST_CASE("raft: no message takes anybody to a term that no election can follow", "[consensus]") {
+  const View last((uint64_t{1} << 63) - 1);
+  for (const uint64_t term : {kTermStepMax + 2, last.value()}) {
+    const auto core = MakeRaft(ConfigOf(3), Recovered());
+    core->Step(From(1, term, RaftVoteReply{false, View(1), false}));
+    core->Step(From(1, term, RaftVote{false, View(term), Height(9), View(term)}));
+    core->Step(From(1, 1, RaftVote{true, View(term), Height(9), View(1)}));
+    core->Step(From(1, term, RaftAppend()));
+    core->Step(From(1, term, RaftAppendReply()));
+    CHECK(core->Status().view <= View(1));
+    CHECK(core->Status().messages_dropped == 5);
+  }
+  const auto core = MakeRaft(ConfigOf(3), Recovered());
+  core->Step(From(1, kTermStepMax, RaftVoteReply{false, View(1), false}));
+  CHECK(core->Status().view == View(kTermStepMax));
+}
+
 TEST_CASE("raft: different seeds campaign at different times and equal ones alike", "[consensus]") {
   const auto ticks_to_campaign = [](uint64_t seed) {
     RaftConfig config = ConfigOf(3);

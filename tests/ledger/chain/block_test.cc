@@ -207,10 +207,6 @@ TEST_CASE("block: a good later block passes", "[block]") {
   CHECK(HeaderError([](BlockHeader*) {}) == "");
   CHECK(HeaderError([](BlockHeader* header) { header->executed_height = Height(36); }) == "");
   CHECK(HeaderError([](BlockHeader* header) { header->executed_height = Height(99); }) == "");
-  CHECK(HeaderError([](BlockHeader* header) {
-          header->snapshot_height = Height(90);
-          header->snapshot_digest = HashOf(1);
-        }) == "");
 }
 
 TEST_CASE("block: execution may not lead agreement nor lag by more than 64", "[block]") {
@@ -240,10 +236,10 @@ TEST_CASE("block: views and snapshot and time have bounds", "[block]") {
   CHECK(Contains(HeaderError([](BlockHeader* header) { header->view = View(0); }), "view 0"));
   CHECK(Contains(HeaderError([](BlockHeader* header) { header->parent_view = View(4); }),
                  "view 3 after parent's view 4"));
-  CHECK(Contains(HeaderError([](BlockHeader* header) { header->snapshot_height = Height(91); }),
-                 "snapshot height 91, above executed height 90"));
+  CHECK(Contains(HeaderError([](BlockHeader* header) { header->snapshot_height = Height(64); }),
+                 "snapshot at height 64, must be none"));
   CHECK(Contains(HeaderError([](BlockHeader* header) { header->snapshot_digest = HashOf(1); }),
-                 "snapshot digest without"));
+                 "snapshot at height 0, must be none"));
   CHECK(Contains(HeaderError([](BlockHeader* header) { header->time_unix_millis -= 1001; }),
                  "time 1699999999999 ms, from 1700000000000"));
   CHECK(Contains(HeaderError([](BlockHeader* header) { header->time_unix_millis = ~uint64_t{0}; }),

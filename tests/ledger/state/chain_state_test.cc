@@ -100,6 +100,7 @@ TEST_CASE("the tree holds every record and a seal after each block", "[state]") 
     leaves.push_back(previous_seal);
     CHECK(executed.first_index == first);
     CHECK(executed.seal_leaf == previous_seal);
+    CHECK(chain.reader().GetBlock(executed.block->height())->seal_leaf == previous_seal);
     CHECK(executed.tip.tree.size() == leaves.size());
     CHECK(executed.tip.tree.Root() == MerkleRoot(leaves));
   }

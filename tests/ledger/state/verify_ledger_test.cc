@@ -485,6 +485,41 @@ TEST_CASE("what opening the journal met is part of the report", "[state]") {
   CHECK(report.findings[0].what.find("offset 77") != std::string::npos);
 }
 
+TEST_CASE("a ledger cut at its end is found by what is known from elsewhere", "[state]") {
+  Ledger ledger;
+  const Height top = ledger.chain.tip().height;
+  const Hash hash = ledger.chain.tip().block_hash;
+  VerifyOptions options;
+  CHECK_FALSE(ledger.Verify(false, options).end_pinned);
+  SECTION("a block") {
+    options.pin = {.height = top, .block_hash = hash};
+    CHECK(ledger.Verify(false, options).ok());
+    CHECK(ledger.Verify(false, options).end_pinned);
+    options.pin->height = top.Next();
+    Only(ledger.Verify(false, options), FindingType::kEndMissing, top.value());
+    options.pin = {.height = top, .block_hash = ledger.chain.blocks()[0]->hash()};
+    Only(ledger.Verify(false, options), FindingType::kPinDiffers, top.value());
+  }
+  SECTION("a height") {
+    options.height_min = top;
+    CHECK(ledger.Verify(false, options).ok());
+    options.height_min = top.Next();
+    Only(ledger.Verify(false, options), FindingType::kEndMissing, top.value());
+  }
+  SECTION("what the guard says") {
+    options.durable_offset_min = ledger.chain.journal()->end().offset;
+    CHECK(ledger.Verify(false, options).ok());
+    ++options.durable_offset_min;
+    Only(ledger.Verify(false, options), FindingType::kEndMissing, top.value());
+  }
+}
+
+TEST_CASE("verify says how many blocks each validator signed", "[state]") {
+  Ledger ledger;
+  const VerifyReport report = ledger.Verify(false);
+  CHECK(report.proposed.at(ValidatorIndex(0)) == report.block_count);
+}
+
 TEST_CASE("verify finds commit marks that name another block", "[state]") {
   Ledger ledger;
   const JournalPosition mark{ledger.chain.position(4).offset + 1000};

@@ -122,6 +122,35 @@ TEST_CASE("api: a submitted batch is answered with its place and found by every 
   CHECK(fixture.client()->GetStreamHead("acme/s0", "other")->sequence() == 0);
 }
 
+TEST_CASE("api: a seal is served as the leaf that stands in the log") {
+  Fixture fixture;
+  sim::SensorStream stream = fixture.Stream();
+  REQUIRE(fixture.Submit(stream.NextBatch(1)).ok());
+  const auto last = fixture.Submit(stream.NextBatch(1));
+  REQUIRE(last.ok());
+  REQUIRE(last->height() >= 2);
+  ledger::MerkleFrontier tree;
+  std::string previous_seal(Hash::size(), '\0');
+  for (uint64_t index = 0;; ++index) {
+    v1::GetRecordRequest request;
+    request.set_record_index(index);
+    const auto record = fixture.client()->GetRecord(request);
+    REQUIRE(record.ok());
+    const Hash leaf_hash = ledger::LeafHash(AsBytes(record->leaf()));
+    CHECK(record->summary().leaf_hash() == leaf_hash.view());
+    tree.Append(leaf_hash);
+    if (record->summary().kind_name() != "seal") continue;
+    const auto seal = ledger::DecodeSealLeaf(AsBytes(record->leaf()));
+    REQUIRE(seal.ok());
+    CHECK(seal->previous_seal.view() == previous_seal);
+    previous_seal = std::string(leaf_hash.view());
+    if (record->height() == last->height()) break;
+  }
+  const auto status = fixture.client()->GetStatus();
+  REQUIRE(status.ok());
+  if (status->tree_size() == tree.size()) CHECK(status->tree_root() == tree.Root().view());
+}
+
 TEST_CASE(
     "api: the same bytes again get the first place and other bytes at its sequence are refused") {
   Fixture fixture;

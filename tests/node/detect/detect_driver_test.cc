@@ -210,6 +210,15 @@ TEST_CASE("detect driver: a refused record is tried again after the delay", "[de
   REQUIRE(t.submitted.size() == 1);
   CHECK(t.submitted[0].record.leaf == leaf);
 
+  SECTION("however often") {
+    for (int i = 0; i < 150; ++i) {
+      t.Answer({.taken = false, .retry_after_millis = 1, .what = "lane.full"});
+      t.Drive();
+      t.cluster.RunFor(20'000);
+      t.Drive();
+      REQUIRE(t.submitted.size() == 1);
+    }
+  }
   SECTION("and given up when it is refused for good") {
     t.Answer({.taken = false, .retry_after_millis = 0, .what = "access.denied"});
     t.cluster.RunFor(5 * kSecond);

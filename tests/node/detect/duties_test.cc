@@ -54,6 +54,26 @@ TEST_CASE("duties: bytes cut anywhere or too long are refused", "[duties]") {
   CHECK_FALSE(Duties::Decode(hostile).has_value());
 }
 
+TEST_CASE("duties: full when as many as the maximum are due or wait to be judged", "[duties]") {
+  Duties duties;
+  const auto propose = [&](uint64_t record, Height due) {
+    duties.proposals[{{RecordIndex(record), ItemIndex(0)}, Filled(1)}].due = due;
+  };
+  for (uint64_t i = 1; i < kDutiesMax; ++i) propose(i, Height(10));
+  SECTION("proposals") {
+    CHECK_FALSE(duties.IsFull(Height(10)));
+    propose(kDutiesMax, Height(11));
+    CHECK_FALSE(duties.IsFull(Height(10)));  // One of them needs a further block to become due.
+    CHECK(duties.IsFull(Height(11)));
+  }
+  SECTION("judgements") {
+    for (uint64_t i = 1; i < kDutiesMax; ++i) duties.judgements[RecordIndex(i)];
+    CHECK_FALSE(duties.IsFull(Height(10)));
+    duties.judgements[RecordIndex(kDutiesMax)];
+    CHECK(duties.IsFull(Height(10)));
+  }
+}
+
 TEST_CASE("duties: proposers take turns in the order of the hash that names event and validator",
           "[duties]") {
   const ledger::EventRef event{RecordIndex(300), ItemIndex(7)};

@@ -172,7 +172,7 @@ TEST_CASE("recovery: the core is told everything that a restart must not forget"
   t.opened.guard.view = 9;
   t.opened.last_group_ambiguous = true;
   const auto recover = [&](bool accept) {
-    return RecoveredFrom(t.network.genesis(), *scan, t.opened, Height(1), accept);
+    return RecoveredFrom(*scan, t.opened, Height(1), accept);
   };
   const consensus::Recovered cautious = recover(false);
   CHECK(cautious.vote == vote);
@@ -216,6 +216,74 @@ TEST_CASE("recovery: damaged state is rebuilt from the journal", "[recovery]") {
   }
   CHECK_FALSE(t.Start().refusing);
   t.CheckWhole();
+}
+
+TEST_CASE("recovery: a running node builds its search index anew when asked", "[recovery]") {
+  StoppedNode t;
+  CHECK_FALSE(t.Start().refusing);
+  t.CheckWhole();
+  Node* node = t.cluster.node(0);
+  const auto indexed = [&] { return node->index().complete_height() == node->Status().executed; };
+  REQUIRE(t.cluster.RunUntil(indexed, 10 * kSecond));
+  const Height first = node->index().first_height();
+  node->RebuildIndex();
+  for (Actor* actor : node->actors()) {
+    if (actor->name() == "index") CHECK(actor->Step());
+  }
+  CHECK_FALSE(indexed());
+  REQUIRE(t.cluster.RunUntil(indexed, 10 * kSecond));
+  CHECK(node->index().first_height() == first);
+}
+
+// LevelDB makes tables of its log when it opens; the middle of a table is data.
+void DamageTables(SimCluster* cluster, const std::string& directory) {
+  const auto names = cluster->disk(0).List(directory);
+  REQUIRE(names.ok());
+  int damaged = 0;
+  for (const std::string& name : *names) {
+    if (name.find(".ldb") == std::string::npos) continue;
+    const std::string path = directory + "/" + name;
+    REQUIRE(cluster->disk(0).FlipBit(path, *cluster->disk(0).Size(path) / 3, 3).ok());
+    ++damaged;
+  }
+  REQUIRE(damaged > 0);
+}
+
+TEST_CASE("recovery: a damaged table is met while running and the next start builds it anew",
+          "[recovery]") {
+  StoppedNode t;
+  CHECK_FALSE(t.Start().refusing);
+  t.CheckWhole();
+  t.cluster.Crash(0, CrashMode::kProcessOnly);
+  for (const std::string name : {"state", "detect"}) {
+    CAPTURE(name);
+    DamageTables(&t.cluster, "/vigil/" + name);
+    // Whether this start meets the damage depends on what it has to read.
+    const absl::Status first = t.cluster.Start(0);
+    INFO(first);
+    REQUIRE(first.ok());
+    t.cluster.RunFor(5 * kSecond);
+    const bool died = !t.cluster.node(0)->fatal().ok();
+    const bool marked = t.cluster.disk(0).Exists("/vigil/" + name + ".rebuild");
+    if (died) CHECK(marked);
+    t.cluster.Crash(0, CrashMode::kProcessOnly);
+    CHECK_FALSE(t.Start().refusing);
+    CHECK_FALSE(t.cluster.disk(0).Exists("/vigil/" + name + ".rebuild"));
+    t.CheckWhole();
+    t.cluster.Crash(0, CrashMode::kProcessOnly);
+  }
+}
+
+TEST_CASE("recovery: a marked store starts empty and the mark goes", "[recovery]") {
+  StoppedNode t;
+  for (const std::string name : {"state", "detect", "index"}) {
+    REQUIRE(t.cluster.disk(0).WriteAtomically("/vigil/" + name + ".rebuild", AsBytes("x")).ok());
+  }
+  CHECK_FALSE(t.Start().refusing);
+  t.CheckWhole();
+  for (const std::string name : {"state", "detect", "index"}) {
+    CHECK_FALSE(t.cluster.disk(0).Exists("/vigil/" + name + ".rebuild"));
+  }
 }
 
 TEST_CASE("recovery: lost stores are rebuilt from the journal", "[recovery]") {

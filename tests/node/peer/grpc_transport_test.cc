@@ -3,6 +3,7 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "ledger/base/mutex.h"
@@ -104,6 +105,12 @@ TEST_CASE("peers: frames arrive in order after the hello and bear the sender's i
   const auto transport =
       network.TransportOfA(network.Certify("a", "spiffe://org/validator/a"), (*server)->port());
   REQUIRE(listener.WaitForCount(1));
+  // The receiver may have the hello before the sender knows that it left.
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!transport->IsConnected(ValidatorIndex(1)) &&
+         std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
   int sent = 0;
   for (int i = 0; i < 200; ++i)
     sent +=
