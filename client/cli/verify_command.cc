@@ -153,10 +153,15 @@ absl::Status RunVerifyLedger(const Session& session, const VerifyLedgerOptions& 
         absl::StrCat(options.directory, " holds no journal/; name the data folder of a validator"));
   }
   absl::StatusOr<std::shared_ptr<void>> lock = files->Lock(options.directory + "/LOCK");
-  if (!lock.ok())
+  if (absl::IsAlreadyExists(lock.status()))
     return Annotate(
         lock.status(),
         absl::StrCat(options.directory, " is in use; stop the validator first, or verify a copy"));
+  if (!lock.ok())
+    return Annotate(lock.status(),
+                    absl::StrCat(options.directory,
+                                 " cannot be locked against a validator that starts; verify a copy "
+                                 "that you may write to"));
 
   ledger::VerifyOptions verify;
   verify.stop_at_first = options.stop_at_first;

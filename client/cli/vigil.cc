@@ -347,7 +347,7 @@ class Program {
     ledger->add_flag("--stop-at-first", verify_.stop_at_first, "stop at the first finding");
     ledger->add_option("--tip", verify_.tip,
                        "HEIGHT:HASH of a block known to be committed, from another validator");
-    ledger->add_option("--at-least", verify_.at_least, "height that the chain is known to reach");
+    AddNumber(ledger, "--at-least", verify_.at_least, "height that the chain is known to reach");
     ledger->add_option("--guard", verify_.guard, "the validator's rollback_guard, beside its keys");
     ledger->add_option("--validator", verify_.validator, "org/name whose folder this must be");
   }

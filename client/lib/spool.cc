@@ -82,7 +82,10 @@ absl::StatusOr<std::unique_ptr<Spool>> Spool::Open(ledger::FileSystem* files, st
   RETURN_IF_ERROR(files->MakeDirs(folder));
   std::unique_ptr<Spool> spool(new Spool(files, std::move(folder), owner));
   absl::StatusOr<std::shared_ptr<void>> lock = files->Lock(absl::StrCat(spool->folder_, "/lock"));
-  if (!lock.ok()) return Annotate(lock.status(), "the spool is in use by another process");
+  if (absl::IsAlreadyExists(lock.status())) {
+    return Annotate(lock.status(), "the spool is in use by another process");
+  }
+  if (!lock.ok()) return Annotate(lock.status(), "the spool cannot be locked");
   spool->lock_ = *std::move(lock);
   RETURN_IF_ERROR(spool->LoadHead());
   RETURN_IF_ERROR(spool->LoadRecords());

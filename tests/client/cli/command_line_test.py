@@ -94,6 +94,14 @@ def check_files(vigil):
     vigil.check(2, "status", env={"VIGIL_INSECURE": "yes"}, says="VIGIL_INSECURE")
 
 
+    # A folder where the lock file belongs cannot be locked, and nobody uses it.
+    (vigil.folder / "data/journal").mkdir(parents=True)
+    (vigil.folder / "data/LOCK").mkdir()
+    said = vigil.check(1, "verify", "ledger", "data", "--genesis", vigil.net / "genesis.json", says="cannot be locked")
+    if "in use" in said:
+        failures.append(f"verify: {said}")
+
+
 def check_full_output(vigil):
     with open("/dev/full", "wb") as full:
         vigil.check(1, "--help", stdout=full, says="standard output cannot be written")

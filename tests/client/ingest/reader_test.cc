@@ -463,7 +463,7 @@ TEST_CASE("checkpoint: text that is none is refused and names the key", "[ingest
       CheckpointStore::Open(ledger::PosixFileSystem(), folder.path("state")).status()));
 }
 
-TEST_CASE("checkpoint: any bytes in path and state come back, also as version 1 wrote them",
+TEST_CASE("checkpoint: any bytes in path and state come back and so they do from version 1",
           "[ingest]") {
   Checkpoint checkpoint;
   checkpoint.path = "/tmp/caf\xE9 100%.log";
