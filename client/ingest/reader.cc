@@ -105,6 +105,8 @@ absl::Status InputReader::ReadInput(const std::string& path, std::vector<InputRe
     const Checkpoint predecessor = *rotated;
     RETURN_IF_ERROR(ReadPredecessor(predecessor, reports, &input.report.note));
     shown_.input = path;
+    // A position in the new file would replace the one that leads to the rest of the old.
+    if (interrupted()) return absl::OkStatus();
   }
   absl::Status handed_over;
   if (input.report.status.ok()) {
@@ -209,7 +211,6 @@ std::optional<Checkpoint> InputReader::FindMoved(const Checkpoint& checkpoint) c
   }
   std::sort(siblings.begin(), siblings.end());
   for (const std::string& sibling : siblings) {
-    if (seams_.checkpoints->Find(sibling) != nullptr) continue;
     absl::StatusOr<std::unique_ptr<LineSource>> source = LineSource::Open(sibling, options_.stop);
     if (!source.ok()) continue;
     const absl::StatusOr<Resumption> resumption = ResumeAt(source->get(), checkpoint);
@@ -230,8 +231,11 @@ absl::Status InputReader::ReadPredecessor(const Checkpoint& checkpoint,
                          " was not found");
     return absl::OkStatus();
   }
-  // From now on it is known under its new name, whatever becomes of the old one.
-  RETURN_IF_ERROR(seams_.checkpoints->Put(*moved));
+  // From now on it is known under its new name, whatever becomes of the old one; unless it is known
+  // already, from a run that did not come to its end.
+  if (seams_.checkpoints->Find(moved->path) == nullptr) {
+    RETURN_IF_ERROR(seams_.checkpoints->Put(*moved));
+  }
   *note = absl::StrCat("rotated to ", moved->path);
   return ReadInput(moved->path, reports);
 }

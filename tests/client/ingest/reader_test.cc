@@ -156,6 +156,19 @@ TEST_CASE("reader: a file renamed by rotation is read to its end and the new one
   }
 }
 
+TEST_CASE("reader: a renamed file whose reading failed is read to its end by the next run",
+          "[ingest]") {
+  TempFolder folder;
+  folder.Write("conn.log", ConnLines(1, 5));
+  CHECK(Ingest(folder, {"conn.log"}).uids == Uids(1, 5));
+  folder.Append("conn.log", ConnLines(6, 7));
+  folder.Rename("conn.log", "conn.log.1");
+  folder.Write("conn.log", ConnLines(101, 101));
+  CHECK(Ingest(folder, {"conn.log"}, 3, absl::UnavailableError("nobody there")).uids.empty());
+  CHECK(Ingest(folder, {"conn.log"}).uids == std::vector<std::string>{"C6", "C7", "C101"});
+  CHECK(Ingest(folder, {"conn.log", "conn.log.1"}).uids.empty());
+}
+
 TEST_CASE("reader: rotation that compresses or copies and truncates is followed", "[ingest]") {
   TempFolder folder;
   folder.Write("conn.log", ConnLines(1, 5));
