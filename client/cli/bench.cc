@@ -31,6 +31,7 @@ struct Outcome {
   std::vector<int64_t> latencies_micros;
   uint64_t accepted_events = 0;
   uint64_t refused = 0;
+  uint64_t not_offered = 0;  // Submissions beyond those that waited for a caller.
   absl::Status first_error;
 };
 
@@ -131,8 +132,13 @@ class Bench {
         MutexLock lock(&mutex_);
         while (NowMicros() < due)
           changed_.WaitFor(&mutex_, std::chrono::microseconds(due - NowMicros()));
+        if (NowMicros() >= end_micros_) return;  // Behind its schedule.
         if (idle_.empty()) {
-          waiting_.push_back(due);
+          if (waiting_.size() < kWaitingMax) {
+            waiting_.push_back(due);
+          } else {
+            ++outcome_.not_offered;
+          }
           continue;
         }
         caller = idle_.back();
@@ -143,6 +149,7 @@ class Bench {
   }
 
   static constexpr uint64_t kRefusedMax = 1000;
+  static constexpr size_t kWaitingMax = 1 << 20;
 
   Client* const client_;
   const BenchOptions options_;
@@ -203,6 +210,7 @@ void Print(const Session& session, const BenchOptions& options, Outcome outcome,
   json["seconds"] = absl::StrFormat("%.2f", seconds);
   json["events"] = Number(outcome.accepted_events);
   json["submissions_refused"] = Number(outcome.refused);
+  json["submissions_not_offered"] = Number(outcome.not_offered);
   json["events_per_second"] = absl::StrFormat("%.0f", events / seconds);
   json["p50_millis"] = millis(0.50);
   json["p99_millis"] = millis(0.99);

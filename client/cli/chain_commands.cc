@@ -262,11 +262,11 @@ absl::Status RunBlockWatch(const Session& session, uint64_t from, uint64_t count
   return client->Subscribe(request, [&](const v1::FeedItem& item) {
     const v1::Block& block = item.block();
     if (session.format == OutputFormat::kTable) {
-      *session.out << absl::StrJoin(BlockRow(block), "  ") << std::endl;
+      *session.out << ForTerminal(absl::StrJoin(BlockRow(block), "  ")) << std::endl;
     } else {
-      *session.out << ToJson(block).dump() << std::endl;
+      *session.out << JsonText(ToJson(block), -1) << std::endl;
     }
-    return count == 0 || ++seen < count;
+    return session.out->good() && (count == 0 || ++seen < count);
   });
 }
 

@@ -1,15 +1,17 @@
 #include "client/cli/event_commands.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "absl/time/time.h"
 #include "client/cli/listing.h"
 #include "client/cli/render.h"
+#include "client/ingest/value_parsers.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/status_macros.h"
 
@@ -26,6 +28,9 @@ absl::StatusOr<v1::SearchEventsRequest> RequestOf(const EventFilter& filter) {
   for (const std::string& term : filter.terms) request.add_terms(term);
   ASSIGN_OR_RETURN(const int64_t from, ParseTime(filter.from));
   ASSIGN_OR_RETURN(const int64_t to, ParseTime(filter.to));
+  // In a request 0 means no bound, and no event lies before 1970.
+  if (to == 0 && !filter.to.empty())
+    return absl::InvalidArgumentError("--until: no event lies before 1970");
   request.set_from_unix_nano(from);
   request.set_to_unix_nano(to);
   return request;
@@ -81,25 +86,24 @@ void PrintAlertFacts(const Session& session, const v1::Alert& alert) {
               absl::StrCat(ForTerminal(reason.name()), ", ", BitsText(reason.bits_q8()), " bits"));
   facts.Add("event", EventRefText(alert.event()));
   facts.Print(*session.out);
-  *session.out
-      << EventJson(Parsed(alert.event())).dump(2, ' ', false, Json::error_handler_t::replace)
-      << '\n';
+  *session.out << JsonText(EventJson(Parsed(alert.event())), 2) << '\n';
 }
 
 }  // namespace
 
 absl::StatusOr<int64_t> ParseTime(const std::string& text) {
   if (text.empty()) return 0;
-  int64_t seconds = 0;
-  if (absl::SimpleAtoi(text, &seconds) && seconds >= 0 && seconds < INT64_MAX / 1'000'000'000)
-    return seconds * 1'000'000'000;
-  absl::Time time;
-  std::string why;
-  if (!absl::ParseTime(absl::RFC3339_full, text, &time, &why)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "'", text, "' where a time such as 2026-11-20T14:00:00Z or seconds since 1970 belongs"));
+  constexpr uint64_t kNanosPerSecond = 1'000'000'000;
+  if (const std::optional<uint64_t> seconds = ParseUnsigned(text);
+      seconds && *seconds < static_cast<uint64_t>(INT64_MAX) / kNanosPerSecond)
+    return static_cast<int64_t>(*seconds * kNanosPerSecond);
+  const std::optional<uint64_t> nanos = ParseRfc3339(text);
+  if (!nanos || *nanos > static_cast<uint64_t>(INT64_MAX)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", text, "' where a time from 1970 to 2261 belongs, such as ",
+                     "2026-11-20T14:00:00Z or seconds since 1970"));
   }
-  return absl::ToUnixNanos(time);
+  return static_cast<int64_t>(*nanos);
 }
 
 absl::Status RunEventSearch(const Session& session, const EventSearchOptions& options) {
@@ -151,12 +155,11 @@ absl::Status RunEventWatch(const Session& session, const EventFilter& filter, ui
   uint64_t seen = 0;
   return client->Subscribe(request, [&](const v1::FeedItem& item) {
     if (session.format == OutputFormat::kTable) {
-      *session.out << absl::StrJoin(EventRow(item.event()), "  ") << std::endl;
+      *session.out << ForTerminal(absl::StrJoin(EventRow(item.event()), "  ")) << std::endl;
     } else {
-      *session.out << ToJson(item.event()).dump(-1, ' ', false, Json::error_handler_t::replace)
-                   << std::endl;
+      *session.out << JsonText(ToJson(item.event()), -1) << std::endl;
     }
-    return count == 0 || ++seen < count;
+    return session.out->good() && (count == 0 || ++seen < count);
   });
 }
 
@@ -200,12 +203,11 @@ absl::Status RunAlertWatch(const Session& session, uint64_t from_height, uint64_
   uint64_t seen = 0;
   return client->Subscribe(request, [&](const v1::FeedItem& item) {
     if (session.format == OutputFormat::kTable) {
-      *session.out << absl::StrJoin(AlertRow(item.alert()), "  ") << std::endl;
+      *session.out << ForTerminal(absl::StrJoin(AlertRow(item.alert()), "  ")) << std::endl;
     } else {
-      *session.out << ToJson(item.alert()).dump(-1, ' ', false, Json::error_handler_t::replace)
-                   << std::endl;
+      *session.out << JsonText(ToJson(item.alert()), -1) << std::endl;
     }
-    return count == 0 || ++seen < count;
+    return session.out->good() && (count == 0 || ++seen < count);
   });
 }
 

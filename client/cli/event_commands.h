@@ -45,7 +45,7 @@ absl::Status RunAlertList(const Session& session, const AlertListOptions& option
 absl::Status RunAlertGet(const Session& session, uint64_t record_index);
 absl::Status RunAlertWatch(const Session& session, uint64_t from_height, uint64_t count);
 
-// Seconds or RFC 3339 in UTC as ns since 1970; 0 for empty text.
+// Seconds or RFC 3339 as ns since 1970, before 2262; 0 for empty text.
 // Errors: kInvalidArgument.
 absl::StatusOr<int64_t> ParseTime(const std::string& text);
 

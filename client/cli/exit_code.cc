@@ -1,5 +1,7 @@
 #include "client/cli/exit_code.h"
 
+#include "client/lib/client.h"
+
 namespace vigil::client {
 
 ExitCode ExitCodeFor(const absl::Status& status) {
@@ -9,7 +11,8 @@ ExitCode ExitCodeFor(const absl::Status& status) {
     case absl::StatusCode::kInvalidArgument:
       return ExitCode::kUsage;
     case absl::StatusCode::kUnavailable:
-      return ExitCode::kCannotConnect;
+      // A disk is no network.
+      return IsUnreachable(status) ? ExitCode::kCannotConnect : ExitCode::kFailed;
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kUnauthenticated:
       return ExitCode::kDenied;

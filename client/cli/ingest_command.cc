@@ -13,10 +13,20 @@
 namespace vigil::client {
 namespace {
 
-// Set by SIGINT and SIGTERM: reading ends after the present line.
+// Set by SIGINT and SIGTERM: reading ends after the present line, and nothing is waited for.
 std::atomic<bool> stop_requested{false};
 
 void OnSignal(int /*signal*/) { stop_requested = true; }
+
+// The second signal of a kind ends the process at once.
+void StopOnSignals() {
+  struct sigaction action {};
+  action.sa_handler = OnSignal;
+  action.sa_flags = SA_RESETHAND;  // And no SA_RESTART: waiting calls return.
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
 
 Json InputJson(const InputReport& input) {
   Json json;
@@ -28,6 +38,7 @@ Json InputJson(const InputReport& input) {
   json["quarantined"] = Number(input.quarantined);
   json["skipped"] = Number(input.skipped);
   json["unsent"] = Number(input.unsent);
+  if (input.unfinished) json["last_line_unfinished"] = true;
   if (!input.note.empty()) json["note"] = input.note;
   if (!input.status.ok()) json["error"] = std::string(input.status.message());
   return json;
@@ -46,19 +57,11 @@ Json ReportJson(const IngestReport& report) {
   json["retries"] = Number(report.delivery.retries);
   json["last_height"] = Number(report.delivery.last_height);
   json["pending"] = report.pending;
+  if (report.unreadable_positions > 0) {
+    json["unreadable_positions"] = Number(report.unreadable_positions);
+  }
   json["elapsed_micros"] = Number(static_cast<uint64_t>(report.elapsed_micros));
   return json;
-}
-
-// What stopped the command, as the status that its exit code follows from.
-absl::Status Verdict(const IngestReport& report) {
-  if (report.interrupted)
-    return absl::CancelledError("interrupted; the same command goes on where it stopped");
-  if (!report.status.ok()) return report.status;
-  if (!report.total.status.ok())
-    return absl::AbortedError(
-        absl::StrCat("an input could not be read to its end: ", report.total.status.message()));
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -68,17 +71,20 @@ absl::Status RunIngestCommand(const Session& session, const IngestCommandOptions
   options.inputs = command.inputs;
   ASSIGN_OR_RETURN(options.read.format, ParseFormat(command.format));
   options.read.batch.items_max = command.batch_events;
+  options.read.final_lines = command.final_lines;
+  options.read.reingest = command.reingest;
   options.read.stop = &stop_requested;
+  options.submit.stop = &stop_requested;
   options.state_folder = command.spool;
   options.quarantine_path = command.quarantine;
   options.client = session.client;
+  options.client.stop = &stop_requested;
   options.key_path = session.signing_key;
   options.genesis_path = session.genesis;
   options.submit.identity = session.identity;
   options.submit.stream = command.stream;
   options.submit.adopt_head = command.adopt_head;
-  std::signal(SIGINT, OnSignal);
-  std::signal(SIGTERM, OnSignal);
+  StopOnSignals();
   TextProgress text(stderr);
   SilentProgress silent;
   ProgressSink* progress = command.quiet ? static_cast<ProgressSink*>(&silent) : &text;
@@ -88,7 +94,7 @@ absl::Status RunIngestCommand(const Session& session, const IngestCommandOptions
   } else {
     session.PrintJson(ReportJson(report));
   }
-  return Verdict(report);
+  return IngestVerdict(report);
 }
 
 }  // namespace vigil::client

@@ -37,7 +37,7 @@ class Listing {
     if (session_.format == OutputFormat::kJson) {
       session_.PrintJson(document_);
     } else if (!more.empty()) {
-      *session_.err << "more: " << more << '\n';
+      *session_.err << "more: " << ForTerminal(more) << '\n';
     }
   }
 

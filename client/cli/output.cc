@@ -13,6 +13,11 @@ Json Number(uint64_t value) { return Json(absl::StrCat(value)); }
 
 Json Hex(absl::string_view bytes) { return Json(HexEncode(AsBytes(bytes))); }
 
+void Table::Add(std::vector<std::string> cells) {
+  for (std::string& cell : cells) cell = ForTerminal(cell);
+  rows_.push_back(std::move(cells));
+}
+
 void Table::Print(std::ostream& out) const {
   std::vector<size_t> widths;
   for (const std::string& heading : headings_) widths.push_back(heading.size());
@@ -38,21 +43,8 @@ void Facts::Print(std::ostream& out) const {
   }
 }
 
-std::string ForTerminal(absl::string_view text) {
-  std::string safe;
-  safe.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<uint8_t>(text[i]);
-    // C1 controls are C2 80 .. C2 9F in UTF-8.
-    const bool c1 = byte == 0xC2 && i + 1 < text.size() && static_cast<uint8_t>(text[i + 1]) < 0xA0;
-    if (byte < 0x20 || byte == 0x7F || c1) {
-      safe.push_back('?');
-      if (c1) ++i;
-    } else {
-      safe.push_back(text[i]);
-    }
-  }
-  return safe;
+std::string JsonText(const Json& json, int indent) {
+  return ForTerminalJson(json.dump(indent, ' ', false, Json::error_handler_t::replace));
 }
 
 std::string ShortHex(absl::string_view bytes) { return HexEncode(AsBytes(bytes.substr(0, 6))); }

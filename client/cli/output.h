@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "client/lib/terminal_text.h"
 
 namespace vigil::client {
 
@@ -26,12 +27,12 @@ Json Number(uint64_t value);
 // Raw bytes as lower-case hex.
 Json Hex(absl::string_view bytes);
 
-// Rows under headings, columns padded; long cells are cut only where `width_max` says so (0:
-// never).
+// Rows under headings, safe for a terminal, columns padded; long cells are cut only where
+// `width_max` says so (0: never).
 class Table {
  public:
   explicit Table(std::vector<std::string> headings) : headings_(std::move(headings)) {}
-  void Add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void Add(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
   void Print(std::ostream& out) const;
 
@@ -40,11 +41,11 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-// "name   value" lines, for one object.
+// "name   value" lines, for one object; safe for a terminal.
 class Facts {
  public:
-  void Add(std::string name, std::string value) {
-    facts_.emplace_back(std::move(name), std::move(value));
+  void Add(std::string name, const std::string& value) {
+    facts_.emplace_back(std::move(name), ForTerminal(value));
   }
   void Print(std::ostream& out) const;
 
@@ -52,8 +53,9 @@ class Facts {
   std::vector<std::pair<std::string, std::string>> facts_;
 };
 
-// Replaces control characters (also in UTF-8), so that hostile text cannot drive a terminal.
-std::string ForTerminal(absl::string_view text);
+// `json` as text that is safe for a terminal, with `indent` spaces per level or on one line (-1).
+// Bytes that are no UTF-8 are replaced.
+std::string JsonText(const Json& json, int indent);
 // First 12 hex digits.
 std::string ShortHex(absl::string_view bytes);
 // "2026-11-20 14:03:59.123Z".

@@ -36,7 +36,7 @@ struct Session {
 };
 
 // Paths in the context file are relative to its folder.
-// Errors: kNotFound; kInvalidArgument "path:line:column: what".
+// Errors: kNotFound; kInvalidArgument "path:line:column: what", or naming the variable or setting.
 absl::StatusOr<Session> OpenSession(const SessionOptions& options);
 
 }  // namespace vigil::client

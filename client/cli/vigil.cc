@@ -5,11 +5,19 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <limits>
 #include <map>
+#include <sstream>
 #include <string>
+#include <system_error>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "client/cli/arguments.h"
 #include "client/cli/bench.h"
 #include "client/cli/chain_commands.h"
 #include "client/cli/event_commands.h"
@@ -23,6 +31,25 @@ namespace vigil::client {
 namespace {
 
 using Command = std::function<absl::Status(const Session&)>;
+
+// A number of decimal digits alone: CLI11 by itself takes -1 and lets 2^64 wrap round.
+CLI::Validator NumberFrom(uint64_t least, uint64_t most) {
+  return CLI::Validator(
+      [least, most](const std::string& text) { return WhyNotNumber(text, least, most); }, "");
+}
+template <typename Integer>
+CLI::Option* AddNumber(CLI::App* command, const std::string& name, Integer& variable,
+                       const std::string& help, uint64_t least = 0,
+                       uint64_t most = std::numeric_limits<Integer>::max()) {
+  return command->add_option(name, variable, help)->check(NumberFrom(least, most));
+}
+// Text that goes into requests.
+template <typename Text>
+CLI::Option* AddText(CLI::App* command, const std::string& name, Text& variable,
+                     const std::string& help) {
+  return command->add_option(name, variable, help)
+      ->check(CLI::Validator([](const std::string& text) { return WhyNotText(text); }, ""));
+}
 
 // The program: global options, the command that was chosen, its exit code.
 class Program {
@@ -43,15 +70,12 @@ class Program {
     AddFlag("--certificate", "certificate", "client certificate, PEM [VIGIL_CERTIFICATE]");
     AddFlag("--key", "key", "its key, PEM [VIGIL_KEY]");
     AddFlag("--signing-key", "signing_key", "key file of the sensor [VIGIL_SIGNING_KEY]");
-    AddFlag("--identity", "identity", "org/name of the sensor [VIGIL_IDENTITY]");
+    AddFlag("--identity", "identity",
+            "org/name of the sensor; by default whose key it is [VIGIL_IDENTITY]");
     AddFlag("--genesis", "genesis", "genesis.json [VIGIL_GENESIS]");
     app_.add_flag_callback(
         "--insecure", [this] { options_.flags["insecure"] = "true"; }, "no TLS; loopback only");
-    const std::map<std::string, OutputFormat> formats = {{"table", OutputFormat::kTable},
-                                                         {"json", OutputFormat::kJson},
-                                                         {"ndjson", OutputFormat::kNdjson}};
-    app_.add_option("-o,--output", options_.format, "table, json or ndjson")
-        ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case));
+    AddOutput();
     AddChain();
     AddEvents();
     AddAlerts();
@@ -61,19 +85,70 @@ class Program {
   }
 
   int Run(int argc, char** argv) {
-    try {
-      app_.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-      return app_.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+    ExitCode code = RunCommand(argc, argv);
+    if (!std::cout.flush()) {
+      std::cerr << "vigil: standard output cannot be written; not everything was printed\n";
+      if (code == ExitCode::kOk) code = ExitCode::kFailed;
     }
-    absl::StatusOr<Session> session = OpenSession(options_);
-    const absl::Status status = session.ok() ? command_(*session) : session.status();
-    if (!status.ok()) std::cerr << "vigil: " << status.message() << '\n';
-    return static_cast<int>(absl::IsFailedPrecondition(status) && unhealthy_ ? ExitCode::kUnhealthy
-                                                                             : ExitCodeFor(status));
+    return static_cast<int>(code);
   }
 
  private:
+  ExitCode RunCommand(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      std::ostringstream said;
+      const bool asked_for_help = app_.exit(error, std::cout, said) == 0;
+      if (asked_for_help) return ExitCode::kOk;
+      SayUsage(said.str());
+      return ExitCode::kUsage;
+    }
+    absl::StatusOr<Session> session = OpenSession(options_);
+    const absl::Status status = session.ok() ? command_(*session) : session.status();
+    if (!status.ok()) std::cerr << "vigil: " << ForTerminal(status.message()) << '\n';
+    return absl::IsFailedPrecondition(status) && unhealthy_ ? ExitCode::kUnhealthy
+                                                            : ExitCodeFor(status);
+  }
+
+  // What is wrong with the arguments, and which command may have been meant.
+  void SayUsage(const std::string& said) const {
+    const CLI::App* chosen = &app_;
+    while (!chosen->get_subcommands().empty()) chosen = chosen->get_subcommands().front();
+    std::vector<std::string> commands;
+    for (const CLI::App* command : chosen->get_subcommands([](const CLI::App*) { return true; }))
+      commands.push_back(command->get_name());
+    for (const std::string& word : app_.remaining(/*recurse=*/true)) {
+      if (commands.empty() || word.empty() || word[0] == '-') continue;
+      const std::string nearest = Nearest(word, commands);
+      std::cerr << "vigil: no command '" << ForTerminal(word) << "'; "
+                << (nearest.empty() ? absl::StrCat("there are ", absl::StrJoin(commands, ", "))
+                                    : absl::StrCat("did you mean '", nearest, "'?"))
+                << '\n';
+      return;
+    }
+    for (const absl::string_view line : absl::StrSplit(said, '\n', absl::SkipEmpty()))
+      std::cerr << ForTerminal(line) << '\n';
+  }
+
+  void AddOutput() {
+    static const std::map<std::string, OutputFormat> kFormats = {{"table", OutputFormat::kTable},
+                                                                 {"json", OutputFormat::kJson},
+                                                                 {"ndjson", OutputFormat::kNdjson}};
+    const auto set = [this](const std::string& name) {
+      options_.format = kFormats.at(absl::AsciiStrToLower(name));
+    };
+    app_.add_option_function<std::string>("-o,--output", set, "format of the payload")
+        ->type_name("table|json|ndjson")
+        ->check(CLI::Validator(
+            [](const std::string& name) {
+              return kFormats.contains(absl::AsciiStrToLower(name))
+                         ? std::string()
+                         : absl::StrCat("'", name, "' where table, json or ndjson belongs");
+            },
+            ""));
+  }
+
   void AddFlag(const std::string& flag, const std::string& setting, const std::string& help) {
     app_.add_option_function<std::string>(
         flag, [this, setting](const std::string& value) { options_.flags[setting] = value; }, help);
@@ -100,18 +175,18 @@ class Program {
     CLI::App* wait = Add(&app_, "wait", "until the network has reached something",
                          [this](const Session& session) { return RunWait(session, wait_); });
     wait->add_flag("--leader", wait_.leader, "a leader is known");
-    wait->add_option("--events", wait_.events, "so many events executed");
-    wait->add_option("--alerts-confirmed", wait_.alerts_confirmed, "so many alerts confirmed");
-    wait->add_option("--models", wait_.models, "active models of so many event types");
+    AddNumber(wait, "--events", wait_.events, "so many events executed");
+    AddNumber(wait, "--alerts-confirmed", wait_.alerts_confirmed, "so many alerts confirmed");
+    AddNumber(wait, "--models", wait_.models, "active models of so many event types");
     wait->add_flag("--all", wait_.all, "on every validator, not only one");
-    wait->add_option("--timeout", wait_.timeout_seconds, "seconds")->capture_default_str();
+    AddNumber(wait, "--timeout", wait_.timeout_seconds, "seconds")->capture_default_str();
 
     CLI::App* block = Group("block", "blocks");
     CLI::App* list = Add(block, "list", "newest first", [this](const Session& session) {
       return RunBlockList(session, block_list_);
     });
-    list->add_option("--from", block_list_.from, "height to begin with");
-    list->add_option("--limit", block_list_.limit, "blocks on a page")->capture_default_str();
+    AddNumber(list, "--from", block_list_.from, "height to begin with");
+    AddNumber(list, "--limit", block_list_.limit, "blocks on a page")->capture_default_str();
     list->add_flag("--ascending", block_list_.ascending, "oldest first");
     Add(block, "get", "one block with its records",
         [this](const Session& session) { return RunBlockGet(session, which_); })
@@ -127,24 +202,25 @@ class Program {
         ->add_option("record", which_, "index or leaf hash")
         ->required();
     CLI::App* detector = Group("detector", "what the validators learnt");
-    Add(detector, "models", "model commitments, newest first", [this](const Session& session) {
-      return RunModels(session, limit_);
-    })->add_option("--limit", limit_, "models");
+    AddNumber(Add(detector, "models", "model commitments, newest first",
+                  [this](const Session& session) { return RunModels(session, limit_); }),
+              "--limit", limit_, "models");
   }
 
   void AddWatch(CLI::App* command) {
-    command->add_option("--from", from_height_, "height to begin with; 0: after the newest");
-    command->add_option("--count", count_, "stop after so many; 0: never");
+    AddNumber(command, "--from", from_height_, "height to begin with; 0: after the newest");
+    AddNumber(command, "--count", count_, "stop after so many; 0: never");
   }
   void AddFilter(CLI::App* command) {
-    command->add_option("--class", filter_.classes, "OCSF class uid, for example 4001");
-    command->add_option("--severity", filter_.severity_min, "at least this OCSF severity");
-    command->add_option("--source", filter_.sources, "product and log, for example zeek.conn");
-    command->add_option("--actor", filter_.actors, "user name");
-    command->add_option("--address", filter_.addresses, "IP address of src, dst or device");
-    command->add_option("--term", filter_.terms, "rule, URL, query or host name, exactly");
-    command->add_option("--since", filter_.from, "2026-11-20T14:00:00Z or seconds since 1970");
-    command->add_option("--until", filter_.to, "exclusive");
+    command->add_option("--class", filter_.classes, "OCSF class uid, for example 4001")
+        ->check(NumberFrom(0, std::numeric_limits<uint32_t>::max()));
+    AddNumber(command, "--severity", filter_.severity_min, "at least this OCSF severity");
+    AddText(command, "--source", filter_.sources, "product and log, for example zeek.conn");
+    AddText(command, "--actor", filter_.actors, "user name");
+    AddText(command, "--address", filter_.addresses, "IP address of src, dst or device");
+    AddText(command, "--term", filter_.terms, "rule, URL, query or host name, exactly");
+    AddText(command, "--since", filter_.from, "2026-11-20T14:00:00Z or seconds since 1970");
+    AddText(command, "--until", filter_.to, "the same, exclusive; after 1970");
   }
 
   void AddEvents() {
@@ -156,8 +232,8 @@ class Program {
               return RunEventSearch(session, event_search_);
             });
     AddFilter(search);
-    search->add_option("--limit", event_search_.limit, "events on a page")->capture_default_str();
-    search->add_option("--cursor", event_search_.cursor, "of the page before");
+    AddNumber(search, "--limit", event_search_.limit, "events on a page")->capture_default_str();
+    AddText(search, "--cursor", event_search_.cursor, "of the page before");
     search->add_flag("--newest", event_search_.newest_first, "newest first");
     search->add_flag("--all", event_search_.all, "every page");
     Add(event, "get", "one event",
@@ -183,14 +259,14 @@ class Program {
     CLI::App* list = Add(alert, "list", "newest first", [this](const Session& session) {
       return RunAlertList(session, alert_list_);
     });
-    list->add_option("--state", alert_list_.state, "proposed, confirmed or contested");
-    list->add_option("--limit", alert_list_.limit, "alerts on a page")->capture_default_str();
-    list->add_option("--cursor", alert_list_.cursor, "of the page before");
+    AddText(list, "--state", alert_list_.state, "proposed, confirmed or contested");
+    AddNumber(list, "--limit", alert_list_.limit, "alerts on a page")->capture_default_str();
+    AddNumber(list, "--cursor", alert_list_.cursor, "of the page before");
     list->add_flag("--ascending", alert_list_.ascending, "oldest first");
     list->add_flag("--all", alert_list_.all, "every page");
-    Add(alert, "get", "one alert with verdicts, reasons and event",
-        [this](const Session& session) { return RunAlertGet(session, alert_index_); })
-        ->add_option("record", alert_index_, "record index")
+    AddNumber(Add(alert, "get", "one alert with verdicts, reasons and event",
+                  [this](const Session& session) { return RunAlertGet(session, alert_index_); }),
+              "record", alert_index_, "record index")
         ->required();
     AddWatch(Add(
         alert, "watch", "alerts and changes of their state as they come",
@@ -199,14 +275,17 @@ class Program {
 
   void AddIngestOptions(CLI::App* command) {
     command->add_option("files", ingest_.inputs, "files, plain or gzip; - for stdin")->required();
-    command->add_option("--stream", ingest_.stream, "stream of the sensor; one spool folder each")
+    AddText(command, "--stream", ingest_.stream, "stream of the sensor; one spool folder each")
         ->capture_default_str();
     command->add_option("--spool", ingest_.spool, "folder for signed batches and positions")
         ->required();
-    command->add_option("--batch", ingest_.batch_events, "events of a batch")
-        ->capture_default_str();
+    AddNumber(command, "--batch", ingest_.batch_events, "events of a batch")->capture_default_str();
     command->add_flag("--adopt-head", ingest_.adopt_head,
                       "go on from the chain's head though this spool is new");
+    command->add_flag("--final", ingest_.final_lines,
+                      "nobody writes to the files any more: take a last line without line end too");
+    command->add_flag("--reingest", ingest_.reingest,
+                      "read a file that was cut once more, as new events");
     command->add_flag("--quiet", ingest_.quiet, "no progress");
     command->add_option("--quarantine", ingest_.quarantine,
                         "file for lines that fail; default: in the spool folder");
@@ -222,8 +301,9 @@ class Program {
         Add(&app_, "sample", "write a day of synthetic Zeek logs with planted attacks",
             [this](const Session& session) { return WriteSample(session); });
     sample->add_option("--dir", sample_dir_, "folder")->required();
-    sample->add_option("--seed", sample_.seed, "same seed, same bytes")->capture_default_str();
-    sample->add_option("--events", sample_.events, "benign lines")->capture_default_str();
+    AddNumber(sample, "--seed", sample_.seed, "same seed, same bytes")->capture_default_str();
+    AddNumber(sample, "--events", sample_.events, "benign lines", 100, 10'000'000)
+        ->capture_default_str();
     sample
         ->add_option("--start", sample_start_,
                      "time of the first line, seconds since 1970 or RFC 3339")
@@ -235,7 +315,12 @@ class Program {
     if (!start.ok()) return start.status();
     sample_.start_unix_millis = *start / 1'000'000;
     const SampleTraffic traffic = MakeSampleTraffic(sample_);
-    std::filesystem::create_directories(sample_dir_);
+    std::error_code error;
+    std::filesystem::create_directories(sample_dir_, error);
+    if (error) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("cannot make the folder ", sample_dir_, ": ", error.message()));
+    }
     std::string planted = "log,uid,attack\n";
     for (const PlantedLine& line : traffic.planted)
       absl::StrAppend(&planted, line.log, ",", line.uid, ",", line.attack, "\n");
@@ -246,9 +331,9 @@ class Program {
                          std::ios::binary | std::ios::trunc);
       file << *text;
       if (!file.flush())
-        return absl::UnavailableError(absl::StrCat("cannot write ", sample_dir_, "/", name));
+        return absl::FailedPreconditionError(absl::StrCat("cannot write ", sample_dir_, "/", name));
     }
-    *session.err << "wrote zeek.json and planted.csv to " << sample_dir_ << '\n';
+    *session.err << "wrote zeek.json and planted.csv to " << ForTerminal(sample_dir_) << '\n';
     return absl::OkStatus();
   }
 
@@ -262,7 +347,7 @@ class Program {
     ledger->add_flag("--stop-at-first", verify_.stop_at_first, "stop at the first finding");
     ledger->add_option("--tip", verify_.tip,
                        "HEIGHT:HASH of a block known to be committed, from another validator");
-    ledger->add_option("--at-least", verify_.at_least, "height that the chain is known to reach");
+    AddNumber(ledger, "--at-least", verify_.at_least, "height that the chain is known to reach");
     ledger->add_option("--guard", verify_.guard, "the validator's rollback_guard, beside its keys");
     ledger->add_option("--validator", verify_.validator, "org/name whose folder this must be");
   }
@@ -270,21 +355,16 @@ class Program {
   void AddBench() {
     CLI::App* bench = Add(&app_, "bench", "offer load and measure what a client sees",
                           [this](const Session& session) { return RunBench(session, bench_); });
-    bench->add_option("--callers", bench_.callers, "submissions under way")
-        ->capture_default_str()
-        ->check(CLI::Range(1, 4096));
-    bench->add_option("--batch", bench_.batch, "events of a submission")
-        ->capture_default_str()
-        ->check(CLI::Range(1, 10'000));
-    bench->add_option("--event-bytes", bench_.event_bytes, "size of an event")
-        ->capture_default_str()
-        ->check(CLI::Range(128, 8192));
-    bench->add_option("--seconds", bench_.seconds, "length")
-        ->capture_default_str()
-        ->check(CLI::Range(1, 86'400));
-    bench
-        ->add_option("--rate", bench_.rate,
-                     "events per second to offer; 0: as fast as answers come")
+    AddNumber(bench, "--callers", bench_.callers, "submissions under way", 1, 4096)
+        ->capture_default_str();
+    AddNumber(bench, "--batch", bench_.batch, "events of a submission", 1, 10'000)
+        ->capture_default_str();
+    AddNumber(bench, "--event-bytes", bench_.event_bytes, "size of an event", 128, 8192)
+        ->capture_default_str();
+    AddNumber(bench, "--seconds", bench_.seconds, "length", 1, 86'400)->capture_default_str();
+    AddNumber(bench, "--rate", bench_.rate,
+              "events per second to offer, up to 10,000,000; 0: as fast as answers come", 0,
+              BenchOptions::kRateMax)
         ->capture_default_str();
     bench->add_flag("--spread", bench_.spread,
                     "submit to all validators in turn, not only to the leader");

@@ -1,5 +1,7 @@
 #include "client/ingest/byte_stream.h"
 
+#include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -18,6 +20,8 @@ namespace {
 constexpr size_t kInputBytes = 128 * 1024;
 // A gzip header of any window size.
 constexpr int kGzipWindowBits = 15 + 16;
+// How long a stop goes unseen when the signal came between a look at it and the wait.
+constexpr int kLookMillis = 100;
 
 }  // namespace
 
@@ -27,6 +31,9 @@ struct ByteStream::Impl {
     if (descriptor > STDERR_FILENO) close(descriptor);
   }
 
+  bool stopped() const { return stop != nullptr && *stop; }
+  // Waits until something can be read, or the end. Errors: kCancelled.
+  absl::Status WaitReadable();
   // Reads more input behind what is left of it; sets `at_end`.
   absl::Status Fill();
   absl::StatusOr<size_t> Inflate(char* out, size_t size);
@@ -36,6 +43,8 @@ struct ByteStream::Impl {
 
   int descriptor = -1;
   std::string name;
+  const std::atomic<bool>* stop = nullptr;
+  bool waits = false;  // Not a regular file: a read may find nothing yet.
   std::string input;
   size_t used = 0;
   bool at_end = false;
@@ -45,6 +54,14 @@ struct ByteStream::Impl {
   z_stream zip{};
 };
 
+absl::Status ByteStream::Impl::WaitReadable() {
+  pollfd waited{.fd = descriptor, .events = POLLIN, .revents = 0};
+  for (;;) {
+    if (stopped()) return absl::CancelledError(absl::StrCat(name, ": interrupted"));
+    if (!waits || poll(&waited, 1, kLookMillis) > 0) return absl::OkStatus();
+  }
+}
+
 absl::Status ByteStream::Impl::Fill() {
   if (used > 0) {
     input.erase(0, used);
@@ -52,12 +69,15 @@ absl::Status ByteStream::Impl::Fill() {
   }
   const size_t held = input.size();
   input.resize(held + kInputBytes);
-  ssize_t count = 0;
+  ssize_t count = -1;
+  absl::Status waited;
   do {
-    count = read(descriptor, input.data() + held, kInputBytes);
-  } while (count < 0 && errno == EINTR);
+    waited = WaitReadable();
+    if (waited.ok()) count = read(descriptor, input.data() + held, kInputBytes);
+  } while (waited.ok() && count < 0 && (errno == EINTR || errno == EAGAIN));
   const int error = errno;
   input.resize(held + static_cast<size_t>(std::max<ssize_t>(count, 0)));
+  RETURN_IF_ERROR(waited);
   if (count < 0) {
     return absl::UnavailableError(absl::StrCat(name, ": ", std::strerror(error)));
   }
@@ -97,10 +117,14 @@ absl::StatusOr<size_t> ByteStream::Impl::Inflate(char* out, size_t size) {
 ByteStream::ByteStream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ByteStream::~ByteStream() = default;
 
-absl::StatusOr<std::unique_ptr<ByteStream>> ByteStream::Open(int descriptor, std::string name) {
+absl::StatusOr<std::unique_ptr<ByteStream>> ByteStream::Open(int descriptor, std::string name,
+                                                             const std::atomic<bool>* stop) {
   auto impl = std::make_unique<Impl>();
   impl->descriptor = descriptor;
   impl->name = std::move(name);
+  impl->stop = stop;
+  struct stat info {};
+  impl->waits = fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode);
   while (impl->input.size() < 2 && !impl->at_end) RETURN_IF_ERROR(impl->Fill());
   impl->gzip = absl::string_view(impl->input).substr(0, 2) == "\x1f\x8b";
   if (impl->gzip) {

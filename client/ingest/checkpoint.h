@@ -26,6 +26,9 @@ struct Checkpoint {
   FileIdentity identity;
   uint64_t head_size = 0;  // Bytes of the stream that `head_hash` covers, at most 1,024.
   Hash head_hash;
+  // Of the first 64, 128, 256 and 512 bytes, as far as `head_size` reaches: so that a stream that
+  // was cut is known again. Version 1 has none.
+  std::vector<Hash> start_hashes;
   uint64_t offset = 0;     // Of the decompressed stream: everything before is taken over.
   uint64_t line = 0;       // Number of the last line taken over.
   uint64_t tail_size = 0;  // Bytes before `offset` that `tail_hash` covers.
@@ -41,13 +44,22 @@ struct Checkpoint {
   bool operator==(const Checkpoint& other) const;
 };
 
+// JSON, whatever the bytes of path and state. Below kSourceMarkBytesMax, as adapters bound state.
 std::string EncodeCheckpoint(const Checkpoint& checkpoint);
-// Errors: kInvalidArgument naming the key that is missing or wrong.
+// Reads versions 1 and 2. Errors: kInvalidArgument naming the key that is missing or wrong.
 absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view json);
 
-// Whether `source`, freshly opened, still begins with what `checkpoint` covers; if so it stands at
-// the checkpoint's offset afterwards, and if not it must be opened again.
-absl::StatusOr<bool> ResumeAt(LineSource* source, const Checkpoint& checkpoint);
+// The hashes of the beginnings of `head`; see Checkpoint::start_hashes.
+std::vector<Hash> StartHashes(absl::string_view head);
+
+enum class Resumption {
+  kGoesOn,   // It is the stream that the checkpoint describes, perhaps grown.
+  kCut,      // It begins like it and ends before the checkpoint: somebody cut it.
+  kAnother,  // It is another stream, or was changed.
+};
+// What `source`, freshly opened, is to `checkpoint`. For kGoesOn it stands at the checkpoint's
+// offset afterwards, else it must be opened again. Errors: as LineSource.
+absl::StatusOr<Resumption> ResumeAt(LineSource* source, const Checkpoint& checkpoint);
 
 class CheckpointStore {
  public:
@@ -68,6 +80,13 @@ class CheckpointStore {
   // what is assumed, so this does not replace what Assume() was told.
   absl::Status Put(const Checkpoint& checkpoint);
 
+  // A record that waits or was acknowledged bears a position that cannot be read. Its events are
+  // delivered all the same; what it covers may be read again.
+  void NoteUnreadable(const absl::Status& why);
+  uint64_t unreadable_count() const { return unreadable_count_; }
+  // Why the last of them could not be read.
+  const absl::Status& unreadable_reason() const { return unreadable_reason_; }
+
  private:
   CheckpointStore(ledger::FileSystem* files, std::string folder)
       : files_(files), folder_(std::move(folder)) {}
@@ -75,6 +94,8 @@ class CheckpointStore {
   ledger::FileSystem* const files_;
   const std::string folder_;
   std::map<std::string, Checkpoint> by_path_;
+  uint64_t unreadable_count_ = 0;
+  absl::Status unreadable_reason_;
 };
 
 // Whether both paths lie in one folder and their names begin alike up to the first dot.

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/ingest/checkpoint.h"
 #include "client/ingest/quarantine.h"
+#include "client/lib/terminal_text.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
@@ -34,14 +35,13 @@ absl::Status ResolveStream(const IngestOptions& options, const ledger::SigningKe
   absl::StatusOr<ledger::Genesis> genesis = ledger::ParseGenesis(file);
   if (!genesis.ok()) return Annotate(genesis.status(), options.genesis_path);
   submit->chain_id = genesis->chain_id;
-  if (!submit->identity.empty()) return absl::OkStatus();
-  for (const ledger::GenesisIdentity& identity : genesis->identities) {
-    if (identity.key == key.public_key()) submit->identity = identity.identity();
+  absl::StatusOr<std::string> identity =
+      IdentityOfKey(*genesis, key.public_key(), submit->identity);
+  if (!identity.ok()) {
+    return Annotate(identity.status(), absl::StrCat(options.key_path, ", ", options.genesis_path));
   }
-  if (!submit->identity.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("the genesis file has no identity with the key ",
-                                                 key.id().ToHex(),
-                                                 "; name the sensor with --identity org/name"));
+  submit->identity = *std::move(identity);
+  return absl::OkStatus();
 }
 
 void AddUp(IngestReport* report) {
@@ -61,23 +61,46 @@ void AddUp(IngestReport* report) {
 
 }  // namespace
 
+absl::StatusOr<std::string> IdentityOfKey(const ledger::Genesis& genesis, const PublicKey& key,
+                                          const std::string& claimed) {
+  const std::string key_id = ledger::KeyIdOf(key).ToHex();
+  for (const ledger::GenesisIdentity& identity : genesis.identities) {
+    if (identity.key != key) continue;
+    if (claimed.empty() || claimed == identity.identity()) return identity.identity();
+    return absl::InvalidArgumentError(
+        absl::StrCat("key ", key_id, " is ", identity.identity(), ", --identity says ", claimed));
+  }
+  for (const ledger::GenesisIdentity& identity : genesis.identities) {
+    if (identity.identity() != claimed) continue;
+    return absl::InvalidArgumentError(absl::StrCat("the key of ", claimed, " is ",
+                                                   ledger::KeyIdOf(identity.key).ToHex(),
+                                                   ", --signing-key has ", key_id));
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("the genesis file has no identity with the key ", key_id,
+                   "; pass the sensor's own key with --signing-key, and its network's --genesis"));
+}
+
 absl::Status KeepMarks(CheckpointStore* store, const std::vector<std::string>& marks) {
   std::vector<std::string> written;
   for (auto mark = marks.rbegin(); mark != marks.rend(); ++mark) {
-    ASSIGN_OR_RETURN(const Checkpoint checkpoint, DecodeCheckpoint(*mark));
-    if (std::find(written.begin(), written.end(), checkpoint.path) != written.end()) continue;
-    RETURN_IF_ERROR(store->Put(checkpoint));
-    written.push_back(checkpoint.path);
+    const absl::StatusOr<Checkpoint> checkpoint = DecodeCheckpoint(*mark);
+    if (!checkpoint.ok()) {
+      store->NoteUnreadable(checkpoint.status());
+      continue;
+    }
+    if (std::find(written.begin(), written.end(), checkpoint->path) != written.end()) continue;
+    RETURN_IF_ERROR(store->Put(*checkpoint));
+    written.push_back(checkpoint->path);
   }
   return absl::OkStatus();
 }
 
-absl::Status AssumeMarks(CheckpointStore* store, const std::vector<std::string>& marks) {
+void AssumeMarks(CheckpointStore* store, const std::vector<std::string>& marks) {
   for (const std::string& mark : marks) {
-    ASSIGN_OR_RETURN(Checkpoint checkpoint, DecodeCheckpoint(mark));
-    store->Assume(std::move(checkpoint));
+    absl::StatusOr<Checkpoint> checkpoint = DecodeCheckpoint(mark);
+    if (checkpoint.ok()) store->Assume(*std::move(checkpoint));
   }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<IngestReport> RunIngestInto(const IngestOptions& options, CheckpointStore* store,
@@ -100,6 +123,8 @@ absl::StatusOr<IngestReport> RunIngestInto(const IngestOptions& options, Checkpo
   report.status = reader.ReadAll(options.inputs, &report.inputs);
   report.mapping = reader.mapping();
   report.delivery = sink->stats();
+  report.unreadable_positions = store->unreadable_count();
+  report.unreadable_reason = store->unreadable_reason();
   report.interrupted = reader.interrupted();
   report.elapsed_micros = clock->MonotonicMicros() - started;
   AddUp(&report);
@@ -122,35 +147,54 @@ absl::StatusOr<IngestReport> RunIngest(const IngestOptions& options, ProgressSin
                                    [&store](const std::vector<std::string>& marks) {
                                      return KeepMarks(store.get(), marks);
                                    }));
-  RETURN_IF_ERROR(AssumeMarks(store.get(), submitter->PendingMarks()));
+  AssumeMarks(store.get(), submitter->PendingMarks());
   absl::StatusOr<IngestReport> report =
       RunIngestInto(options, store.get(), submitter.get(), SystemClock(), files, progress);
   if (report.ok()) report->pending = submitter->pending();
   return report;
 }
 
-int IngestExitCode(const IngestReport& report) {
-  if (report.interrupted) return 130;
-  if (absl::IsUnavailable(report.status)) return 3;
-  if (absl::IsPermissionDenied(report.status) || absl::IsUnauthenticated(report.status)) return 4;
-  if (!report.status.ok()) return 1;
-  const bool some_failed = std::any_of(report.inputs.begin(), report.inputs.end(),
-                                       [](const InputReport& input) { return !input.status.ok(); });
-  if (!some_failed) return 0;
-  return report.total.accepted + report.total.already_covered > 0 ? 9 : 1;
+absl::Status IngestVerdict(const IngestReport& report) {
+  if (report.interrupted) {
+    return absl::CancelledError("interrupted; the same command goes on where it stopped");
+  }
+  if (!report.status.ok()) return report.status;
+  const InputReport& total = report.total;
+  if (!total.status.ok()) {
+    const bool some_read =
+        total.lines > 0 || std::any_of(report.inputs.begin(), report.inputs.end(),
+                                       [](const InputReport& input) { return input.status.ok(); });
+    if (some_read) {
+      return absl::AbortedError(
+          absl::StrCat("not every input could be read to its end: ", total.status.message()));
+    }
+    if (absl::IsNotFound(total.status)) return total.status;
+    // Whatever else is wrong with a file, it is no wrong argument and no network out of reach.
+    return absl::FailedPreconditionError(total.status.message());
+  }
+  if (total.quarantined > 0 && total.accepted == 0 && total.already_covered == 0) {
+    return absl::AbortedError(
+        absl::StrCat("every line was quarantined, see ", report.quarantine_path));
+  }
+  return absl::OkStatus();
 }
 
 std::string FormatIngestReport(const IngestReport& report) {
   std::string text;
   for (const InputReport& input : report.inputs) {
-    absl::StrAppend(&text, input.input, " (", FormatName(input.format),
+    absl::StrAppend(&text, ForTerminal(input.input), " (", FormatName(input.format),
                     "): ", WithCommas(input.lines), " lines = ", WithCommas(input.accepted),
                     " accepted + ", WithCommas(input.already_covered), " already covered + ",
                     WithCommas(input.quarantined), " quarantined + ", WithCommas(input.skipped),
                     " header, comment or blank");
     if (input.unsent > 0) absl::StrAppend(&text, " + ", WithCommas(input.unsent), " unsent");
-    if (!input.note.empty()) absl::StrAppend(&text, "; ", input.note);
-    if (!input.status.ok()) absl::StrAppend(&text, "; ", input.status.message());
+    if (input.unfinished) {
+      absl::StrAppend(&text,
+                      "; the last line has no line end yet and is left for the next run (--final "
+                      "takes it as it is)");
+    }
+    if (!input.note.empty()) absl::StrAppend(&text, "; ", ForTerminal(input.note));
+    if (!input.status.ok()) absl::StrAppend(&text, "; ", ForTerminal(input.status.message()));
     text.push_back('\n');
   }
   const MappingStats& mapping = report.mapping;
@@ -174,16 +218,23 @@ std::string FormatIngestReport(const IngestReport& report) {
   }
   text.push_back('\n');
   if (report.total.quarantined > 0) {
-    absl::StrAppend(&text, "quarantined lines: ", report.quarantine_path, "\n");
+    absl::StrAppend(&text, "quarantined lines: ", ForTerminal(report.quarantine_path), "\n");
+  }
+  if (report.unreadable_positions > 0) {
+    absl::StrAppend(&text, WithCommas(report.unreadable_positions),
+                    " positions of delivered batches cannot be read (",
+                    ForTerminal(report.unreadable_reason.message()),
+                    "): what they cover may be read again; go on with the vigil that wrote them\n");
   }
   std::vector<std::pair<uint64_t, std::string>> unknown;
   for (const auto& [field, count] : mapping.unknown_fields) unknown.emplace_back(count, field);
   std::sort(unknown.rbegin(), unknown.rend());
   if (unknown.size() > kUnknownFieldsShown) unknown.resize(kUnknownFieldsShown);
   for (const auto& [count, field] : unknown) {
-    absl::StrAppend(&text, "no rule for: ", field, " (", WithCommas(count), ")\n");
+    absl::StrAppend(&text, "no rule for: ", ForTerminal(field), " (", WithCommas(count), ")\n");
   }
-  if (!report.status.ok()) absl::StrAppend(&text, "stopped: ", report.status.message(), "\n");
+  if (!report.status.ok())
+    absl::StrAppend(&text, "stopped: ", ForTerminal(report.status.message()), "\n");
   return text;
 }
 

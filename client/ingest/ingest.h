@@ -14,6 +14,7 @@
 #include "client/lib/batch_sink.h"
 #include "client/lib/client.h"
 #include "client/lib/submitter.h"
+#include "ledger/chain/genesis.h"
 
 namespace vigil::client {
 
@@ -26,8 +27,8 @@ struct IngestOptions {
   ClientOptions client;
   std::string key_path;      // Key file of the sensor.
   std::string genesis_path;  // Of the network: names the chain that is signed for.
-  // `chain_id` and `spool_folder` are filled in; an empty identity is looked up in the genesis
-  // file.
+  // `chain_id`, `spool_folder` and the identity, which the genesis file has beside the key, are
+  // filled in; an identity that is given must be that one.
   SubmitterOptions submit;
 };
 
@@ -39,6 +40,9 @@ struct IngestReport {
   size_t pending = 0;  // Records that wait in the spool.
   int64_t elapsed_micros = 0;
   std::string quarantine_path;
+  // Of positions that delivered records bore and that cannot be read, and why the last could not.
+  uint64_t unreadable_positions = 0;
+  absl::Status unreadable_reason;
   bool interrupted = false;
   absl::Status status;  // Why not everything was handed over or delivered.
 };
@@ -51,11 +55,18 @@ struct IngestReport {
 // kFailedPrecondition of spool and checkpoints.
 absl::StatusOr<IngestReport> RunIngest(const IngestOptions& options, ProgressSink* progress);
 
+// The identity, "org/name", whose key is `key`.
+// Errors: kInvalidArgument: there is none, or it is not `claimed`, unless that is empty. Under
+// another identity's name the chain would seem to hold nothing of a stream that it does hold.
+absl::StatusOr<std::string> IdentityOfKey(const ledger::Genesis& genesis, const PublicKey& key,
+                                          const std::string& claimed);
+
 // The SourceMarkKeeper of a submitter whose marks are checkpoints: writes the newest of each input.
+// A mark that is no checkpoint holds nothing up: `store` notes it.
 absl::Status KeepMarks(CheckpointStore* store, const std::vector<std::string>& marks);
 // Takes the marks of records that wait in the spool as covered, whether or not they were
-// acknowledged. Errors: kInvalidArgument when one is no checkpoint.
-absl::Status AssumeMarks(CheckpointStore* store, const std::vector<std::string>& marks);
+// acknowledged. One that is no checkpoint is left to KeepMarks().
+void AssumeMarks(CheckpointStore* store, const std::vector<std::string>& marks);
 
 // The same with a sink that is already there, for tests and other front ends. `options.client`,
 // `key_path`, `genesis_path` and `submit` are not looked at.
@@ -63,11 +74,16 @@ absl::StatusOr<IngestReport> RunIngestInto(const IngestOptions& options, Checkpo
                                            BatchSink* sink, const Clock* clock,
                                            ledger::FileSystem* files, ProgressSink* progress);
 
-// Exit code of the command: 0 ok, 1 failed, 3 cannot connect, 4 denied, 9 partial (an input could
-// not be read to its end), 130 interrupted. Quarantined lines are no failure.
-int IngestExitCode(const IngestReport& report);
+// What came of it, as the status that the command ends with.
+//
+// Returns: OK when all that was there was read and delivered; some quarantined lines are no
+// failure. Errors: kCancelled: interrupted; kAborted: some was read, not all, or every line was
+// quarantined; kNotFound or kFailedPrecondition: nothing could be read; else why handing over
+// failed.
+absl::Status IngestVerdict(const IngestReport& report);
 
-// Several lines for people: what was read, accepted, quarantined, delivered, and how fast.
+// Several lines for people: what was read, accepted, quarantined, delivered, and how fast. Safe for
+// a terminal, whatever the names of files and fields.
 std::string FormatIngestReport(const IngestReport& report);
 
 }  // namespace vigil::client

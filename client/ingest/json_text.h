@@ -8,7 +8,8 @@
 
 namespace vigil::client {
 
-// Appends `text` in quotes, escaped as RFC 8259 wants it. REQUIRES: `text` is valid UTF-8.
+// Appends `text` in quotes, escaped as RFC 8259 wants it and a terminal needs it. REQUIRES: `text`
+// is valid UTF-8.
 void AppendJsonString(std::string* out, absl::string_view text);
 
 }  // namespace vigil::client

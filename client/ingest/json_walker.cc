@@ -145,7 +145,9 @@ simdjson::error_code JsonWalker::Impl::WalkValue(ondemand::value value, int dept
 
 simdjson::error_code JsonWalker::Impl::WalkList(ondemand::array list, int depth) {
   absl::InlinedVector<Value, 16> values;
-  const bool walk_objects = depth < kDepthMax && mapper->plan().HasChildren(path);
+  // A strict family has no lists of objects: there each of them would set the same fields.
+  const bool walk_objects =
+      depth < kDepthMax && !mapper->plan().strict() && mapper->plan().HasChildren(path);
   bool keep_raw = false;
   for (auto item : list) {
     ondemand::value element;
@@ -178,8 +180,8 @@ simdjson::error_code JsonWalker::Impl::WalkList(ondemand::array list, int depth)
     mapper->PutRaw(path, mapper->plan().Find(path), View(raw));
     return simdjson::SUCCESS;
   }
-  mapper->Put(path, mapper->plan().Find(path),
-              std::span<const Value>(values.data(), values.size()));
+  mapper->PutList(path, mapper->plan().Find(path),
+                  std::span<const Value>(values.data(), values.size()));
   return simdjson::SUCCESS;
 }
 

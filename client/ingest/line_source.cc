@@ -36,6 +36,8 @@ class StreamLineSource final : public LineSource {
   uint64_t offset() const override { return offset_; }
   absl::string_view tail() const override { return tail_; }
   bool is_regular_file() const override { return is_regular_; }
+  const absl::Status& failure() const override { return error_; }
+  bool is_gzip() const override { return stream_->is_gzip(); }
   const FileIdentity& identity() const override { return identity_; }
 
  private:
@@ -170,6 +172,7 @@ absl::StatusOr<std::string> StreamLineSource::Skip(uint64_t offset, size_t tail_
   std::string tail;
   while (offset_ < offset) {
     if (buffered() == 0) {
+      if (!error_.ok()) return error_;
       if (at_end_) return absl::OutOfRangeError(absl::StrCat("the stream ends at ", offset_));
       Fill();
       continue;
@@ -186,8 +189,8 @@ absl::StatusOr<std::string> StreamLineSource::Skip(uint64_t offset, size_t tail_
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LineSource>> LineSource::OfDescriptor(int descriptor,
-                                                                     const std::string& name) {
+absl::StatusOr<std::unique_ptr<LineSource>> LineSource::OfDescriptor(
+    int descriptor, const std::string& name, const std::atomic<bool>* stop) {
   struct stat info {};
   if (fstat(descriptor, &info) != 0) {
     const int error = errno;
@@ -200,14 +203,16 @@ absl::StatusOr<std::unique_ptr<LineSource>> LineSource::OfDescriptor(int descrip
   }
   const FileIdentity identity{
       .device = info.st_dev, .inode = info.st_ino, .size = static_cast<uint64_t>(info.st_size)};
-  ASSIGN_OR_RETURN(std::unique_ptr<ByteStream> stream, ByteStream::Open(descriptor, name));
+  ASSIGN_OR_RETURN(std::unique_ptr<ByteStream> stream, ByteStream::Open(descriptor, name, stop));
   return std::make_unique<StreamLineSource>(std::move(stream), identity, S_ISREG(info.st_mode));
 }
 
-absl::StatusOr<std::unique_ptr<LineSource>> LineSource::Open(const std::string& path) {
-  if (path == "-") return OfDescriptor(STDIN_FILENO, "standard input");
-  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor >= 0) return OfDescriptor(descriptor, path);
+absl::StatusOr<std::unique_ptr<LineSource>> LineSource::Open(const std::string& path,
+                                                             const std::atomic<bool>* stop) {
+  if (path == "-") return OfDescriptor(STDIN_FILENO, "standard input", stop);
+  // Without O_NONBLOCK, open() itself would wait for somebody to write to a pipe.
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (descriptor >= 0) return OfDescriptor(descriptor, path, stop);
   const std::string what = absl::StrCat(path, ": ", std::strerror(errno));
   if (errno == ENOENT) return absl::NotFoundError(what);
   if (errno == EACCES) return absl::PermissionDeniedError(what);

@@ -5,6 +5,7 @@
 #ifndef VIGIL_CLIENT_INGEST_LINE_SOURCE_H_
 #define VIGIL_CLIENT_INGEST_LINE_SOURCE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -40,25 +41,30 @@ class LineSource {
   // The bytes before a position that tell whether the stream up to it is still the same.
   static constexpr size_t kTailBytesMax = 64;
 
-  // Opens a regular file or a pipe, "-" for standard input.
+  // Opens a regular file or a pipe, "-" for standard input. A pipe that nobody writes to is waited
+  // for. Setting `stop`, which may be nullptr and else must outlive the source, ends every wait
+  // and every read with kCancelled.
   // Errors: kNotFound, kPermissionDenied, kUnavailable, each with path and system text.
-  static absl::StatusOr<std::unique_ptr<LineSource>> Open(const std::string& path);
+  static absl::StatusOr<std::unique_ptr<LineSource>> Open(const std::string& path,
+                                                          const std::atomic<bool>* stop = nullptr);
   // The same over an open descriptor, which the source then owns.
-  static absl::StatusOr<std::unique_ptr<LineSource>> OfDescriptor(int descriptor,
-                                                                  const std::string& name);
+  static absl::StatusOr<std::unique_ptr<LineSource>> OfDescriptor(
+      int descriptor, const std::string& name, const std::atomic<bool>* stop = nullptr);
 
   virtual ~LineSource() = default;
 
   // The first bytes of the stream, at most `size_max` and 64 KiB, without consuming them. Only
   // before the first Next() or Skip().
   virtual absl::StatusOr<std::string> Peek(size_t size_max) = 0;
+  // What Next() will fail with behind what was peeked at; OK while nothing is known to be wrong.
+  virtual const absl::Status& failure() const = 0;
   // False at the end. `line` is valid until the next call.
-  // Errors: kDataLoss for damaged or truncated gzip data, kUnavailable for I/O errors.
+  // Errors: kDataLoss for damaged or truncated gzip data, kUnavailable for I/O errors, kCancelled.
   virtual absl::StatusOr<bool> Next(SourceLine* line) = 0;
   // Whether Next() would find something, or the end, within `millis`. Always true for files.
   virtual bool WaitReadable(int millis) = 0;
   // Goes to `offset` of the stream and returns the up to `tail_size` bytes before it.
-  // Only before the first Next(). Errors: kOutOfRange when the stream is shorter.
+  // Only before the first Next(). Errors: kOutOfRange when the stream is shorter; as Next().
   virtual absl::StatusOr<std::string> Skip(uint64_t offset, size_t tail_size) = 0;
 
   // Behind the last line returned, line end included.
@@ -66,6 +72,7 @@ class LineSource {
   // The last up to kTailBytesMax bytes of the last line returned, line end included.
   virtual absl::string_view tail() const = 0;
   virtual bool is_regular_file() const = 0;
+  virtual bool is_gzip() const = 0;
   virtual const FileIdentity& identity() const = 0;
 };
 

@@ -23,6 +23,7 @@ void Mapper::Begin(const Plan* plan, absl::string_view family, absl::string_view
   plan_ = plan;
   builder_.Reset();
   seen_.reset();
+  seen_paths_.clear();
   error_.clear();
   repaired_ = false;
   v1::Event* const event = builder_.event();
@@ -71,6 +72,9 @@ void Mapper::ApplyConditions(const Plan::Entry& entry, absl::string_view text) {
 void Mapper::Put(absl::string_view path, const Plan::Entry* entry, std::span<const Value> values) {
   if (values.empty()) return;
   if (entry == nullptr) return PutUnknown(path, values);
+  if (plan_->strict() && !seen_paths_.emplace(path).second) {
+    return Refuse(path, "the field comes twice");
+  }
   if (!entry->conditions.empty()) {
     for (const Value& value : values) ApplyConditions(*entry, value.text);
   }
@@ -90,6 +94,15 @@ void Mapper::Put(absl::string_view path, const Plan::Entry* entry, std::span<con
     return Keep(path, values);
   }
   if (values.size() > 1) Keep(path, values);
+}
+
+void Mapper::PutList(absl::string_view path, const Plan::Entry* entry,
+                     std::span<const Value> values) {
+  const bool takes_lists = entry == nullptr || entry->target == nullptr ||
+                           entry->target->repeated || entry->target->joined ||
+                           entry->wildcard_size > 0;
+  if (plan_->strict() && !takes_lists) return Refuse(path, "a list where one value belongs");
+  Put(path, entry, values);
 }
 
 void Mapper::PutEach(absl::string_view path, const Plan::Entry& entry,
@@ -155,6 +168,9 @@ absl::StatusOr<EncodedEvent> Mapper::Finish(absl::string_view line) {
   if (!error_.empty()) return absl::InvalidArgumentError(error_);
   if (builder_.event()->time_unix_nano() == 0) {
     return absl::InvalidArgumentError("no usable time");
+  }
+  if (plan_->strict() && !seen_paths_.contains("class_uid") && !seen_paths_.contains("type_uid")) {
+    return absl::InvalidArgumentError("no class_uid or type_uid");
   }
   const uint32_t class_uid = builder_.class_uid();
   absl::StatusOr<EncodedEvent> encoded = builder_.Finish(line, raw_mode_);

@@ -2,7 +2,8 @@
 //
 // Belongs to one thread. What does not fit its field is kept in `unmapped` under its own name, so a
 // bad address or an overflowing number costs neither the line nor the value. Only an event without
-// a usable time is refused, and in a strict family every field that is unknown or does not fit.
+// a usable time is refused, and in a strict family every field that is unknown, does not fit or
+// comes twice, and an event without a class.
 #ifndef VIGIL_CLIENT_INGEST_MAPPER_H_
 #define VIGIL_CLIENT_INGEST_MAPPER_H_
 
@@ -12,6 +13,7 @@
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "client/ingest/event_builder.h"
@@ -41,11 +43,14 @@ class Mapper {
   // generic one ("zeek.<log>"); empty: the plan's own name.
   void Begin(const Plan* plan, absl::string_view family, absl::string_view log);
 
-  // Puts the values of the field at `path` (several: a list). `entry` is plan.Find(path).
+  // Puts the values of the field at `path`. `entry` is plan.Find(path). A strict family refuses a
+  // field that comes twice.
   void Put(absl::string_view path, const Plan::Entry* entry, std::span<const Value> values);
   void Put(absl::string_view path, const Plan::Entry* entry, const Value& value) {
     Put(path, entry, std::span<const Value>(&value, 1));
   }
+  // The same for a list, which a strict family takes only where several values belong.
+  void PutList(absl::string_view path, const Plan::Entry* entry, std::span<const Value> values);
   // Keeps text that is no scalar (nested JSON) as it is. `entry` may have the target "ignore".
   void PutRaw(absl::string_view path, const Plan::Entry* entry, absl::string_view text);
   void MarkRepaired();
@@ -71,6 +76,7 @@ class Mapper {
   const RawMode raw_mode_;
   const Plan* plan_ = nullptr;
   std::bitset<Plan::kEntriesMax> seen_;
+  absl::flat_hash_set<std::string> seen_paths_;  // In a strict family alone.
   std::string source_;
   std::string error_;  // First reason to refuse the line; empty: none.
   std::string joined_;

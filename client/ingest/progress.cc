@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "client/lib/terminal_text.h"
 
 namespace vigil::client {
 namespace {
@@ -40,7 +41,7 @@ std::string ProgressLine(const IngestProgress& progress) {
     absl::StrAppend(&line, ", ", WithCommas(progress.quarantined), " quarantined");
   }
   if (!progress.trouble.empty()) absl::StrAppend(&line, "; waiting: ", progress.trouble);
-  return line;
+  return ForTerminal(line);
 }
 
 TextProgress::TextProgress(std::FILE* out) : out_(out), is_terminal_(isatty(fileno(out)) == 1) {}

@@ -65,6 +65,10 @@ InputReader::InputReader(const ReadOptions& options, const ReadSeams& seams)
 
 InputReader::~InputReader() = default;
 
+bool InputReader::KeepsPlace(const Input& input) {
+  return input.source->is_regular_file() && input.path != "-";
+}
+
 bool InputReader::interrupted() const { return options_.stop != nullptr && *options_.stop; }
 
 absl::Status InputReader::ReadAll(const std::vector<std::string>& inputs,
@@ -101,6 +105,8 @@ absl::Status InputReader::ReadInput(const std::string& path, std::vector<InputRe
     const Checkpoint predecessor = *rotated;
     RETURN_IF_ERROR(ReadPredecessor(predecessor, reports, &input.report.note));
     shown_.input = path;
+    // A position in the new file would replace the one that leads to the rest of the old.
+    if (interrupted()) return absl::OkStatus();
   }
   absl::Status handed_over;
   if (input.report.status.ok()) {
@@ -115,12 +121,12 @@ absl::Status InputReader::ReadInput(const std::string& path, std::vector<InputRe
 
 // --- Where to begin.
 
-absl::StatusOr<bool> InputReader::TryResume(Input* input, const Checkpoint& checkpoint) {
+absl::StatusOr<Resumption> InputReader::TryResume(Input* input, const Checkpoint& checkpoint) {
   ASSIGN_OR_RETURN(input->head, input->source->Peek(kDetectBytes));
-  ASSIGN_OR_RETURN(const bool same, ResumeAt(input->source.get(), checkpoint));
-  if (!same) {
-    ASSIGN_OR_RETURN(input->source, LineSource::Open(input->path));
-    return false;
+  ASSIGN_OR_RETURN(const Resumption resumption, ResumeAt(input->source.get(), checkpoint));
+  if (resumption != Resumption::kGoesOn) {
+    ASSIGN_OR_RETURN(input->source, LineSource::Open(input->path, options_.stop));
+    return resumption;
   }
   input->at = checkpoint;
   input->at.path = input->path;
@@ -128,24 +134,26 @@ absl::StatusOr<bool> InputReader::TryResume(Input* input, const Checkpoint& chec
   input->report.already_covered = checkpoint.line;
   input->report.lines = checkpoint.line;
   input->begun_at = checkpoint.offset;
-  return true;
+  return resumption;
 }
 
 absl::Status InputReader::OpenInput(Input* input, const Checkpoint** rotated) {
-  ASSIGN_OR_RETURN(input->source, LineSource::Open(input->path));
-  const bool is_file = input->source->is_regular_file() && input->path != "-";
+  ASSIGN_OR_RETURN(input->source, LineSource::Open(input->path, options_.stop));
   bool resumed = false;
-  if (is_file) {
+  if (KeepsPlace(*input)) {
     // Relatives first learn of the inode; a copy, since reading may change the store.
     const FileIdentity identity = input->source->identity();
     const Checkpoint* const own = seams_.checkpoints->Find(input->path);
     if (own != nullptr) {
-      ASSIGN_OR_RETURN(resumed, TryResume(input, *own));
+      ASSIGN_OR_RETURN(const Resumption resumption, TryResume(input, *own));
+      resumed = resumption == Resumption::kGoesOn;
       if (!resumed) *rotated = own;
+      if (resumption == Resumption::kCut) RETURN_IF_ERROR(CheckCut(*own));
     }
     for (const Checkpoint& relative : seams_.checkpoints->Relatives(input->path, identity)) {
       if (resumed) break;
-      ASSIGN_OR_RETURN(resumed, TryResume(input, relative));
+      ASSIGN_OR_RETURN(const Resumption resumption, TryResume(input, relative));
+      resumed = resumption == Resumption::kGoesOn;
       if (resumed) input->report.note = absl::StrCat("known as ", relative.path);
     }
   }
@@ -164,6 +172,8 @@ absl::Status InputReader::StartAdapter(Input* input) {
   if (format == Format::kAuto) {
     if (input->head.empty()) return absl::OkStatus();  // Nothing to read.
     absl::StatusOr<Format> detected = DetectFormat(input->head);
+    // Of damaged data there may be too little to tell anything from.
+    if (!detected.ok()) RETURN_IF_ERROR(input->source->failure());
     if (!detected.ok()) return Annotate(detected.status(), input->path);
     format = *detected;
   }
@@ -179,8 +189,17 @@ absl::Status InputReader::StartAdapter(Input* input) {
   return Annotate(input->adapter->RestoreState(input->at.adapter_state), input->path);
 }
 
-absl::Status InputReader::ReadPredecessor(const Checkpoint& checkpoint,
-                                          std::vector<InputReport>* reports, std::string* note) {
+absl::Status InputReader::CheckCut(const Checkpoint& checkpoint) const {
+  // Where the old file has gone elsewhere, a new one that begins alike has come.
+  if (options_.reingest || FindMoved(checkpoint).has_value()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(checkpoint.path, ": was cut: it begins as when ", checkpoint.line, " lines (",
+                   checkpoint.offset,
+                   " bytes) were taken from it, and ends before that. To read what is left "
+                   "once more, as new events, give --reingest"));
+}
+
+std::optional<Checkpoint> InputReader::FindMoved(const Checkpoint& checkpoint) const {
   namespace fs = std::filesystem;
   std::vector<std::string> siblings;
   std::error_code error;
@@ -192,22 +211,33 @@ absl::Status InputReader::ReadPredecessor(const Checkpoint& checkpoint,
   }
   std::sort(siblings.begin(), siblings.end());
   for (const std::string& sibling : siblings) {
-    if (seams_.checkpoints->Find(sibling) != nullptr) continue;
-    absl::StatusOr<std::unique_ptr<LineSource>> source = LineSource::Open(sibling);
+    absl::StatusOr<std::unique_ptr<LineSource>> source = LineSource::Open(sibling, options_.stop);
     if (!source.ok()) continue;
-    const absl::StatusOr<bool> same = ResumeAt(source->get(), checkpoint);
-    if (!same.ok() || !*same) continue;
+    const absl::StatusOr<Resumption> resumption = ResumeAt(source->get(), checkpoint);
+    if (!resumption.ok() || *resumption != Resumption::kGoesOn) continue;
     Checkpoint moved = checkpoint;
     moved.path = sibling;
     moved.identity = (*source)->identity();
-    // From now on it is known under its new name, whatever becomes of the old one.
-    RETURN_IF_ERROR(seams_.checkpoints->Put(moved));
-    *note = absl::StrCat("rotated to ", sibling);
-    return ReadInput(sibling, reports);
+    return moved;
   }
-  *note = absl::StrCat("replaced; what was added to the old file behind line ", checkpoint.line,
-                       " was not found");
-  return absl::OkStatus();
+  return std::nullopt;
+}
+
+absl::Status InputReader::ReadPredecessor(const Checkpoint& checkpoint,
+                                          std::vector<InputReport>* reports, std::string* note) {
+  const std::optional<Checkpoint> moved = FindMoved(checkpoint);
+  if (!moved) {
+    *note = absl::StrCat("replaced; what was added to the old file behind line ", checkpoint.line,
+                         " was not found");
+    return absl::OkStatus();
+  }
+  // From now on it is known under its new name, whatever becomes of the old one; unless it is known
+  // already, from a run that did not come to its end.
+  if (seams_.checkpoints->Find(moved->path) == nullptr) {
+    RETURN_IF_ERROR(seams_.checkpoints->Put(*moved));
+  }
+  *note = absl::StrCat("rotated to ", moved->path);
+  return ReadInput(moved->path, reports);
 }
 
 // --- Lines.
@@ -230,10 +260,11 @@ absl::Status InputReader::ReadLines(Input* input) {
     if (interrupted()) break;
     const absl::StatusOr<bool> more = input->source->Next(&line);
     if (!more.ok()) {
-      input->report.status = more.status();
+      if (!interrupted()) input->report.status = more.status();
       break;
     }
     if (!*more) break;
+    if (line.broken && interrupted()) break;  // By us: the rest of it is there the next time.
     RETURN_IF_ERROR(TakeLine(input, line));
     if (input->report.lines % kLinesPerLook == 0) {
       if (builder_.IsDue()) RETURN_IF_ERROR(CutBatch(input));
@@ -244,15 +275,26 @@ absl::Status InputReader::ReadLines(Input* input) {
   return absl::OkStatus();
 }
 
+bool InputReader::MayBeUnfinished(const Input& input, const SourceLine& line) const {
+  return !line.terminated && !options_.final_lines && KeepsPlace(input) && !input.source->is_gzip();
+}
+
 absl::Status InputReader::TakeLine(Input* input, const SourceLine& line) {
   Checkpoint& at = input->at;
+  const bool may_grow = MayBeUnfinished(*input, line);
+  const bool seen_before = at.pending_size == line.size && line.size > 0;
+  // A cut row looks like a whole one; a cut JSON object does not.
+  if (may_grow && !seen_before && input->report.format == Format::kZeekTsv) {
+    input->report.unfinished = true;
+    return absl::OkStatus();
+  }
   const bool continues = std::exchange(at.unterminated, false);
   if (continues && line.text.empty() && line.terminated) {
     at.offset = input->source->offset();  // The line end of the last line taken over.
     return absl::OkStatus();
   }
   ++input->report.lines;
-  if (!line.terminated && at.pending_size == line.size && line.size > 0) {
+  if (!line.terminated && seen_before) {
     ++input->report.already_covered;  // Quarantined when it was last seen, and no longer since.
     return absl::OkStatus();
   }
@@ -268,13 +310,19 @@ absl::Status InputReader::TakeLine(Input* input, const SourceLine& line) {
   } else {
     adapted = input->adapter->Adapt(line.text);
   }
+  if (may_grow && adapted.verdict == AdaptedLine::Verdict::kQuarantined) {
+    --input->report.lines;
+    at.unterminated = continues;
+    input->report.unfinished = true;
+    return absl::OkStatus();
+  }
   switch (adapted.verdict) {
     case AdaptedLine::Verdict::kSkipped:
       ++input->report.skipped;
       break;
     case AdaptedLine::Verdict::kQuarantined:
       RETURN_IF_ERROR(Quarantine(input, line, adapted.reason));
-      // Its writer may still be at it: it is looked at again when the file has grown.
+      // Should somebody write to it after all, it is looked at again.
       if (!line.terminated && input->source->is_regular_file()) {
         at.pending_size = line.size;
         return absl::OkStatus();
@@ -321,7 +369,9 @@ Checkpoint InputReader::Position(const Input& input) const {
   const size_t head_size = static_cast<size_t>(
       std::min<uint64_t>(std::min(input.head.size(), LineSource::kHeadBytesMax), input.at.offset));
   position.head_size = head_size;
-  position.head_hash = ledger::Sha256(AsBytes(absl::string_view(input.head).substr(0, head_size)));
+  const absl::string_view head = absl::string_view(input.head).substr(0, head_size);
+  position.head_hash = ledger::Sha256(AsBytes(head));
+  position.start_hashes = StartHashes(head);
   if (!input.tail.empty()) {
     position.tail_size = input.tail.size();
     position.tail_hash = ledger::Sha256(AsBytes(input.tail));
@@ -332,7 +382,7 @@ Checkpoint InputReader::Position(const Input& input) const {
 
 absl::Status InputReader::CutBatch(Input* input) {
   RETURN_IF_ERROR(seams_.quarantine->Sync());
-  const bool keeps_place = input->source->is_regular_file() && input->path != "-";
+  const bool keeps_place = KeepsPlace(*input);
   const Checkpoint position = Position(*input);
   const size_t size = builder_.size();
   EventBatch batch = builder_.Take(keeps_place ? EncodeCheckpoint(position) : std::string());
@@ -350,7 +400,7 @@ absl::Status InputReader::CutBatch(Input* input) {
 absl::Status InputReader::FinishInput(Input* input) {
   if (input->adapter == nullptr) return absl::OkStatus();
   if (!builder_.empty()) return CutBatch(input);
-  if (!input->source->is_regular_file() || input->path == "-") return absl::OkStatus();
+  if (!KeepsPlace(*input)) return absl::OkStatus();
   Checkpoint position = Position(*input);
   seams_.checkpoints->Assume(position);
   trailing_.push_back(std::move(position));

@@ -2,14 +2,16 @@
 //
 // Every line of an input is accounted for exactly once:
 //   lines = accepted + already covered + quarantined + skipped + unsent
-// `skipped` are blank, comment and header lines; `unsent` stays 0 unless handing over failed.
-// Belongs to one thread.
+// `skipped` are blank, comment and header lines; `unsent` stays 0 unless handing over failed. A
+// last line that its writer has not ended yet is not counted before it is whole. Belongs to one
+// thread.
 #ifndef VIGIL_CLIENT_INGEST_READER_H_
 #define VIGIL_CLIENT_INGEST_READER_H_
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,7 +39,10 @@ struct InputReport {
   uint64_t quarantined = 0;
   uint64_t skipped = 0;
   uint64_t unsent = 0;
-  uint64_t bytes = 0;   // Read now, decompressed.
+  uint64_t bytes = 0;  // Read now, decompressed.
+  // The last line has no line end yet: it is left for the next run and counted by none of the
+  // above.
+  bool unfinished = false;
   std::string note;     // What people should know: rotated, read anew ...
   absl::Status status;  // Why it could not be read to its end.
 };
@@ -46,7 +51,12 @@ struct ReadOptions {
   Format format = Format::kAuto;
   RawMode raw_mode = RawMode::kCommit;
   BatchLimits batch;
-  // Set from a signal handler: reading ends after the present line. May be nullptr.
+  // Nobody writes to the inputs any more: a last line without line end is whole.
+  bool final_lines = false;
+  // A file that was cut is read as a new one instead of being refused.
+  bool reingest = false;
+  // Set from a signal handler: reading ends after the present line, waiting at once. May be
+  // nullptr.
   const std::atomic<bool>* stop = nullptr;
 };
 
@@ -79,11 +89,18 @@ class InputReader {
  private:
   struct Input;
 
+  // Whether there is a next run that goes on behind what this one reads.
+  static bool KeepsPlace(const Input& input);
   absl::Status ReadInput(const std::string& path, std::vector<InputReport>* reports);
   // Opens `input->path` and goes to where its checkpoint ends. `*rotated` is set to the checkpoint
   // of a file that has been replaced under this name.
   absl::Status OpenInput(Input* input, const Checkpoint** rotated);
-  absl::StatusOr<bool> TryResume(Input* input, const Checkpoint& checkpoint);
+  absl::StatusOr<Resumption> TryResume(Input* input, const Checkpoint& checkpoint);
+  // Whether the file of `checkpoint`, which ends before it, may be read as a new one.
+  // Errors: kFailedPrecondition: it is the old one, cut.
+  absl::Status CheckCut(const Checkpoint& checkpoint) const;
+  // `checkpoint` under the name that rotation gave its file; nullopt when there is no such file.
+  std::optional<Checkpoint> FindMoved(const Checkpoint& checkpoint) const;
   // Reads what was added to the file that `checkpoint` describes before it was renamed.
   absl::Status ReadPredecessor(const Checkpoint& checkpoint, std::vector<InputReport>* reports,
                                std::string* note);
@@ -91,6 +108,9 @@ class InputReader {
   absl::Status StartAdapter(Input* input);
   absl::Status WaitForInput(Input* input);
   absl::Status TakeLine(Input* input, const SourceLine& line);
+  // Whether the last line, which has no line end, is to be left for the next run unless it stands
+  // for itself.
+  bool MayBeUnfinished(const Input& input, const SourceLine& line) const;
   absl::Status TakeEvent(Input* input, EncodedEvent event);
   absl::Status Quarantine(Input* input, const SourceLine& line, absl::string_view reason);
   absl::Status CutBatch(Input* input);

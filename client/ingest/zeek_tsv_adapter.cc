@@ -89,6 +89,16 @@ absl::Status ZeekTsvAdapter::SetSeparator(absl::string_view text) {
 }
 
 absl::Status ZeekTsvAdapter::ReadHeader(absl::string_view line) {
+  if (line.size() > kHeaderBytesMax) {
+    header_error_ =
+        absl::StrCat("header line of ", line.size(), " bytes, at most ", kHeaderBytesMax);
+    // Without it no row can be understood, now or after a pause.
+    header_lines_.clear();
+    names_.clear();
+    columns_.clear();
+    state_.clear();
+    return absl::InvalidArgumentError(header_error_);
+  }
   if (absl::StartsWith(line, "#separator ")) {
     // A new header: nothing of the old one holds.
     header_lines_.clear();
@@ -166,7 +176,8 @@ void ZeekTsvAdapter::PlanColumns() {
 absl::Status ZeekTsvAdapter::RestoreState(absl::string_view state) {
   for (const absl::string_view line : absl::StrSplit(state, '\n', absl::SkipEmpty())) {
     if (line[0] != '#') return absl::InvalidArgumentError("state of a Zeek log: not a header");
-    RETURN_IF_ERROR(ReadHeader(line));
+    // A header that was refused is refused again, and rows below it still say why.
+    ReadHeader(line).IgnoreError();
   }
   return absl::OkStatus();
 }

@@ -18,6 +18,8 @@ namespace vigil::client {
 class ZeekTsvAdapter final : public Adapter {
  public:
   static constexpr size_t kColumnsMax = 512;
+  // Of one header line; the lines in force stand in every position that is kept of the log.
+  static constexpr size_t kHeaderBytesMax = 24 * 1024;
 
   ZeekTsvAdapter(const AdapterOptions& options, ledger::SaltSource* salts);
 

@@ -14,6 +14,9 @@
 
 namespace vigil::client {
 
+// A mark beyond this size is refused before anything is signed.
+inline constexpr size_t kSourceMarkBytesMax = 1024 * 1024;
+
 // Events to be signed together. Within the limits of a batch (client/lib/batch_builder.h).
 struct EventBatch {
   std::vector<std::string> events;
@@ -46,7 +49,8 @@ class BatchSink {
   virtual ~BatchSink() = default;
   // Takes over `batch`: when it returns OK, the events will be delivered exactly once, also after a
   // crash. Blocks while there is no room.
-  // Errors: kFailedPrecondition and kPermissionDenied cannot be retried; kUnavailable means that no
+  // Errors: kInvalidArgument: the mark is too large; nothing was signed. kFailedPrecondition and
+  // kPermissionDenied cannot be retried; kUnavailable means that no
   // validator could be reached for as long as the sink was told to try; others as the disk gives.
   virtual absl::Status Submit(EventBatch batch) = 0;
   // Sends and receives what can be without waiting.

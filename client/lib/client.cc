@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <sstream>
@@ -17,13 +18,21 @@ namespace vigil::client {
 namespace {
 
 constexpr absl::string_view kDetailUrl = "vigil.v1.ErrorDetail";
+constexpr absl::string_view kUnreachableUrl = "vigil.client.unreachable";
 // Rounds over all endpoints before Subscribe gives up on a network that does not answer.
 constexpr int kSubscribeRoundsMax = 10;
+// How often a call that is under way looks whether to stop.
+constexpr std::chrono::milliseconds kStopLook(100);
 
 absl::StatusOr<std::string> ReadPem(absl::string_view what, const std::string& path) {
+  if (path.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat("no ", what, ": name a context file that has it with --context, pass it, or ",
+                     "--insecure for validators that speak without TLS on loopback"));
+  }
   std::ifstream file(path);
-  if (path.empty() || !file.good()) {
-    return absl::NotFoundError(absl::StrCat(what, " cannot be read: '", path, "'"));
+  if (!file.good()) {
+    return absl::NotFoundError(absl::StrCat("the ", what, " cannot be read: '", path, "'"));
   }
   std::stringstream text;
   text << file.rdbuf();
@@ -50,11 +59,28 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
     return grpc::InsecureChannelCredentials();
   }
   grpc::SslCredentialsOptions ssl;
-  ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadPem("the CA certificate (ca)", options.ca));
+  ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadPem("CA certificate (--ca)", options.ca));
   ASSIGN_OR_RETURN(ssl.pem_cert_chain,
-                   ReadPem("the client certificate (certificate)", options.certificate));
-  ASSIGN_OR_RETURN(ssl.pem_private_key, ReadPem("the client certificate's key (key)", options.key));
+                   ReadPem("client certificate (--certificate)", options.certificate));
+  ASSIGN_OR_RETURN(ssl.pem_private_key, ReadPem("client certificate's key (--key)", options.key));
   return grpc::SslCredentials(ssl);
+}
+
+// What to look at when gRPC says no more than the code.
+absl::string_view Hint(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kUnavailable:
+      return "check address and port, and that both sides use TLS or neither (--insecure)";
+    case absl::StatusCode::kDeadlineExceeded:
+      return "it did not answer in time";
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kPermissionDenied:
+      return "check the client certificate";
+    case absl::StatusCode::kUnimplemented:
+      return "it may be another port than the one for clients";
+    default:
+      return "its log may say more";
+  }
 }
 
 grpc::ChannelArguments ChannelArguments() {
@@ -75,13 +101,6 @@ uint32_t RetryDelay(const absl::Status& status) {
   return detail.has_value() ? detail->retry_after_millis() : 0;
 }
 
-void Pause(uint32_t millis) {
-  Mutex mutex;
-  CondVar never;
-  MutexLock lock(&mutex);
-  never.WaitFor(&mutex, std::chrono::milliseconds(millis));
-}
-
 }  // namespace
 
 std::optional<v1::ErrorDetail> DetailOf(const absl::Status& status) {
@@ -91,10 +110,26 @@ std::optional<v1::ErrorDetail> DetailOf(const absl::Status& status) {
   return detail;
 }
 
+absl::Status UnreachableError(absl::string_view message) {
+  absl::Status status = absl::UnavailableError(message);
+  status.SetPayload(kUnreachableUrl, absl::Cord());
+  return status;
+}
+
+bool IsUnreachable(const absl::Status& status) {
+  return status.GetPayload(kUnreachableUrl).has_value();
+}
+
 absl::Status FromGrpc(const grpc::Status& status, const std::string& endpoint) {
   if (status.ok()) return absl::OkStatus();
-  absl::Status converted(static_cast<absl::StatusCode>(status.error_code()),
-                         absl::StrCat(endpoint, ": ", status.error_message()));
+  const auto code = static_cast<absl::StatusCode>(status.error_code());
+  const std::string what =
+      status.error_message().empty()
+          ? absl::StrCat(absl::StatusCodeToString(code), ", without a reason; ", Hint(code))
+          : status.error_message();
+  const std::string message = endpoint.empty() ? what : absl::StrCat(endpoint, ": ", what);
+  absl::Status converted = code == absl::StatusCode::kUnavailable ? UnreachableError(message)
+                                                                  : absl::Status(code, message);
   if (!status.error_details().empty()) {
     converted.SetPayload(kDetailUrl, absl::Cord(status.error_details()));
   }
@@ -104,12 +139,14 @@ absl::Status FromGrpc(const grpc::Status& status, const std::string& endpoint) {
 absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& options) {
   if (options.endpoints.empty()) {
     return absl::InvalidArgumentError(
-        "no endpoint: pass --endpoint host:port, set VIGIL_ENDPOINTS, or name a context file");
+        "no endpoint: pass --endpoints host:port,host:port, set VIGIL_ENDPOINTS, or name a context "
+        "file");
   }
   ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
                    Credentials(options));
   std::unique_ptr<Client> client(new Client);
   client->timeout_millis_ = options.timeout_millis;
+  client->stop_ = options.stop;
   for (const std::string& endpoint : options.endpoints) {
     const auto channel = grpc::CreateCustomChannel(endpoint, credentials, ChannelArguments());
     client->nodes_.push_back({.endpoint = endpoint,
@@ -119,12 +156,52 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& option
   return client;
 }
 
+void Client::Pause(uint32_t millis) const {
+  Mutex mutex;
+  CondVar never;
+  MutexLock lock(&mutex);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(millis);
+  for (auto now = std::chrono::steady_clock::now(); now < until && !stopped();
+       now = std::chrono::steady_clock::now()) {
+    never.WaitFor(&mutex, std::min<std::chrono::steady_clock::duration>(until - now, kStopLook));
+  }
+}
+
+grpc::Status Client::Await(
+    grpc::ClientContext* context,
+    const std::function<void(std::function<void(grpc::Status)>)>& start) const {
+  struct Outcome {
+    Mutex mutex;
+    CondVar changed;
+    bool done VIGIL_GUARDED_BY(mutex) = false;
+    grpc::Status status VIGIL_GUARDED_BY(mutex);
+  };
+  // Shared with the callback, which is still leaving when the caller goes on.
+  const auto outcome = std::make_shared<Outcome>();
+  start([outcome](const grpc::Status& status) {
+    MutexLock lock(&outcome->mutex);
+    outcome->done = true;
+    outcome->status = status;
+    outcome->changed.SignalAll();
+  });
+  bool cancelled = false;
+  MutexLock lock(&outcome->mutex);
+  while (!outcome->done) {
+    outcome->changed.WaitFor(&outcome->mutex, kStopLook);
+    if (cancelled || !stopped()) continue;
+    cancelled = true;
+    context->TryCancel();
+  }
+  return outcome->status;
+}
+
 template <typename Response, typename CallFunction>
 absl::StatusOr<Response> Client::Call(CallFunction call) {
   absl::Status last;
   const size_t first = preferred_;
   uint32_t patience_millis = timeout_millis_;
   for (size_t turn = 0; turn < nodes_.size();) {
+    if (stopped()) return absl::CancelledError("interrupted");
     const size_t i = (first + turn) % nodes_.size();
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() +
@@ -148,9 +225,13 @@ absl::StatusOr<Response> Client::Call(CallFunction call) {
 }
 
 absl::StatusOr<v1::Status> Client::GetStatus() {
-  return Call<v1::Status>([](const NodeStubs& node, grpc::ClientContext* context, v1::Status* out) {
-    return node.query->GetStatus(context, {}, out);
-  });
+  const v1::GetStatusRequest request;
+  return Call<v1::Status>(
+      [&](const NodeStubs& node, grpc::ClientContext* context, v1::Status* out) {
+        return Await(context, [&](auto done) {
+          node.query->async()->GetStatus(context, &request, out, std::move(done));
+        });
+      });
 }
 
 absl::StatusOr<v1::Status> Client::GetStatusOf(size_t i) {
@@ -167,7 +248,9 @@ absl::StatusOr<v1::Status> Client::GetStatusOf(size_t i) {
   absl::StatusOr<v1::Response> Client::Method(const v1::Request& request) {           \
     return Call<v1::Response>(                                                        \
         [&](const NodeStubs& node, grpc::ClientContext* context, v1::Response* out) { \
-          return node.query->Method(context, request, out);                           \
+          return Await(context, [&](auto done) {                                      \
+            node.query->async()->Method(context, &request, out, std::move(done));     \
+          });                                                                         \
         });                                                                           \
   }
 VIGIL_QUERY(GetBlock, GetBlockRequest, Block)
@@ -181,9 +264,12 @@ VIGIL_QUERY(ListModels, ListModelsRequest, ListModelsResponse)
 #undef VIGIL_QUERY
 
 absl::StatusOr<v1::Checkpoint> Client::GetCheckpoint() {
+  const v1::GetCheckpointRequest request;
   return Call<v1::Checkpoint>(
-      [](const NodeStubs& node, grpc::ClientContext* context, v1::Checkpoint* out) {
-        return node.query->GetCheckpoint(context, {}, out);
+      [&](const NodeStubs& node, grpc::ClientContext* context, v1::Checkpoint* out) {
+        return Await(context, [&](auto done) {
+          node.query->async()->GetCheckpoint(context, &request, out, std::move(done));
+        });
       });
 }
 
@@ -194,7 +280,9 @@ absl::StatusOr<v1::StreamHead> Client::GetStreamHead(const std::string& identity
   request.set_stream(stream);
   return Call<v1::StreamHead>(
       [&](const NodeStubs& node, grpc::ClientContext* context, v1::StreamHead* out) {
-        return node.ingest->GetStreamHead(context, request, out);
+        return Await(context, [&](auto done) {
+          node.ingest->async()->GetStreamHead(context, &request, out, std::move(done));
+        });
       });
 }
 
@@ -203,14 +291,18 @@ absl::StatusOr<v1::Receipt> Client::GetReceipt(const std::string& leaf_hash) {
   request.set_leaf_hash(leaf_hash);
   return Call<v1::Receipt>(
       [&](const NodeStubs& node, grpc::ClientContext* context, v1::Receipt* out) {
-        return node.ingest->GetReceipt(context, request, out);
+        return Await(context, [&](auto done) {
+          node.ingest->async()->GetReceipt(context, &request, out, std::move(done));
+        });
       });
 }
 
 absl::StatusOr<v1::SubmitResponse> Client::Submit(const v1::SubmitRequest& request) {
   return Call<v1::SubmitResponse>(
       [&](const NodeStubs& node, grpc::ClientContext* context, v1::SubmitResponse* out) {
-        return node.ingest->Submit(context, request, out);
+        return Await(context, [&](auto done) {
+          node.ingest->async()->Submit(context, &request, out, std::move(done));
+        });
       });
 }
 

@@ -25,11 +25,17 @@ struct ClientOptions {
   std::string key;
   bool insecure = false;             // No TLS; loopback endpoints only.
   uint32_t timeout_millis = 10'000;  // Per call and endpoint.
+  // Once it is set calls end with kCancelled. May be nullptr; else it must outlive the client.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 // The validator's own words about an error, if it sent any.
 std::optional<v1::ErrorDetail> DetailOf(const absl::Status& status);
-// A gRPC status as absl::Status; `endpoint` goes into the message.
+// kUnavailable because of the network; a file may be unavailable, too.
+absl::Status UnreachableError(absl::string_view message);
+bool IsUnreachable(const absl::Status& status);
+// A gRPC status as absl::Status, kUnavailable as UnreachableError(); `endpoint` goes into the
+// message, and where gRPC has no text the name of the code and what to look at.
 absl::Status FromGrpc(const grpc::Status& status, const std::string& endpoint);
 
 class Client {
@@ -81,9 +87,16 @@ class Client {
   // within the timeout: repeating a call is safe, since a submission is known by its bytes.
   template <typename Response, typename CallFunction>
   absl::StatusOr<Response> Call(CallFunction call);
+  // Starts a call and waits for its end, or cancels it and says kCancelled once it is to stop.
+  grpc::Status Await(grpc::ClientContext* context,
+                     const std::function<void(std::function<void(grpc::Status)>)>& start) const;
+  // Ends early once it is to stop.
+  void Pause(uint32_t millis) const;
+  bool stopped() const { return stop_ != nullptr && *stop_; }
 
   std::vector<NodeStubs> nodes_;
   uint32_t timeout_millis_ = 0;
+  const std::atomic<bool>* stop_ = nullptr;
   std::atomic<size_t> preferred_{0};
 };
 

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/lib/batch_sink.h"
 #include "ledger/base/check.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
@@ -21,7 +22,6 @@ namespace {
 constexpr absl::string_view kRecordMagic = "vigil-spool-record/1\n";
 constexpr absl::string_view kHeadMagic = "vigil-spool-head/1\n";
 constexpr absl::string_view kSuffix = ".record";
-constexpr size_t kSourceMarkBytesMax = 1024 * 1024;
 
 // Both files end with a CRC-32C over everything before it.
 void AppendCrc(std::string* bytes) { ByteWriter(bytes).U32(ledger::Crc32c(AsBytes(*bytes))); }
@@ -82,7 +82,10 @@ absl::StatusOr<std::unique_ptr<Spool>> Spool::Open(ledger::FileSystem* files, st
   RETURN_IF_ERROR(files->MakeDirs(folder));
   std::unique_ptr<Spool> spool(new Spool(files, std::move(folder), owner));
   absl::StatusOr<std::shared_ptr<void>> lock = files->Lock(absl::StrCat(spool->folder_, "/lock"));
-  if (!lock.ok()) return Annotate(lock.status(), "the spool is in use by another process");
+  if (absl::IsAlreadyExists(lock.status())) {
+    return Annotate(lock.status(), "the spool is in use by another process");
+  }
+  if (!lock.ok()) return Annotate(lock.status(), "the spool cannot be locked");
   spool->lock_ = *std::move(lock);
   RETURN_IF_ERROR(spool->LoadHead());
   RETURN_IF_ERROR(spool->LoadRecords());
@@ -224,6 +227,10 @@ absl::Status Spool::Adopt(const StreamPosition& position) {
 absl::Status Spool::Append(SpooledRecord record) {
   VIGIL_CHECK(record.sequence == head_.sequence + 1, "record ", record.sequence, " after ",
               head_.sequence);
+  if (record.source_mark.size() > kSourceMarkBytesMax) {
+    return absl::InvalidArgumentError(absl::StrCat("source mark of ", record.source_mark.size(),
+                                                   " bytes, at most ", kSourceMarkBytesMax));
+  }
   if (!has_head_file_) RETURN_IF_ERROR(WriteHead(head_));
   record.leaf_hash = ledger::LeafHash(AsBytes(record.leaf));
   const std::string bytes = EncodeRecord(record);

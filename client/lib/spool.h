@@ -66,6 +66,8 @@ class Spool {
   absl::Status Adopt(const StreamPosition& position);
 
   // Makes `record` durable behind the others. REQUIRES: its sequence is head().sequence + 1.
+  // Errors: kInvalidArgument when its source mark is beyond kSourceMarkBytesMax: nothing was
+  // written.
   absl::Status Append(SpooledRecord record);
   // Records not acknowledged, oldest first.
   size_t size() const { return entries_.size(); }

@@ -22,6 +22,7 @@ constexpr size_t kWindowMax = 256;
 // What a record takes in the spool besides its payload, at most.
 constexpr size_t kRecordOverheadBytes = 64 * 1024;
 constexpr int64_t kWaitMillis = 200;
+constexpr int64_t kStopGraceMicros = 1'000'000;
 
 absl::Status CheckOptions(const SubmitterOptions& options) {
   const auto invalid = [](const auto&... parts) {
@@ -98,12 +99,21 @@ std::vector<std::string> Submitter::PendingMarks() const {
 
 // --- Taking over.
 
+absl::Status Submitter::CheckStop() const {
+  if (!stopped()) return absl::OkStatus();
+  return absl::CancelledError(
+      absl::StrCat("interrupted; ", spool_->size(), " records wait in ", options_.spool_folder));
+}
+
 bool Submitter::HasRoom(size_t bytes) const {
   return spool_->bytes() + bytes + kRecordOverheadBytes <= options_.spool_bytes_max;
 }
 
 absl::Status Submitter::WaitForRoom(size_t bytes) {
-  while (!HasRoom(bytes)) RETURN_IF_ERROR(Step(kWaitMillis));
+  while (!HasRoom(bytes)) {
+    RETURN_IF_ERROR(CheckStop());
+    RETURN_IF_ERROR(Step(kWaitMillis));
+  }
   return absl::OkStatus();
 }
 
@@ -135,6 +145,7 @@ absl::Status Submitter::SignAndSpool(ledger::RecordBody body, std::string payloa
                                      uint32_t event_count, std::string source_mark) {
   // Before the first signature of a spool it must be known where the stream stands.
   while ((spool_->is_fresh() || options_.adopt_head) && !reconciled_) {
+    RETURN_IF_ERROR(CheckStop());
     RETURN_IF_ERROR(Step(kWaitMillis));
   }
   SpooledRecord record;
@@ -160,6 +171,10 @@ absl::Status Submitter::SignAndSpool(ledger::RecordBody body, std::string payloa
 
 absl::Status Submitter::Submit(EventBatch batch) {
   RETURN_IF_ERROR(fatal_);
+  if (batch.source_mark.size() > kSourceMarkBytesMax) {
+    return absl::InvalidArgumentError(absl::StrCat("source mark of ", batch.source_mark.size(),
+                                                   " bytes, at most ", kSourceMarkBytesMax));
+  }
   std::vector<ByteSpan> events;
   events.reserve(batch.events.size());
   for (const std::string& event : batch.events) events.push_back(AsBytes(event));
@@ -207,7 +222,18 @@ absl::Status Submitter::Flush() {
     RETURN_IF_ERROR(RecordLoss());
   }
   if (options_.ack == v1::ACK_ACCEPTED) return Step(0);
-  while (spool_->size() > 0) RETURN_IF_ERROR(Step(kWaitMillis));
+  int64_t stopped_at_micros = 0;
+  while (spool_->size() > 0) {
+    if (stopped()) {
+      const int64_t now = clock_->MonotonicMicros();
+      if (stopped_at_micros == 0) stopped_at_micros = now;
+      // Answers that are on their way are worth a moment, a network in trouble is not.
+      const bool answers_near =
+          call_ != nullptr && trouble_.empty() && now - stopped_at_micros < kStopGraceMicros;
+      if (!answers_near) return CheckStop();
+    }
+    RETURN_IF_ERROR(Step(kWaitMillis));
+  }
   return absl::OkStatus();
 }
 
@@ -241,17 +267,25 @@ absl::Status Submitter::Step(int64_t wait_millis) {
   return Receive();
 }
 
+absl::Status Submitter::Unanswered(const absl::Status& status) {
+  if (!IsTransient(static_cast<grpc::StatusCode>(status.code()))) return fatal_ = status;
+  Disconnect(status.message(), /*delay_millis=*/-1, /*rotate=*/true);
+  return absl::OkStatus();
+}
+
 absl::Status Submitter::Reconcile() {
+  const absl::StatusOr<v1::Status> node = client_->GetStatus();
+  if (!node.ok()) return Unanswered(node.status());
+  if (node->chain_id() != options_.chain_id.view()) {
+    return fatal_ = absl::FailedPreconditionError(absl::StrCat(
+               node->validator(), " of network ", node->network(), " is on chain ",
+               HexEncode(AsBytes(node->chain_id())), ", the genesis file is that of chain ",
+               options_.chain_id.ToHex(), "; nothing was signed for it. Pass the network's own ",
+               "--genesis, or the --endpoints of this one"));
+  }
   const absl::StatusOr<v1::StreamHead> head =
       client_->GetStreamHead(options_.identity, options_.stream);
-  if (!head.ok()) {
-    if (!IsTransient(static_cast<grpc::StatusCode>(head.status().code()))) {
-      fatal_ = head.status();
-      return fatal_;
-    }
-    Disconnect(head.status().message(), /*delay_millis=*/-1, /*rotate=*/true);
-    return absl::OkStatus();
-  }
+  if (!head.ok()) return Unanswered(head.status());
   StreamPosition chain{.sequence = head->sequence(), .leaf_hash = Hash()};
   if (chain.sequence > 0) {
     ASSIGN_OR_RETURN(chain.leaf_hash, Hash::From(AsBytes(head->leaf_hash())));
@@ -424,9 +458,9 @@ absl::Status Submitter::CheckPatience() {
   if (trouble_since_micros_ == 0 || options_.give_up_millis == 0) return absl::OkStatus();
   const int64_t waited_millis = (clock_->MonotonicMicros() - trouble_since_micros_) / 1000;
   if (waited_millis < options_.give_up_millis) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat("no progress for ", waited_millis, " ms; ",
-                                             spool_->size(), " records wait in ",
-                                             options_.spool_folder, "; last: ", trouble_));
+  return UnreachableError(absl::StrCat("no progress for ", waited_millis, " ms; ", spool_->size(),
+                                       " records wait in ", options_.spool_folder,
+                                       "; last: ", trouble_));
 }
 
 void Submitter::Disconnect(absl::string_view why, int64_t delay_millis, bool rotate) {

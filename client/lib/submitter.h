@@ -10,10 +10,13 @@
 //
 // Invariants:
 //   (1) A sequence number is signed at most once per spool, and synced before it is sent.
-//   (2) A record leaves the spool only after its acknowledgement and after its source mark is kept.
+//   (2) Nothing is signed for a spool that is new before a validator said that its chain is the one
+//       that is signed for, and where the stream stands.
+//   (3) A record leaves the spool only after its acknowledgement and after its source mark is kept.
 #ifndef VIGIL_CLIENT_LIB_SUBMITTER_H_
 #define VIGIL_CLIENT_LIB_SUBMITTER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -54,6 +57,9 @@ struct SubmitterOptions {
   int64_t backoff_millis_min = 50;
   int64_t backoff_millis_max = 5'000;
   bool adopt_head = false;  // Go on from the chain's head when it is not the spool's.
+  // Once it is set nothing waits any longer: calls end with kCancelled, and what was spooled is
+  // delivered by a later run. May be nullptr; else it must outlive the submitter.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 class Submitter final : public BatchSink {
@@ -93,6 +99,9 @@ class Submitter final : public BatchSink {
   Submitter(const SubmitterOptions& options, const ledger::SigningKey* key, Client* client,
             const Clock* clock, SourceMarkKeeper keeper, std::unique_ptr<Spool> spool);
 
+  bool stopped() const { return options_.stop != nullptr && *options_.stop; }
+  // Errors: kCancelled once it is to stop.
+  absl::Status CheckStop() const;
   bool HasRoom(size_t bytes) const;
   absl::Status WaitForRoom(size_t bytes);
   void Drop(const EventBatch& batch);
@@ -102,8 +111,10 @@ class Submitter final : public BatchSink {
 
   // One round of sending and receiving; waits up to `wait_millis` for something to happen.
   absl::Status Step(int64_t wait_millis);
-  // Compares the spool with the chain's head of the stream, once.
+  // Compares chain and spool with what a validator has of the stream, once.
   absl::Status Reconcile();
+  // What Reconcile() makes of a call that failed.
+  absl::Status Unanswered(const absl::Status& status);
   absl::Status CompareHeads(const StreamPosition& chain);
   absl::Status Connect();
   absl::Status Receive();

@@ -40,8 +40,51 @@ TEST_CASE("session: an unknown key names file and line and the keys there are") 
   REQUIRE_FALSE(session.ok());
   CHECK_THAT(std::string(session.status().message()),
              Catch::Contains("vigil.toml:2:") && Catch::Contains("known: endpoints"));
+  CHECK_THAT(std::string(session.status().message()), Catch::Contains("did you mean 'endpoints'?"));
   options.context = folder / "missing.toml";
   CHECK(absl::IsNotFound(OpenSession(options).status()));
+}
+
+TEST_CASE("session: a value of another type names file line and column") {
+  const testing::TempFolder folder;
+  for (const char* text :
+       {"insecure = \"yes\"", "insecure = \"true\"", "insecure = 1", "ca = true",
+        "identity = [\"a/b\"]", "endpoints = true", "endpoints = [1]", "[endpoints]\nx = 1"}) {
+    INFO(text);
+    SessionOptions options;
+    options.context = WriteContext(folder, text);
+    const absl::Status status = OpenSession(options).status();
+    CHECK(absl::IsInvalidArgument(status));
+    CHECK_THAT(std::string(status.message()), Catch::Contains("vigil.toml:1:"));
+  }
+  SessionOptions options;
+  options.context = WriteContext(folder, "insecure = true");
+  CHECK(OpenSession(options)->client.insecure);
+  setenv("VIGIL_INSECURE", "yes", 1);
+  const absl::Status status = OpenSession(options).status();
+  setenv("VIGIL_INSECURE", "false", 1);
+  const auto session = OpenSession(options);
+  unsetenv("VIGIL_INSECURE");
+  CHECK_THAT(std::string(status.message()), Catch::Contains("VIGIL_INSECURE is 'yes'"));
+  CHECK_FALSE(session->client.insecure);
+}
+
+TEST_CASE("session: a context that is no file is an error and not a crash") {
+  const testing::TempFolder folder;
+  SessionOptions options;
+  options.context = folder / "";
+  CHECK_THAT(std::string(OpenSession(options).status().message()), Catch::Contains("is a folder"));
+  options.context = std::string(5000, 'x');
+  CHECK(absl::IsInvalidArgument(OpenSession(options).status()));
+}
+
+TEST_CASE("session: what goes into requests must be UTF-8") {
+  SessionOptions options;
+  options.flags["identity"] = "a/\xff";
+  CHECK_THAT(std::string(OpenSession(options).status().message()),
+             Catch::Contains("identity: ") && Catch::Contains("is not UTF-8"));
+  options.flags = {{"genesis", "/tmp/\xff"}};
+  CHECK(OpenSession(options).ok());
 }
 
 TEST_CASE("client: no endpoint and insecure beyond loopback are refused") {

@@ -46,7 +46,7 @@ absl::Status RunOnce(const std::string& log, FakeValidator* validator, ledger::F
       submit, &TestKey(), client->get(), disk, SystemClock(),
       [&](const std::vector<std::string>& marks) { return KeepMarks(store->get(), marks); });
   if (!submitter.ok()) return submitter.status();
-  REQUIRE(AssumeMarks(store->get(), (*submitter)->PendingMarks()).ok());
+  AssumeMarks(store->get(), (*submitter)->PendingMarks());
   IngestOptions options;
   options.inputs = {log};
   options.state_folder = "/state";
@@ -97,6 +97,29 @@ TEST_CASE("ingest: after a crash at any disk operation every line is on the chai
     REQUIRE(RunOnce(log, &validator, &disk).ok());
     CHECK(chain.events().size() == expected.size());
   }
+}
+
+TEST_CASE("ingest: key and identity must be those of one another in the genesis file", "[ingest]") {
+  const PublicKey mine = TestKey().public_key();
+  const PublicKey other = ledger::SigningKey::FromSeed({4}).public_key();
+  ledger::Genesis genesis;
+  genesis.identities = {{.name = "sensor-1", .org = "org-2", .roles = 2, .key = mine},
+                        {.name = "sensor-1", .org = "org-1", .roles = 2, .key = other}};
+  CHECK(IdentityOfKey(genesis, mine, "").value() == "org-2/sensor-1");
+  CHECK(IdentityOfKey(genesis, mine, "org-2/sensor-1").value() == "org-2/sensor-1");
+  const auto why = [&](const PublicKey& key, const std::string& claimed) {
+    const absl::Status status = IdentityOfKey(genesis, key, claimed).status();
+    CHECK(absl::IsInvalidArgument(status));
+    return std::string(status.message());
+  };
+  CHECK(why(mine, "org-1/sensor-1").find("is org-2/sensor-1, --identity says org-1/sensor-1") !=
+        std::string::npos);
+  CHECK(why(mine, "org-9/x").find("is org-2/sensor-1, --identity says org-9/x") !=
+        std::string::npos);
+  const PublicKey stranger = ledger::SigningKey::FromSeed({5}).public_key();
+  CHECK(why(stranger, "org-1/sensor-1").find("--signing-key has") != std::string::npos);
+  CHECK(why(stranger, "").find("no identity with the key") != std::string::npos);
+  CHECK(why(stranger, "org-9/x").find("no identity with the key") != std::string::npos);
 }
 
 TEST_CASE("ingest: the command needs key genesis and state folder", "[ingest]") {

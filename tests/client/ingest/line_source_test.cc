@@ -1,6 +1,7 @@
 #include "client/ingest/line_source.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -152,6 +153,52 @@ TEST_CASE("line source: a pipe is waited for", "[ingest]") {
   close(ends[1]);
   CHECK((*source)->WaitReadable(1000));
   CHECK_FALSE((*source)->Next(&line).value());
+}
+
+TEST_CASE("line source: told to stop it waits for no pipe and reads no endless line", "[ingest]") {
+  TempFolder folder;
+  std::atomic<bool> stop{true};
+  SECTION("a pipe that stays quiet") {
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    CHECK(absl::IsCancelled(LineSource::OfDescriptor(ends[0], "pipe", &stop).status()));
+    close(ends[1]);
+  }
+  SECTION("a named pipe that nobody writes to") {
+    REQUIRE(mkfifo(folder.path("fifo").c_str(), 0600) == 0);
+    CHECK(absl::IsCancelled(LineSource::Open(folder.path("fifo"), &stop).status()));
+  }
+  SECTION("a line without end") {
+    stop = false;
+    const auto source = LineSource::Open("/dev/zero", &stop);
+    REQUIRE(source.ok());
+    stop = true;
+    SourceLine line;
+    REQUIRE((*source)->Next(&line).value());
+    CHECK(line.broken);
+    CHECK(absl::IsCancelled((*source)->Next(&line).status()));
+  }
+  SECTION("going to where the last run stopped") {
+    stop = false;
+    const auto source = LineSource::Open(folder.Write("a", std::string(1 << 20, 'x')), &stop);
+    REQUIRE(source.ok());
+    stop = true;
+    CHECK(absl::IsCancelled((*source)->Skip(1 << 20, 64).status()));
+  }
+}
+
+TEST_CASE("line source: a named pipe is read to the end of its writer", "[ingest]") {
+  TempFolder folder;
+  REQUIRE(mkfifo(folder.path("fifo").c_str(), 0600) == 0);
+  // Open for both, so that neither side waits for the other.
+  const int writer = open(folder.path("fifo").c_str(), O_RDWR | O_CLOEXEC);
+  REQUIRE(writer >= 0);
+  REQUIRE(write(writer, "one\ntwo\n", 8) == 8);
+  const auto source = Open(folder.path("fifo"));
+  SourceLine line;
+  REQUIRE(source->Next(&line).value());
+  close(writer);
+  CHECK(ReadAll(source.get()).lines == std::vector<std::string>{"two"});
 }
 
 TEST_CASE("line source: what cannot be opened is named", "[ingest]") {

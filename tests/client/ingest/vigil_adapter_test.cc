@@ -69,6 +69,18 @@ TEST_CASE("vigil format: what is unknown or does not fit quarantines the line", 
   CHECK(adapter->Adapt(R"({"time":1714557600000000000,"type_uid":99})").verdict ==
         AdaptedLine::Verdict::kQuarantined);  // No source.
   CHECK(adapter->Adapt(R"({"source":"s","type_uid":99})").reason == "no usable time");
+  CHECK(reason(R"(,"message":["a"])") == "message: a list where one value belongs");
+  CHECK(reason(R"(,"src":[{"ip":"1.2.3.4"}])") == "src: a list or object where a value belongs");
+  CHECK(reason(R"(,"message":"a","message":"b")") == "message: the field comes twice");
+  CHECK(reason(R"(,"src":{"ip":"1.2.3.4"},"src":{"ip":"1.2.3.5"})") ==
+        "src.ip: the field comes twice");
+  CHECK(reason(R"(,"attacks":["T1"],"attacks":["T2"])") == "attacks: the field comes twice");
+  CHECK(reason(R"(,"metrics":{"x":1,"x":2})") == "metrics.x: the field comes twice");
+  CHECK(adapter->Adapt(R"({"time":[1],"source":"s","type_uid":99})").reason ==
+        "time: a list where one value belongs");
+  CHECK(adapter->Adapt(R"({"time":1714557600000000000,"source":"s"})").reason ==
+        "no class_uid or type_uid");
+  EventOf(adapter->Adapt(R"({"time":1714557600000000000,"source":"s","class_uid":0})"));
 }
 
 TEST_CASE("vigil format: the raw line is kept committed to or left out", "[ingest]") {

@@ -65,5 +65,33 @@ TEST_CASE("client: who is told when to come back comes back", "[lib]") {
   }
 }
 
+TEST_CASE("client: an error without words says its code and what to look at", "[lib]") {
+  const auto text = [](grpc::StatusCode code, const char* endpoint) {
+    return std::string(FromGrpc(grpc::Status(code, ""), endpoint).message());
+  };
+  CHECK(text(grpc::StatusCode::UNAVAILABLE, "a:1").find("a:1: UNAVAILABLE, ") == 0);
+  CHECK(text(grpc::StatusCode::UNAVAILABLE, "a:1").find("TLS") != std::string::npos);
+  CHECK(text(grpc::StatusCode::INTERNAL, "").find("INTERNAL, ") == 0);
+  CHECK(FromGrpc(grpc::Status(grpc::StatusCode::INTERNAL, "why"), "a:1").message() == "a:1: why");
+  CHECK(IsUnreachable(FromGrpc(grpc::Status(grpc::StatusCode::UNAVAILABLE, ""), "")));
+  CHECK_FALSE(IsUnreachable(absl::UnavailableError("a disk")));
+  CHECK(Client::Make(Plain({})).status().message().find("--endpoints") != absl::string_view::npos);
+}
+
+TEST_CASE("client: a call under way ends when it is to stop and none begins after", "[lib]") {
+  FakeChain chain(TestChainId(), TestKey().public_key());
+  FakeValidator validator(&chain);
+  std::atomic<bool> stop{false};
+  ClientOptions options = Plain({validator.endpoint(), validator.endpoint()});
+  options.timeout_millis = 600'000;
+  options.stop = &stop;
+  const auto client = Client::Make(options);
+  REQUIRE(client.ok());
+  validator.HangOnHead(&stop);
+  CHECK(absl::IsCancelled((*client)->GetStreamHead("acme/s", "s").status()));
+  CHECK(stop);
+  CHECK(absl::IsCancelled((*client)->GetStreamHead("acme/s", "s").status()));
+}
+
 }  // namespace
 }  // namespace vigil::client

@@ -5,11 +5,13 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ledger/base/mutex.h"
@@ -79,6 +81,8 @@ class FakeChain {
     head_sequence_ = sequence;
     head_ = leaf_hash;
   }
+
+  const Hash& chain_id() const { return chain_id_; }
 
   std::vector<std::string> events() const {
     MutexLock lock(&mutex_);
@@ -160,11 +164,12 @@ enum class Fault {
 
 class FakeValidator final : public v1::Ingest::Service {
  public:
-  explicit FakeValidator(FakeChain* chain) : chain_(chain) {
+  explicit FakeValidator(FakeChain* chain) : chain_(chain), query_(chain) {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.SetMaxReceiveMessageSize(16 * 1024 * 1024);
     builder.RegisterService(this);
+    builder.RegisterService(&query_);
     server_ = builder.BuildAndStart();
     REQUIRE(server_ != nullptr);
   }
@@ -212,8 +217,24 @@ class FakeValidator final : public v1::Ingest::Service {
     exhausted_forever_ = forever;
   }
 
-  grpc::Status GetStreamHead(grpc::ServerContext*, const v1::GetStreamHeadRequest*,
+  // The next GetStreamHead sets `*arrived` and is never answered.
+  void HangOnHead(std::atomic<bool>* arrived) {
+    MutexLock lock(&mutex_);
+    head_arrived_ = arrived;
+  }
+
+  grpc::Status GetStreamHead(grpc::ServerContext* context, const v1::GetStreamHeadRequest*,
                              v1::StreamHead* head) override {
+    std::atomic<bool>* arrived = nullptr;
+    {
+      MutexLock lock(&mutex_);
+      std::swap(arrived, head_arrived_);
+    }
+    if (arrived != nullptr) {
+      *arrived = true;
+      WaitForEnd(context);
+      return grpc::Status::CANCELLED;
+    }
     MutexLock lock(&mutex_);
     if (exhausted_ > 0) {
       --exhausted_;
@@ -320,7 +341,24 @@ class FakeValidator final : public v1::Ingest::Service {
     }
   }
 
+  // Says which chain it is on.
+  class FakeQuery final : public v1::Query::Service {
+   public:
+    explicit FakeQuery(FakeChain* chain) : chain_(chain) {}
+    grpc::Status GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
+                           v1::Status* status) override {
+      status->set_network("fake");
+      status->set_validator("acme/v1");
+      status->set_chain_id(std::string(chain_->chain_id().view()));
+      return grpc::Status::OK;
+    }
+
+   private:
+    FakeChain* const chain_;
+  };
+
   FakeChain* const chain_;
+  FakeQuery query_;
   int port_ = 0;
   mutable Mutex mutex_;
   CondVar changed_;
@@ -329,6 +367,7 @@ class FakeValidator final : public v1::Ingest::Service {
   std::vector<std::string> arrived_ VIGIL_GUARDED_BY(mutex_);
   int exhausted_ VIGIL_GUARDED_BY(mutex_) = 0;
   bool exhausted_forever_ VIGIL_GUARDED_BY(mutex_) = false;
+  std::atomic<bool>* head_arrived_ VIGIL_GUARDED_BY(mutex_) = nullptr;
   bool holding_ VIGIL_GUARDED_BY(mutex_) = false;
   bool stopping_ VIGIL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<grpc::Server> server_;

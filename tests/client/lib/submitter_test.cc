@@ -360,6 +360,84 @@ TEST_CASE("submitter: an idle call that ends is no trouble", "[lib]") {
   CHECK(NumbersOf(bench.chain().events()) == Numbers(1, 20));
 }
 
+TEST_CASE("submitter: for another chain nothing is signed and the spool stays unbound", "[lib]") {
+  Bench bench;
+  SubmitterOptions options = QuickOptions();
+  options.chain_id.bytes.fill(0x77);
+  options.adopt_head = GENERATE(false, true);
+  {
+    const auto submitter = bench.Open(options);
+    const absl::Status status = submitter->Submit(TestBatch(1, 10));
+    CHECK(absl::IsFailedPrecondition(status));
+    CHECK(status.message().find(options.chain_id.ToHex()) != absl::string_view::npos);
+    CHECK(status.message().find(TestChainId().ToHex()) != absl::string_view::npos);
+    CHECK(submitter->pending() == 0);
+  }
+  REQUIRE(Deliver(bench.Open().get(), 1).ok());
+}
+
+TEST_CASE("submitter: told to stop it waits for nobody and a later run delivers", "[lib]") {
+  Bench bench;
+  std::atomic<bool> stop{false};
+  SubmitterOptions options = QuickOptions();
+  options.stop = &stop;
+  options.give_up_millis = 0;
+  options.backoff_millis_min = options.backoff_millis_max = 600'000;
+  SECTION("before the first signature nothing is spooled") {
+    stop = true;
+    bench.endpoints() = {DeadEndpoint()};
+    const auto submitter = bench.Open(options);
+    CHECK(absl::IsCancelled(submitter->Submit(TestBatch(1, 10))));
+    CHECK(submitter->pending() == 0);
+  }
+  SECTION("what waits in the spool stays there") {
+    const std::vector<std::string> alive = bench.endpoints();
+    REQUIRE(Deliver(bench.Open(options).get(), 1).ok());
+    bench.endpoints() = {DeadEndpoint()};
+    {
+      const auto submitter = bench.Open(options);
+      REQUIRE(submitter->Submit(TestBatch(11, 20)).ok());
+      stop = true;
+      REQUIRE(submitter->Submit(TestBatch(21, 30)).ok());
+      CHECK(absl::IsCancelled(submitter->Flush()));
+      CHECK(submitter->pending() == 2);
+    }
+    bench.endpoints() = alive;
+    stop = false;
+    REQUIRE(bench.Open(options)->Flush().ok());
+    CHECK(NumbersOf(bench.chain().events()) == Numbers(1, 30));
+  }
+  SECTION("a full spool is not waited for") {
+    bench.validator().Hold();
+    options.spool_bytes_max = 2 * 1024 * 1024;
+    const auto submitter = bench.Open(options);
+    absl::Status status;
+    for (int i = 0; status.ok() && i < 10'000; ++i) {
+      if (submitter->pending() == 3) stop = true;
+      EventBatch batch = TestBatch(10 * i + 1, 10 * i + 10);
+      batch.source_mark = std::string(kSourceMarkBytesMax / 2, 'm');
+      status = submitter->Submit(std::move(batch));
+    }
+    CHECK(absl::IsCancelled(status));
+    bench.validator().Release();
+  }
+}
+
+TEST_CASE("submitter: a source mark that is too large is refused before anything is signed",
+          "[lib]") {
+  Bench bench;
+  const auto submitter = bench.Open();
+  EventBatch batch = TestBatch(1, 2);
+  batch.source_mark = std::string(kSourceMarkBytesMax + 1, 'm');
+  CHECK(absl::IsInvalidArgument(submitter->Submit(std::move(batch))));
+  CHECK(submitter->pending() == 0);
+  batch = TestBatch(3, 4);
+  batch.source_mark = std::string(kSourceMarkBytesMax, 'm');
+  REQUIRE(submitter->Submit(std::move(batch)).ok());
+  REQUIRE(submitter->Flush().ok());
+  CHECK(NumbersOf(bench.chain().events()) == Numbers(3, 4));
+}
+
 TEST_CASE("submitter: options out of range and spools of others are refused", "[lib]") {
   Bench bench;
   const auto refused = [&](auto change) {

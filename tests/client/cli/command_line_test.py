@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""What the `vigil` program says to wrong arguments, wrong files and signals, and its exit codes.
+
+Usage: command_line_test.py BIN_FOLDER
+
+Runs no validator: every endpoint is a port where nobody listens. Ends only processes it started.
+"""
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+
+# Nobody listens on the port of the first TCP service, and nobody may start to without being root.
+ENDPOINT = "127.0.0.1:1"
+CONN = '{"_path":"conn","ts":1.5,"uid":"C%d","id.orig_h":"10.0.0.1","id.resp_h":"10.0.0.2"}\n'
+failures = []
+
+
+class Vigil:
+    def __init__(self, bin_folder, folder):
+        self.bin = pathlib.Path(bin_folder)
+        self.folder = folder
+        self.env = {key: value for key, value in os.environ.items() if not key.startswith("VIGIL_")}
+        self.net = folder / "net"
+        subprocess.run([self.bin / "vigild", "testnet", "--dir", self.net, "--validators", "1",
+                        "--base-port", "20000"], check=True, capture_output=True)
+        # The sensor's files, and an endpoint that is not there.
+        self.context = self.net / "clients/offline.toml"
+        lines = (self.net / "clients/vigil.toml").read_text().splitlines()
+        self.context.write_text("\n".join(f'endpoints = ["{ENDPOINT}"]' if line.startswith("endpoints") else line
+                                          for line in lines) + "\n")
+
+    def start(self, *args, env=None, **pipes):
+        words = [os.fsencode(str(self.bin / "vigil"))]
+        words += [arg if isinstance(arg, bytes) else os.fsencode(str(arg)) for arg in args]
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **pipes}
+        return subprocess.Popen(words, env=dict(self.env, **(env or {})), cwd=self.folder, **pipes)
+
+    def check(self, code, *args, says=(), **more):
+        """Runs `vigil` and compares exit code and what it prints."""
+        process = self.start(*args, **more)
+        try:
+            out, err = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+        said = ((out or b"") + err).decode(errors="replace")
+        says = [says] if isinstance(says, str) else says
+        missing = [text for text in says if text not in said]
+        if process.returncode != code or missing or "terminate called" in said:
+            failures.append(f"{args}: exit {process.returncode}, expected {code}; missing {missing}\n{said}")
+        return said
+
+    def ingest(self, code, *args, **more):
+        return self.check(code, "--context", self.context, "ingest", "--quiet", "--spool", "spool", *args, **more)
+
+
+def check_arguments(vigil):
+    at = ["--endpoints", ENDPOINT, "--insecure"]
+    big = str(2**64)
+    for words in (["block", "list", "--from", big], ["block", "watch", "--from", "-1"], ["alert", "list", "--cursor", "-1"],
+                  ["alert", "get", "-1"], ["alert", "get", big], ["wait", "--events", "-1"],
+                  ["wait", "--timeout", "-1"], ["event", "search", "--limit", "-1"], ["event", "search", "--class", "-1"],
+                  ["event", "watch", "--count", "-1"], ["detector", "models", "--limit", "x"],
+                  ["bench", "--rate", "-1"], ["bench", "--rate", str(2**64 - 1)], ["bench", "--seconds", "0"],
+                  ["sample", "--dir", "d", "--seed", "-1"]):
+        vigil.check(2, *at, *words, says="a number from")
+    vigil.check(2, "nosuch", says=["no command 'nosuch'", "status"])
+    vigil.check(2, "statsu", says="did you mean 'status'?")
+    vigil.check(2, "block", "lsit", says="did you mean 'list'?")
+    vigil.check(2, "-o", "xml", "status", says="table, json or ndjson")
+    assert "table|json|ndjson" in vigil.check(0, "--help")
+    for words in ([b"event", b"search", b"--term", b"\xff"], [b"ingest", b"--spool", b"s", b"--stream", b"a\xffb", b"x"]):
+        vigil.check(2, *at, *words, says="is not UTF-8")
+    vigil.check(2, *at, "event", "search", "--until", "0", says="--until")
+    vigil.check(2, *at, "event", "search", "--until", "1970-01-01T00:00:00Z", says="--until")
+    vigil.check(2, *at, "event", "search", "--since", "1900-01-01T00:00:00Z", says="1970")
+    vigil.check(2, "status", says="--endpoints")
+    vigil.check(5, "--endpoints", ENDPOINT, "status", says=["--ca", "--insecure"])
+    vigil.check(3, *at, "status", says=ENDPOINT + ": ")
+
+
+def check_files(vigil):
+    (vigil.folder / "file").write_text("x")
+    for folder in ("file", "file/below", "/proc/foo"):
+        vigil.check(1, "sample", "--dir", folder, "--events", "100", says=folder)
+    vigil.check(2, "sample", "--dir", "d", "--start", "1900-01-01T00:00:00Z", says="1970")
+    vigil.check(2, "--context", "x" * 5000, "status", says="context file")
+    vigil.check(2, "--context", vigil.net, "status", says="is a folder")
+    (vigil.folder / "bad.toml").write_text('insecure = "yes"\n')
+    vigil.check(2, "--context", "bad.toml", "status", says="bad.toml:1:")
+    vigil.check(2, "status", env={"VIGIL_INSECURE": "yes"}, says="VIGIL_INSECURE")
+
+
+    # A folder where the lock file belongs cannot be locked, and nobody uses it.
+    (vigil.folder / "data/journal").mkdir(parents=True)
+    (vigil.folder / "data/LOCK").mkdir()
+    said = vigil.check(1, "verify", "ledger", "data", "--genesis", vigil.net / "genesis.json", says="cannot be locked")
+    if "in use" in said:
+        failures.append(f"verify: {said}")
+
+
+def check_full_output(vigil):
+    with open("/dev/full", "wb") as full:
+        vigil.check(1, "--help", stdout=full, says="standard output cannot be written")
+
+
+def check_ingest(vigil):
+    logs = {"bad.json": '{"ts":\n' * 3, "what.log": "who knows\n", "empty.log": ""}
+    for name, text in logs.items():
+        (vigil.folder / name).write_text(text)
+    vigil.ingest(5, "nonexist", says="nonexist")
+    vigil.ingest(1, vigil.folder, says="is a folder")
+    vigil.ingest(1, "what.log", says="cannot tell the format")
+    vigil.ingest(9, "empty.log", "nonexist")
+    vigil.ingest(9, "--format", "zeek-json", "--quarantine", "q.ndjson", "bad.json", says="every line was quarantined")
+    vigil.ingest(1, "--format", "zeek-json", "--quarantine", "/tmp", "--stream", "q", "--spool", "spool-q", "bad.json")
+    vigil.ingest(1, "--spool", "file/below", "empty.log")
+    identity = next(line.split('"')[1] for line in vigil.context.read_text().splitlines() if "identity" in line)
+    vigil.ingest(2, "--identity", "org-9/nobody", "empty.log", says=[f"is {identity}", "--identity says org-9/nobody"])
+
+
+def check_stop(vigil):
+    """SIGINT and SIGTERM end the command while it waits for whatever it waits for."""
+    os.mkfifo(vigil.folder / "fifo")
+    (vigil.folder / "conn.log").write_text("".join(CONN % i for i in range(10)))
+    quiet, never_written = os.pipe()
+    for number, (what, args, stdin) in enumerate((("quiet input", ["-"], quiet), ("no writer", ["fifo"], None),
+                                                  ("endless line", ["--format", "zeek-json", "/dev/zero"], None),
+                                                  ("dead network", ["conn.log"], None))):
+        for how in (signal.SIGINT, signal.SIGTERM):
+            process = vigil.start("--context", vigil.context, "ingest", "--quiet", "--spool", f"stop-{number}", *args,
+                                  stdin=subprocess.DEVNULL if stdin is None else stdin)
+            wait_until_handled(process, how)
+            process.send_signal(how)
+            try:
+                err = process.communicate(timeout=20)[1].decode()
+            except subprocess.TimeoutExpired:
+                process.kill()
+                err = "not ended after 20 s"
+            if process.returncode != 130 or "interrupted" not in err:
+                failures.append(f"{what}, {how.name}: exit {process.returncode}: {err}")
+    os.close(never_written)
+    os.close(quiet)
+
+
+def wait_until_handled(process, how):
+    """Until the process has a handler for the signal, so that it would not just be killed."""
+    while process.poll() is None:
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        caught = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigCgt"))
+        if caught >> (how - 1) & 1:
+            return
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="vigil-command-line-") as folder:
+        vigil = Vigil(sys.argv[1], pathlib.Path(folder))
+        for check in (check_arguments, check_files, check_full_output, check_ingest, check_stop):
+            check(vigil)
+    for failure in failures:
+        print("FAILED", failure, file=sys.stderr)
+    sys.exit(1 if failures else 0)
+
+
+main()
