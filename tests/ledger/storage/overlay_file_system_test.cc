@@ -56,7 +56,7 @@ TEST_CASE("overlay: a database is read and written without a trace in the base",
   CHECK(disk.operation_count() == operations);
 }
 
-TEST_CASE("overlay: changed, removed and renamed files hide those of the base",
+TEST_CASE("overlay: changed and removed and renamed files hide those of the base",
           "[ledger_storage]") {
   FaultyFileSystem disk(1);
   REQUIRE(disk.MakeDirs("/d").ok());
