@@ -56,7 +56,7 @@ TEST_CASE("tiles: every name is read back", "[log]") {
   SplitMix64 random(seed);
   for (int round = 0; round < 2'000; ++round) {
     TileId id{.level = static_cast<uint32_t>(random.Below(kTileLevelMax + 1)), .index = 0};
-    id.index = random.Next() >> (9 + 8 * id.level) >> random.Below(40);
+    id.index = random.Next() >> (8 * id.level) >> 9 >> random.Below(40);
     id.width = static_cast<uint32_t>(1 + random.Below(kTileWidth));
     if (!IsTileId(id)) continue;
     const auto tile = ParseTilePath(TilePath(id));
