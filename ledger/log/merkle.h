@@ -18,6 +18,9 @@ Hash LeafHash(ByteSpan leaf);
 Hash NodeHash(const Hash& left, const Hash& right);
 // Root of the tree over `leaves` (leaf hashes), RFC 6962 section 2.1.
 Hash MerkleRoot(std::span<const Hash> leaves);
+// The same from the roots of complete subtrees that follow each other, each smaller than the one
+// before: a tree's right edge. Of none: the empty root.
+Hash EdgeRoot(std::span<const Hash> edge);
 
 // The leaves [begin, end) of a tree.
 struct LeafRange {

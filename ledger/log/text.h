@@ -18,6 +18,9 @@ namespace vigil::ledger {
 // Hashes of a path in a tree of at most kTreeSizeMax leaves; also what C2SP tlog-witness allows.
 inline constexpr size_t kProofHashesMax = 63;
 
+// `text` for a message: in quotes, escaped, cut when it is long.
+std::string Quoted(absl::string_view text);
+
 // ASCII digits without leading zeros. Errors: kInvalidArgument, or above `max`.
 absl::StatusOr<uint64_t> DecodeDecimal(absl::string_view text, uint64_t max);
 
@@ -37,10 +40,12 @@ class LineReader {
   // The next line, without the newline that ends it.
   // Errors: kInvalidArgument when no newline is left.
   absl::StatusOr<absl::string_view> Next();
-  // The next line without its first word `key` and the space behind it.
+  // What stands on the next line behind the word `key` and a space.
   // Errors: as Next(), or the line does not begin so.
   absl::StatusOr<absl::string_view> NextAfter(absl::string_view key);
-  // Whether the next line begins with `key` and a space.
+  // The decimal that stands there. Errors: as NextAfter() and DecodeDecimal().
+  absl::StatusOr<uint64_t> NextDecimal(absl::string_view key, uint64_t max);
+  // Whether NextAfter() will find `key`.
   bool NextIs(absl::string_view key) const;
 
   // kInvalidArgument "<what>: line <number of the last line taken>: <message>".
