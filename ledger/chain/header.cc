@@ -12,7 +12,7 @@ namespace vigil::ledger {
 namespace {
 
 constexpr uint16_t kHeaderFormat = 1;
-constexpr size_t kSealBodyBytes = kHeaderBytes + Hash::size() + 8 + 4;
+constexpr size_t kSealBodyBytes = kSealLeafBytes - kLeafPrefixBytes;
 
 }  // namespace
 
@@ -85,7 +85,7 @@ std::string EncodeSealLeaf(ByteSpan header_bytes, const Hash& previous_seal, Rec
                            uint32_t record_count) {
   VIGIL_CHECK(header_bytes.size() == kHeaderBytes, header_bytes.size(), " bytes");
   std::string leaf;
-  leaf.reserve(kLeafPrefixBytes + kSealBodyBytes);
+  leaf.reserve(kSealLeafBytes);
   ByteWriter(&leaf)
       .U8(kLeafVersion)
       .U8(static_cast<uint8_t>(RecordKind::kSeal))

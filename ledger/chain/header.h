@@ -54,6 +54,9 @@ std::string ProposalSigningMessage(const Hash& block_hash);
 std::string EncodeSealLeaf(ByteSpan header_bytes, const Hash& previous_seal, RecordIndex first,
                            uint32_t record_count);
 
+// Size of every seal leaf.
+inline constexpr size_t kSealLeafBytes = 1 + 1 + 4 + kHeaderBytes + 32 + 8 + 4;
+
 // A seal leaf taken apart. `header_bytes` points into the decoded bytes.
 struct Seal {
   BlockHeader header;

@@ -21,8 +21,8 @@
 #define VIGIL_LEDGER_STATE_ALERTS_H_
 
 #include "ledger/chain/record.h"
+#include "ledger/chain/result.h"
 #include "ledger/state/record_context.h"
-#include "ledger/state/result.h"
 
 namespace vigil::ledger {
 

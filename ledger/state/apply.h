@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "ledger/chain/block.h"
 #include "ledger/chain/genesis.h"
-#include "ledger/state/result.h"
+#include "ledger/chain/result.h"
 #include "ledger/state/view.h"
 
 namespace vigil::ledger {

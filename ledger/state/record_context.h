@@ -9,7 +9,7 @@
 #include "ledger/base/bytes.h"
 #include "ledger/base/strong_id.h"
 #include "ledger/chain/genesis.h"
-#include "ledger/state/result.h"
+#include "ledger/chain/result.h"
 #include "ledger/state/tables.h"
 #include "ledger/state/view.h"
 

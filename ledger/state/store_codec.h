@@ -15,8 +15,8 @@
 
 #include "absl/status/statusor.h"
 #include "ledger/base/bytes.h"
+#include "ledger/chain/result.h"
 #include "ledger/state/chain_reader.h"
-#include "ledger/state/result.h"
 
 namespace vigil::ledger {
 

@@ -24,8 +24,8 @@
 #include "absl/strings/string_view.h"
 #include "ledger/base/bytes.h"
 #include "ledger/chain/record.h"
+#include "ledger/chain/result.h"
 #include "ledger/state/record_context.h"
-#include "ledger/state/result.h"
 #include "ledger/state/tables.h"
 
 namespace vigil::ledger {

@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/strong_id.h"
-#include "ledger/state/result.h"
+#include "ledger/chain/result.h"
 
 namespace vigil::node {
 

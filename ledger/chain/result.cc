@@ -1,4 +1,4 @@
-#include "ledger/state/result.h"
+#include "ledger/chain/result.h"
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/limits.h"

@@ -1,6 +1,6 @@
 // What execution says of each record, and how that is hashed (docs/formats.md, Results).
-#ifndef VIGIL_LEDGER_STATE_RESULT_H_
-#define VIGIL_LEDGER_STATE_RESULT_H_
+#ifndef VIGIL_LEDGER_CHAIN_RESULT_H_
+#define VIGIL_LEDGER_CHAIN_RESULT_H_
 
 #include <cstdint>
 #include <string>
@@ -58,4 +58,4 @@ absl::StatusOr<RecordResult> DecodeResult(ByteSpan bytes);
 
 }  // namespace vigil::ledger
 
-#endif  // VIGIL_LEDGER_STATE_RESULT_H_
+#endif  // VIGIL_LEDGER_CHAIN_RESULT_H_

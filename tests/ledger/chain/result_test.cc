@@ -1,4 +1,4 @@
-#include "ledger/state/result.h"
+#include "ledger/chain/result.h"
 
 #include "tests/support/catch.h"
 
@@ -16,7 +16,7 @@ RecordResult SampleResult() {
 
 }  // namespace
 
-TEST_CASE("a result is laid out as documented and decodes to itself", "[state]") {
+TEST_CASE("a result is laid out as documented and decodes to itself", "[chain]") {
   const std::string expected = std::string("\0\0\0\0\0\0\1\2", 8) + "\3" +
                                std::string("\0\0\0\3", 4) + "a/b" + std::string("\0\0\0\2", 4) +
                                "\4" + std::string("\0\0\0\0\0\0\0\7", 8) +
@@ -26,7 +26,7 @@ TEST_CASE("a result is laid out as documented and decodes to itself", "[state]")
   CHECK(DecodeResult(AsBytes(expected)).value() == SampleResult());
 }
 
-TEST_CASE("a result with an unknown number or a wrong length is refused", "[state]") {
+TEST_CASE("a result with an unknown number or a wrong length is refused", "[chain]") {
   const std::string good = EncodeResult(SampleResult());
   for (size_t cut = 0; cut < good.size(); ++cut) {
     CHECK(!DecodeResult(AsBytes(good.substr(0, cut))).ok());
@@ -47,7 +47,7 @@ TEST_CASE("a result with an unknown number or a wrong length is refused", "[stat
   CHECK(!DecodeResult(AsBytes(hostile)).ok());
 }
 
-TEST_CASE("every result code has a name of its own", "[state]") {
+TEST_CASE("every result code has a name of its own", "[chain]") {
   CHECK(ResultCodeName(ResultCode::kOk) == "ok");
   CHECK(ResultCodeName(ResultCode::kAlreadyExists) == "already_exists");
   CHECK(ResultCodeName(static_cast<ResultCode>(77)) == "unknown");

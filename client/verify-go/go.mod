@@ -1,0 +1,3 @@
+module vigil.dev/verify-go
+
+go 1.19

@@ -1,0 +1,114 @@
+#include "ledger/proof/fork_evidence.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "ledger/base/status_macros.h"
+#include "ledger/log/merkle.h"
+#include "ledger/log/note.h"
+#include "ledger/log/tlog_proof.h"
+#include "ledger/proof/extra.h"
+
+namespace vigil::ledger {
+namespace {
+
+constexpr absl::string_view kHeading = "vigil.dev/fork-evidence@v1\n\n";
+
+bool HasSigned(const NoteKey& key, const SignedNote& note) {
+  return std::any_of(note.signatures.begin(), note.signatures.end(), [&](const auto& signature) {
+    return VerifyNoteSignature(key, note.text, signature).ok();
+  });
+}
+
+// Names the keys of the policy that signed both. REQUIRES: the two contradict each other.
+absl::StatusOr<ForkEvidence> Convict(const Policy& policy, const SignedCheckpoint& a,
+                                     const SignedCheckpoint& b) {
+  ForkEvidence evidence{.first = a.checkpoint, .second = b.checkpoint, .culprits = {}};
+  const auto judge = [&](const NoteKey& key) {
+    if (HasSigned(key, a.note) && HasSigned(key, b.note)) {
+      evidence.culprits.push_back(EncodeNoteKey(key));
+    }
+  };
+  for (const PolicyLog& log : policy.logs) judge(log.key);
+  for (const PolicyWitness& witness : policy.witnesses) judge(witness.key);
+  if (!evidence.culprits.empty()) return evidence;
+  return absl::NotFoundError(absl::StrCat("two histories of ", a.checkpoint.origin,
+                                          ", but no key of the policy signed both"));
+}
+
+absl::Status NoContradiction(absl::string_view why) {
+  return absl::FailedPreconditionError(absl::StrCat("no contradiction: ", why));
+}
+
+absl::Status CheckOneOrigin(const Checkpoint& a, const Checkpoint& b) {
+  if (a.origin == b.origin) return absl::OkStatus();
+  return NoContradiction(absl::StrCat("checkpoints of two logs, ", a.origin, " and ", b.origin));
+}
+
+// A proof file as far as it speaks of its leaf.
+struct ShownLeaf {
+  SignedCheckpoint signed_checkpoint;
+  uint64_t index = 0;
+  Hash leaf_hash;
+};
+
+absl::StatusOr<ShownLeaf> ReadShownLeaf(absl::string_view file) {
+  ASSIGN_OR_RETURN(const TlogProof proof, DecodeTlogProof(file));
+  ASSIGN_OR_RETURN(const ProofExtra extra, DecodeProofExtra(AsBytes(proof.extra)));
+  ASSIGN_OR_RETURN(SignedCheckpoint head, DecodeSignedCheckpoint(proof.checkpoint));
+  const Hash leaf_hash = LeafHash(AsBytes(extra.leaf));
+  const absl::Status status = VerifyInclusion(proof.index, head.checkpoint.size, leaf_hash,
+                                              proof.path, head.checkpoint.root);
+  if (!status.ok())
+    return NoContradiction(absl::StrCat("a file shows nothing: ", status.message()));
+  return ShownLeaf{
+      .signed_checkpoint = std::move(head), .index = proof.index, .leaf_hash = leaf_hash};
+}
+
+}  // namespace
+
+absl::StatusOr<ForkEvidence> CheckForkEvidence(const Policy& policy, absl::string_view note_a,
+                                               absl::string_view note_b) {
+  ASSIGN_OR_RETURN(const SignedCheckpoint a, DecodeSignedCheckpoint(note_a));
+  ASSIGN_OR_RETURN(const SignedCheckpoint b, DecodeSignedCheckpoint(note_b));
+  RETURN_IF_ERROR(CheckOneOrigin(a.checkpoint, b.checkpoint));
+  if (a.checkpoint.size != b.checkpoint.size) {
+    return NoContradiction(
+        absl::StrCat("sizes ", a.checkpoint.size, " and ", b.checkpoint.size,
+                     "; two proof files of one index show whether the histories differ"));
+  }
+  if (a.checkpoint.root == b.checkpoint.root) return NoContradiction("one and the same root");
+  return Convict(policy, a, b);
+}
+
+absl::StatusOr<ForkEvidence> CheckForkProofs(const Policy& policy, absl::string_view file_a,
+                                             absl::string_view file_b) {
+  ASSIGN_OR_RETURN(const ShownLeaf a, ReadShownLeaf(file_a));
+  ASSIGN_OR_RETURN(const ShownLeaf b, ReadShownLeaf(file_b));
+  RETURN_IF_ERROR(CheckOneOrigin(a.signed_checkpoint.checkpoint, b.signed_checkpoint.checkpoint));
+  if (a.index != b.index) {
+    return NoContradiction(absl::StrCat("leaves ", a.index, " and ", b.index));
+  }
+  if (a.leaf_hash == b.leaf_hash) return NoContradiction("one and the same leaf");
+  return Convict(policy, a.signed_checkpoint, b.signed_checkpoint);
+}
+
+std::string EncodeForkEvidence(const TwoNotes& notes) {
+  return absl::StrCat(kHeading, EncodeTwoNotes(notes));
+}
+
+absl::StatusOr<TwoNotes> DecodeForkEvidence(absl::string_view text) {
+  if (text.size() > kForkEvidenceBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("fork evidence of ", text.size(), " bytes, at most ", kForkEvidenceBytesMax));
+  }
+  if (!absl::ConsumePrefix(&text, kHeading)) {
+    return absl::InvalidArgumentError("fork evidence: does not begin with its heading");
+  }
+  absl::StatusOr<TwoNotes> notes = DecodeTwoNotes(text);
+  if (!notes.ok()) return Annotate(notes.status(), "fork evidence");
+  return notes;
+}
+
+}  // namespace vigil::ledger
