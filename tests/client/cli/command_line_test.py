@@ -20,7 +20,7 @@ failures = []
 
 class Vigil:
     def __init__(self, bin_folder, folder):
-        self.bin = pathlib.Path(bin_folder)
+        self.bin = pathlib.Path(bin_folder).resolve()
         self.folder = folder
         self.env = {key: value for key, value in os.environ.items() if not key.startswith("VIGIL_")}
         self.net = folder / "net"
