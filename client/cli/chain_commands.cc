@@ -69,7 +69,48 @@ std::string Disagreement(const std::vector<v1::Status>& statuses) {
   return "";
 }
 
-void PrintStatusTable(const Session& session, const std::vector<v1::Status>& statuses) {
+// Execution this far behind what is committed is worth a word.
+constexpr uint64_t kExecutionLagHealthy = 64;
+
+// A validator that gave no answer.
+struct Unreachable {
+  std::string endpoint;
+  std::string why;
+};
+
+// Why the network is not healthy; empty when it is.
+std::string Unhealthy(const std::vector<v1::Status>& statuses,
+                      const std::vector<Unreachable>& unreachable) {
+  const std::string disagreement = Disagreement(statuses);
+  if (!disagreement.empty()) return disagreement;
+  for (const v1::Status& status : statuses) {
+    if (status.role() == "refusing")
+      return absl::StrCat(status.validator(), " refuses to vote: ", status.refusing_reason());
+  }
+  for (const v1::Status& status : statuses) {
+    if (status.role() == "non-voter")
+      return absl::StrCat(status.validator(), " may not vote until a quorum has confirmed where ",
+                          "things stand (docs/operating.md, When a node refuses)");
+  }
+  const bool led = std::any_of(statuses.begin(), statuses.end(),
+                               [](const v1::Status& status) { return !status.leader().empty(); });
+  const size_t asked = statuses.size() + unreachable.size();
+  if (!led)
+    return absl::StrCat("no leader is known; ", statuses.size(), " of ", asked,
+                        " validators answer, a quorum is ", asked / 2 + 1);
+  if (!unreachable.empty())
+    return absl::StrCat(statuses.size(), " of ", asked, " validators answer, a quorum is ",
+                        asked / 2 + 1);
+  for (const v1::Status& status : statuses) {
+    if (status.executed_height() + kExecutionLagHealthy < status.committed_height())
+      return absl::StrCat(status.validator(), " has executed ", status.executed_height(), " of ",
+                          status.committed_height(), " committed blocks");
+  }
+  return "";
+}
+
+void PrintStatusTable(const Session& session, const std::vector<v1::Status>& statuses,
+                      const std::vector<Unreachable>& unreachable) {
   Table table({"VALIDATOR", "ROLE", "VIEW", "COMMITTED", "EXECUTED", "EVENTS", "ALERTS",
                "CONFIRMED", "STATE DIGEST", "MODELS"});
   for (const v1::Status& status : statuses) {
@@ -84,6 +125,9 @@ void PrintStatusTable(const Session& session, const std::vector<v1::Status>& sta
                absl::StrCat(status.event_count()), absl::StrCat(status.alert_count()),
                absl::StrCat(status.alert_confirmed_count()), ShortHex(status.state_digest()),
                absl::StrJoin(models, ", ")});
+  }
+  for (const Unreachable& one : unreachable) {
+    table.Add({one.endpoint, "unreachable", "", "", "", "", "", "", "", ""});
   }
   table.Print(*session.out);
 }
@@ -123,36 +167,34 @@ std::string MissingAnywhere(Client* client, const WaitOptions& options) {
 absl::Status RunStatus(const Session& session) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
   std::vector<v1::Status> statuses;
-  absl::Status unreachable;
+  std::vector<Unreachable> unreachable;
+  absl::Status last_error;
   for (size_t i = 0; i < client->endpoint_count(); ++i) {
     absl::StatusOr<v1::Status> status = client->GetStatusOf(i);
     if (status.ok()) {
       statuses.push_back(*std::move(status));
-    } else {
-      unreachable = status.status();
-      *session.err << "unreachable: " << ForTerminal(unreachable.message()) << '\n';
+      continue;
     }
+    last_error = status.status();
+    unreachable.push_back({client->endpoint(i), std::string(last_error.message())});
+    *session.err << "unreachable: " << ForTerminal(last_error.message()) << '\n';
   }
-  if (statuses.empty()) return unreachable;
+  if (statuses.empty()) return last_error;
   if (session.format == OutputFormat::kTable) {
-    PrintStatusTable(session, statuses);
+    PrintStatusTable(session, statuses, unreachable);
   } else {
     Json all = Json::array();
     for (const v1::Status& status : statuses) all.push_back(ToJson(status));
+    for (const Unreachable& one : unreachable)
+      all.push_back({{"endpoint", one.endpoint}, {"role", "unreachable"}, {"why", one.why}});
     if (session.format == OutputFormat::kNdjson) {
       for (const Json& one : all) session.PrintJson(one);
     } else {
       session.PrintJson(all);
     }
   }
-  const std::string disagreement = Disagreement(statuses);
-  if (!disagreement.empty()) return absl::FailedPreconditionError(disagreement);
-  for (const v1::Status& status : statuses) {
-    if (status.role() == "refusing")
-      return absl::FailedPreconditionError(
-          absl::StrCat(status.validator(), " refuses to vote: ", status.refusing_reason()));
-  }
-  return absl::OkStatus();
+  const std::string unhealthy = Unhealthy(statuses, unreachable);
+  return unhealthy.empty() ? absl::OkStatus() : absl::FailedPreconditionError(unhealthy);
 }
 
 absl::Status RunWait(const Session& session, const WaitOptions& options) {

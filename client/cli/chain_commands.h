@@ -10,9 +10,9 @@
 
 namespace vigil::client {
 
-// One line per validator that can be reached, and whether they agree.
-// Errors: kUnavailable when none can be reached; kFailedPrecondition ("unhealthy") when a validator
-// refuses, or two show different digests at one height.
+// One line per validator, and whether the network is healthy.
+// Errors: kUnavailable when none can be reached; kFailedPrecondition ("unhealthy") naming why:
+// docs/operating.md, Health and metrics.
 absl::Status RunStatus(const Session& session);
 
 struct WaitOptions {

@@ -16,6 +16,7 @@
 #include "ledger/storage/file.h"
 #include "ledger/storage/journal.h"
 #include "ledger/storage/leveldb_store.h"
+#include "ledger/storage/overlay_file_system.h"
 
 namespace vigil::client {
 namespace {
@@ -157,11 +158,10 @@ absl::Status RunVerifyLedger(const Session& session, const VerifyLedgerOptions& 
     return Annotate(
         lock.status(),
         absl::StrCat(options.directory, " is in use; stop the validator first, or verify a copy"));
+  // A folder that nobody here can write is one that no validator can start on.
   if (!lock.ok())
-    return Annotate(lock.status(),
-                    absl::StrCat(options.directory,
-                                 " cannot be locked against a validator that starts; verify a copy "
-                                 "that you may write to"));
+    *session.err << "note: not locked against a validator that starts: "
+                 << ForTerminal(lock.status().message()) << '\n';
 
   ledger::VerifyOptions verify;
   verify.stop_at_first = options.stop_at_first;
@@ -171,6 +171,8 @@ absl::Status RunVerifyLedger(const Session& session, const VerifyLedgerOptions& 
                    ledger::OpenJournalForReading(files, options.directory + "/journal",
                                                  &verify.journal_damage, &journal_id));
   ASSIGN_OR_RETURN(const std::string owner, OwnerOf(journal_id, genesis, options));
+  // LevelDB writes when it opens a database; what is judged stays as it was found.
+  ledger::OverlayFileSystem overlay(files);
   std::unique_ptr<ledger::Store> store;
   if (!options.journal_only) {
     if (!files->Exists(options.directory + "/state")) {
@@ -179,7 +181,7 @@ absl::Status RunVerifyLedger(const Session& session, const VerifyLedgerOptions& 
                        " holds no state/ to compare with what execution gives; "
                        "pass --journal-only to judge the journal alone"));
     }
-    ASSIGN_OR_RETURN(store, ledger::OpenLevelDbStore(files, options.directory + "/state",
+    ASSIGN_OR_RETURN(store, ledger::OpenLevelDbStore(&overlay, options.directory + "/state",
                                                      ledger::LevelDbOptions()));
   }
   ledger::VerifyReport report;

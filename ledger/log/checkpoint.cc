@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <vector>
 
-#include "absl/strings/escaping.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "ledger/base/check.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/log/text.h"
 
 namespace vigil::ledger {
 namespace {
@@ -17,26 +16,6 @@ bool IsOrigin(absl::string_view line) {
   return !line.empty() && std::none_of(line.begin(), line.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
   });
-}
-
-absl::StatusOr<uint64_t> DecodeSize(absl::string_view line) {
-  uint64_t size = 0;
-  // SimpleAtoi takes signs, spaces and leading zeros; writing the number again shows them.
-  if (!absl::SimpleAtoi(line, &size) || absl::StrCat(size) != line || size > kTreeSizeMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("checkpoint: '", absl::CHexEscape(line), "' is no tree size"));
-  }
-  return size;
-}
-
-absl::StatusOr<Hash> DecodeRoot(absl::string_view line) {
-  std::string raw;
-  if (!absl::Base64Unescape(line, &raw) || raw.size() != Hash::size() ||
-      absl::Base64Escape(raw) != line) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("checkpoint: '", absl::CHexEscape(line), "' is no base64 root"));
-  }
-  return Hash::From(AsBytes(raw));
 }
 
 }  // namespace
@@ -50,7 +29,7 @@ std::string EncodeCheckpoint(const Checkpoint& checkpoint) {
               " bytes");
   VIGIL_CHECK(checkpoint.size <= kTreeSizeMax, "tree of ", checkpoint.size, " leaves");
   return absl::StrCat(checkpoint.origin, "\n", checkpoint.size, "\n",
-                      absl::Base64Escape(checkpoint.root.view()), "\n");
+                      EncodeBase64Hash(checkpoint.root), "\n");
 }
 
 absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view text) {
@@ -60,9 +39,18 @@ absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view text) {
     return absl::InvalidArgumentError("checkpoint: not exactly three lines");
   }
   if (!IsOrigin(lines[0])) return absl::InvalidArgumentError("checkpoint: bad origin");
-  ASSIGN_OR_RETURN(const uint64_t size, DecodeSize(lines[1]));
-  ASSIGN_OR_RETURN(const Hash root, DecodeRoot(lines[2]));
-  return Checkpoint{.origin = std::string(lines[0]), .size = size, .root = root};
+  const absl::StatusOr<uint64_t> size = DecodeDecimal(lines[1], kTreeSizeMax);
+  if (!size.ok()) return Annotate(size.status(), "checkpoint: size");
+  const absl::StatusOr<Hash> root = DecodeBase64Hash(lines[2]);
+  if (!root.ok()) return Annotate(root.status(), "checkpoint: root");
+  return Checkpoint{.origin = std::string(lines[0]), .size = *size, .root = *root};
+}
+
+absl::StatusOr<SignedCheckpoint> DecodeSignedCheckpoint(absl::string_view note) {
+  SignedCheckpoint decoded;
+  ASSIGN_OR_RETURN(decoded.note, DecodeNote(note));
+  ASSIGN_OR_RETURN(decoded.checkpoint, DecodeCheckpoint(decoded.note.text));
+  return decoded;
 }
 
 }  // namespace vigil::ledger

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "ledger/base/bytes.h"
+#include "ledger/log/note.h"
 
 namespace vigil::ledger {
 
@@ -34,6 +35,15 @@ std::string EncodeCheckpoint(const Checkpoint& checkpoint);
 // Errors: kInvalidArgument on anything but exactly the three canonical lines (no leading zeros,
 // canonical base64, non-empty origin without control characters, size at most kTreeSizeMax).
 absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view text);
+
+// A checkpoint with its signatures, none of them checked.
+struct SignedCheckpoint {
+  Checkpoint checkpoint;
+  SignedNote note;
+};
+
+// Errors: kInvalidArgument when it is no signed note (note.h), or its text no checkpoint.
+absl::StatusOr<SignedCheckpoint> DecodeSignedCheckpoint(absl::string_view note);
 
 }  // namespace vigil::ledger
 

@@ -29,21 +29,13 @@ absl::Status WrongRoot(absl::string_view what, uint64_t first, uint64_t second) 
       absl::StrCat(what, " of ", first, " in ", second, " leads to another root"));
 }
 
-// SUBPROOF of RFC 6962 section 2.1.2; `known` is its flag b.
-void AppendSubproof(std::span<const Hash> leaves, uint64_t old_size, bool known,
-                    std::vector<Hash>* path) {
-  if (old_size == leaves.size()) {
-    if (!known) path->push_back(MerkleRoot(leaves));
-    return;
+// The roots of `ranges` in the tree over `leaves`.
+std::vector<Hash> RangeRoots(std::span<const Hash> leaves, const std::vector<LeafRange>& ranges) {
+  std::vector<Hash> roots;
+  for (const LeafRange& range : ranges) {
+    roots.push_back(MerkleRoot(leaves.subspan(range.begin, range.end - range.begin)));
   }
-  const uint64_t split = SplitPoint(leaves.size());
-  if (old_size <= split) {
-    AppendSubproof(leaves.first(split), old_size, known, path);
-    path->push_back(MerkleRoot(leaves.subspan(split)));
-  } else {
-    AppendSubproof(leaves.subspan(split), old_size - split, false, path);
-    path->push_back(MerkleRoot(leaves.first(split)));
-  }
+  return roots;
 }
 
 // How many hashes RFC 6962 puts into the audit path of `index` in a tree of `size` leaves: one per
@@ -82,28 +74,56 @@ Hash MerkleRoot(std::span<const Hash> leaves) {
   return frontier.Root();
 }
 
-std::vector<Hash> InclusionPath(std::span<const Hash> leaves, uint64_t index) {
-  VIGIL_CHECK(index < leaves.size(), "leaf ", index, " of ", leaves.size());
-  std::vector<Hash> from_top;
-  while (leaves.size() > 1) {
-    const uint64_t split = SplitPoint(leaves.size());
+Hash EdgeRoot(std::span<const Hash> edge) {
+  if (edge.empty()) return Sha256(ByteSpan());
+  Hash root = edge.back();
+  for (size_t i = edge.size() - 1; i > 0; --i) root = NodeHash(edge[i - 1], root);
+  return root;
+}
+
+// Both walk from the root down to where the path begins, and turn round what they met.
+std::vector<LeafRange> InclusionRanges(uint64_t index, uint64_t size) {
+  VIGIL_CHECK(index < size, "leaf ", index, " of ", size);
+  std::vector<LeafRange> from_top;
+  LeafRange tree{.begin = 0, .end = size};
+  while (tree.end - tree.begin > 1) {
+    const uint64_t split = tree.begin + SplitPoint(tree.end - tree.begin);
     if (index < split) {
-      from_top.push_back(MerkleRoot(leaves.subspan(split)));
-      leaves = leaves.first(split);
+      from_top.push_back({.begin = split, .end = tree.end});
+      tree.end = split;
     } else {
-      from_top.push_back(MerkleRoot(leaves.first(split)));
-      leaves = leaves.subspan(split);
-      index -= split;
+      from_top.push_back({.begin = tree.begin, .end = split});
+      tree.begin = split;
     }
   }
-  return std::vector<Hash>(from_top.rbegin(), from_top.rend());
+  return std::vector<LeafRange>(from_top.rbegin(), from_top.rend());
+}
+
+std::vector<LeafRange> ConsistencyRanges(uint64_t old_size, uint64_t size) {
+  VIGIL_CHECK(old_size > 0 && old_size <= size, old_size, " of ", size);
+  std::vector<LeafRange> from_top;
+  LeafRange tree{.begin = 0, .end = size};
+  while (tree.end != old_size) {
+    const uint64_t split = tree.begin + SplitPoint(tree.end - tree.begin);
+    if (old_size <= split) {
+      from_top.push_back({.begin = split, .end = tree.end});
+      tree.end = split;
+    } else {
+      from_top.push_back({.begin = tree.begin, .end = split});
+      tree.begin = split;
+    }
+  }
+  // The verifier knows the root of the whole old tree, but of no part of it: flag b of SUBPROOF.
+  if (tree.begin != 0) from_top.push_back(tree);
+  return std::vector<LeafRange>(from_top.rbegin(), from_top.rend());
+}
+
+std::vector<Hash> InclusionPath(std::span<const Hash> leaves, uint64_t index) {
+  return RangeRoots(leaves, InclusionRanges(index, leaves.size()));
 }
 
 std::vector<Hash> ConsistencyPath(std::span<const Hash> leaves, uint64_t old_size) {
-  VIGIL_CHECK(old_size > 0 && old_size <= leaves.size(), old_size, " of ", leaves.size());
-  std::vector<Hash> path;
-  AppendSubproof(leaves, old_size, /*known=*/true, &path);
-  return path;
+  return RangeRoots(leaves, ConsistencyRanges(old_size, leaves.size()));
 }
 
 absl::Status VerifyInclusion(uint64_t index, uint64_t size, const Hash& leaf_hash,
@@ -185,12 +205,7 @@ void MerkleFrontier::Append(const Hash& leaf_hash) {
   ++size_;
 }
 
-Hash MerkleFrontier::Root() const {
-  if (edge_.empty()) return Sha256(ByteSpan());
-  Hash root = edge_.back();
-  for (size_t i = edge_.size() - 1; i > 0; --i) root = NodeHash(edge_[i - 1], root);
-  return root;
-}
+Hash MerkleFrontier::Root() const { return EdgeRoot(edge_); }
 
 std::string MerkleFrontier::Encode() const {
   std::string bytes;

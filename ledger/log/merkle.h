@@ -18,6 +18,22 @@ Hash LeafHash(ByteSpan leaf);
 Hash NodeHash(const Hash& left, const Hash& right);
 // Root of the tree over `leaves` (leaf hashes), RFC 6962 section 2.1.
 Hash MerkleRoot(std::span<const Hash> leaves);
+// The same from the roots of complete subtrees that follow each other, each smaller than the one
+// before: a tree's right edge. Of none: the empty root.
+Hash EdgeRoot(std::span<const Hash> edge);
+
+// The leaves [begin, end) of a tree.
+struct LeafRange {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+
+  bool operator==(const LeafRange&) const = default;
+};
+
+// Which roots a path is made of, in its order: what RFC 6962 sections 2.1.1 and 2.1.2 say before
+// anything is hashed. REQUIRES: index < size; 0 < old_size <= size.
+std::vector<LeafRange> InclusionRanges(uint64_t index, uint64_t size);
+std::vector<LeafRange> ConsistencyRanges(uint64_t old_size, uint64_t size);
 
 // Path from leaf `index` to the root of the tree over `leaves`, RFC 6962 section 2.1.1.
 // REQUIRES: index < leaves.size().

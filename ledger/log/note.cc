@@ -9,6 +9,7 @@
 #include "ledger/base/check.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/crypto/sha256.h"
+#include "ledger/log/text.h"
 
 namespace vigil::ledger {
 namespace {
@@ -67,28 +68,27 @@ bool IsNoteText(absl::string_view text) {
          std::none_of(text.begin(), text.end(), [](char c) { return IsControl(c) && c != '\n'; });
 }
 
-absl::StatusOr<std::string> DecodeBase64(absl::string_view text) {
-  std::string raw;
-  if (!absl::Base64Unescape(text, &raw) || absl::Base64Escape(raw) != text) {
-    return absl::InvalidArgumentError("note: not canonical base64");
-  }
-  return raw;
+absl::Status CheckNoteSize(absl::string_view bytes) {
+  if (bytes.size() <= kNoteBytesMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("note of ", bytes.size(), " bytes, at most ", kNoteBytesMax));
 }
 
+// Messages say what is wrong, the caller says where.
 absl::StatusOr<NoteSignature> DecodeSignatureLine(absl::string_view line) {
   if (!absl::ConsumePrefix(&line, kSignatureMark)) {
-    return absl::InvalidArgumentError("note: a signature line begins with an em dash and a space");
+    return absl::InvalidArgumentError("does not begin with an em dash and a space");
   }
   const std::vector<absl::string_view> parts = absl::StrSplit(line, ' ');
   if (parts.size() != 2 || !IsNoteKeyName(parts[0])) {
-    return absl::InvalidArgumentError("note: a signature line is a key name and a signature");
+    return absl::InvalidArgumentError("not a key name and a signature");
   }
   ASSIGN_OR_RETURN(const std::string raw, DecodeBase64(parts[1]));
   ByteReader reader(raw);
   NoteSignature signature{.name = std::string(parts[0]), .key_hash = reader.U32(), .signature = ""};
   if (!reader.ok() || reader.remaining() == 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("note: signature of ", raw.size(), " bytes with its key hash"));
+        absl::StrCat("signature of ", raw.size(), " bytes with its key hash"));
   }
   signature.signature = ToString(reader.rest());
   return signature;
@@ -127,8 +127,9 @@ absl::StatusOr<NoteKey> DecodeNoteKey(absl::string_view text) {
   if (parts.size() != 3 || !IsNoteKeyName(parts[0])) {
     return absl::InvalidArgumentError("note key: not name+hash+key");
   }
-  ASSIGN_OR_RETURN(const std::string raw, DecodeBase64(parts[2]));
-  ByteReader reader(raw);
+  const absl::StatusOr<std::string> raw = DecodeBase64(parts[2]);
+  if (!raw.ok()) return Annotate(raw.status(), "note key");
+  ByteReader reader(*raw);
   const uint8_t type = reader.U8();
   NoteKey key;
   key.name = std::string(parts[0]);
@@ -144,42 +145,48 @@ absl::StatusOr<NoteKey> DecodeNoteKey(absl::string_view text) {
   return key;
 }
 
-std::string EncodeNote(const SignedNote& note) {
-  VIGIL_CHECK(IsNoteText(note.text), "note text of ", note.text.size(), " bytes");
-  std::string bytes = absl::StrCat(note.text, "\n");
-  for (const NoteSignature& signature : note.signatures) {
+std::string EncodeNoteSignatures(std::span<const NoteSignature> signatures) {
+  std::string lines;
+  for (const NoteSignature& signature : signatures) {
     VIGIL_CHECK(IsNoteKeyName(signature.name), "note key name of ", signature.name.size(),
                 " bytes");
     std::string raw;
     ByteWriter(&raw).U32(signature.key_hash).Raw(signature.signature);
-    absl::StrAppend(&bytes, kSignatureMark, signature.name, " ", absl::Base64Escape(raw), "\n");
+    absl::StrAppend(&lines, kSignatureMark, signature.name, " ", absl::Base64Escape(raw), "\n");
   }
-  return bytes;
+  return lines;
+}
+
+absl::StatusOr<std::vector<NoteSignature>> DecodeNoteSignatures(absl::string_view bytes) {
+  RETURN_IF_ERROR(CheckNoteSize(bytes));
+  LineReader lines("note: signatures", bytes);
+  std::vector<NoteSignature> signatures;
+  do {
+    ASSIGN_OR_RETURN(const absl::string_view line, lines.Next());
+    if (signatures.size() == kNoteSignaturesMax) {
+      return lines.Error(absl::StrCat("more than ", kNoteSignaturesMax, " signatures"));
+    }
+    absl::StatusOr<NoteSignature> signature = DecodeSignatureLine(line);
+    if (!signature.ok()) return lines.Error(signature.status().message());
+    signatures.push_back(*std::move(signature));
+  } while (!lines.rest().empty());
+  return signatures;
+}
+
+std::string EncodeNote(const SignedNote& note) {
+  VIGIL_CHECK(IsNoteText(note.text), "note text of ", note.text.size(), " bytes");
+  return absl::StrCat(note.text, "\n", EncodeNoteSignatures(note.signatures));
 }
 
 absl::StatusOr<SignedNote> DecodeNote(absl::string_view bytes) {
-  if (bytes.size() > kNoteBytesMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("note of ", bytes.size(), " bytes, at most ", kNoteBytesMax));
-  }
+  RETURN_IF_ERROR(CheckNoteSize(bytes));
   const size_t split = bytes.rfind("\n\n");
   if (split == absl::string_view::npos || !IsNoteText(bytes)) {
     return absl::InvalidArgumentError("note: no text, empty line and signatures in UTF-8");
   }
   SignedNote note;
   note.text = std::string(bytes.substr(0, split + 1));
-  absl::string_view rest = bytes.substr(split + 2);
-  while (!rest.empty()) {
-    if (note.signatures.size() == kNoteSignaturesMax) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("note: more than ", kNoteSignaturesMax, " signatures"));
-    }
-    const size_t end = rest.find('\n');
-    ASSIGN_OR_RETURN(NoteSignature signature, DecodeSignatureLine(rest.substr(0, end)));
-    note.signatures.push_back(std::move(signature));
-    rest.remove_prefix(end + 1);
-  }
-  if (note.signatures.empty()) return absl::InvalidArgumentError("note: no signature");
+  ASSIGN_OR_RETURN(note.signatures, DecodeNoteSignatures(bytes.substr(split + 2)));
   return note;
 }
 
@@ -193,6 +200,7 @@ NoteSignature SignNote(const SigningKey& key, absl::string_view name, absl::stri
 
 NoteSignature CosignNote(const SigningKey& key, absl::string_view name, absl::string_view text,
                          uint64_t unix_seconds) {
+  VIGIL_CHECK(unix_seconds <= kCosignatureSecondsMax, "cosignature at second ", unix_seconds);
   const NoteKey signer{
       .name = std::string(name), .type = NoteKeyType::kCosignatureV1, .key = key.public_key()};
   NoteSignature signature{.name = signer.name, .key_hash = signer.KeyHash(), .signature = ""};
@@ -212,10 +220,25 @@ absl::StatusOr<uint64_t> VerifyNoteSignature(const NoteKey& key, absl::string_vi
   if (signature.signature.size() != (timed ? kTimeSize : 0) + Signature::size()) return bad;
   ByteReader reader(signature.signature);
   const uint64_t unix_seconds = timed ? reader.U64() : 0;
+  if (unix_seconds > kCosignatureSecondsMax) return bad;
   const Signature raw = reader.FixedValue<Signature>();
   const std::string message = timed ? CosignatureMessage(text, unix_seconds) : std::string(text);
   if (!VerifySignature(key.key, AsBytes(message), raw)) return bad;
   return unix_seconds;
+}
+
+absl::StatusOr<std::vector<std::optional<uint64_t>>> VerifyNote(const SignedNote& note,
+                                                                std::span<const NoteKey> keys) {
+  std::vector<std::optional<uint64_t>> times(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    for (const NoteSignature& signature : note.signatures) {
+      const absl::StatusOr<uint64_t> time = VerifyNoteSignature(keys[i], note.text, signature);
+      if (absl::IsNotFound(time.status())) continue;
+      if (!time.ok()) return time.status();
+      times[i] = std::max(times[i].value_or(0), *time);
+    }
+  }
+  return times;
 }
 
 }  // namespace vigil::ledger

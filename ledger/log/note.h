@@ -10,6 +10,8 @@
 #define VIGIL_LEDGER_LOG_NOTE_H_
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,8 @@ namespace vigil::ledger {
 
 inline constexpr size_t kNoteBytesMax = 1 << 20;
 inline constexpr size_t kNoteSignaturesMax = 128;
+// Others keep times in signed 64-bit numbers (C2SP tlog-cosignature).
+inline constexpr uint64_t kCosignatureSecondsMax = (uint64_t{1} << 63) - 1;
 
 // Stored: never renumber (C2SP signed-note, "Signature types").
 enum class NoteKeyType : uint8_t { kEd25519 = 1, kCosignatureV1 = 4 };
@@ -67,17 +71,30 @@ std::string EncodeNote(const SignedNote& note);
 // signatures, or over kNoteBytesMax.
 absl::StatusOr<SignedNote> DecodeNote(absl::string_view bytes);
 
+// Signature lines alone, as a witness answers them. REQUIRES: every name may stand there.
+std::string EncodeNoteSignatures(std::span<const NoteSignature> signatures);
+// Errors: kInvalidArgument on anything but 1 to kNoteSignaturesMax canonical signature lines, or
+// over kNoteBytesMax.
+absl::StatusOr<std::vector<NoteSignature>> DecodeNoteSignatures(absl::string_view bytes);
+
 // Signs `text` as the log (type 01) under `name`.
 NoteSignature SignNote(const SigningKey& key, absl::string_view name, absl::string_view text);
 // Cosigns `text` (type 04): "I saw this at `unix_seconds`, and nothing that contradicts it before".
+// REQUIRES: unix_seconds <= kCosignatureSecondsMax.
 NoteSignature CosignNote(const SigningKey& key, absl::string_view name, absl::string_view text,
                          uint64_t unix_seconds);
 
 // Checks one signature line against one key; returns the time of a cosignature, 0 for type 01.
 // Errors: kNotFound when name or key hash are of another key; kDataLoss when they are this key's
-// but the signature is not.
+// but the signature is not, or its time is above kCosignatureSecondsMax.
 absl::StatusOr<uint64_t> VerifyNoteSignature(const NoteKey& key, absl::string_view text,
                                              const NoteSignature& signature);
+
+// Checks every line of `note` that is of one of `keys`; lines of other keys are ignored. Gives for
+// each key the latest time that VerifyNoteSignature() returned, or nothing when it has no line.
+// Errors: kDataLoss when a line of one of `keys` does not verify: then nothing of it counts.
+absl::StatusOr<std::vector<std::optional<uint64_t>>> VerifyNote(const SignedNote& note,
+                                                                std::span<const NoteKey> keys);
 
 }  // namespace vigil::ledger
 

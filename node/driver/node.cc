@@ -129,6 +129,13 @@ absl::Status Node::Recover() {
 absl::Status Node::LockDirectory() {
   absl::StatusOr<std::shared_ptr<void>> lock = seams_.files->Lock(config_.data_dir + "/LOCK");
   if (absl::IsNotFound(lock.status())) {
+    const std::string guard = GuardPath(config_.data_dir, config_.guard_path);
+    if (seams_.files->Exists(guard)) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          config_.data_dir, ": not there, but ", guard,
+          " says that this validator was initialised: is the volume mounted? If the data is lost, "
+          "this validator must not vote again: keep the guard, and do not make the folder anew"));
+    }
     return absl::FailedPreconditionError(
         absl::StrCat(config_.data_dir, ": not there; make it once with: vigild init"));
   }
@@ -201,25 +208,31 @@ absl::Status Node::OpenDetectorOnStore() {
   return absl::OkStatus();
 }
 
+void Node::LogRecovered(const OpenedJournal& journal, const JournalScan& scan,
+                        const consensus::Recovered& recovered, Height executed) const {
+  log_(LogLevel::kInfo, "recovery",
+       absl::StrCat("journal of ", journal.reader->end().offset, " bytes ends at height ",
+                    scan.chain.size(), ", view ", recovered.view_min.value(), "; committed ",
+                    recovered.committed.value(), ", executed ", executed.value()));
+  if (!journal.last_group_ambiguous) return;
+  log_(LogLevel::kWarning, "recovery",
+       recovered.may_vote
+           ? "the last group of the journal was torn; it is taken for one that was never synced"
+           : "the last group of the journal was torn, so votes may be lost: none is cast before a "
+             "quorum has confirmed where things stand; if so many validators lost power at once "
+             "that there is no quorum, start them once with --accept_torn_tail true");
+}
+
 void Node::Participate(OpenedJournal journal, const JournalScan& scan,
                        std::unique_ptr<ledger::ChainState> state) {
   const Height executed = state->tip().height;
   const consensus::Recovered recovered =
       RecoveredFrom(scan, journal, executed, config_.accept_torn_tail);
   const Height committed = recovered.committed;
+  LogRecovered(journal, scan, recovered, executed);
   std::vector<TailBlock> tail;
   for (size_t i = executed.value(); i < scan.chain.size(); ++i) {
     tail.push_back({.block = scan.chain[i], .position = scan.positions[i]});
-  }
-  if (journal.last_group_ambiguous) {
-    log_(
-        LogLevel::kWarning, "recovery",
-        recovered.may_vote
-            ? "the last group of the journal was torn; it is taken for one that was never synced"
-            : "the last group of the journal was torn, so votes may be lost: none is cast before a "
-              "quorum has confirmed where things stand; if so many validators lost power at once "
-              "that "
-              "there is no quorum, start them once with --accept_torn_tail true");
   }
   journal_ = std::make_unique<JournalWriter>(
       JournalWriter::Ports{

@@ -143,6 +143,8 @@ class Node final : public NodeServices, public FrameReceiver {
   absl::Status OpenDetector();
   absl::Status OpenDetectorOnStore();
   void Refuse(const absl::Status& why);
+  void LogRecovered(const OpenedJournal& journal, const JournalScan& scan,
+                    const consensus::Recovered& recovered, Height executed) const;
   // Builds the actors that take part in agreement.
   void Participate(OpenedJournal journal, const JournalScan& scan,
                    std::unique_ptr<ledger::ChainState> state);

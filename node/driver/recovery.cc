@@ -110,7 +110,10 @@ absl::Status CreateJournal(const JournalPlace& place) {
       ledger::LoadRollbackGuard(place.files, place.guard_path);
   if (guard.ok() && !(IsFresh(*guard) && guard->journal_id == place.id)) {
     return absl::AlreadyExistsError(
-        absl::StrCat(place.guard_path, ": this validator has run before"));
+        absl::StrCat(place.guard_path,
+                     ": this validator has run before, and what it promised then "
+                     "binds it: start it on its own data folder; without that it "
+                     "must not vote again"));
   }
   if (!guard.ok() && !absl::IsNotFound(guard.status())) return guard.status();
   // The guard first: a journal without one could not be told from a copied journal. A fresh guard

@@ -340,6 +340,19 @@ void Replica::FollowLeadership() {
                                status_.view.value(), ", height ", status_.last.height.value()));
   }
   was_leader_ = Leads();
+  if (status_.leader != logged_leader_ && !Leads()) {
+    (*ports_.log)(LogLevel::kInfo, "replica",
+                  status_.leader.has_value()
+                      ? absl::StrCat("follows ",
+                                     ports_.genesis->validators[status_.leader->value()].identity(),
+                                     " in view ", status_.view.value())
+                      : absl::StrCat("knows no leader in view ", status_.view.value()));
+  }
+  logged_leader_ = status_.leader;
+  if (was_non_voter_ && status_.role != consensus::CoreRole::kNonVoter) {
+    (*ports_.log)(LogLevel::kInfo, "replica", "may vote again");
+  }
+  was_non_voter_ = status_.role == consensus::CoreRole::kNonVoter;
 }
 
 void Replica::Fail(const absl::Status& status, absl::string_view what) {

@@ -190,6 +190,8 @@ class Replica final : public Actor {
   View build_view_;       // The view in which this node last began to lead.
   Height first_of_view_;  // Height of that view's first block; 0: not built yet.
   bool was_leader_ = false;
+  bool was_non_voter_ = false;
+  std::optional<ValidatorIndex> logged_leader_;
   std::optional<ValidatorIndex> forward_leader_;
   View forward_view_;
   int64_t forward_again_micros_ = 0;  // The transport had no room: not before this.

@@ -1,5 +1,6 @@
 #include "ledger/log/checkpoint.h"
 
+#include "absl/strings/str_cat.h"
 #include "ledger/log/merkle.h"
 #include "tests/support/catch.h"
 
@@ -83,6 +84,20 @@ TEST_CASE("checkpoint: every cut is refused", "[log]") {
   for (size_t size = 0; size < kTesseraText.size(); ++size) {
     CHECK(absl::IsInvalidArgument(DecodeCheckpoint(kTesseraText.substr(0, size)).status()));
   }
+}
+
+TEST_CASE("checkpoint: a signed one is a note whose text is one", "[log]") {
+  const std::string lines = "\n\xe2\x80\x94 name AAAAAQI=\n";
+  const absl::StatusOr<SignedCheckpoint> decoded =
+      DecodeSignedCheckpoint(absl::StrCat(kTesseraText, lines));
+  REQUIRE(decoded.ok());
+  CHECK(decoded->checkpoint.size == 15);
+  CHECK(decoded->note.text == kTesseraText);
+  CHECK(decoded->note.signatures.size() == 1);
+  CHECK(absl::IsInvalidArgument(DecodeSignedCheckpoint(kTesseraText).status()));
+  CHECK(absl::IsInvalidArgument(DecodeSignedCheckpoint("text\n" + lines).status()));
+  CHECK(absl::IsInvalidArgument(
+      DecodeSignedCheckpoint(absl::StrCat(kTesseraText, "extension\n", lines)).status()));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/ledger/log/test_log.h"
 #include "tests/support/catch.h"
 #include "tests/support/shared_files.h"
 
@@ -18,19 +19,11 @@ constexpr absl::string_view kSpecNote =
     "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM="
     "\n";
 // Published with tessera's testdata/log.
-constexpr absl::string_view kTesseraKey =
-    "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx";
 constexpr absl::string_view kTesseraNote =
     "example.com/log/testdata\n15\nrKbDipCvhuX1GZ7g5BBe8sA6BbJ7ja/1nk427v383cs=\n\n"
     "\xe2\x80\x94 example.com/log/testdata "
     "M9e0luh4jTG+UMBqOUo9/q+yAEvx1ilBEniMvjf1zfcBOhg+CKubMt53MvIt/uEWP6zdkdIQzd/fmwlM/dlPWF74ewI="
     "\n";
-
-SigningKey TestKey(uint8_t number) {
-  std::array<uint8_t, 32> seed{};
-  seed[0] = number;
-  return SigningKey::FromSeed(seed);
-}
 
 TEST_CASE("note: published notes verify and come back byte for byte", "[log]") {
   const std::pair<absl::string_view, absl::string_view> cases[] = {{kSpecKey, kSpecNote},
@@ -187,6 +180,82 @@ TEST_CASE("note: only the last empty line ends the text", "[log]") {
   REQUIRE(note.ok());
   CHECK(note->text == "one\n\ntwo\n");
   CHECK(EncodeNote(*note) == bytes);
+}
+
+TEST_CASE("note: signature lines alone come back", "[log]") {
+  // C2SP tlog-witness, a witness's answer.
+  const std::string body =
+      "\xe2\x80\x94 witness.example/w1 CMp+6LWBU0anHGH5aNDTJkH/gj79sG+T6+iP2ThYN5krrDJbR1HDnucjL3"
+      "9QsZTSvVjyQLrdk3DXDqI5G2HgLatVs0pWh6Up69HVOw==\n"
+      "\xe2\x80\x94 witness.example/w2 AWui8Sk55XjYLOijihBjhqEH6nS1ndDymE0a+6idX7pLcnoB+dhnz0854aLZ"
+      "grrKbYKA7nC3HNJhm/kWl7oJlqU3rXXvpysAdyP3wQ==\n";
+  const absl::StatusOr<std::vector<NoteSignature>> signatures = DecodeNoteSignatures(body);
+  REQUIRE(signatures.ok());
+  REQUIRE(signatures->size() == 2);
+  CHECK((*signatures)[1].name == "witness.example/w2");
+  CHECK((*signatures)[1].key_hash == 0x016ba2f1);
+  CHECK((*signatures)[1].signature.size() == 72);
+  CHECK(EncodeNoteSignatures(*signatures) == body);
+}
+
+TEST_CASE("note: what is not signature lines alone is refused", "[log]") {
+  const std::string line = "\xe2\x80\x94 name AAAAAQI=\n";
+  REQUIRE(DecodeNoteSignatures(line + line).ok());
+  std::string most;
+  for (size_t i = 0; i < kNoteSignaturesMax; ++i) most += line;
+  REQUIRE(DecodeNoteSignatures(most).ok());
+  std::string long_line = "\xe2\x80\x94 name AAAA";
+  while (long_line.size() <= kNoteBytesMax) long_line += "AAAA";
+  for (const std::string& bad :
+       {std::string(), std::string("\n"), "\n" + line, line + "\n", line + "x", line + "x\n",
+        "text\n\n" + line, line.substr(1), "- name AAAAAQI=\n" + line,
+        std::string("\xe2\x80\x94 name AAAAAQ==\n"),
+        std::string("\xe2\x80\x94 na\x01me AAAAAQI=\n"),
+        std::string("\xe2\x80\x94 na\xffme AAAAAQI=\n"),
+        std::string("\xe2\x80\x94 name AAAAAQI=\r\n"), most + line, long_line + "\n"}) {
+    INFO(bad.substr(0, 200));
+    CHECK(absl::IsInvalidArgument(DecodeNoteSignatures(bad).status()));
+  }
+  for (size_t size = 0; size < line.size(); ++size) {
+    CHECK(absl::IsInvalidArgument(DecodeNoteSignatures(line.substr(0, size)).status()));
+  }
+}
+
+TEST_CASE("note: a refusal names the signature line", "[log]") {
+  const std::string line = "\xe2\x80\x94 name AAAAAQI=\n";
+  CHECK(DecodeNoteSignatures(line + "- name AAAAAQI=\n").status().message() ==
+        "note: signatures: line 2: does not begin with an em dash and a space");
+  CHECK(DecodeNote("text\n\n" + line + line + "\xe2\x80\x94 name AAAAAQ==\n").status().message() ==
+        "note: signatures: line 3: signature of 4 bytes with its key hash");
+}
+
+TEST_CASE("note: a cosignature's time is at most that of a signed number", "[log]") {
+  const SigningKey key = TestWitnessSecret(1);
+  const NoteKey witness = TestWitnessKey(1);
+  const std::string text = "origin\n3\nroot\n";
+  CHECK(*VerifyNoteSignature(witness, text,
+                             CosignNote(key, witness.name, text, kCosignatureSecondsMax)) ==
+        kCosignatureSecondsMax);
+  // Valid but for the number: C2SP tlog-cosignature, section Format.
+  NoteSignature late{.name = witness.name, .key_hash = witness.KeyHash(), .signature = ""};
+  ByteWriter(&late.signature)
+      .U64(kCosignatureSecondsMax + 1)
+      .Fixed(key.Sign(AsBytes("cosignature/v1\ntime 9223372036854775808\n" + text)));
+  CHECK(absl::IsDataLoss(VerifyNoteSignature(witness, text, late).status()));
+}
+
+TEST_CASE("note: every line of the keys asked for is checked and no other", "[log]") {
+  const SignedNote note = *DecodeNote(TestNote(TestCheckpoint(3), {1, 2}, {1}));
+  const std::vector<NoteKey> keys = {TestWitnessKey(1), TestWitnessKey(2), TestLogKey(2)};
+  const auto times = VerifyNote(note, keys);
+  REQUIRE(times.ok());
+  CHECK(*times == std::vector<std::optional<uint64_t>>{kTestSeconds, std::nullopt, 0});
+  SignedNote bad = note;
+  bad.signatures[0].signature[0] ^= 1;
+  CHECK(VerifyNote(bad, keys).ok());
+  bad.signatures[1].signature[0] ^= 1;
+  CHECK(absl::IsDataLoss(VerifyNote(bad, keys).status()));
+  CHECK(VerifyNote(note, {})->empty());
 }
 
 }  // namespace
