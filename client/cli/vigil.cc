@@ -23,6 +23,7 @@
 #include "client/cli/event_commands.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/ingest_command.h"
+#include "client/cli/log_commands.h"
 #include "client/cli/session.h"
 #include "client/cli/verify_command.h"
 #include "client/ingest/sample_traffic.h"
@@ -80,6 +81,7 @@ class Program {
     AddEvents();
     AddAlerts();
     AddIngest();
+    AddLog();
     AddVerify();
     AddBench();
   }
@@ -280,6 +282,8 @@ class Program {
     command->add_option("--spool", ingest_.spool, "folder for signed batches and positions")
         ->required();
     AddNumber(command, "--batch", ingest_.batch_events, "events of a batch")->capture_default_str();
+    command->add_option("--ack", ingest_.ack, "what counts as delivered: committed or final")
+        ->capture_default_str();
     command->add_flag("--adopt-head", ingest_.adopt_head,
                       "go on from the chain's head though this spool is new");
     command->add_flag("--final", ingest_.final_lines,
@@ -337,6 +341,14 @@ class Program {
     return absl::OkStatus();
   }
 
+  void AddLog() {
+    CLI::App* log = Group("log", "the transparency log, for offline verifiers");
+    Add(log, "checkpoint", "the newest final checkpoint, as a signed note",
+        [](const Session& session) { return RunLogCheckpoint(session); });
+    Add(log, "policy", "which keys and what quorum to trust, from the genesis file (tlog-policy)",
+        [](const Session& session) { return RunLogPolicy(session); });
+  }
+
   void AddVerify() {
     CLI::App* verify = Group("verify", "trust nothing but bytes");
     CLI::App* ledger =
@@ -365,6 +377,8 @@ class Program {
     AddNumber(bench, "--rate", bench_.rate,
               "events per second to offer, up to 10,000,000; 0: as fast as answers come", 0,
               BenchOptions::kRateMax)
+        ->capture_default_str();
+    bench->add_option("--ack", bench_.ack, "what counts as answered: committed or final")
         ->capture_default_str();
     bench->add_flag("--spread", bench_.spread,
                     "submit to all validators in turn, not only to the leader");

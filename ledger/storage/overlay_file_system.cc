@@ -148,6 +148,8 @@ absl::Status OverlayFileSystem::Remove(const std::string& path) {
 
 absl::Status OverlayFileSystem::MakeDirs(const std::string&) { return absl::OkStatus(); }
 
+absl::Status OverlayFileSystem::RemoveDir(const std::string&) { return absl::OkStatus(); }
+
 absl::Status OverlayFileSystem::SyncDir(const std::string&) { return absl::OkStatus(); }
 
 absl::StatusOr<std::vector<std::string>> OverlayFileSystem::List(const std::string& path) const {
