@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -54,13 +55,15 @@ func TestGoldenProofsVerify(t *testing.T) {
 func TestFlippedBitsNeverVerifyOtherFacts(t *testing.T) {
 	p := testPolicy(t, golden)
 	file := []byte(read(t, golden, "event.tlog-proof"))
-	want := oneLine(p, file)
+	// A cosigner whose line was renamed is a stranger and counts no more; three are enough.
+	witness := regexp.MustCompile(" witness=[^ ]* ?[0-9]*")
+	want := witness.ReplaceAllString(oneLine(p, file), "")
 	for i := range file {
 		flipped := append([]byte(nil), file...)
 		flipped[i] ^= 1 << (i % 8)
 		line := oneLine(p, flipped)
-		// A cosigner whose name was changed is a stranger; the others are still enough.
-		if strings.HasPrefix(line, "VERIFIED") && line != want && strings.Count(line, " witness=") == 4 {
+		if strings.HasPrefix(line, "VERIFIED") &&
+			(witness.ReplaceAllString(line, "") != want || strings.Count(line, " witness=") < 3) {
 			t.Errorf("byte %d: %s", i, line)
 		}
 	}

@@ -53,8 +53,8 @@ class Vigil:
             failures.append(f"{args}: exit {process.returncode}, expected {code}; missing {missing}\n{said}")
         return said
 
-    def ingest(self, code, *args, **more):
-        return self.check(code, "--context", self.context, "ingest", "--quiet", "--spool", "spool", *args, **more)
+    def ingest(self, code, *args, spool="spool", **more):
+        return self.check(code, "--context", self.context, "ingest", "--quiet", "--spool", spool, *args, **more)
 
 
 def check_arguments(vigil):
@@ -117,8 +117,8 @@ def check_ingest(vigil):
     vigil.ingest(1, "what.log", says="cannot tell the format")
     vigil.ingest(9, "empty.log", "nonexist")
     vigil.ingest(9, "--format", "zeek-json", "--quarantine", "q.ndjson", "bad.json", says="every line was quarantined")
-    vigil.ingest(1, "--format", "zeek-json", "--quarantine", "/tmp", "--stream", "q", "--spool", "spool-q", "bad.json")
-    vigil.ingest(1, "--spool", "file/below", "empty.log")
+    vigil.ingest(1, "--format", "zeek-json", "--quarantine", "/tmp", "--stream", "q", "bad.json", spool="spool-q")
+    vigil.ingest(1, "empty.log", spool="file/below")
     identity = next(line.split('"')[1] for line in vigil.context.read_text().splitlines() if "identity" in line)
     vigil.ingest(2, "--identity", "org-9/nobody", "empty.log", says=[f"is {identity}", "--identity says org-9/nobody"])
 

@@ -43,6 +43,11 @@ std::string SealOver(const std::string& leaf, RecordIndex first, uint32_t record
   return EncodeSealLeaf(seal.header_bytes, seal.previous_seal, first, record_count);
 }
 
+std::string WithoutWitnesses(ProofReport report) {
+  if (report.head.has_value()) report.head->witnesses.clear();
+  return OneLine(report);
+}
+
 }  // namespace
 
 TEST_CASE("an event's proof says who reported it when and where it stands", "[proof]") {
@@ -101,7 +106,13 @@ TEST_CASE("every accepted record and every block of a chain has a proof that ver
     CHECK(report.record->index == index);
     verified += ok ? 1 : 0;
   }
-  CHECK(waiting < 12);
+  // Those of the blocks whose results no header commits to yet.
+  const Height executed = sample.chain().blocks().back()->header().executed_height;
+  uint64_t uncommitted = 0;
+  for (Height at = executed.Next(); at <= sample.chain().tip().height; ++at) {
+    uncommitted += sample.BlockAt(at)->record_count;
+  }
+  CHECK(waiting == uncommitted);
   CHECK(verified > 250);
 }
 
@@ -143,7 +154,7 @@ TEST_CASE("step 1: what is no proof file is malformed", "[proof]") {
   // Larger than any extra may be.
   Expect(Verify(absl::StrReplaceAll(
              good, {{"extra ", absl::StrCat("extra ", std::string(3 << 20, 'A'))}})),
-         ProofVerdict::kMalformed, "at most");
+         ProofVerdict::kMalformed, "extra data of");
   const std::string lines = absl::StrReplaceAll(good, {{"\nindex 0\n", "\nindex 00\n"}});
   Expect(Verify(lines), ProofVerdict::kMalformed, "line 3");
 }
@@ -498,17 +509,16 @@ TEST_CASE("one flipped bit anywhere never verifies other facts", "[proof]") {
                                Sample().RecordProofFile(ProofSample::kHeartbeat),
                                Sample().BlockProofFile(3)};
   for (const std::string& file : files) {
-    const std::string expected = OneLine(Verify(file));
+    const std::string expected = WithoutWitnesses(Verify(file));
     for (size_t at = 0; at < file.size(); ++at) {
       std::string flipped = file;
       flipped[at] = static_cast<char>(flipped[at] ^ (1 << (at % 8)));
       const ProofReport report = Verify(flipped);
       if (report.verdict != ProofVerdict::kVerified) continue;
-      // What may change unnoticed: a line of a key that nobody lists, the claimed size of the
-      // results tree.
+      // A cosigner whose line was renamed is a stranger and counts no more; three are enough.
       INFO("byte " << at);
-      CHECK(OneLine(report).substr(0, 8) == "VERIFIED");
-      CHECK((OneLine(report) == expected || report.head->witnesses.size() < 4));
+      CHECK(WithoutWitnesses(report) == expected);
+      CHECK(report.head->witnesses.size() >= 3);
     }
   }
 }
