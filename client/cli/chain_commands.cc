@@ -72,8 +72,24 @@ std::string Disagreement(const std::vector<v1::Status>& statuses) {
   return "";
 }
 
-// Execution this far behind what is committed is worth a word.
-constexpr uint64_t kExecutionLagHealthy = 64;
+// A validator this far behind what is committed is worth a word.
+constexpr uint64_t kLagHealthy = 64;
+
+// Who is far behind, as the leader sees it at one moment; empty when nobody is.
+std::string Lagging(const std::vector<v1::Status>& statuses) {
+  for (const v1::Status& status : statuses) {
+    if (status.role() != "leader") continue;
+    for (const v1::PeerStatus& peer : status.peers()) {
+      if (peer.validator() == status.validator()) continue;
+      if (peer.match_height() + kLagHealthy >= status.committed_height()) continue;
+      return absl::StrCat(peer.validator(), " lags: the leader knows it to have ",
+                          peer.match_height(), " of ", status.committed_height(), " blocks",
+                          peer.connected() ? "" : ", and is not connected to it",
+                          "; its own log and the leader's say why");
+    }
+  }
+  return "";
+}
 
 // A validator that gave no answer.
 struct Unreachable {
@@ -108,11 +124,11 @@ std::string Unhealthy(const std::vector<v1::Status>& statuses,
     return absl::StrCat(statuses.size(), " of ", asked, " validators answer, a quorum is ",
                         asked / 2 + 1);
   for (const v1::Status& status : statuses) {
-    if (status.executed_height() + kExecutionLagHealthy < status.committed_height())
+    if (status.executed_height() + kLagHealthy < status.committed_height())
       return absl::StrCat(status.validator(), " has executed ", status.executed_height(), " of ",
                           status.committed_height(), " committed blocks");
   }
-  return "";
+  return Lagging(statuses);
 }
 
 void PrintStatusTable(const Session& session, const std::vector<v1::Status>& statuses,

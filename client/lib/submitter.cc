@@ -34,6 +34,10 @@ absl::Status CheckOptions(const SubmitterOptions& options) {
   if (options.stream.empty() || options.stream.size() > kNameBytesMax) {
     return invalid("stream name of ", options.stream.size(), " bytes, from 1 to ", kNameBytesMax);
   }
+  for (const char c : options.stream) {
+    if (static_cast<uint8_t>(c) >= 0x20 && c != 0x7f) continue;
+    return invalid("stream name with a control character");
+  }
   if (options.window < 1 || options.window > kWindowMax) {
     return invalid("window of ", options.window, ", from 1 to ", kWindowMax);
   }
@@ -304,13 +308,14 @@ absl::Status Submitter::CompareHeads(const StreamPosition& chain) {
     return absl::FailedPreconditionError(absl::StrCat(
         "stream ", stream, ": the chain has sequence ", chain.sequence, ", the spool in ",
         options_.spool_folder, " has signed up to ", ours.sequence,
-        ". If the spool was lost, have an admin reset the stream and start with --adopt-head; or "
-        "give --stream a new name. If another process signs for this stream, stop one of them"));
+        ". If the spool was lost, give --stream a new name; or start with --adopt-head, if nothing "
+        "of the lost spool can still be under way. If another process signs for this stream, stop "
+        "one of them"));
   }
-  return absl::FailedPreconditionError(
-      absl::StrCat("stream ", stream, ": at sequence ", chain.sequence, " the chain has leaf ",
-                   chain.leaf_hash.ToHex(), ", the spool ", ours.leaf_hash.ToHex(),
-                   ". If an admin reset the stream, start with --adopt-head"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "stream ", stream, ": at sequence ", chain.sequence, " the chain has leaf ",
+      chain.leaf_hash.ToHex(), ", the spool ", ours.leaf_hash.ToHex(),
+      ". If the stream was reset, start with --adopt-head; else give --stream a new name"));
 }
 
 absl::Status Submitter::Connect() {

@@ -26,7 +26,6 @@ constexpr uint32_t kRaftValidatorsMax = 7;
 constexpr int kOrganisationsMax = 256;
 constexpr int kIdentitiesMax = 10'000;
 constexpr size_t kPeopleNameBytesMax = 256;
-constexpr uint64_t kRevealLengthMax = uint64_t{1} << 28;
 
 template <typename... Parts>
 absl::Status Invalid(const Parts&... parts) {

@@ -29,6 +29,9 @@ struct DetectorParameters {
   bool operator==(const DetectorParameters&) const = default;
 };
 
+// Reveals that one validator may have.
+inline constexpr uint64_t kRevealLengthMax = uint64_t{1} << 28;
+
 struct GenesisValidator {
   std::string name;
   std::string org;

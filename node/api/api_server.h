@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "node/driver/services.h"
+#include "node/net/grpc_limits.h"
 
 namespace vigil::node {
 
@@ -22,21 +23,22 @@ class ApiServer {
   // Errors: kAlreadyExists when the port is taken, naming the address and the remedy.
   static absl::StatusOr<std::unique_ptr<ApiServer>> Start(
       const std::string& address, const std::shared_ptr<grpc::ServerCredentials>& credentials,
-      NodeServices* services);
+      NodeServices* services, const ListenerOptions& listener = {.name = "api"});
   ~ApiServer();
-  // Answers NOT_SERVING, ends feeds, waits up to two seconds for calls under way.
+  // Answers NOT_SERVING, ends feeds, answers every submission that waits with node.stopping, waits
+  // up to two seconds for calls under way.
   void Stop();
   // What health v1 says of this node and of each service.
   void SetServing(bool serving);
-  int port() const { return port_; }
+  int port() const { return server_->port(); }
 
  private:
   ApiServer();
   std::unique_ptr<FeedHub> feeds_;
   std::unique_ptr<IngestService> ingest_;
   std::unique_ptr<QueryService> query_;
-  std::unique_ptr<grpc::Server> server_;
-  int port_ = 0;
+  NodeServices* services_ = nullptr;
+  std::unique_ptr<LimitedGrpcServer> server_;
 };
 
 }  // namespace vigil::node

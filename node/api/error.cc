@@ -14,8 +14,7 @@ std::string RemedyFor(absl::StatusCode code) {
       return "check the number, or wait until this node has caught up";
     case absl::StatusCode::kDataLoss:
       return "stop this validator and run `vigil verify ledger` on its data; state, index and "
-             "detect in "
-             "it may be removed and are built anew, journal may not";
+             "detect in it may be removed and are built anew, journal may not";
     case absl::StatusCode::kUnavailable:
       return "retry, here or on another validator";
     default:

@@ -197,6 +197,13 @@ void FeedHub::Stop() {
 }
 
 grpc::ServerWriteReactor<v1::FeedItem>* FeedHub::Open(const v1::SubscribeRequest& request) {
+  // What is not known here may mean something to a newer validator: it is no other word for blocks.
+  if (request.kind() != v1::FEED_BLOCKS && request.kind() != v1::FEED_EVENTS &&
+      request.kind() != v1::FEED_ALERTS) {
+    return new RefusingFeed(ToGrpcStatus(
+        absl::InvalidArgumentError(absl::StrCat("feed of kind ", static_cast<int>(request.kind()),
+                                                "; known: 1 (blocks), 2 (events), 3 (alerts)"))));
+  }
   absl::StatusOr<ledger::EventQuery> query = QueryFromProto(request.filter());
   if (!query.ok()) return new RefusingFeed(ToGrpcStatus(query.status()));
   const auto feed = std::make_shared<Feed>(this, request, *std::move(query));

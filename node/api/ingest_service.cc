@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "ledger/base/mutex.h"
 #include "node/api/convert.h"
 #include "node/api/error.h"
 #include "node/api/submit_stream.h"
@@ -17,6 +18,66 @@ grpc::ServerUnaryReactor* Finished(grpc::CallbackServerContext* context,
   reactor->Finish(status);
   return reactor;
 }
+
+// One Submit call. Owned by itself until OnDone, and by the submission until it is answered, so
+// that a late answer never meets a dead object.
+class SubmitReactor final : public grpc::ServerUnaryReactor,
+                            public std::enable_shared_from_this<SubmitReactor> {
+ public:
+  SubmitReactor(NodeServices* services, v1::SubmitResponse* response)
+      : services_(services), response_(response) {}
+
+  void Begin(const v1::SubmitRequest& request) {
+    self_ = shared_from_this();
+    const SubmitTicket ticket = SubmitUntil(
+        services_, request.ack(), {.leaf = request.leaf(), .payload = request.payload()},
+        [call = self_, tag = request.tag()](const SubmitOutcome& outcome, v1::AckLevel reached) {
+          call->Answer(tag, outcome, reached);
+        });
+    bool withdraw = false;
+    {
+      MutexLock lock(&mutex_);
+      ticket_ = ticket;
+      withdraw = cancelled_;
+    }
+    if (withdraw) services_->Withdraw(ticket);
+  }
+
+  void OnCancel() override {
+    SubmitTicket ticket;
+    {
+      MutexLock lock(&mutex_);
+      cancelled_ = true;
+      ticket = ticket_;
+      if (!finished_) {
+        finished_ = true;
+        Finish(grpc::Status(grpc::StatusCode::CANCELLED, "the caller waits no longer"));
+      }
+    }
+    services_->Withdraw(ticket);
+  }
+
+  void OnDone() override { self_.reset(); }
+
+ private:
+  void Answer(uint64_t tag, const SubmitOutcome& outcome, v1::AckLevel reached)
+      VIGIL_EXCLUDES(mutex_) {
+    MutexLock lock(&mutex_);
+    if (finished_) return;
+    finished_ = true;
+    response_->set_tag(tag);
+    if (outcome.error.ok()) *response_->mutable_receipt() = ToProto(outcome.receipt, reached);
+    Finish(ToGrpcStatus(outcome.error));
+  }
+
+  NodeServices* const services_;
+  v1::SubmitResponse* const response_;  // gRPC's; not used once finished.
+  std::shared_ptr<SubmitReactor> self_;
+  Mutex mutex_;
+  SubmitTicket ticket_ VIGIL_GUARDED_BY(mutex_);
+  bool cancelled_ VIGIL_GUARDED_BY(mutex_) = false;
+  bool finished_ VIGIL_GUARDED_BY(mutex_) = false;
+};
 
 }  // namespace
 
@@ -34,9 +95,9 @@ ServiceError CheckAckLevel(v1::AckLevel level) {
   return error;
 }
 
-void SubmitUntil(NodeServices* services, v1::AckLevel level, ledger::Record record,
-                 std::function<void(const SubmitOutcome&, v1::AckLevel)> done) {
-  services->Submit(
+SubmitTicket SubmitUntil(NodeServices* services, v1::AckLevel level, ledger::Record record,
+                         std::function<void(const SubmitOutcome&, v1::AckLevel)> done) {
+  return services->Submit(
       std::move(record), [services, level, done = std::move(done)](const SubmitOutcome& outcome) {
         if (!outcome.error.ok() || level != v1::ACK_FINAL) return done(outcome, v1::ACK_COMMITTED);
         services->WhenFinal(outcome.receipt.height, [outcome, done](const ServiceError& error) {
@@ -52,17 +113,9 @@ grpc::ServerUnaryReactor* IngestService::Submit(grpc::CallbackServerContext* con
                                                 v1::SubmitResponse* response) {
   const ServiceError refused = CheckAckLevel(request->ack());
   if (!refused.ok()) return Finished(context, ToGrpcStatus(refused));
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const uint64_t tag = request->tag();
-  SubmitUntil(services_, request->ack(), {.leaf = request->leaf(), .payload = request->payload()},
-              [reactor, response, tag](const SubmitOutcome& outcome, v1::AckLevel reached) {
-                response->set_tag(tag);
-                if (outcome.error.ok()) {
-                  *response->mutable_receipt() = ToProto(outcome.receipt, reached);
-                }
-                reactor->Finish(ToGrpcStatus(outcome.error));
-              });
-  return reactor;
+  const auto call = std::make_shared<SubmitReactor>(services_, response);
+  call->Begin(*request);
+  return call.get();
 }
 
 grpc::ServerBidiReactor<v1::SubmitRequest, v1::SubmitResponse>* IngestService::SubmitStream(

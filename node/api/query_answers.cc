@@ -13,8 +13,6 @@ namespace {
 
 constexpr uint32_t kPageDefault = 50;
 constexpr uint32_t kPageMax = 1000;
-// A page of blocks reads their bodies; this bounds what one call may read from disk.
-constexpr size_t kPageBytesMax = 8 * 1024 * 1024;
 
 std::string RoleText(const NodeStatus& status) {
   return status.refusing ? "refusing" : std::string(consensus::CoreRoleName(status.core.role));
@@ -220,10 +218,16 @@ absl::Status FillAlerts(const NodeServices& services, const v1::ListAlertsReques
     out->set_next_cursor(alerts[limit].index.value());
     alerts.resize(limit);
   }
+  size_t bytes = 0;
   for (const ledger::AlertInfo& alert : alerts) {
+    if (bytes >= kPageBytesMax) {
+      out->set_next_cursor(alert.index.value());
+      break;
+    }
     v1::Alert* proto = out->add_alerts();
     *proto = ToProto(alert);
     RETURN_IF_ERROR(FillEvent(services, *reader, alert.event, proto->mutable_event()));
+    bytes += proto->ByteSizeLong();
   }
   return absl::OkStatus();
 }

@@ -2,6 +2,7 @@
 #ifndef VIGIL_NODE_API_QUERY_SERVICE_H_
 #define VIGIL_NODE_API_QUERY_SERVICE_H_
 
+#include "ledger/base/limits.h"
 #include "node/api/feed.h"
 #include "node/driver/services.h"
 #include "vigil/v1/api.grpc.pb.h"
@@ -50,6 +51,11 @@ class QueryService final : public v1::Query::CallbackService {
   NodeServices* const services_;
   FeedHub* const feeds_;
 };
+
+// A page ends early once it has so many bytes: an answer must stay below gRPC's limit, and a page
+// of blocks reads their bodies from disk. Its cursor goes on after the last item.
+inline constexpr size_t kPageBytesMax = 8 * 1024 * 1024;
+static_assert(kPageBytesMax + kBlockBytesMax < kGrpcMessageBytesMax);
 
 // The answers behind the handlers, free of gRPC's reactors.
 

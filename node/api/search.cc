@@ -8,6 +8,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/payload.h"
 #include "ledger/chain/scanner.h"
+#include "ledger/index/cursor.h"
 #include "node/api/convert.h"
 #include "node/api/query_service.h"
 
@@ -115,12 +116,20 @@ absl::Status FillSearch(NodeServices* services, const v1::SearchEventsRequest& r
       const ledger::SearchResult result,
       Search(services, *reader, query,
              {.limit = limit, .cursor = request.cursor(), .newest_first = request.newest_first()}));
-  for (const ledger::EventPosition& position : result.events) {
-    RETURN_IF_ERROR(FillEvent(*services, *reader,
-                              {.record_index = position.record, .item = position.item},
-                              out->add_events()));
-  }
   out->set_next_cursor(result.next_cursor);
+  size_t bytes = 0;
+  for (size_t i = 0; i < result.events.size(); ++i) {
+    if (bytes >= kPageBytesMax) {
+      out->set_next_cursor(
+          ledger::EncodeCursor(query, request.newest_first(), result.events[i - 1].log()));
+      break;
+    }
+    const ledger::EventPosition& position = result.events[i];
+    v1::StoredEvent* event = out->add_events();
+    RETURN_IF_ERROR(FillEvent(*services, *reader,
+                              {.record_index = position.record, .item = position.item}, event));
+    bytes += event->ByteSizeLong();
+  }
   out->set_complete_height(result.complete_height.value());
   return absl::OkStatus();
 }

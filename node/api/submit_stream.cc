@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "ledger/base/mutex.h"
 #include "node/api/convert.h"
@@ -41,11 +42,12 @@ class SubmitStream final : public grpc::ServerBidiReactor<v1::SubmitRequest, v1:
     } else {
       ledger::Record record{.leaf = std::move(*request_.mutable_leaf()),
                             .payload = std::move(*request_.mutable_payload())};
-      SubmitUntil(
+      const SubmitTicket ticket = SubmitUntil(
           services_, request_.ack(), std::move(record),
           [stream = shared_from_this(), slot](const SubmitOutcome& outcome, v1::AckLevel reached) {
             stream->Answer(slot, outcome, reached);
           });
+      KeepTicket(slot, ticket);
     }
     MutexLock lock(&mutex_);
     ReadOrPause();
@@ -63,9 +65,14 @@ class SubmitStream final : public grpc::ServerBidiReactor<v1::SubmitRequest, v1:
   }
 
   void OnCancel() override {
-    MutexLock lock(&mutex_);
-    broken_ = true;
-    FinishIfDrained();
+    std::vector<SubmitTicket> tickets;
+    {
+      MutexLock lock(&mutex_);
+      broken_ = true;
+      for (const std::shared_ptr<Slot>& slot : slots_) tickets.push_back(slot->ticket);
+      FinishIfDrained();
+    }
+    for (const SubmitTicket& ticket : tickets) services_->Withdraw(ticket);
   }
 
   void OnDone() override { self_.reset(); }
@@ -73,6 +80,7 @@ class SubmitStream final : public grpc::ServerBidiReactor<v1::SubmitRequest, v1:
  private:
   struct Slot {
     size_t bytes = 0;
+    SubmitTicket ticket;
     std::optional<v1::SubmitResponse> response;
   };
 
@@ -84,6 +92,18 @@ class SubmitStream final : public grpc::ServerBidiReactor<v1::SubmitRequest, v1:
     tags_.push_back(request_.tag());
     bytes_ += slot->bytes;
     return slot;
+  }
+
+  // Of a stream that broke meanwhile, nobody waits for the answer.
+  void KeepTicket(const std::shared_ptr<Slot>& slot, const SubmitTicket& ticket)
+      VIGIL_EXCLUDES(mutex_) {
+    bool withdraw = false;
+    {
+      MutexLock lock(&mutex_);
+      slot->ticket = ticket;
+      withdraw = broken_;
+    }
+    if (withdraw) services_->Withdraw(ticket);
   }
 
   void Answer(const std::shared_ptr<Slot>& slot, const SubmitOutcome& outcome, v1::AckLevel reached)

@@ -231,7 +231,7 @@ const ConfigKey* FindConfigKey(absl::string_view name) {
 }
 
 std::string EnvironmentName(absl::string_view key) {
-  return absl::StrCat("VIGIL_", absl::AsciiStrToUpper(absl::StrReplaceAll(key, {{".", "_"}})));
+  return absl::StrCat("VIGILD_", absl::AsciiStrToUpper(absl::StrReplaceAll(key, {{".", "_"}})));
 }
 
 std::string FlagOnlyError(const ConfigKey& key) {
@@ -254,6 +254,16 @@ absl::StatusOr<LoadedConfig> LoadConfig(const std::string& path,
   RETURN_IF_ERROR(ApplyEnvironment(&loaded));
   RETURN_IF_ERROR(ApplyFlags(flags, &loaded));
   return loaded;
+}
+
+absl::Status AtOrigin(const LoadedConfig& loaded, absl::string_view key,
+                      const absl::Status& status) {
+  const auto found = loaded.origin.find(std::string(key));
+  const std::string origin = found == loaded.origin.end() ? "default" : found->second;
+  if (origin == "environment") return Annotate(status, EnvironmentName(key));
+  if (origin == "flag") return Annotate(status, absl::StrCat("--", key));
+  if (origin == "default") return Annotate(status, key);
+  return Annotate(status, absl::StrCat(origin, ": ", key));
 }
 
 absl::Status CheckConfig(const Config& config) {

@@ -55,7 +55,7 @@ struct ConfigKey {
 const std::vector<ConfigKey>& ConfigKeys();
 // nullptr when there is none.
 const ConfigKey* FindConfigKey(absl::string_view name);
-// "VIGIL_LISTEN_API" for "listen.api".
+// "VIGILD_LISTEN_API" for "listen.api".
 std::string EnvironmentName(absl::string_view key);
 // What to say when `key`, which is flag_only, is given otherwise.
 std::string FlagOnlyError(const ConfigKey& key);
@@ -65,8 +65,12 @@ std::string NearestConfigKey(absl::string_view name);
 struct LoadedConfig {
   Config config;
   std::map<std::string, std::string>
-      origin;  // Key to "file:line", "environment", "flag", "default".
+      origin;  // Key to "file:line:column", "environment", "flag", "default".
 };
+
+// `status`, with the name of the key and where its value comes from.
+absl::Status AtOrigin(const LoadedConfig& loaded, absl::string_view key,
+                      const absl::Status& status);
 
 // Reads `path` (empty: no file), then environment, then `flags` (key, value).
 // Errors: kNotFound; kInvalidArgument "path:line:column: what, remedy" for syntax, unknown keys

@@ -5,6 +5,7 @@
 #include <toml++/toml.h>
 
 #include <filesystem>
+#include <map>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
@@ -49,6 +50,12 @@ class FileReader {
       return At(node.source(), absl::StrCat("unknown key '", name, "'; did you mean '",
                                             NearestConfigKey(name), "'?"));
     }
+    // `"listen.api"` in quotes is the same key as api of [listen].
+    const auto [seen, first] = seen_.emplace(name, node.source().begin.line);
+    if (!first) {
+      return At(node.source(),
+                absl::StrCat("'", name, "' is set twice, first in line ", seen->second));
+    }
     if (key->flag_only) return At(node.source(), FlagOnlyError(*key));
     std::string text;
     if (node.is_string()) {
@@ -85,6 +92,11 @@ class FileReader {
         }
         *field = node.as_string()->get();
       }
+      for (const PeerAddress& other : loaded_->config.peers) {
+        if (other.identity != peer.identity) continue;
+        return At(element.source(),
+                  absl::StrCat("peers: '", peer.identity, "' is there twice; remove one"));
+      }
       if (peer.identity.empty() || peer.address.empty()) {
         return At(element.source(),
                   "a peer needs identity = \"org/name\" and address = \"host:port\"");
@@ -96,12 +108,14 @@ class FileReader {
   }
 
   void Note(const std::string& key, const toml::node& node) {
-    loaded_->origin[key] = absl::StrCat(path_, ":", node.source().begin.line);
+    loaded_->origin[key] =
+        absl::StrCat(path_, ":", node.source().begin.line, ":", node.source().begin.column);
   }
 
   const std::string path_;
   const std::filesystem::path folder_;
   LoadedConfig* const loaded_;
+  std::map<std::string, uint32_t> seen_;  // Key to the line where it was set.
 };
 
 }  // namespace

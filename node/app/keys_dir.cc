@@ -46,9 +46,22 @@ absl::StatusOr<Hash> LoadRevealSeed(ledger::FileSystem* files, const std::string
 
 }  // namespace
 
+absl::Status CheckRevealLength(uint64_t reveal_length) {
+  if (reveal_length >= 1 && reveal_length <= ledger::kRevealLengthMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--reveal-length ", reveal_length, ": from 1 to ", ledger::kRevealLengthMax));
+}
+
 absl::StatusOr<ledger::GenesisValidator> MakeValidatorKeys(ledger::FileSystem* files,
                                                            const std::string& directory,
                                                            uint64_t reveal_length) {
+  RETURN_IF_ERROR(CheckRevealLength(reveal_length));
+  for (const char* name :
+       {"consensus.key", "log.key", "cosigner.key", "record.key", "reveal.seed"}) {
+    const std::string path = absl::StrCat(directory, "/", name);
+    if (!files->Exists(path)) continue;
+    return absl::AlreadyExistsError(absl::StrCat(path, " is there already; name another folder"));
+  }
   ledger::GenesisValidator entry;
   RETURN_IF_ERROR(files->MakeDirs(directory));
   RETURN_IF_ERROR(MakeKey(directory, "consensus", &entry.consensus_key));

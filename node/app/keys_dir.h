@@ -20,8 +20,12 @@ struct ValidatorKeys {
   Hash reveal_seed;
 };
 
+// kInvalidArgument unless it is from 1 to what genesis takes.
+absl::Status CheckRevealLength(uint64_t reveal_length);
+
 // Makes all five and a fresh journal id, and returns the validator's entry for genesis, without
-// name and organisation. Errors: kAlreadyExists: never overwrites a key.
+// name and organisation. Errors: kAlreadyExists when one of the five is there: never overwrites a
+// key; kInvalidArgument for the length. After either nothing was made.
 absl::StatusOr<ledger::GenesisValidator> MakeValidatorKeys(ledger::FileSystem* files,
                                                            const std::string& directory,
                                                            uint64_t reveal_length);

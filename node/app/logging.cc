@@ -1,13 +1,19 @@
 #include "node/app/logging.h"
 
+#include <google/protobuf/stubs/logging.h>
+#include <grpc/support/log.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <memory>
+#include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "ledger/base/mutex.h"
 
 namespace vigil::node {
 namespace {
@@ -51,7 +57,67 @@ std::string OneLine(absl::string_view text) {
   return line;
 }
 
+// Twenty lines a minute; what is left out is counted and told with the next line.
+class LibraryLog {
+ public:
+  explicit LibraryLog(LogFunction log) : log_(std::move(log)) {}
+
+  void Take(LogLevel level, absl::string_view component, absl::string_view text) {
+    uint64_t left_out = 0;
+    {
+      MutexLock lock(&mutex_);
+      const auto now = std::chrono::steady_clock::now();
+      if (now - began_ > std::chrono::minutes(1)) {
+        began_ = now;
+        count_ = 0;
+      }
+      if (++count_ > kLinesPerMinuteMax) {
+        ++left_out_;
+        return;
+      }
+      left_out = std::exchange(left_out_, 0);
+    }
+    if (left_out > 0) {
+      log_(LogLevel::kWarning, component, absl::StrCat(left_out, " lines of libraries left out"));
+    }
+    log_(level, component, text);
+  }
+
+ private:
+  static constexpr uint64_t kLinesPerMinuteMax = 20;
+
+  const LogFunction log_;
+  Mutex mutex_;
+  std::chrono::steady_clock::time_point began_ VIGIL_GUARDED_BY(mutex_);
+  uint64_t count_ VIGIL_GUARDED_BY(mutex_) = 0;
+  uint64_t left_out_ VIGIL_GUARDED_BY(mutex_) = 0;
+};
+
+// Never destroyed: the libraries log until the process ends.
+LibraryLog* library_log = nullptr;
+
+void TakeGrpcLine(gpr_log_func_args* line) {
+  // An error of one connection is none of this validator. Host names do not matter to us: gRPC
+  // grumbles about each that is not in a certificate, though it was told so.
+  const absl::string_view text = line->message;
+  if (line->severity != GPR_LOG_SEVERITY_ERROR || absl::StrContains(text, "server name")) return;
+  library_log->Take(LogLevel::kWarning, "grpc", text);
+}
+
+void TakeProtobufLine(google::protobuf::LogLevel level, const char* /*file*/, int /*line*/,
+                      const std::string& message) {
+  library_log->Take(
+      level >= google::protobuf::LOGLEVEL_WARNING ? LogLevel::kWarning : LogLevel::kDebug,
+      "protobuf", message);
+}
+
 }  // namespace
+
+void TakeLibraryLogs(const LogFunction& log) {
+  library_log = new LibraryLog(log);
+  gpr_set_log_function(TakeGrpcLine);
+  google::protobuf::SetLogHandler(TakeProtobufLine);
+}
 
 LogFunction MakeLog(const std::string& level, const std::string& format) {
   // Shared by every copy of the function.

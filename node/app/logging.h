@@ -12,6 +12,10 @@ namespace vigil::node {
 // "error"), in `format` ("text" or "json": time, level, component, message).
 LogFunction MakeLog(const std::string& level, const std::string& format);
 
+// Lines of gRPC and protobuf go to `log` too, as component "grpc" and "protobuf", at most twenty a
+// minute: what they write, strangers can cause.
+void TakeLibraryLogs(const LogFunction& log);
+
 }  // namespace vigil::node
 
 #endif  // VIGIL_NODE_APP_LOGGING_H_

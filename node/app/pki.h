@@ -1,4 +1,5 @@
-// Issues X.509 certificates for a local network: the one place with OpenSSL's X.509.
+// Issues X.509 certificates for a local network. With certificates.h the one place with OpenSSL's
+// X.509.
 //
 // Certificates are transport only (design: trust.md section 1); production networks bring their
 // own CA. ECDSA P-256, valid for ten years from a day ago.

@@ -1,5 +1,7 @@
 #include "node/app/testnet.h"
 
+#include <filesystem>
+#include <system_error>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -27,6 +29,11 @@ absl::Status CheckOptions(ledger::FileSystem* files, const TestnetOptions& optio
     return absl::AlreadyExistsError(absl::StrCat(
         options.directory, " already holds a network; name another folder or remove it"));
   }
+  const absl::StatusOr<std::vector<std::string>> inside = files->List(options.directory);
+  if (inside.ok() && !inside->empty()) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(options.directory, " is not empty; name another folder"));
+  }
   if (options.validators < 1 || options.validators > kValidatorsMaxRaft) {
     return absl::InvalidArgumentError(absl::StrCat("--validators ", options.validators,
                                                    ": raft mode takes 1 to ", kValidatorsMaxRaft));
@@ -35,10 +42,11 @@ absl::Status CheckOptions(ledger::FileSystem* files, const TestnetOptions& optio
     return absl::InvalidArgumentError(
         absl::StrCat("--sensors ", options.sensors_per_org, ": at most ", kSensorsPerOrgMax));
   }
-  if (options.base_port < 1024 || options.base_port + kPortStride * options.validators > 65535) {
-    return absl::InvalidArgumentError(absl::StrCat("--base-port ", options.base_port,
-                                                   ": from 1024 to ",
-                                                   65535 - kPortStride * options.validators));
+  RETURN_IF_ERROR(CheckRevealLength(options.reveal_length));
+  const uint32_t base_max = 65535 - kPortStride * options.validators;
+  if (options.base_port < 1024 || options.base_port > base_max) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--base-port ", options.base_port, ": from 1024 to ", base_max));
   }
   return absl::OkStatus();
 }
@@ -180,7 +188,19 @@ class TestnetMaker {
 
 absl::Status MakeTestnet(ledger::FileSystem* files, const TestnetOptions& options) {
   RETURN_IF_ERROR(CheckOptions(files, options));
-  return TestnetMaker(files, options).Make();
+  const bool was_there = files->Exists(options.directory);
+  const absl::Status made = TestnetMaker(files, options).Make();
+  if (made.ok()) return made;
+  // Half a network is of no use, and holds private keys. The folder was empty before.
+  std::error_code ignored;
+  if (was_there) {
+    for (const auto& entry : std::filesystem::directory_iterator(options.directory, ignored)) {
+      std::filesystem::remove_all(entry.path(), ignored);
+    }
+  } else {
+    std::filesystem::remove_all(options.directory, ignored);
+  }
+  return made;
 }
 
 }  // namespace vigil::node

@@ -30,8 +30,8 @@ struct TestnetOptions {
   uint32_t detector_window_rows = 8192;
 };
 
-// Errors: kAlreadyExists when the folder holds a network; kInvalidArgument naming the option;
-// errors of the disk.
+// Errors: kAlreadyExists when the folder holds anything; kInvalidArgument naming the option; errors
+// of the disk. After an error nothing that was made is left.
 absl::Status MakeTestnet(ledger::FileSystem* files, const TestnetOptions& options);
 
 }  // namespace vigil::node

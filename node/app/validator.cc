@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/clock.h"
+#include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/crypto/keys.h"
@@ -17,9 +18,11 @@
 #include "ledger/storage/leveldb_store.h"
 #include "node/api/api_server.h"
 #include "node/app/keys_dir.h"
+#include "node/app/preflight.h"
 #include "node/driver/node.h"
 #include "node/http/http_server.h"
 #include "node/http/metrics.h"
+#include "node/net/descriptors.h"
 #include "node/peer/grpc_transport.h"
 #include "node/peer/peer_server.h"
 #include "node/peer/tls.h"
@@ -37,44 +40,6 @@ sigset_t WaitedSignals() {
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, kFatalSignal);
   return signals;
-}
-
-absl::StatusOr<ledger::Genesis> ReadGenesis(const Config& config) {
-  ASSIGN_OR_RETURN(const std::string bytes, ledger::PosixFileSystem()->ReadAll(config.genesis));
-  absl::StatusOr<ledger::Genesis> genesis = ledger::ParseGenesis(bytes);
-  if (!genesis.ok()) return Annotate(genesis.status(), config.genesis);
-  return genesis;
-}
-
-absl::StatusOr<ValidatorIndex> FindSelf(const Config& config, const ledger::Genesis& genesis) {
-  const std::optional<ValidatorIndex> self = genesis.FindValidator(config.identity);
-  if (self.has_value()) return *self;
-  return absl::InvalidArgumentError(
-      absl::StrCat("identity '", config.identity, "' is no validator of network ", genesis.network,
-                   "; genesis names ", genesis.validators.front().identity(), " and ",
-                   genesis.validators.size() - 1, " more"));
-}
-
-// The validators in the order of genesis, with the addresses of the configuration.
-absl::StatusOr<std::vector<PeerAddress>> OrderPeers(const Config& config,
-                                                    const ledger::Genesis& genesis) {
-  std::vector<PeerAddress> ordered;
-  for (const ledger::GenesisValidator& validator : genesis.validators)
-    ordered.push_back({.identity = validator.identity(), .address = ""});
-  for (const PeerAddress& peer : config.peers) {
-    const std::optional<ValidatorIndex> index = genesis.FindValidator(peer.identity);
-    if (!index.has_value())
-      return absl::InvalidArgumentError(absl::StrCat(
-          "peers: '", peer.identity, "' is no validator of network ", genesis.network));
-    ordered[index->value()].address = peer.address;
-  }
-  for (const PeerAddress& peer : ordered) {
-    if (peer.address.empty() && peer.identity != config.identity) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("peers: no address for ", peer.identity, "; add a [[peers]] table for it"));
-    }
-  }
-  return ordered;
 }
 
 NodeConfig NodeConfigOf(const Config& config, ValidatorIndex self) {
@@ -96,14 +61,43 @@ uint64_t FreshSeed() {
   return ByteReader(AsBytes(bytes)).U64();
 }
 
-StoreFactory StoresIn(const std::string& data_dir, size_t cache_bytes) {
-  return [data_dir, cache_bytes](absl::string_view name,
-                                 bool wipe) -> absl::StatusOr<std::unique_ptr<ledger::Store>> {
+StoreFactory StoresIn(const std::string& data_dir, size_t cache_bytes, int files_max) {
+  return [=](absl::string_view name, bool wipe) -> absl::StatusOr<std::unique_ptr<ledger::Store>> {
     const std::string directory = absl::StrCat(data_dir, "/", name);
     ledger::FileSystem* files = ledger::PosixFileSystem();
     if (wipe) RETURN_IF_ERROR(ledger::RemoveLevelDbStore(files, directory));
-    return ledger::OpenLevelDbStore(files, directory, {.cache_bytes = cache_bytes});
+    return ledger::OpenLevelDbStore(files, directory,
+                                    {.cache_bytes = cache_bytes, .open_files_max = files_max});
   };
+}
+
+// Strangers who connect must never take the descriptors that journal and stores need.
+absl::StatusOr<DescriptorShares> PrepareDescriptors(const LogFunction& log) {
+  constexpr absl::string_view kRemedy =
+      "raise it with `ulimit -n 65536` or LimitNOFILE= in the systemd unit";
+  const uint64_t limit = RaiseDescriptorLimit();
+  if (limit < kDescriptorsMin) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the limit of open files is ", limit, ", at least ", kDescriptorsMin, ": ", kRemedy));
+  }
+  if (limit < kDescriptorsWanted) {
+    log(LogLevel::kWarning, "app",
+        absl::StrCat("the limit of open files is ", limit, ", below ", kDescriptorsWanted,
+                     ", so that few clients may connect at a time: ", kRemedy));
+  }
+  return ShareDescriptors(limit);
+}
+
+// Why a load balancer should ask another validator; empty when it need not.
+std::string NotReady(const NodeStatus& status) {
+  if (status.refusing) return absl::StrCat("refusing: ", status.refusing_reason);
+  if (!status.core.leader.has_value()) return "no leader is known";
+  const Height committed = status.core.committed.height;
+  if (committed > status.executed && committed - status.executed > kExecutionLagHeightsMax) {
+    return absl::StrCat("lags: executed up to ", status.executed.value(), ", committed up to ",
+                        committed.value());
+  }
+  return "";
 }
 
 }  // namespace
@@ -129,6 +123,37 @@ struct Validator::Parts {
   }
 };
 
+// Everything that listens. Each holds on to the node, which must be there.
+absl::Status Validator::StartSurfaces(const Config& config, const DescriptorShares& shares,
+                                      Parts* parts) {
+  const auto listener = [&](const char* name, size_t connections_max) {
+    return ListenerOptions{
+        .name = name, .connections_max = connections_max, .descriptor_max = shares.descriptor_max};
+  };
+  ASSIGN_OR_RETURN(parts->peers, PeerServer::Start(config.listen_peer, config.tls,
+                                                   &parts->node->genesis(), parts->node.get(),
+                                                   listener("peer", shares.peer_connections_max)));
+  ASSIGN_OR_RETURN(
+      parts->api, ApiServer::Start(config.listen_api,
+                                   config.insecure_dev ? grpc::InsecureServerCredentials()
+                                                       : ServerTls(config.tls),
+                                   parts->node.get(), listener("api", shares.api_connections_max)));
+  if (!config.listen_http.empty()) {
+    const Node* node = parts->node.get();
+    const bool public_entries = config.public_entries;
+    ASSIGN_OR_RETURN(parts->http,
+                     HttpServer::Start(config.listen_http,
+                                       {.metrics = [node] { return MetricsText(*node); },
+                                        .not_ready = [node] { return NotReady(node->Status()); },
+                                        .log_file =
+                                            [node, public_entries](absl::string_view path) {
+                                              return LogFileAnswer(*node, public_entries, path);
+                                            }},
+                                       listener("http", shares.http_connections_max)));
+  }
+  return absl::OkStatus();
+}
+
 Validator::Validator(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Validator::~Validator() = default;
 
@@ -138,20 +163,24 @@ void Validator::BlockSignals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const Config& config,
+absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const LoadedConfig& loaded,
                                                             const LogFunction& log) {
-  RETURN_IF_ERROR(CheckConfig(config));
-  ASSIGN_OR_RETURN(const ledger::Genesis genesis, ReadGenesis(config));
-  ASSIGN_OR_RETURN(const ValidatorIndex self, FindSelf(config, genesis));
+  const Config& config = loaded.config;
+  ASSIGN_OR_RETURN(Preflight preflight,
+                   CheckEverything(loaded, SystemClock()->UnixMillis() / 1000));
+  for (const std::string& warning : preflight.warnings) log(LogLevel::kWarning, "app", warning);
+  ASSIGN_OR_RETURN(const DescriptorShares shares, PrepareDescriptors(log));
+  const ledger::Genesis& genesis = preflight.genesis;
+  const ValidatorIndex self = preflight.self;
   auto parts = std::make_unique<Parts>();
   parts->log = log;
-  ASSIGN_OR_RETURN(parts->keys, LoadValidatorKeys(ledger::PosixFileSystem(), config.keys_dir,
-                                                  genesis.validators[self.value()]));
+  parts->keys = std::move(preflight.keys);
 
   GrpcTransportOptions transport;
-  ASSIGN_OR_RETURN(transport.validators, OrderPeers(config, genesis));
+  transport.validators = preflight.validators;
   transport.self = self;
   transport.tls = config.tls;
+  transport.log = log;
   parts->transport = std::make_unique<GrpcTransport>(transport);
 
   NodeConfig node_config = NodeConfigOf(config, self);
@@ -164,41 +193,18 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const Config& config
   seams.files = ledger::PosixFileSystem();
   seams.clock = SystemClock();
   seams.transport = parts->transport.get();
-  seams.open_store = StoresIn(config.data_dir, config.store_cache_bytes);
+  seams.open_store = StoresIn(config.data_dir, config.store_cache_bytes, shares.store_files_max);
   seams.start_seed = FreshSeed();
   seams.log = log;
   seams.on_fatal = [](const absl::Status& /*error*/) { kill(getpid(), kFatalSignal); };
   ASSIGN_OR_RETURN(parts->node, Node::Open(genesis, node_config, seams));
 
-  ASSIGN_OR_RETURN(parts->peers, PeerServer::Start(config.listen_peer, config.tls,
-                                                   &parts->node->genesis(), parts->node.get()));
-  ASSIGN_OR_RETURN(parts->api,
-                   ApiServer::Start(config.listen_api,
-                                    config.insecure_dev ? grpc::InsecureServerCredentials()
-                                                        : ServerTls(config.tls),
-                                    parts->node.get()));
-  if (!config.listen_http.empty()) {
-    const Node* node = parts->node.get();
-    const bool public_entries = config.public_entries;
-    ASSIGN_OR_RETURN(parts->http,
-                     HttpServer::Start(config.listen_http,
-                                       {.metrics = [node] { return MetricsText(*node); },
-                                        .not_ready =
-                                            [node] {
-                                              const NodeStatus status = node->Status();
-                                              if (status.refusing)
-                                                return "refusing: " + status.refusing_reason;
-                                              return std::string(status.core.leader.has_value()
-                                                                     ? ""
-                                                                     : "no leader is known");
-                                            },
-                                        .log_file =
-                                            [node, public_entries](absl::string_view path) {
-                                              return LogFileAnswer(*node, public_entries, path);
-                                            }}));
-  }
+  RETURN_IF_ERROR(StartSurfaces(config, shares, parts.get()));
   parts->node->Start();
-  parts->transport->Start(parts->node->Hello());
+  parts->transport->Start(
+      [node = parts->node.get()](ValidatorIndex to, const Hash& certificate_hash) {
+        return node->Hello(to, certificate_hash);
+      });
   if (config.insecure_dev)
     log(LogLevel::kWarning, "api",
         "insecure_dev: clients are served WITHOUT TLS on " + config.listen_api);
@@ -222,16 +228,12 @@ absl::Status Validator::Run() {
   return absl::OkStatus();
 }
 
-absl::Status InitValidator(const Config& config) {
-  RETURN_IF_ERROR(CheckConfig(config));
-  ASSIGN_OR_RETURN(const ledger::Genesis genesis, ReadGenesis(config));
-  ASSIGN_OR_RETURN(const ValidatorIndex self, FindSelf(config, genesis));
-  RETURN_IF_ERROR(LoadValidatorKeys(ledger::PosixFileSystem(), config.keys_dir,
-                                    genesis.validators[self.value()])
-                      .status());
-  return Node::Init(ledger::PosixFileSystem(), config.data_dir,
-                    genesis.validators[self.value()].journal_id,
-                    config.keys_dir + "/rollback_guard");
+absl::Status InitValidator(const LoadedConfig& loaded) {
+  ASSIGN_OR_RETURN(const Preflight preflight,
+                   CheckEverything(loaded, SystemClock()->UnixMillis() / 1000));
+  return Node::Init(ledger::PosixFileSystem(), loaded.config.data_dir,
+                    preflight.genesis.validators[preflight.self.value()].journal_id,
+                    loaded.config.keys_dir + "/rollback_guard");
 }
 
 }  // namespace vigil::node

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "node/app/config.h"
 #include "node/driver/log.h"
+#include "node/net/descriptors.h"
 
 namespace vigil::node {
 
@@ -17,7 +18,7 @@ class Validator {
   // Opens data, connects to the peers and serves.
   // Errors: those of the configuration, the keys, the data directory and the ports, each naming the
   // thing and the remedy.
-  static absl::StatusOr<std::unique_ptr<Validator>> Start(const Config& config,
+  static absl::StatusOr<std::unique_ptr<Validator>> Start(const LoadedConfig& loaded,
                                                           const LogFunction& log);
   ~Validator();
 
@@ -31,11 +32,13 @@ class Validator {
  private:
   struct Parts;
   explicit Validator(std::unique_ptr<Parts> parts);
+  static absl::Status StartSurfaces(const Config& config, const DescriptorShares& shares,
+                                    Parts* parts);
   std::unique_ptr<Parts> parts_;
 };
 
 // Makes the data directory of a validator that never ran.
-absl::Status InitValidator(const Config& config);
+absl::Status InitValidator(const LoadedConfig& loaded);
 
 }  // namespace vigil::node
 

@@ -8,10 +8,12 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "ledger/base/clock.h"
 #include "ledger/storage/file.h"
 #include "node/app/config.h"
 #include "node/app/keys_dir.h"
 #include "node/app/logging.h"
+#include "node/app/preflight.h"
 #include "node/app/testnet.h"
 #include "node/app/validator.h"
 #include "node/peer/tls.h"
@@ -50,8 +52,9 @@ int Start(const ConfigFlags& flags) {
   if (!loaded.ok()) return Report(loaded.status());
   Validator::BlockSignals();
   PinTls13();
-  absl::StatusOr<std::unique_ptr<Validator>> validator = Validator::Start(
-      loaded->config, MakeLog(loaded->config.log_level, loaded->config.log_format));
+  const LogFunction log = MakeLog(loaded->config.log_level, loaded->config.log_format);
+  TakeLibraryLogs(log);
+  absl::StatusOr<std::unique_ptr<Validator>> validator = Validator::Start(*loaded, log);
   if (!validator.ok()) return Report(validator.status());
   return Report((*validator)->Run());
 }
@@ -59,7 +62,7 @@ int Start(const ConfigFlags& flags) {
 int Init(const ConfigFlags& flags) {
   const absl::StatusOr<LoadedConfig> loaded = flags.Load();
   if (!loaded.ok()) return Report(loaded.status());
-  const absl::Status made = InitValidator(loaded->config);
+  const absl::Status made = InitValidator(*loaded);
   if (made.ok()) std::cerr << "made " << loaded->config.data_dir << "; next: vigild start\n";
   return Report(made);
 }
@@ -68,7 +71,13 @@ int Validate(const ConfigFlags& flags) {
   const absl::StatusOr<LoadedConfig> loaded = flags.Load();
   if (!loaded.ok()) return Report(loaded.status());
   std::cout << ShowConfig(*loaded);
-  return Report(CheckConfig(loaded->config));
+  const absl::StatusOr<Preflight> preflight =
+      CheckEverything(*loaded, SystemClock()->UnixMillis() / 1000);
+  if (!preflight.ok()) return Report(preflight.status());
+  for (const std::string& warning : preflight->warnings)
+    std::cerr << "warning: " << warning << '\n';
+  std::cerr << "configuration, genesis, keys and certificates fit together\n";
+  return 0;
 }
 
 int MakeKeys(const std::string& directory, uint64_t reveal_length) {

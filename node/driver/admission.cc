@@ -24,6 +24,7 @@ using ledger::RecordView;
 
 constexpr uint32_t kLaneRetryMillis = 200;
 constexpr uint32_t kDiskRetryMillis = 1000;
+constexpr uint32_t kNoLeaderRetryMillis = 1000;
 // Bytes of a block frame around one record: everything but leaf and payload.
 constexpr size_t kBlockOverheadBytes = 2 + ledger::kHeaderBytes + Signature::size() + 4 + 8;
 
@@ -81,6 +82,24 @@ absl::Status CheckForm(const RecordView& view, ByteSpan payload) {
                                                  ledger::KindOf(view.kind).name));
 }
 
+// Names that would forge lines in logs and terminals are kept out here; they are canonical all the
+// same, so that what is on a chain stays valid.
+absl::Status CheckStreamName(const RecordView& view) {
+  const std::optional<StreamPlace> place = PlaceOf(view, "");
+  if (!place.has_value()) return absl::OkStatus();
+  const absl::string_view stream = absl::string_view(place->name).substr(1);
+  for (size_t i = 0; i < stream.size(); ++i) {
+    const auto byte = static_cast<uint8_t>(stream[i]);
+    // UTF-8 writes the control characters U+0080 to U+009F as c2 and 80 to 9f.
+    const bool high =
+        byte == 0xc2 && i + 1 < stream.size() && static_cast<uint8_t>(stream[i + 1]) < 0xa0;
+    if (byte >= 0x20 && byte != 0x7f && !high) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("stream name with a control character at byte ", i));
+  }
+  return absl::OkStatus();
+}
+
 // What both ways in have in common. On success `view` points into the pooled record.
 Admission AdmitForm(const Genesis& genesis, const ChainReader& reader, Record record,
                     RecordView* view) {
@@ -94,7 +113,8 @@ Admission AdmitForm(const Genesis& genesis, const ChainReader& reader, Record re
     return admission;
   }
   *view = *std::move(decoded);
-  const absl::Status form = CheckForm(*view, AsBytes(owned->payload));
+  absl::Status form = CheckForm(*view, AsBytes(owned->payload));
+  if (form.ok()) form = CheckStreamName(*view);
   if (!form.ok()) {
     admission.error = Malformed(form);
     return admission;
@@ -104,7 +124,7 @@ Admission AdmitForm(const Genesis& genesis, const ChainReader& reader, Record re
     admission.error = absl::IsNotFound(signer.status())
                           ? Refuse(absl::StatusCode::kPermissionDenied, "key.unknown",
                                    absl::StrCat("no identity has the key ", view->author.ToHex()),
-                                   "sign with an enrolled key: vigil identity list")
+                                   "sign with the key of an identity that genesis lists")
                           : StoreError(signer.status());
     return admission;
   }
@@ -196,12 +216,23 @@ ServiceError LaneFullError(Lane lane) {
   return error;
 }
 
-ServiceError StreamConflictError(uint64_t sequence, const StreamHeadAt& head) {
+ServiceError NoLeaderError(bool taken) {
   ServiceError error = Refuse(
-      absl::StatusCode::kFailedPrecondition, "stream.conflict",
-      absl::StrCat("sequence ", sequence, " does not continue the stream, whose head is ",
-                   head.sequence, " with leaf ", head.leaf_hash.ToHex()),
-      "another record stands there; resume from the head, or have an admin reset the stream");
+      absl::StatusCode::kUnavailable, "node.no_leader",
+      taken ? "this validator has lost the leader; the record was handed on and may still be "
+              "committed"
+            : "this validator knows no leader; the record was not taken",
+      "send the same bytes to another validator, or here again later: they count once");
+  error.retry_after_millis = kNoLeaderRetryMillis;
+  return error;
+}
+
+ServiceError StreamConflictError(uint64_t sequence, const StreamHeadAt& head) {
+  ServiceError error =
+      Refuse(absl::StatusCode::kFailedPrecondition, "stream.conflict",
+             absl::StrCat("sequence ", sequence, " does not continue the stream, whose head is ",
+                          head.sequence, " with leaf ", head.leaf_hash.ToHex()),
+             "another record stands there; resume from the head, or use another stream name");
   error.expected_sequence = head.sequence + 1;
   error.expected_previous = head.leaf_hash;
   return error;
@@ -258,11 +289,14 @@ Admission AdmitSubmission(const Genesis& genesis, const ChainReader& reader,
     admission.error = StoreError(known.status());
     return admission;
   }
-  if (pooled.place.has_value()) admission.error = CheckPlace(reader, limits, *pooled.place);
-  if (!admission.error.ok()) return admission;
+  // The signature before the place: whoever cannot sign for a stream is told nothing about it, and
+  // is no evidence against its key.
+  const bool in_stream = pooled.place.has_value();
   const absl::Status admissible = CheckAdmissible(genesis, reader.state(), view, pooled.leaf_hash);
-  if (!admissible.ok()) {
-    admission.error = AdmissibleError(admissible, pooled.place.has_value());
+  if (!admissible.ok() && !(in_stream && absl::IsAlreadyExists(admissible))) {
+    admission.error = AdmissibleError(admissible, in_stream);
+  } else if (in_stream) {
+    admission.error = CheckPlace(reader, limits, *pooled.place);
   }
   return admission;
 }

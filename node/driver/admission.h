@@ -44,6 +44,8 @@ std::string ResetOf(const ledger::RecordView& view);
 
 // Errors that both admission and the replica give.
 ServiceError LaneFullError(ledger::Lane lane);
+// `taken`: the record was handed on before the leader was lost.
+ServiceError NoLeaderError(bool taken);
 ServiceError StreamConflictError(uint64_t sequence, const StreamHeadAt& head);
 ServiceError StreamGapError(uint64_t sequence, const StreamHeadAt& head);
 

@@ -14,6 +14,9 @@ namespace {
 using ledger::GenesisValidator;
 using ledger::JournalId;
 
+// So many of the longest election timeouts without a leader are no election any more.
+constexpr int64_t kLeaderlessTimeouts = 4;
+
 LogFunction OrSilent(const LogFunction& log) {
   if (log) return log;
   return [](LogLevel, absl::string_view, absl::string_view) {};
@@ -66,7 +69,8 @@ consensus::RaftConfig RaftConfigOf(const ledger::Genesis& genesis, const NodeCon
 
 absl::Status Node::Init(ledger::FileSystem* files, const std::string& data_dir,
                         const JournalId& journal_id, const std::string& guard_path) {
-  RETURN_IF_ERROR(files->MakeDirs(data_dir));
+  // A guard elsewhere comes first: without it, nothing of the directory is made.
+  if (guard_path.empty()) RETURN_IF_ERROR(files->MakeDirs(data_dir));
   return CreateJournal(PlaceOfJournal(files, data_dir, guard_path, journal_id));
 }
 
@@ -302,7 +306,9 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan,
       Replica::Options{.self = config_.self,
                        .mempool = config_.mempool,
                        .peer_inbox_bytes_max = config_.peer_inbox_bytes_max,
-                       .submit_inbox_bytes_max = config_.submit_inbox_bytes_max},
+                       .submit_inbox_bytes_max = config_.submit_inbox_bytes_max,
+                       .leaderless_micros_max = kLeaderlessTimeouts * consensus::kTickMillis *
+                                                1000 * config_.election_timeout_ticks_max},
       consensus::MakeRaft(RaftConfigOf(genesis_, config_, seams_.start_seed), recovered),
       std::make_unique<BlockBuilder>(&genesis_, config_.self, config_.consensus_key, &reveals_),
       tail, committed);
@@ -334,24 +340,13 @@ void Node::Halt() {
   threads_.Stop();
 }
 
-void Node::AnswerWaiting() {
-  SubmitOutcome stopping;
-  stopping.error.status = absl::StatusCode::kUnavailable;
-  stopping.error.code = "node.stopping";
-  stopping.error.what = "this validator stops; whether the record was taken is not known";
-  stopping.error.remedy = "send the same bytes to another validator";
-  stopping.error.retry_after_millis = 1000;
-  pending_.Close(stopping);
-  stopping.error.what = "this validator stops; the record is committed, not final here";
-  waiters_.Close(stopping.error);
-}
-
-std::string Node::Hello() const {
-  return EncodeHello(
-      {.chain_id = genesis_.chain_id,
-       .journal_id = JournalId{genesis_.validators[config_.self.value()].journal_id.bytes},
-       .protocol_version = kPeerProtocolVersion,
-       .validator = config_.self});
+std::string Node::Hello(ValidatorIndex to, const Hash& certificate_hash) const {
+  HelloFrame hello;
+  hello.chain_id = genesis_.chain_id;
+  hello.journal_id = JournalId{genesis_.validators[config_.self.value()].journal_id.bytes};
+  hello.validator = config_.self;
+  hello.signature = config_.consensus_key->Sign(AsBytes(HelloMessage(hello, to, certificate_hash)));
+  return EncodeHello(hello);
 }
 
 Hash Node::core_digest() const { return replica_ == nullptr ? Hash() : replica_->core_digest(); }
@@ -409,6 +404,8 @@ NodeStatus Node::Status() const {
   status.uptime_seconds =
       static_cast<uint64_t>((seams_.clock->MonotonicMicros() - started_micros_) / 1'000'000);
   if (replica_ != nullptr) status.core = replica_->Status();
+  status.frames_invalid = counters_.frames_invalid;
+  status.frames_dropped = counters_.frames_dropped;
   const absl::Status dead = fatal_.status();
   status.refusing = !refusing_.ok() || !dead.ok();
   status.refusing_reason = std::string((refusing_.ok() ? dead : refusing_).message());

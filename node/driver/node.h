@@ -111,26 +111,27 @@ class Node final : public NodeServices, public FrameReceiver {
 
   // Production: one thread per actor.
   void Start();
-  // Answers everybody who waits for a record, and refuses records from now on. A surface that is to
-  // end waits for its calls, so this comes before the surfaces, and they before Stop().
-  void AnswerWaiting();
   // Answers everybody who waits, ends the threads, and remembers how far the log's files are.
   // Nothing is called afterwards.
   void Stop();
   // For stepping: the actors in a fixed order; empty while refusing.
   const std::vector<Actor*>& actors() const { return actors_; }
 
-  // First frame of every stream to a peer.
-  std::string Hello() const;
+  // First frame of a stream to the peer `to`, on a connection with the certificate of this hash.
+  std::string Hello(ValidatorIndex to, const Hash& certificate_hash) const;
   // What killed the node; OK while it lives.
   absl::Status fatal() const { return fatal_.status(); }
   const NodeCounters& counters() const { return counters_; }
+  // Records for which somebody waits.
+  size_t waiting_submissions() const { return pending_.size(); }
   // Of the core; for tests that compare runs. Zero while refusing.
   Hash core_digest() const;
 
   // NodeServices
   const ledger::Genesis& genesis() const override { return genesis_; }
-  void Submit(ledger::Record record, SubmitDone done) override;
+  SubmitTicket Submit(ledger::Record record, SubmitDone done) override;
+  void Withdraw(const SubmitTicket& ticket) override;
+  void AnswerWaiting() override;
   absl::StatusOr<SubmitReceipt> FindReceipt(const Hash& leaf_hash) const override;
   std::shared_ptr<const ledger::ChainReader> Snapshot() const override;
   absl::StatusOr<ledger::BlockPtr> LoadBlock(Height height) const override;
@@ -146,7 +147,7 @@ class Node final : public NodeServices, public FrameReceiver {
   const ledger::TileSource* tiles() const override;
 
   // FrameReceiver
-  void OnFrame(ValidatorIndex from, std::string frame) override;
+  absl::Status OnFrame(PeerStream* stream, std::string frame) override;
 
  private:
   Node(const ledger::Genesis& genesis, const NodeConfig& config, const NodeSeams& seams);
@@ -165,10 +166,12 @@ class Node final : public NodeServices, public FrameReceiver {
   // Builds the actors that take part in agreement.
   void Participate(OpenedJournal journal, const JournalScan& scan,
                    std::unique_ptr<ledger::ChainState> state);
-  void SubmitAdmitted(PoolRecord record, SubmitDone done);
+  SubmitTicket SubmitAdmitted(PoolRecord record, SubmitDone done);
   void CountRefused(const SubmitDone& done, ServiceError error);
 
-  absl::Status OnHello(ValidatorIndex from, absl::string_view frame);
+  void TellOfBadFrame(ValidatorIndex from, const absl::Status& status);
+  absl::Status HandleFrame(PeerStream* stream, PeerFrameType type, absl::string_view frame);
+  absl::Status OnHello(PeerStream* stream, absl::string_view frame);
   absl::Status OnConsensus(ValidatorIndex from, absl::string_view frame);
   absl::Status OnForward(ValidatorIndex from, absl::string_view frame);
   absl::Status OnForwardRefused(ValidatorIndex from, absl::string_view frame);
@@ -201,7 +204,8 @@ class Node final : public NodeServices, public FrameReceiver {
   std::unique_ptr<LogActor> log_actor_;
   std::unique_ptr<DetectorActor> detector_;  // Null when it is not enabled.
   std::vector<Actor*> actors_;
-  std::array<std::atomic<bool>, kValidatorsMax> greeted_{};  // Peers whose last hello was right.
+  // When a peer's bad frames were last told in the log.
+  std::array<std::atomic<int64_t>, kValidatorsMax> told_micros_{};
   ThreadRunner threads_;
 };
 

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/crypto/keys.h"
 #include "ledger/log/merkle.h"
 #include "node/driver/admission.h"
 #include "node/driver/node.h"
@@ -23,15 +24,19 @@ ServiceError RefusingError(absl::string_view reason) {
   return error;
 }
 
-ServiceError StoppingError() {
+ServiceError StoppingError(bool taken) {
   ServiceError error;
   error.status = absl::StatusCode::kUnavailable;
   error.code = "node.stopping";
-  error.what = "this validator stops";
+  error.what = taken ? "this validator stops; whether the record was taken is not known"
+                     : "this validator stops";
   error.remedy = "send the same bytes to another validator";
   error.retry_after_millis = 1000;
   return error;
 }
+
+// One line in the log per peer and minute.
+constexpr int64_t kTellMicros = 60'000'000;
 
 }  // namespace
 
@@ -42,93 +47,142 @@ void Node::CountRefused(const SubmitDone& done, ServiceError error) {
   done(outcome);
 }
 
-void Node::Submit(Record record, SubmitDone done) {
+SubmitTicket Node::Submit(Record record, SubmitDone done) {
   counters_.submissions.fetch_add(1, std::memory_order_relaxed);
-  if (!refusing_.ok()) return CountRefused(done, RefusingError(refusing_.message()));
-  if (fatal_.failed()) return CountRefused(done, RefusingError(fatal_.status().message()));
+  const auto refuse = [&](ServiceError error) {
+    CountRefused(done, std::move(error));
+    return SubmitTicket();
+  };
+  if (!refusing_.ok()) return refuse(RefusingError(refusing_.message()));
+  if (fatal_.failed()) return refuse(RefusingError(fatal_.status().message()));
   // A repeat of what is under way was judged already: it waits with it.
-  if (pending_.Join(ledger::LeafHash(AsBytes(record.leaf)), done)) return;
+  SubmitTicket ticket;
+  if (pending_.Join(ledger::LeafHash(AsBytes(record.leaf)), done, &ticket)) return ticket;
   const ChainAccess::View view = chain_->CurrentView();
   Admission admission = AdmitSubmission(genesis_, *view.reader, config_.mempool, std::move(record));
-  if (!admission.error.ok()) return CountRefused(done, std::move(admission.error));
+  if (!admission.error.ok()) return refuse(std::move(admission.error));
   if (admission.known.has_value()) {
     SubmitOutcome outcome;
     outcome.receipt = *admission.known;
-    return done(outcome);
+    done(outcome);
+    return SubmitTicket();
   }
-  SubmitAdmitted(std::move(admission.pooled), std::move(done));
+  if (replica_->leaderless()) return refuse(NoLeaderError(/*taken=*/false));
+  return SubmitAdmitted(std::move(admission.pooled), std::move(done));
 }
 
-void Node::SubmitAdmitted(PoolRecord record, SubmitDone done) {
+SubmitTicket Node::SubmitAdmitted(PoolRecord record, SubmitDone done) {
   const Hash leaf_hash = record.leaf_hash;
   const ledger::Lane lane = record.lane;
   const size_t bytes = record.record->leaf.size() + record.record->payload.size();
-  switch (pending_.Register(leaf_hash, lane, bytes, done)) {
+  SubmitTicket ticket;
+  switch (pending_.Register(leaf_hash, lane, bytes, done, &ticket)) {
     case PendingSubmissions::Registered::kJoined:
-      return;
+      return ticket;
     case PendingSubmissions::Registered::kFull:
-      return CountRefused(done, LaneFullError(lane));
+      CountRefused(done, LaneFullError(lane));
+      return SubmitTicket();
     case PendingSubmissions::Registered::kClosed:
-      return CountRefused(done, StoppingError());
+      CountRefused(done, StoppingError(/*taken=*/false));
+      return SubmitTicket();
     case PendingSubmissions::Registered::kNew:
       break;
   }
-  if (replica_->PushLocal(std::move(record))) return;
+  if (replica_->PushLocal(std::move(record))) return ticket;
   counters_.submissions_refused.fetch_add(1, std::memory_order_relaxed);
   SubmitOutcome outcome;
   outcome.error = LaneFullError(lane);
   pending_.Answer(leaf_hash, outcome);
+  return SubmitTicket();
 }
 
-void Node::OnFrame(ValidatorIndex from, std::string frame) {
+void Node::Withdraw(const SubmitTicket& ticket) { pending_.Withdraw(ticket); }
+
+void Node::AnswerWaiting() {
+  SubmitOutcome stopping;
+  stopping.error = StoppingError(/*taken=*/true);
+  pending_.Close(stopping);
+  stopping.error.what = "this validator stops; the record is committed, not final here";
+  waiters_.Close(stopping.error);
+}
+
+absl::Status Node::OnFrame(PeerStream* stream, std::string frame) {
   counters_.frames_received.fetch_add(1, std::memory_order_relaxed);
-  if (replica_ == nullptr || fatal_.failed()) return;
-  const absl::StatusOr<PeerFrameType> type = PeerFrameTypeOf(frame);
-  absl::Status status = type.status();
+  if (replica_ == nullptr || fatal_.failed()) return absl::OkStatus();
+  const ValidatorIndex from = stream->from;
+  absl::Status status;
   if (from.value() >= genesis_.validators.size() || from == config_.self) {
-    status = absl::InvalidArgumentError(absl::StrCat("frame from validator ", from.value()));
-  } else if (type.ok() && *type == PeerFrameType::kHello) {
-    status = OnHello(from, frame);
-    greeted_[from.value()] = status.ok();
-  } else if (type.ok() && !greeted_[from.value()]) {
-    status = absl::FailedPreconditionError("frame before a good hello");
-  } else if (type.ok() && *type == PeerFrameType::kConsensus) {
-    status = OnConsensus(from, frame);
-  } else if (type.ok() && *type == PeerFrameType::kForward) {
-    status = OnForward(from, frame);
-  } else if (type.ok() && *type == PeerFrameType::kForwardRefused) {
-    status = OnForwardRefused(from, frame);
-  } else if (type.ok()) {
-    status = OnCosignature(from, frame);
+    status = absl::InvalidArgumentError(absl::StrCat("stream of validator index ", from.value()));
+  } else {
+    const absl::StatusOr<PeerFrameType> type = PeerFrameTypeOf(frame);
+    status = type.ok() ? HandleFrame(stream, *type, frame) : type.status();
   }
-  if (status.ok()) return;
-  auto& counter =
-      absl::IsResourceExhausted(status) ? counters_.frames_dropped : counters_.frames_invalid;
-  if (counter.fetch_add(1, std::memory_order_relaxed) == 0 || !type.ok() ||
-      *type == PeerFrameType::kHello) {
-    log_(LogLevel::kWarning, "peer",
-         absl::StrCat("validator ", from.value(), ": ", status.message()));
-  }
+  if (status.ok()) return status;
+  const bool dropped = absl::IsResourceExhausted(status);
+  (dropped ? counters_.frames_dropped : counters_.frames_invalid)
+      .fetch_add(1, std::memory_order_relaxed);
+  if (!dropped) TellOfBadFrame(from, status);
+  return stream->greeted ? absl::OkStatus() : status;
 }
 
-absl::Status Node::OnHello(ValidatorIndex from, absl::string_view frame) {
+// What a peer does wrong it may do a thousand times a second: told once a minute.
+void Node::TellOfBadFrame(ValidatorIndex from, const absl::Status& status) {
+  if (from.value() >= genesis_.validators.size()) return;
+  const int64_t now = seams_.clock->MonotonicMicros();
+  std::atomic<int64_t>& told = told_micros_[from.value()];
+  int64_t before = told.load();
+  if (before != 0 && now - before < kTellMicros) return;
+  if (!told.compare_exchange_strong(before, now)) return;
+  log_(LogLevel::kWarning, "peer",
+       absl::StrCat(genesis_.validators[from.value()].identity(),
+                    " sent what is not accepted: ", status.message()));
+}
+
+absl::Status Node::HandleFrame(PeerStream* stream, PeerFrameType type, absl::string_view frame) {
+  if (type == PeerFrameType::kHello) {
+    if (stream->greeted) return absl::InvalidArgumentError("a second hello");
+    RETURN_IF_ERROR(OnHello(stream, frame));
+    stream->greeted = true;
+    return absl::OkStatus();
+  }
+  if (!stream->greeted) return absl::FailedPreconditionError("frame before a good hello");
+  switch (type) {
+    case PeerFrameType::kHello:
+      break;
+    case PeerFrameType::kConsensus:
+      return OnConsensus(stream->from, frame);
+    case PeerFrameType::kForward:
+      return OnForward(stream->from, frame);
+    case PeerFrameType::kForwardRefused:
+      return OnForwardRefused(stream->from, frame);
+    case PeerFrameType::kCosignature:
+      return OnCosignature(stream->from, frame);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Node::OnHello(PeerStream* stream, absl::string_view frame) {
   ASSIGN_OR_RETURN(const HelloFrame hello, DecodeHello(frame));
+  const ledger::GenesisValidator& sender = genesis_.validators[stream->from.value()];
   if (hello.chain_id != genesis_.chain_id) {
     return absl::InvalidArgumentError(absl::StrCat("hello of chain ", hello.chain_id.ToHex(),
-                                                   ", this is ", genesis_.chain_id.ToHex()));
+                                                   ", this is ", genesis_.chain_id.ToHex(),
+                                                   "; both must have the same genesis file"));
   }
-  if (hello.validator != from) {
-    return absl::InvalidArgumentError(absl::StrCat("hello of validator ", hello.validator.value()));
+  if (hello.validator != stream->from) {
+    return absl::InvalidArgumentError(absl::StrCat("hello of validator index ",
+                                                   hello.validator.value(), ", the certificate is ",
+                                                   sender.identity(), "'s"));
   }
-  if (hello.protocol_version != kPeerProtocolVersion) {
-    return absl::InvalidArgumentError(absl::StrCat("hello of protocol ", hello.protocol_version,
-                                                   ", this is ", kPeerProtocolVersion));
-  }
-  const auto& journal_id = genesis_.validators[from.value()].journal_id;
-  if (hello.journal_id.bytes != journal_id.bytes) {
+  if (hello.journal_id.bytes != sender.journal_id.bytes) {
     return absl::InvalidArgumentError(absl::StrCat("hello of journal ", hello.journal_id.ToHex(),
-                                                   ", genesis names ", journal_id.ToHex(),
+                                                   ", genesis names ", sender.journal_id.ToHex(),
                                                    ": copied or made anew"));
+  }
+  const std::string message = HelloMessage(hello, config_.self, stream->certificate_hash);
+  if (!ledger::VerifySignature(sender.consensus_key, AsBytes(message), hello.signature)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "hello that ", sender.identity(), "'s consensus key did not sign for this connection"));
   }
   return absl::OkStatus();
 }

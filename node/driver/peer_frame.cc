@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/chain/tags.h"
 #include "node/log/cosign_note.h"
 
 namespace vigil::node {
@@ -31,13 +32,25 @@ absl::Status TooMany(absl::string_view what, uint64_t count, uint64_t count_max)
 
 }  // namespace
 
+std::string HelloMessage(const HelloFrame& hello, ValidatorIndex to, const Hash& certificate_hash) {
+  std::string out(ledger::kHelloTag);
+  ByteWriter(&out)
+      .Fixed(hello.chain_id)
+      .Fixed(hello.journal_id)
+      .U32(hello.validator.value())
+      .U32(to.value())
+      .Fixed(certificate_hash);
+  return out;
+}
+
 std::string EncodeHello(const HelloFrame& hello) {
   std::string out = Begin(PeerFrameType::kHello);
   ByteWriter(&out)
       .Fixed(hello.chain_id)
       .Fixed(hello.journal_id)
       .U32(hello.protocol_version)
-      .U32(hello.validator.value());
+      .U32(hello.validator.value())
+      .Fixed(hello.signature);
   return out;
 }
 
@@ -95,6 +108,13 @@ absl::StatusOr<HelloFrame> DecodeHello(absl::string_view frame) {
   hello.journal_id = reader.FixedValue<ledger::JournalId>();
   hello.protocol_version = reader.U32();
   hello.validator = ValidatorIndex(reader.U32());
+  // The layout behind the version is that of the version: what another one says is not judged.
+  if (reader.ok() && hello.protocol_version != kPeerProtocolVersion) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("hello of peer protocol ", hello.protocol_version, ", this is ",
+                     kPeerProtocolVersion, "; run one version everywhere"));
+  }
+  hello.signature = reader.FixedValue<Signature>();
   RETURN_IF_ERROR(reader.Finish("peer hello"));
   return hello;
 }

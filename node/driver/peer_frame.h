@@ -27,7 +27,7 @@ enum class PeerFrameType : uint8_t {
   kCosignature = 5,
 };
 
-inline constexpr uint32_t kPeerProtocolVersion = 1;
+inline constexpr uint32_t kPeerProtocolVersion = 2;
 inline constexpr size_t kPeerFrameBytesMax = 8 * 1024 * 1024;
 inline constexpr size_t kCoreHeaderBytesMax = 1024 * 1024;
 inline constexpr uint32_t kFrameBlocksMax = 1024;
@@ -40,7 +40,11 @@ struct HelloFrame {
   ledger::JournalId journal_id;
   uint32_t protocol_version = kPeerProtocolVersion;
   ValidatorIndex validator;
+  Signature signature;  // By the sender's consensus key, over HelloMessage().
 };
+// What a hello's signature covers: the sender, the receiver, and the certificate that the sender
+// shows, so that neither another CA's certificate nor another receiver can use it.
+std::string HelloMessage(const HelloFrame& hello, ValidatorIndex to, const Hash& certificate_hash);
 struct ConsensusFrame {
   absl::string_view header;
   std::vector<ByteSpan> blocks;  // Block frames.

@@ -15,13 +15,14 @@ constexpr size_t kWaitingBytes = 256;
 
 PendingSubmissions::Registered PendingSubmissions::Register(const Hash& leaf_hash,
                                                             ledger::Lane lane, size_t bytes,
-                                                            SubmitDone done) {
+                                                            SubmitDone done, SubmitTicket* ticket) {
   MutexLock lock(&mutex_);
   if (closed_) return Registered::kClosed;
   const auto found = waiting_.find(leaf_hash);
   if (found != waiting_.end()) {
     if (found->second.callers.size() >= kCallersPerRecordMax) return Registered::kFull;
-    found->second.callers.push_back(std::move(done));
+    *ticket = {.leaf_hash = leaf_hash, .number = ++last_ticket_};
+    found->second.callers.emplace_back(ticket->number, std::move(done));
     return Registered::kJoined;
   }
   size_t& used = lane_bytes_[static_cast<size_t>(lane)];
@@ -32,52 +33,79 @@ PendingSubmissions::Registered PendingSubmissions::Register(const Hash& leaf_has
   Waiting& waiting = waiting_[leaf_hash];
   waiting.lane = lane;
   waiting.bytes = bytes + kWaitingBytes;
-  waiting.callers.push_back(std::move(done));
+  *ticket = {.leaf_hash = leaf_hash, .number = ++last_ticket_};
+  waiting.callers.emplace_back(ticket->number, std::move(done));
   count_ = waiting_.size();
   return Registered::kNew;
 }
 
-bool PendingSubmissions::Join(const Hash& leaf_hash, const SubmitDone& done) {
+bool PendingSubmissions::Join(const Hash& leaf_hash, const SubmitDone& done, SubmitTicket* ticket) {
   if (empty()) return false;
   MutexLock lock(&mutex_);
   const auto found = waiting_.find(leaf_hash);
   if (found == waiting_.end() || found->second.callers.size() >= kCallersPerRecordMax) return false;
-  found->second.callers.push_back(done);
+  *ticket = {.leaf_hash = leaf_hash, .number = ++last_ticket_};
+  found->second.callers.emplace_back(ticket->number, done);
   return true;
+}
+
+void PendingSubmissions::Erase(absl::flat_hash_map<Hash, Waiting>::iterator found) {
+  lane_bytes_[static_cast<size_t>(found->second.lane)] -= found->second.bytes;
+  waiting_.erase(found);
+  count_ = waiting_.size();
+}
+
+void PendingSubmissions::Withdraw(const SubmitTicket& ticket) {
+  if (ticket.number == 0) return;
+  // Destroyed after the lock is gone: what a callback owns may call back.
+  std::vector<std::pair<uint64_t, SubmitDone>> dropped;
+  MutexLock lock(&mutex_);
+  const auto found = waiting_.find(ticket.leaf_hash);
+  if (found == waiting_.end()) return;
+  auto& callers = found->second.callers;
+  const auto caller = std::find_if(callers.begin(), callers.end(),
+                                   [&](const auto& one) { return one.first == ticket.number; });
+  if (caller == callers.end()) return;
+  dropped.push_back(std::move(*caller));
+  callers.erase(caller);
+  if (callers.empty()) Erase(found);
 }
 
 void PendingSubmissions::Answer(const Hash& leaf_hash, const SubmitOutcome& outcome) {
   if (empty()) return;
-  std::vector<SubmitDone> callers;
+  std::vector<std::pair<uint64_t, SubmitDone>> callers;
   {
     MutexLock lock(&mutex_);
     const auto found = waiting_.find(leaf_hash);
     if (found == waiting_.end()) return;
-    lane_bytes_[static_cast<size_t>(found->second.lane)] -= found->second.bytes;
     callers = std::move(found->second.callers);
-    waiting_.erase(found);
-    count_ = waiting_.size();
+    Erase(found);
   }
-  for (const SubmitDone& done : callers) done(outcome);
+  for (const auto& [number, done] : callers) done(outcome);
 }
 
 void PendingSubmissions::Close(const SubmitOutcome& outcome) {
-  // In the order of the leaf hashes, so that a simulated node stops the same way every time.
-  std::vector<std::pair<Hash, std::vector<SubmitDone>>> callers;
   {
     MutexLock lock(&mutex_);
     closed_ = true;
-    for (auto& [leaf_hash, waiting] : waiting_) {
-      callers.emplace_back(leaf_hash, std::move(waiting.callers));
-    }
+  }
+  AnswerAll(outcome);
+}
+
+void PendingSubmissions::AnswerAll(const SubmitOutcome& outcome) {
+  if (empty()) return;
+  // In the order of the leaf hashes, so that a simulated node does the same every time.
+  std::vector<std::pair<Hash, Waiting>> all;
+  {
+    MutexLock lock(&mutex_);
+    for (auto& [leaf_hash, waiting] : waiting_) all.emplace_back(leaf_hash, std::move(waiting));
     waiting_.clear();
     lane_bytes_ = {};
     count_ = 0;
   }
-  std::sort(callers.begin(), callers.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (const auto& [leaf_hash, waiting] : callers) {
-    for (const SubmitDone& done : waiting) done(outcome);
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [leaf_hash, waiting] : all) {
+    for (const auto& [number, done] : waiting.callers) done(outcome);
   }
 }
 

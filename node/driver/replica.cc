@@ -7,6 +7,7 @@
 #include "ledger/base/check.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
+#include "node/driver/admission.h"
 
 namespace vigil::node {
 namespace {
@@ -56,6 +57,7 @@ Replica::Replica(const Ports& ports, const Options& options, std::unique_ptr<con
       executed_(view_.tip.height),
       next_tick_micros_(ports.clock->MonotonicMicros() + kTickMicros),
       next_sweep_micros_(ports.clock->MonotonicMicros() + kSweepMicros),
+      leader_seen_micros_(ports.clock->MonotonicMicros()),
       last_block_micros_(ports.clock->MonotonicMicros()),
       handed_to_applier_(handed_to_applier) {
   for (const TailBlock& block : tail) {
@@ -157,12 +159,29 @@ bool Replica::RunTicks() {
     Feed(consensus::Tick{});
   }
   if (next_tick_micros_ <= now) next_tick_micros_ = now + kTickMicros;
+  CheckLeader(now);
   mempool_.ExpireForwards(now);
   if (now >= next_sweep_micros_) {
     next_sweep_micros_ = now + kSweepMicros;
     AnswerEvicted(mempool_.ExpireHeld(now));
   }
   return true;
+}
+
+// Without a leader nothing is decided, and a client that waits should ask elsewhere. What it sent
+// stays in the mempool: it goes to the next leader.
+void Replica::CheckLeader(int64_t now_micros) {
+  if (status_.leader.has_value()) {
+    leader_seen_micros_ = now_micros;
+    leaderless_ = false;
+    return;
+  }
+  if (now_micros - leader_seen_micros_ < options_.leaderless_micros_max) return;
+  // Repeated each time, for those who came in between.
+  leaderless_ = true;
+  SubmitOutcome outcome;
+  outcome.error = NoLeaderError(/*taken=*/true);
+  ports_.pending->AnswerAll(outcome);
 }
 
 bool Replica::DrainFeed() {
@@ -340,6 +359,7 @@ void Replica::FollowLeadership() {
                                status_.view.value(), ", height ", status_.last.height.value()));
   }
   was_leader_ = Leads();
+  if (status_.leader.has_value()) leaderless_ = false;
   if (status_.leader != logged_leader_ && !Leads()) {
     (*ports_.log)(LogLevel::kInfo, "replica",
                   status_.leader.has_value()

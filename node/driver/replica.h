@@ -17,6 +17,7 @@
 #ifndef VIGIL_NODE_DRIVER_REPLICA_H_
 #define VIGIL_NODE_DRIVER_REPLICA_H_
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -74,6 +75,8 @@ class Replica final : public Actor {
     MempoolLimits mempool;
     size_t peer_inbox_bytes_max = 64u << 20;
     size_t submit_inbox_bytes_max = 16u << 20;  // Per lane.
+    // Clients are answered that there is no leader after so long without one.
+    int64_t leaderless_micros_max = 4'000'000;
   };
 
   // `core` starts from the branch that ends in `tail`; blocks up to `handed_to_applier` were given
@@ -91,6 +94,8 @@ class Replica final : public Actor {
   void PushDurable(Durable durable);
 
   consensus::CoreStatus Status() const VIGIL_EXCLUDES(status_mutex_);
+  // Whether no leader has been known for so long that submissions are refused.
+  bool leaderless() const { return leaderless_; }
   // Digest of the core after its last step; for tests. Same thread as Step().
   Hash core_digest() const { return core_->digest(); }
 
@@ -143,6 +148,7 @@ class Replica final : public Actor {
   void Fail(const absl::Status& status, absl::string_view what);
   bool DrainFeed();
   void FollowLeadership();
+  void CheckLeader(int64_t now_micros);
   void PublishStatus() VIGIL_EXCLUDES(status_mutex_);
 
   // replica_build.cc: what goes into blocks.
@@ -174,6 +180,8 @@ class Replica final : public Actor {
   Height executed_;               // Blocks of the feed that were taken in.
   int64_t next_tick_micros_;
   int64_t next_sweep_micros_;
+  int64_t leader_seen_micros_;
+  std::atomic<bool> leaderless_{false};
   int64_t last_block_micros_;  // When a block was appended last.
 
   // Outputs on their way.

@@ -42,6 +42,8 @@ struct NodeStatus {
   Log log;
   uint64_t uptime_seconds = 0;
   std::vector<bool> connected;  // Per validator; true for this one.
+  uint64_t frames_invalid = 0;  // Of peers, since the start: malformed, or without a good hello.
+  uint64_t frames_dropped = 0;  // No room for them.
   struct TrainedModel {
     uint32_t event_type = 0;
     uint64_t period = 0;
@@ -60,8 +62,15 @@ class NodeServices {
 
   // Checks size, form, signature and stream position on the calling thread, then hands over. `done`
   // is called exactly once, with the outcome once the record is committed and executed here, or
-  // with why it was not taken; on this or another thread, and it must not block.
-  virtual void Submit(ledger::Record record, SubmitDone done) = 0;
+  // with why it was not taken; on this or another thread, perhaps before Submit returns, and it
+  // must not block.
+  virtual SubmitTicket Submit(ledger::Record record, SubmitDone done) = 0;
+  // The caller waits no longer: its `done` is dropped without being called, unless that happens
+  // right now. The record itself stays under way.
+  virtual void Withdraw(const SubmitTicket& ticket) = 0;
+  // Answers everybody who waits for a record, and refuses records from now on. A surface that is to
+  // end waits for its calls, so this comes before its end.
+  virtual void AnswerWaiting() = 0;
 
   // Where a record is. Errors: kNotFound.
   virtual absl::StatusOr<SubmitReceipt> FindReceipt(const Hash& leaf_hash) const = 0;

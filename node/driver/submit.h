@@ -41,6 +41,12 @@ struct SubmitOutcome {
 };
 using SubmitDone = std::function<void(const SubmitOutcome&)>;
 
+// Names one caller that waits for a record. Number 0: nobody waits, the answer was given at once.
+struct SubmitTicket {
+  Hash leaf_hash;
+  uint64_t number = 0;
+};
+
 }  // namespace vigil::node
 
 #endif  // VIGIL_NODE_DRIVER_SUBMIT_H_

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "ledger/base/bytes.h"
 #include "ledger/base/strong_id.h"
 #include "ledger/chain/block.h"
 
@@ -22,12 +24,23 @@ struct OutFrame {
   }
 };
 
-// Takes what peers said. Called on the transport's threads, in order per peer.
+// What is known of one stream of a peer. Made by the transport when the stream begins; belongs to
+// the stream, so that what one stream says counts for no other.
+struct PeerStream {
+  ValidatorIndex from;    // Authenticated by the transport.
+  Hash certificate_hash;  // SHA-256 of the sender's certificate; zero over a transport without.
+  bool greeted = false;   // Its hello was right. Set by the receiver.
+};
+
+// Takes what peers said. Called on the transport's threads; the frames of one stream come in order,
+// one at a time.
 class FrameReceiver {
  public:
   virtual ~FrameReceiver() = default;
-  // `frame` is exactly what `from` sent, authenticated as that validator.
-  virtual void OnFrame(ValidatorIndex from, std::string frame) = 0;
+  // `frame` is exactly what the peer sent.
+  // Errors: the stream is not believed and must end; the error says why and may be told to the
+  // peer. Frames that are merely of no use are counted and are no error.
+  virtual absl::Status OnFrame(PeerStream* stream, std::string frame) = 0;
 };
 
 class Transport {

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "node/http/log_files.h"
+#include "node/net/listener.h"
 
 namespace vigil::node {
 
@@ -20,13 +21,17 @@ struct HttpHandlers {
   std::function<HttpAnswer(absl::string_view path)> log_file = {};
 };
 
-// Threads: one that accepts and a small pool that answers ("http"), joined by the destructor.
+// A connection serves one request, for which it has three seconds in all; more than a few
+// connections at a time are closed.
+//
+// Threads: the listener's, and eight that answer ("http"), joined by the destructor.
 class HttpServer {
  public:
   // `address` is "host:port"; port 0 picks one.
   // Errors: kAlreadyExists when the port is taken; kInvalidArgument when the address is malformed.
-  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address,
-                                                           HttpHandlers handlers);
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(
+      const std::string& address, HttpHandlers handlers,
+      const ListenerOptions& listener = {.name = "http", .connections_max = 40});
   ~HttpServer();
   int port() const;
 

@@ -97,6 +97,18 @@ std::string MetricsText(const NodeServices& services) {
     families.Labelled("vigil_peer_connected", "1 while a stream to the validator is open.",
                       "validator", validators[i].identity(), status.connected[i]);
   }
+  for (const consensus::PeerProgress& peer : status.core.peers) {
+    if (peer.validator.value() >= validators.size()) continue;
+    families.Labelled("vigil_peer_match_height",
+                      "What the leader knows the validator to have on disk; on the leader only.",
+                      "validator", validators[peer.validator.value()].identity(),
+                      static_cast<double>(peer.match.value()));
+  }
+  families.Counter("vigil_frames_invalid_total",
+                   "Frames of peers that were malformed or came without a good hello.",
+                   static_cast<double>(status.frames_invalid));
+  families.Counter("vigil_frames_dropped_total", "Frames of peers for which there was no room.",
+                   static_cast<double>(status.frames_dropped));
   for (const NodeStatus::TrainedModel& model : status.models) {
     families.Labelled("vigil_model_period", "Period of the model trained last, by event type.",
                       "event_type", std::to_string(model.event_type),

@@ -3,6 +3,9 @@
 #include <pthread.h>
 
 #include <chrono>
+#include <fstream>
+#include <optional>
+#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/limits.h"
@@ -16,6 +19,8 @@ constexpr auto kConnectWait = std::chrono::milliseconds(200);
 constexpr auto kIdleWait = std::chrono::milliseconds(200);
 constexpr auto kBackoff = std::chrono::milliseconds(100);
 constexpr size_t kFramesPerTurn = 64;
+constexpr auto kLastWordWait = std::chrono::milliseconds(500);
+constexpr auto kTellPause = std::chrono::minutes(1);
 
 grpc::ChannelArguments PeerChannelArguments() {
   grpc::ChannelArguments arguments;
@@ -32,6 +37,13 @@ grpc::ChannelArguments PeerChannelArguments() {
   return arguments;
 }
 
+Hash HashOfFile(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return CertificateHash(text.str());
+}
+
 std::string WireBytes(const OutFrame& frame) {
   std::string bytes;
   bytes.reserve(frame.bytes());
@@ -40,29 +52,103 @@ std::string WireBytes(const OutFrame& frame) {
   return bytes;
 }
 
+// One call. Written to by one thread.
+class StreamCall final : public grpc::ClientWriteReactor<v1::PeerFrame> {
+ public:
+  explicit StreamCall(v1::Peer::Stub* stub) {
+    stub->async()->Stream(&context_, &end_, this);
+    AddHold();
+    StartCall();
+  }
+
+  // Waits until gRPC has taken the frame. False when the call is over.
+  bool Write(std::string frame) VIGIL_EXCLUDES(mutex_) {
+    if (over()) return false;
+    message_.set_frame(std::move(frame));
+    MutexLock lock(&mutex_);
+    writing_ = true;
+    StartWrite(&message_);
+    while (writing_) changed_.Wait(&mutex_);
+    return !over_;
+  }
+
+  // The peer has ended the call; seen without writing too.
+  bool over() const VIGIL_EXCLUDES(mutex_) {
+    MutexLock lock(&mutex_);
+    return over_;
+  }
+  void Cancel() { context_.TryCancel(); }
+
+  // Waits for the peer's last word, and brings the end about when it does not come. Called once,
+  // last.
+  grpc::Status Finish() VIGIL_EXCLUDES(mutex_) {
+    RemoveHold();
+    {
+      MutexLock lock(&mutex_);
+      if (!done_) changed_.WaitFor(&mutex_, kLastWordWait);
+    }
+    context_.TryCancel();
+    MutexLock lock(&mutex_);
+    while (!done_) changed_.Wait(&mutex_);
+    return status_;
+  }
+
+  // A server that takes frames says nothing before it ends the call, not even metadata.
+  void OnReadInitialMetadataDone(bool /*ok*/) override {
+    MutexLock lock(&mutex_);
+    over_ = true;
+  }
+  void OnWriteDone(bool ok) override {
+    MutexLock lock(&mutex_);
+    writing_ = false;
+    if (!ok) over_ = true;
+    changed_.SignalAll();
+  }
+  void OnDone(const grpc::Status& status) override {
+    MutexLock lock(&mutex_);
+    status_ = status;
+    done_ = true;
+    changed_.SignalAll();
+  }
+
+ private:
+  grpc::ClientContext context_;
+  v1::PeerStreamEnd end_;
+  v1::PeerFrame message_;  // gRPC's while a write is under way.
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool writing_ VIGIL_GUARDED_BY(mutex_) = false;
+  bool over_ VIGIL_GUARDED_BY(mutex_) = false;
+  bool done_ VIGIL_GUARDED_BY(mutex_) = false;
+  grpc::Status status_ VIGIL_GUARDED_BY(mutex_);
+};
+
 }  // namespace
 
 struct GrpcTransport::Peer {
-  Peer(PeerAddress where, size_t queue_bytes_max)
-      : address(std::move(where)), queue({queue_bytes_max}) {}
+  Peer(ValidatorIndex which, PeerAddress where, size_t queue_bytes_max)
+      : index(which), address(std::move(where)), queue({queue_bytes_max}) {}
 
+  const ValidatorIndex index;
   const PeerAddress address;
   Inbox<OutFrame> queue;
   std::atomic<bool> connected{false};
   std::thread thread;
+  std::optional<std::chrono::steady_clock::time_point> told;  // Of the thread.
   Mutex mutex;
-  grpc::ClientContext* context VIGIL_GUARDED_BY(mutex) = nullptr;
+  StreamCall* call VIGIL_GUARDED_BY(mutex) = nullptr;
 };
 
 GrpcTransport::GrpcTransport(GrpcTransportOptions options) : options_(std::move(options)) {
   for (const PeerAddress& validator : options_.validators) {
-    peers_.push_back(std::make_unique<Peer>(validator, options_.queue_bytes_max));
+    const ValidatorIndex index(static_cast<uint32_t>(peers_.size()));
+    peers_.push_back(std::make_unique<Peer>(index, validator, options_.queue_bytes_max));
   }
 }
 
 GrpcTransport::~GrpcTransport() { Stop(); }
 
-void GrpcTransport::Start(std::string hello) {
+void GrpcTransport::Start(HelloFunction hello) {
   hello_ = std::move(hello);
   for (size_t i = 0; i < peers_.size(); ++i) {
     if (i == options_.self.value()) continue;
@@ -77,7 +163,7 @@ void GrpcTransport::Stop() {
   for (const std::unique_ptr<Peer>& peer : peers_) {
     peer->queue.Close();
     MutexLock lock(&peer->mutex);
-    if (peer->context != nullptr) peer->context->TryCancel();
+    if (peer->call != nullptr) peer->call->Cancel();
   }
   for (const std::unique_ptr<Peer>& peer : peers_) {
     if (peer->thread.joinable()) peer->thread.join();
@@ -97,45 +183,57 @@ bool GrpcTransport::IsConnected(ValidatorIndex peer) const {
 }
 
 void GrpcTransport::Run(Peer* peer) {
-  const std::shared_ptr<grpc::Channel> channel = grpc::CreateCustomChannel(
-      peer->address.address, ChannelTls(options_.tls, ValidatorSpiffeId(peer->address.identity)),
-      PeerChannelArguments());
+  const std::shared_ptr<grpc::ChannelCredentials> credentials =
+      ChannelTls(options_.tls, ValidatorSpiffeId(peer->address.identity));
+  std::shared_ptr<grpc::Channel> channel;
   while (!stopping_) {
+    if (channel == nullptr) {
+      channel =
+          grpc::CreateCustomChannel(peer->address.address, credentials, PeerChannelArguments());
+    }
     if (!channel->WaitForConnected(std::chrono::system_clock::now() + kConnectWait)) continue;
-    RunStream(peer, channel);
+    // The hello is bound to the certificate of the connection. Where the file has changed since,
+    // only a new connection shows the new one.
+    if (!RunStream(peer, channel)) channel = nullptr;
     // What waited for the broken stream is stale.
     peer->queue.TryPop(SIZE_MAX);
     if (!stopping_) peer->queue.PopFor(0, kBackoff);
   }
 }
 
-void GrpcTransport::RunStream(Peer* peer, const std::shared_ptr<grpc::Channel>& channel) {
+bool GrpcTransport::RunStream(Peer* peer, const std::shared_ptr<grpc::Channel>& channel) {
   const std::unique_ptr<v1::Peer::Stub> stub = v1::Peer::NewStub(channel);
-  grpc::ClientContext context;
+  StreamCall call(stub.get());
   {
     MutexLock lock(&peer->mutex);
-    peer->context = &context;
+    peer->call = &call;
   }
-  v1::PeerStreamEnd end;
-  std::unique_ptr<grpc::ClientWriter<v1::PeerFrame>> writer = stub->Stream(&context, &end);
-  v1::PeerFrame message;
-  message.set_frame(hello_);
-  bool healthy = !stopping_ && writer->Write(message);
+  bool healthy =
+      !stopping_ && call.Write(hello_(peer->index, HashOfFile(options_.tls.certificate)));
   peer->connected = healthy;
-  // Without writes a broken stream shows only in the channel's state.
   while (healthy && !stopping_ &&
          channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY) {
     for (const OutFrame& frame : peer->queue.PopFor(kFramesPerTurn, kIdleWait)) {
-      message.set_frame(WireBytes(frame));
-      healthy = writer->Write(message);
-      if (!healthy) break;
+      if (!call.Write(WireBytes(frame))) break;
     }
+    healthy = !call.over();
   }
   peer->connected = false;
-  context.TryCancel();
-  writer->Finish();
+  if (healthy || stopping_) call.Cancel();  // A call that the peer ended says why.
+  const grpc::Status status = call.Finish();
+  if (!healthy && !stopping_) Tell(peer, status);
   MutexLock lock(&peer->mutex);
-  peer->context = nullptr;
+  peer->call = nullptr;
+  return healthy;
+}
+
+void GrpcTransport::Tell(Peer* peer, const grpc::Status& end) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!options_.log || end.ok() || end.error_code() == grpc::StatusCode::CANCELLED) return;
+  if (peer->told.has_value() && now - *peer->told < kTellPause) return;
+  peer->told = now;
+  options_.log(LogLevel::kWarning, "peer",
+               absl::StrCat(peer->address.identity, " ended the stream: ", end.error_message()));
 }
 
 }  // namespace vigil::node

@@ -7,12 +7,14 @@
 #define VIGIL_NODE_PEER_GRPC_TRANSPORT_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "node/driver/inbox.h"
+#include "node/driver/log.h"
 #include "node/driver/transport.h"
 #include "node/peer/tls.h"
 
@@ -28,6 +30,7 @@ struct GrpcTransportOptions {
   ValidatorIndex self;
   TlsFiles tls;
   size_t queue_bytes_max = 32 * 1024 * 1024;
+  LogFunction log;  // May be empty. Told, at most once a minute, why a peer ends streams.
 };
 
 class GrpcTransport final : public Transport {
@@ -35,8 +38,11 @@ class GrpcTransport final : public Transport {
   explicit GrpcTransport(GrpcTransportOptions options);
   ~GrpcTransport() override;
 
-  // Begins to connect; `hello` is the first frame of every stream. Called once.
-  void Start(std::string hello);
+  // The first frame of a stream to `to`, over a connection whose certificate has this hash.
+  using HelloFunction = std::function<std::string(ValidatorIndex to, const Hash& certificate_hash)>;
+
+  // Begins to connect. Called once.
+  void Start(HelloFunction hello);
   void Stop();
 
   bool Send(ValidatorIndex to, OutFrame frame) override;
@@ -45,10 +51,12 @@ class GrpcTransport final : public Transport {
  private:
   struct Peer;
   void Run(Peer* peer);
-  void RunStream(Peer* peer, const std::shared_ptr<grpc::Channel>& channel);
+  // Returns false when the stream was refused or broke; then the next needs a new connection.
+  bool RunStream(Peer* peer, const std::shared_ptr<grpc::Channel>& channel);
+  void Tell(Peer* peer, const grpc::Status& end);
 
   const GrpcTransportOptions options_;
-  std::string hello_;  // Constant once threads run.
+  HelloFunction hello_;  // Constant once threads run.
   std::vector<std::unique_ptr<Peer>> peers_;
   std::atomic<bool> stopping_{false};
 };

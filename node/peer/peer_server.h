@@ -1,7 +1,8 @@
 // PeerServer: takes the other validators' streams and hands their frames to a FrameReceiver.
 //
-// The caller is who its certificate says; a stream of anybody else is refused. Handlers run on
-// gRPC's threads; frames of one peer arrive in order.
+// The caller is who its certificate says; a stream of anybody else is refused. A stream whose hello
+// is not accepted ends and touches no other; a new stream with a good hello takes the place of the
+// peer's older one. Handlers run on gRPC's threads; frames of one stream arrive in order.
 #ifndef VIGIL_NODE_PEER_PEER_SERVER_H_
 #define VIGIL_NODE_PEER_PEER_SERVER_H_
 
@@ -13,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "ledger/chain/genesis.h"
 #include "node/driver/transport.h"
+#include "node/net/grpc_limits.h"
 #include "node/peer/tls.h"
 
 namespace vigil::node {
@@ -21,21 +23,19 @@ class PeerServer {
  public:
   // Listens on `address` ("host:port"; port 0 picks one). `genesis` and `receiver` must outlive it.
   // Errors: kAlreadyExists when the port is taken, naming the address and the remedy.
-  static absl::StatusOr<std::unique_ptr<PeerServer>> Start(const std::string& address,
-                                                           const TlsFiles& tls,
-                                                           const ledger::Genesis* genesis,
-                                                           FrameReceiver* receiver);
+  static absl::StatusOr<std::unique_ptr<PeerServer>> Start(
+      const std::string& address, const TlsFiles& tls, const ledger::Genesis* genesis,
+      FrameReceiver* receiver, const ListenerOptions& listener = {.name = "peer"});
   ~PeerServer();
   // Ends all streams; the receiver is not called after it returns.
   void Stop();
-  int port() const { return port_; }
+  int port() const;
 
  private:
   class Service;
   PeerServer();
   std::unique_ptr<Service> service_;
-  std::unique_ptr<grpc::Server> server_;
-  int port_ = 0;
+  std::unique_ptr<LimitedGrpcServer> server_;
 };
 
 }  // namespace vigil::node

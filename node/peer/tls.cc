@@ -8,11 +8,13 @@
 #include <fstream>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/crypto/sha256.h"
 
 namespace vigil::node {
 namespace {
@@ -103,6 +105,24 @@ std::string ValidatorOfCaller(const grpc::AuthContext& context) {
     if (parts.size() == 3 && parts[1] == "validator") return absl::StrCat(parts[0], "/", parts[2]);
   }
   return "";
+}
+
+Hash CertificateHash(absl::string_view pem) {
+  const std::vector<absl::string_view> begun =
+      absl::StrSplit(pem, absl::MaxSplits("-----BEGIN CERTIFICATE-----", 1));
+  if (begun.size() != 2) return Hash();
+  const std::vector<absl::string_view> ended =
+      absl::StrSplit(begun[1], absl::MaxSplits("-----END CERTIFICATE-----", 1));
+  std::string der;
+  if (ended.size() != 2 || !absl::Base64Unescape(ended[0], &der)) return Hash();
+  return ledger::Sha256(AsBytes(der));
+}
+
+Hash CertificateHashOfCaller(const grpc::AuthContext& context) {
+  for (const grpc::string_ref& pem : context.FindPropertyValues("x509_pem_cert")) {
+    return CertificateHash(absl::string_view(pem.data(), pem.size()));
+  }
+  return Hash();
 }
 
 }  // namespace vigil::node

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "ledger/base/bytes.h"
 
 namespace vigil::node {
 
@@ -42,6 +43,11 @@ std::string ValidatorSpiffeId(absl::string_view identity);
 
 // "org/name" of the caller if its certificate bears a validator's SPIFFE id, else empty.
 std::string ValidatorOfCaller(const grpc::AuthContext& context);
+
+// SHA-256 of the first certificate (DER) in a PEM text; zero when there is none.
+Hash CertificateHash(absl::string_view pem);
+// Of the caller's certificate; zero without one.
+Hash CertificateHashOfCaller(const grpc::AuthContext& context);
 
 }  // namespace vigil::node
 

@@ -8,6 +8,8 @@ Waits on state (`vigil wait`), never on time. Ends only processes it started, by
 import json
 import os
 import pathlib
+import resource
+import select
 import shutil
 import signal
 import socket
@@ -15,6 +17,8 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 
 
 class Cluster:
@@ -39,11 +43,16 @@ class Cluster:
     def vigil(self, *args, expect=0):
         return self.run("vigil", *args, expect=expect)
 
-    def start(self, i):
+    def start(self, i, descriptors_max=None):
         log = open(self.folder / f"validator-{i}.log", "ab")
+
+        def limit():
+            if descriptors_max:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors_max, descriptors_max))
+
         self.processes[i] = subprocess.Popen(
             [str(self.bin / "vigild"), "start", "-c", str(self.net / f"validator-{i}/vigild.toml")],
-            stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            stdout=log, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=limit)
         log.close()
 
     def start_all(self):
@@ -246,8 +255,70 @@ def scenario_bad_input(cluster):
     cluster.vigil("--endpoints", "127.0.0.1:1", "block", "list", expect=3)
 
 
+def connect(port, count):
+    """So many connections that say nothing. Those that are refused at once count too."""
+    sockets = []
+    for _ in range(count):
+        one = socket.socket()
+        one.settimeout(5)
+        try:
+            one.connect(("127.0.0.1", port))
+        except OSError:
+            pass
+        sockets.append(one)
+    return sockets
+
+
+def scenario_idle_connections(cluster):
+    """Hundreds of connections from nobody in particular: the validator lives, commits, and serves again."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    cluster.start(1, descriptors_max=256)
+    cluster.vigil("wait", "--leader", "--timeout", 60)
+    before = int(cluster.statuses()[0]["committed_height"])
+    idle = [one for port in range(3) for one in connect(cluster.port + port, 400)]
+    try:
+        # It goes on committing while they are there: heartbeats need the journal and the guard.
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            assert cluster.processes[1].poll() is None, "the validator died"
+            select.select([], [], [], 0.2)
+    finally:
+        for one in idle:
+            one.close()
+    # Waits on state: clients are served as soon as the connections are gone.
+    cluster.vigil("wait", "--leader", "--timeout", 60)
+    status = cluster.statuses()[0]
+    assert int(status["committed_height"]) >= before + 5, (before, status)
+    with urllib.request.urlopen(f"http://127.0.0.1:{cluster.port + 2}/readyz", timeout=10) as answer:
+        assert answer.status == 200
+    file, lines = sample(cluster, "few", 300)
+    cluster.vigil(*ingest_args(cluster, file))
+    assert cluster.end(1) == 0
+    assert "Too many open files" not in (cluster.folder / "validator-1.log").read_text()
+    assert "LimitNOFILE" in (cluster.folder / "validator-1.log").read_text()
+
+
+def scenario_stop_without_quorum(cluster):
+    """SIGTERM ends a validator at once though clients wait for a quorum that is not there."""
+    cluster.start_all()
+    bench = subprocess.Popen([str(cluster.bin / "vigil"), "bench", "--seconds", "60"], env=cluster.env,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        cluster.vigil("wait", "--events", 1, "--timeout", 60)
+        for i in (2, 3):
+            cluster.end(i, signal.SIGKILL)
+        begin = time.monotonic()
+        assert cluster.end(1) == 0
+        assert time.monotonic() - begin < 10, "SIGTERM took too long"
+    finally:
+        bench.kill()
+        bench.wait()
+
+
 SCENARIOS = {"killed-leader": (scenario_killed_leader, 3), "altered-ledger": (scenario_altered_ledger, 1),
-             "full-disk": (scenario_full_disk, 3), "bad-input": (scenario_bad_input, 3)}
+             "full-disk": (scenario_full_disk, 3), "bad-input": (scenario_bad_input, 3),
+             "idle-connections": (scenario_idle_connections, 1),
+             "stop-without-quorum": (scenario_stop_without_quorum, 3)}
 
 
 def main():

@@ -59,7 +59,7 @@ std::function<void(uint32_t, absl::string_view)> MemoryNetwork::Tap() const {
 void MemoryNetwork::SetCut(uint32_t from, uint32_t to, bool cut) {
   MutexLock lock(&mutex_);
   cut_[{from, to}] = cut;
-  if (cut) greeted_.erase({from, to});  // A new stream begins when it is mended.
+  if (cut) streams_.erase({from, to});  // A new stream begins when it is mended.
 }
 
 void MemoryNetwork::MendAll() {
@@ -67,7 +67,7 @@ void MemoryNetwork::MendAll() {
   cut_.clear();
 }
 
-void MemoryNetwork::Attach(uint32_t node, node::FrameReceiver* receiver, std::string hello) {
+void MemoryNetwork::Attach(uint32_t node, node::FrameReceiver* receiver, HelloFunction hello) {
   MutexLock lock(&mutex_);
   nodes_[node].receiver = receiver;
   nodes_[node].hello = std::move(hello);
@@ -126,6 +126,7 @@ size_t MemoryNetwork::Deliver() {
   for (;;) {
     node::FrameReceiver* receiver = nullptr;
     std::string hello;
+    std::shared_ptr<Stream> stream;  // Shared with the table, which may drop it meanwhile.
     Flight flight;
     {
       MutexLock lock(&mutex_);
@@ -139,16 +140,29 @@ size_t MemoryNetwork::Deliver() {
       if (receiver == nullptr) continue;
       const std::pair<uint64_t, uint64_t> ends = {nodes_[flight.from].incarnation,
                                                   nodes_[flight.to].incarnation};
-      if (greeted_[{flight.from, flight.to}] != ends) {
-        greeted_[{flight.from, flight.to}] = ends;
-        hello = nodes_[flight.from].hello;
+      std::shared_ptr<Stream>& held = streams_[{flight.from, flight.to}];
+      if (held == nullptr || held->ends != ends) {
+        held = std::make_shared<Stream>();
+        held->ends = ends;
+        held->state.from = ValidatorIndex(flight.from);
+        if (nodes_[flight.from].hello) {
+          hello = nodes_[flight.from].hello(ValidatorIndex(flight.to));
+        }
       }
+      stream = held;
       ++delivered_;
     }
-    if (!hello.empty()) receiver->OnFrame(ValidatorIndex(flight.from), std::move(hello));
-    receiver->OnFrame(ValidatorIndex(flight.from), std::move(flight.frame));
+    absl::Status heard =
+        hello.empty() ? absl::OkStatus() : receiver->OnFrame(&stream->state, std::move(hello));
+    if (heard.ok()) heard = receiver->OnFrame(&stream->state, std::move(flight.frame));
+    if (!heard.ok()) EndStream(flight.from, flight.to);
     ++count;
   }
+}
+
+void MemoryNetwork::EndStream(uint32_t from, uint32_t to) {
+  MutexLock lock(&mutex_);
+  streams_.erase({from, to});
 }
 
 uint64_t MemoryNetwork::delivered() const {

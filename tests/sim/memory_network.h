@@ -47,8 +47,9 @@ class MemoryNetwork {
   void SetTap(std::function<void(uint32_t from, absl::string_view frame)> tap)
       VIGIL_EXCLUDES(mutex_);
 
-  // The node is up: frames reach `receiver`. `hello` is its first frame on every stream.
-  void Attach(uint32_t node, node::FrameReceiver* receiver, std::string hello)
+  // The node is up: frames reach `receiver`. `hello` makes its first frame on a stream to a peer.
+  using HelloFunction = std::function<std::string(ValidatorIndex to)>;
+  void Attach(uint32_t node, node::FrameReceiver* receiver, HelloFunction hello)
       VIGIL_EXCLUDES(mutex_);
   // The node is down: everything under way from and to it is lost.
   void Detach(uint32_t node) VIGIL_EXCLUDES(mutex_);
@@ -68,7 +69,7 @@ class MemoryNetwork {
   };
   struct Node {
     node::FrameReceiver* receiver = nullptr;
-    std::string hello;
+    HelloFunction hello;
     uint64_t incarnation = 0;
   };
 
@@ -76,6 +77,7 @@ class MemoryNetwork {
   bool Send(uint32_t from, uint32_t to, node::OutFrame frame) VIGIL_EXCLUDES(mutex_);
   bool IsConnected(uint32_t from, uint32_t to) const VIGIL_EXCLUDES(mutex_);
   void Launch(uint32_t from, uint32_t to, std::string frame) VIGIL_REQUIRES(mutex_);
+  void EndStream(uint32_t from, uint32_t to) VIGIL_EXCLUDES(mutex_);
   void DropFlights(uint32_t node) VIGIL_REQUIRES(mutex_);
 
   const Clock* const clock_;
@@ -88,8 +90,13 @@ class MemoryNetwork {
   std::map<std::pair<uint32_t, uint32_t>, bool> cut_ VIGIL_GUARDED_BY(mutex_);
   std::map<std::pair<uint32_t, uint32_t>, int64_t> last_arrival_ VIGIL_GUARDED_BY(mutex_);
   std::map<std::pair<uint32_t, uint32_t>, size_t> link_bytes_ VIGIL_GUARDED_BY(mutex_);
-  // Which incarnations of the two nodes the last hello on a link was for.
-  std::map<std::pair<uint32_t, uint32_t>, std::pair<uint64_t, uint64_t>> greeted_
+  // The stream on a link, and which incarnations of the two nodes it is between. Used by the one
+  // thread that delivers.
+  struct Stream {
+    std::pair<uint64_t, uint64_t> ends;
+    node::PeerStream state;
+  };
+  std::map<std::pair<uint32_t, uint32_t>, std::shared_ptr<Stream>> streams_
       VIGIL_GUARDED_BY(mutex_);
   std::multimap<int64_t, Flight> flights_ VIGIL_GUARDED_BY(mutex_);  // By arrival.
   uint64_t delivered_ VIGIL_GUARDED_BY(mutex_) = 0;

@@ -83,7 +83,8 @@ absl::Status SimCluster::Start(uint32_t i) {
       node::Node::Open(test_network_.genesis(), member.config, seams);
   if (!opened.ok()) return opened.status();
   member.node = *std::move(opened);
-  network_.Attach(i, member.node.get(), member.node->Hello());
+  node::Node* node = member.node.get();
+  network_.Attach(i, node, [node](ValidatorIndex to) { return node->Hello(to, Hash()); });
   return absl::OkStatus();
 }
 

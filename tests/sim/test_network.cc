@@ -124,6 +124,15 @@ std::string SensorStream::NextEvent(bool odd) {
   event.mutable_traffic()->set_packets_in(packets);
   event.mutable_traffic()->set_packets_out(odd ? 700'000 : packets);
   event.set_duration_ns(1'000'000 + random_.Below(2'000'000'000));
+  if (large_) {
+    event.set_raw(std::string(8192, 'r'));
+    event.set_url_or_query(std::string(2048, 'q'));
+    for (const char* key : {"a", "b", "c", "d"}) {
+      v1::Pair* pair = event.add_unmapped();
+      pair->set_key(key);
+      pair->set_value(std::string(2047, 'v'));
+    }
+  }
   return event.SerializeAsString();
 }
 

@@ -65,6 +65,8 @@ class SensorStream {
   // not.
   ledger::Record NextBatch(uint32_t count, uint32_t odd_permille = 0);
   ledger::Record NextHeartbeat();
+  // From now on every event has about 18 KiB.
+  void MakeLargeEvents() { large_ = true; }
   // Goes on after `leaf_hash` as if it were the head at the present sequence (after a reset).
   void ContinueAfter(const Hash& leaf_hash) { previous_ = leaf_hash; }
 
@@ -78,6 +80,7 @@ class SensorStream {
   const ledger::SigningKey* const key_;
   const std::string stream_;
   SplitMix64 random_;
+  bool large_ = false;
   uint64_t sequence_ = 0;
   Hash previous_;
   uint64_t time_unix_nano_ = 1'700'000'000'000'000'000;

@@ -1,9 +1,12 @@
 // The gRPC surface of a real node of one validator, over loopback.
+#include <atomic>
+#include <chrono>
 #include <set>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "client/lib/client.h"
+#include "ledger/base/limits.h"
 #include "ledger/log/checkpoint.h"
 #include "ledger/log/merkle.h"
 #include "ledger/log/policy.h"
@@ -27,7 +30,10 @@ class NoPeers final : public Transport {
 // One validator, its API on a port of loopback, and a client of it.
 class Fixture {
  public:
-  Fixture() : network_({.validators = 1}), files_(1) {
+  // More than one validator makes a network without a quorum, since nobody else is there.
+  explicit Fixture(uint32_t validators = 1, uint32_t election_ticks_max = 20,
+                   uint32_t block_bytes_max = 256 * 1024)
+      : network_({.validators = validators, .max_block_bytes = block_bytes_max}), files_(1) {
     REQUIRE(Node::Init(&files_, "/data", network_.journal_id(0)).ok());
     NodeConfig config;
     config.data_dir = "/data";
@@ -37,7 +43,7 @@ class Fixture {
     config.cosigner_key = &network_.cosigner_key(0);
     config.reveal_seed = network_.reveal_seed(0);
     config.election_timeout_ticks_min = 11;
-    config.election_timeout_ticks_max = 20;
+    config.election_timeout_ticks_max = election_ticks_max;
     NodeSeams seams;
     seams.files = &files_;
     seams.clock = SystemClock();
@@ -59,9 +65,13 @@ class Fixture {
     node_->Stop();
   }
 
-  sim::SensorStream Stream(uint32_t sensor = 0) {
-    return sim::SensorStream(&network_.genesis(), &network_.sensor_key(sensor), "conn", 7 + sensor);
+  sim::SensorStream Stream(uint32_t sensor = 0, const std::string& name = "conn") {
+    return sim::SensorStream(&network_.genesis(), &network_.sensor_key(sensor), name, 7 + sensor);
   }
+  // As SIGTERM does: the API first, then the node.
+  void StopApi() { server_->Stop(); }
+  // Submissions that wait for an answer.
+  size_t waiting() const { return node_->waiting_submissions(); }
   client::Client* client() { return client_.get(); }
   const ledger::Genesis& genesis() const { return network_.genesis(); }
 
@@ -206,6 +216,109 @@ TEST_CASE("api: bad submissions each get a code and a remedy and change nothing"
   CHECK(fixture.client()->GetStatus()->event_count() == 0);
 }
 
+TEST_CASE("api: a bad signature is no evidence against the key whose sequence it claims") {
+  Fixture fixture;
+  sim::SensorStream stream = fixture.Stream();
+  REQUIRE(fixture.Submit(stream.NextBatch(2)).ok());
+  sim::SensorStream fork = fixture.Stream();  // The same key and stream, from the beginning.
+  ledger::Record forged = fork.NextBatch(3);
+  forged.leaf.back() = static_cast<char>(forged.leaf.back() ^ 1);
+  const auto refused = fixture.Submit(forged);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(client::DetailOf(refused.status())->code() == "record.signature");
+  CHECK(client::DetailOf(refused.status())->expected_sequence() == 0);
+}
+
+TEST_CASE("api: a stream name with control characters is refused") {
+  Fixture fixture;
+  for (const std::string& name :
+       {std::string("a\0b", 3), std::string("a\nb"), std::string("\x1b[2J"), std::string("\x7f"),
+        std::string("a\xc2\x85")}) {
+    CAPTURE(name);
+    sim::SensorStream stream = fixture.Stream(0, name);
+    const auto refused = fixture.Submit(stream.NextBatch(1));
+    REQUIRE_FALSE(refused.ok());
+    CHECK(client::DetailOf(refused.status())->code() == "record.malformed");
+    CHECK_THAT(client::DetailOf(refused.status())->what(), Catch::Contains("control character"));
+  }
+  sim::SensorStream umlaut = fixture.Stream(0,
+                                            "\xc3\xbc"
+                                            "ber \xc2\xa7");
+  CHECK(fixture.Submit(umlaut.NextBatch(1)).ok());
+}
+
+TEST_CASE("api: without a leader a submission is told so and that it may still be committed") {
+  Fixture fixture(/*validators=*/3);
+  sim::SensorStream stream = fixture.Stream();
+  const ledger::Record record = stream.NextBatch(1);
+  const auto waited = fixture.Submit(record);
+  REQUIRE(absl::IsUnavailable(waited.status()));
+  CHECK(client::DetailOf(waited.status())->code() == "node.no_leader");
+  CHECK(client::DetailOf(waited.status())->retry_after_millis() > 0);
+  const auto at_once = fixture.Submit(record);
+  REQUIRE(absl::IsUnavailable(at_once.status()));
+  CHECK(client::DetailOf(at_once.status())->code() == "node.no_leader");
+}
+
+TEST_CASE("api: stopping answers a submission that waits for a quorum and does not wait for it") {
+  Fixture fixture(/*validators=*/3, /*election_ticks_max=*/6'000);
+  sim::SensorStream stream = fixture.Stream();
+  const v1::SubmitRequest request = Fixture::RequestOf(stream.NextBatch(1), 1);
+  std::atomic<bool> sent{false};
+  grpc::Status unary;
+  std::thread caller([&] {
+    grpc::ClientContext context;
+    v1::SubmitResponse response;
+    sent = true;
+    unary = fixture.client()->ingest(0)->Submit(&context, request, &response);
+  });
+  // The stream's request comes after the first one of its connection.
+  grpc::ClientContext context;
+  auto call = fixture.client()->ingest(0)->SubmitStream(&context);
+  call->Write(Fixture::RequestOf(stream.NextBatch(1), 2));
+  call->Write(Fixture::RequestOf({.leaf = "broken", .payload = ""}, 3));
+  while (!sent) std::this_thread::yield();
+  while (fixture.waiting() < 2) std::this_thread::yield();
+  fixture.StopApi();
+  caller.join();
+  CHECK(unary.error_code() == grpc::StatusCode::UNAVAILABLE);
+  v1::ErrorDetail detail;
+  REQUIRE(detail.ParseFromString(unary.error_details()));
+  CHECK(detail.code() == "node.stopping");
+  v1::SubmitResponse answer;
+  if (call->Read(&answer)) CHECK(answer.error().code() == "node.stopping");
+  context.TryCancel();
+  call->Finish();
+}
+
+TEST_CASE("api: a caller that gives up waits no longer and gives back its room") {
+  Fixture fixture(/*validators=*/3, /*election_ticks_max=*/6'000);
+  sim::SensorStream stream = fixture.Stream();
+  v1::SubmitResponse response;
+  grpc::ClientContext unary;
+  unary.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(300));
+  CHECK(fixture.client()
+            ->ingest(0)
+            ->Submit(&unary, Fixture::RequestOf(stream.NextBatch(1), 1), &response)
+            .error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
+  grpc::ClientContext pipelined;
+  auto call = fixture.client()->ingest(0)->SubmitStream(&pipelined);
+  for (uint64_t tag = 2; tag < 5; ++tag) {
+    call->Write(Fixture::RequestOf(stream.NextBatch(1), tag));
+  }
+  while (fixture.waiting() < 3) std::this_thread::yield();
+  pipelined.TryCancel();
+  call->Finish();
+  while (fixture.waiting() > 0) std::this_thread::yield();
+}
+
+TEST_CASE("api: a message beyond what a submission needs is refused before it is read") {
+  Fixture fixture;
+  v1::SubmitRequest request;
+  request.set_payload(std::string(3 << 20, 'x'));
+  CHECK(absl::IsResourceExhausted(fixture.client()->Submit(request).status()));
+}
+
 TEST_CASE("api: a submission may wait until it is final") {
   Fixture fixture;
   sim::SensorStream stream = fixture.Stream();
@@ -340,6 +453,22 @@ TEST_CASE("api: a feed gives every block once from any height and goes on with n
   CHECK(refs.size() == 12);
 }
 
+TEST_CASE("api: a feed of no known kind is refused") {
+  Fixture fixture;
+  for (const int kind : {0, 77}) {
+    v1::SubscribeRequest request;
+    request.set_kind(static_cast<v1::FeedKind>(kind));
+    request.set_from_height(1);
+    bool fed = false;
+    const absl::Status status = fixture.client()->Subscribe(request, [&](const v1::FeedItem&) {
+      fed = true;
+      return false;
+    });
+    CHECK(absl::IsInvalidArgument(status));
+    CHECK_FALSE(fed);
+  }
+}
+
 TEST_CASE("api: pages end and limits are kept and what is not there says so") {
   Fixture fixture;
   sim::SensorStream stream = fixture.Stream();
@@ -366,6 +495,35 @@ TEST_CASE("api: pages end and limits are kept and what is not there says so") {
   v1::SearchEventsRequest search;
   search.add_addresses("not an address");
   CHECK(absl::IsInvalidArgument(fixture.client()->SearchEvents(search).status()));
+}
+
+TEST_CASE("api: a page of large events ends before it is too large to send and none is lost") {
+  Fixture fixture(/*validators=*/1, /*election_ticks_max=*/20, /*block_bytes_max=*/4 << 20);
+  sim::SensorStream stream = fixture.Stream();
+  stream.MakeLargeEvents();
+  constexpr uint32_t kBatch = 50;
+  constexpr size_t kCount = 1000;  // More than gRPC takes in one message.
+  v1::Receipt last;
+  for (size_t i = 0; i < kCount / kBatch; ++i) last = *fixture.Submit(stream.NextBatch(kBatch));
+  for (const bool newest_first : {false, true}) {
+    v1::SearchEventsRequest request;
+    request.set_limit(kCount);
+    request.set_newest_first(newest_first);
+    std::set<std::string> refs;
+    for (;;) {
+      const auto page = fixture.client()->SearchEvents(request);
+      INFO(page.status());
+      REQUIRE(page.ok());
+      if (page->complete_height() < last.height()) continue;  // The index follows execution.
+      CHECK(page->ByteSizeLong() < kGrpcMessageBytesMax);
+      for (const v1::StoredEvent& event : page->events()) {
+        CHECK(refs.insert(absl::StrCat(event.record_index(), ".", event.item())).second);
+      }
+      request.set_cursor(page->next_cursor());
+      if (page->next_cursor().empty()) break;
+    }
+    CHECK(refs.size() == kCount);
+  }
 }
 
 TEST_CASE("api: search finds every event of an executed block once over pages") {

@@ -49,11 +49,11 @@ TEST_CASE("config: flag beats environment beats file beats default and each orig
   const testing::TempFolder folder;
   const std::string path = WriteConfig(
       folder, "identity = \"file/v\"\ndata_dir = \"d\"\n[listen]\napi = \"127.0.0.1:1\"\n");
-  setenv("VIGIL_LISTEN_API", "127.0.0.1:2", 1);
-  setenv("VIGIL_IDENTITY", "environment/v", 1);
+  setenv("VIGILD_LISTEN_API", "127.0.0.1:2", 1);
+  setenv("VIGILD_IDENTITY", "environment/v", 1);
   const auto loaded = LoadConfig(path, {{"identity", "flag/v"}});
-  unsetenv("VIGIL_LISTEN_API");
-  unsetenv("VIGIL_IDENTITY");
+  unsetenv("VIGILD_LISTEN_API");
+  unsetenv("VIGILD_IDENTITY");
   REQUIRE(loaded.ok());
   CHECK(loaded->config.identity == "flag/v");
   CHECK(loaded->config.listen_api == "127.0.0.1:2");

@@ -79,6 +79,45 @@ TEST_CASE("testnet: counts and ports out of range are named") {
              Catch::Contains("--base-port 80"));
 }
 
+TEST_CASE("testnet: what failed leaves nothing behind") {
+  const testing::TempFolder folder;
+  ledger::FileSystem* files = ledger::PosixFileSystem();
+  TestnetOptions options = SmallNetwork(folder / "net");
+  options.network = "Not A Name";
+  REQUIRE_FALSE(MakeTestnet(files, options).ok());
+  CHECK_FALSE(files->Exists(folder / "net"));
+  REQUIRE(files->MakeDirs(folder / "net").ok());
+  REQUIRE_FALSE(MakeTestnet(files, options).ok());
+  CHECK(files->List(folder / "net")->empty());
+  // What was there before is not touched.
+  REQUIRE(files->WriteAtomically(folder / "net/mine", AsBytes("x")).ok());
+  CHECK(absl::IsAlreadyExists(MakeTestnet(files, options)));
+  CHECK(files->Exists(folder / "net/mine"));
+}
+
+TEST_CASE("testnet: numbers that overflow are out of range too") {
+  const testing::TempFolder folder;
+  TestnetOptions options = SmallNetwork(folder / "net");
+  SECTION("ports") { options.base_port = 4'294'967'290; }
+  SECTION("no reveals") { options.reveal_length = 0; }
+  SECTION("more reveals than genesis takes") { options.reveal_length = UINT64_MAX; }
+  CHECK(absl::IsInvalidArgument(MakeTestnet(ledger::PosixFileSystem(), options)));
+  CHECK_FALSE(ledger::PosixFileSystem()->Exists(folder / "net"));
+}
+
+TEST_CASE("keys: a length that genesis does not take or a key that is there makes no key") {
+  const testing::TempFolder folder;
+  ledger::FileSystem* files = ledger::PosixFileSystem();
+  for (const uint64_t length : {uint64_t{0}, ledger::kRevealLengthMax + 1, UINT64_MAX}) {
+    CHECK(absl::IsInvalidArgument(MakeValidatorKeys(files, folder / "keys", length).status()));
+    CHECK_FALSE(files->Exists(folder / "keys"));
+  }
+  REQUIRE(files->MakeDirs(folder / "keys").ok());
+  REQUIRE(files->WriteAtomically(folder / "keys/record.key", AsBytes("x")).ok());
+  CHECK(absl::IsAlreadyExists(MakeValidatorKeys(files, folder / "keys", 16).status()));
+  CHECK(files->List(folder / "keys")->size() == 1);
+}
+
 TEST_CASE("keys: another validator's keys are refused with both public halves") {
   const testing::TempFolder folder;
   ledger::FileSystem* files = ledger::PosixFileSystem();

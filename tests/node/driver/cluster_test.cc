@@ -165,15 +165,25 @@ TEST_CASE("cluster: a leader without a quorum acknowledges nothing", "[cluster]"
     cluster.network().SetCut(i, leader, true);
   }
   SensorStream lonely = StreamOf(cluster);
-  const OutcomeBox box = SubmitTo(cluster.node(leader), lonely.NextBatch(1));
-  cluster.RunFor(10 * kSecond);
-  CHECK_FALSE(box->has_value());
+  const ledger::Record first = lonely.NextBatch(1);
+  const OutcomeBox box = SubmitTo(cluster.node(leader), first);
+  const auto leaderless = [&] { return box->has_value(); };
+  REQUIRE(cluster.RunUntil(leaderless, 10 * kSecond));
+  CHECK((*box)->error.code == "node.no_leader");
+  CHECK((*box)->error.retry_after_millis > 0);
+  CHECK_THAT((*box)->error.what, Catch::Contains("may still be committed"));
+  // Who comes later is told at once, and nothing is kept of it.
+  CHECK_THAT((*SubmitTo(cluster.node(leader), lonely.NextBatch(1)))->error.what,
+             Catch::Contains("was not taken"));
   // The majority goes on.
   SensorStream stream = StreamOf(cluster, /*sensor=*/1);
   CHECK(SubmitAndWait(&cluster, Other(cluster, leader), stream.NextBatch(1)).error.ok());
   cluster.network().MendAll();
-  REQUIRE(cluster.RunUntil([&] { return box->has_value(); }, 20 * kSecond));
-  CHECK((*box)->receipt.result == ResultCode::kOk);
+  // What was handed on is there, or the same bytes bring it there: once.
+  REQUIRE(cluster.RunUntil([&] { return cluster.node(leader)->Status().core.leader.has_value(); },
+                           20 * kSecond));
+  CHECK(SubmitAndWait(&cluster, leader, first).error.ok());
+  CHECK(SubmitAndWait(&cluster, leader, first).receipt.result == ResultCode::kDuplicate);
 }
 
 TEST_CASE("cluster: a follower that was away long catches up from journals", "[cluster]") {
@@ -230,38 +240,52 @@ TEST_CASE("cluster: frames before a good hello or of strangers count for nothing
   Node& node = *cluster.node(0);
   const Hash before = node.core_digest();
   const auto invalid = [&] { return node.counters().frames_invalid.load(); };
-  HelloFrame hello;
-  hello.chain_id = node.genesis().chain_id;
-  hello.journal_id = cluster.test_network().journal_id(1);
-  hello.validator = ValidatorIndex(1);
-  const auto expect_refused = [&](HelloFrame bad) {
-    const uint64_t count = invalid();
-    node.OnFrame(ValidatorIndex(1), EncodeHello(bad));
-    CHECK(invalid() == count + 1);
-    // The stream is not believed any more.
-    node.OnFrame(ValidatorIndex(1), EncodeConsensusHead("x", 0));
-    CHECK(invalid() == count + 2);
+  Node& sender = *cluster.node(1);
+  Hash certificate;
+  certificate.bytes.fill(7);
+  const std::string good = sender.Hello(ValidatorIndex(0), certificate);
+  const auto stream = [&](uint32_t from) {
+    return PeerStream{.from = ValidatorIndex(from), .certificate_hash = certificate};
   };
-  HelloFrame bad = hello;
-  bad.chain_id.bytes[0] ^= 1;
-  expect_refused(bad);
-  bad = hello;
-  bad.journal_id.bytes[0] ^= 1;  // A copy, or a validator that was made anew.
-  expect_refused(bad);
-  bad = hello;
-  bad.validator = ValidatorIndex(2);
-  expect_refused(bad);
-  bad = hello;
-  bad.protocol_version = 2;
-  expect_refused(bad);
-  uint64_t count = invalid();
-  node.OnFrame(ValidatorIndex(7), EncodeHello(hello));
-  node.OnFrame(ValidatorIndex(0), EncodeHello(hello));  // That is we ourselves.
-  node.OnFrame(ValidatorIndex(2), "");
-  node.OnFrame(ValidatorIndex(2), "\x09garbage");
-  CHECK(invalid() == count + 4);
-  node.OnFrame(ValidatorIndex(1), EncodeHello(hello));
-  CHECK(invalid() == count + 4);
+  PeerStream honest = stream(1);
+  REQUIRE(node.OnFrame(&honest, good).ok());
+  REQUIRE(honest.greeted);
+  const auto expect_refused = [&](PeerStream bad, std::string frame) {
+    const uint64_t count = invalid();
+    CHECK_FALSE(node.OnFrame(&bad, std::move(frame)).ok());
+    CHECK(invalid() == count + 1);
+    CHECK_FALSE(bad.greeted);
+    CHECK_FALSE(node.OnFrame(&bad, EncodeConsensusHead("x", 0)).ok());
+    // What the peer says on its other stream counts as before.
+    const uint64_t dropped = node.counters().frames_dropped;
+    const uint64_t told = invalid();
+    CHECK(node.OnFrame(&honest, EncodeConsensusHead("x", 0)).ok());
+    CHECK(node.counters().frames_dropped == dropped);
+    CHECK(invalid() == told);
+  };
+  const auto damaged = [&](size_t at) {
+    std::string frame = good;
+    frame[at] = static_cast<char>(frame[at] ^ 1);
+    return frame;
+  };
+  expect_refused(stream(1), damaged(1));   // Another chain.
+  expect_refused(stream(1), damaged(33));  // A copied journal, or one that was made anew.
+  expect_refused(stream(1), damaged(52));  // Another version.
+  expect_refused(stream(1), damaged(56));  // Another validator.
+  expect_refused(stream(1), damaged(57));  // Not signed so.
+  expect_refused(stream(2), good);         // Under another validator's certificate.
+  expect_refused(stream(7), good);         // A stranger's.
+  expect_refused(stream(0), node.Hello(ValidatorIndex(0), certificate));    // That is we ourselves.
+  expect_refused(stream(1), sender.Hello(ValidatorIndex(2), certificate));  // For another receiver.
+  PeerStream stolen = stream(1);
+  stolen.certificate_hash.bytes[0] ^= 1;  // A certificate that the validator never had.
+  expect_refused(stolen, good);
+  expect_refused(stream(1), "");
+  expect_refused(stream(1), "\x09garbage");
+  const uint64_t count = invalid();
+  CHECK(node.OnFrame(&honest, "\x09garbage").ok());  // Counted; the stream goes on.
+  CHECK(node.OnFrame(&honest, good).ok());
+  CHECK(invalid() == count + 2);
   CHECK(node.core_digest() == before);
 }
 
@@ -278,9 +302,11 @@ TEST_CASE("cluster: a forwarded record that is malformed is refused and none ent
   damaged.payload.back() = static_cast<char>(damaged.payload.back() ^ 1);
   const auto stranger_key = ledger::SigningKey::FromSeed({9});
   SensorStream stranger(&node.genesis(), &stranger_key, "conn", 1);
-  node.OnFrame(peer,
-               EncodeForward({std::make_shared<const ledger::Record>(damaged),
-                              std::make_shared<const ledger::Record>(stranger.NextBatch(1))}));
+  PeerStream talk{.from = peer, .certificate_hash = Hash(), .greeted = true};
+  REQUIRE(node.OnFrame(&talk, EncodeForward(
+                                  {std::make_shared<const ledger::Record>(damaged),
+                                   std::make_shared<const ledger::Record>(stranger.NextBatch(1))}))
+              .ok());
   const uint64_t records = node.Snapshot()->GetTip()->event_count;
   cluster.RunFor(3 * kSecond);
   CHECK(node.Snapshot()->GetTip()->event_count == records);
@@ -305,7 +331,8 @@ TEST_CASE("cluster: a block with a flipped bit does not reach the core", "[clust
     std::string message = EncodeConsensusHead("whatever", 1);
     ByteWriter(&message).Prefixed(frame);
     const uint64_t invalid = follower.counters().frames_invalid;
-    follower.OnFrame(ValidatorIndex(leader), message);
+    PeerStream talk{.from = ValidatorIndex(leader), .certificate_hash = Hash(), .greeted = true};
+    REQUIRE(follower.OnFrame(&talk, message).ok());
     CHECK(follower.counters().frames_invalid == invalid + 1);
   }
   CHECK(follower.core_digest() == before);

@@ -179,9 +179,11 @@ TEST_CASE("log: a follower that lost all its log files makes them again", "[log]
 
 // Sends to node `to` what validator `from` signed, as if it had come from `as`.
 void Inject(SimCluster* cluster, uint32_t to, uint32_t as, const SignedCheckpoint& checkpoint) {
-  cluster->node(to)->OnFrame(
-      ValidatorIndex(as),
-      EncodeCosignature({.asks = false, .note = EncodeSignedCheckpoint(checkpoint)}));
+  PeerStream stream{.from = ValidatorIndex(as), .certificate_hash = Hash(), .greeted = true};
+  REQUIRE(cluster->node(to)
+              ->OnFrame(&stream, EncodeCosignature(
+                                     {.asks = false, .note = EncodeSignedCheckpoint(checkpoint)}))
+              .ok());
 }
 
 SignedCheckpoint SignAs(const SimCluster& cluster, const ledger::LogKeys& keys, uint32_t validator,

@@ -62,17 +62,18 @@ TEST_CASE("block cache: holds the newest blocks within its bytes", "[block_cache
 
 TEST_CASE("pending submissions: everybody who waits is answered exactly once", "[pending]") {
   PendingSubmissions pending({4096, 4096, 4096});
+  SubmitTicket ticket;
   int answered = 0;
   const SubmitDone done = [&](const SubmitOutcome& outcome) {
     CHECK(outcome.receipt.record_index == RecordIndex(7));
     ++answered;
   };
-  CHECK_FALSE(pending.Join(Filled(1), done));
-  CHECK(pending.Register(Filled(1), Lane::kEvents, 100, done) ==
+  CHECK_FALSE(pending.Join(Filled(1), done, &ticket));
+  CHECK(pending.Register(Filled(1), Lane::kEvents, 100, done, &ticket) ==
         PendingSubmissions::Registered::kNew);
-  CHECK(pending.Register(Filled(1), Lane::kEvents, 100, done) ==
+  CHECK(pending.Register(Filled(1), Lane::kEvents, 100, done, &ticket) ==
         PendingSubmissions::Registered::kJoined);
-  CHECK(pending.Join(Filled(1), done));
+  CHECK(pending.Join(Filled(1), done, &ticket));
   SubmitOutcome outcome;
   outcome.receipt.record_index = RecordIndex(7);
   pending.Answer(Filled(2), outcome);
@@ -87,45 +88,80 @@ TEST_CASE("pending submissions: everybody who waits is answered exactly once", "
 
 TEST_CASE("pending submissions: a full lane refuses and others do not care", "[pending]") {
   PendingSubmissions pending({1000, 1000, 1000});
+  SubmitTicket ticket;
   const SubmitDone done = [](const SubmitOutcome&) {};
-  CHECK(pending.Register(Filled(1), Lane::kEvents, 600, done) ==
+  CHECK(pending.Register(Filled(1), Lane::kEvents, 600, done, &ticket) ==
         PendingSubmissions::Registered::kNew);
-  CHECK(pending.Register(Filled(2), Lane::kEvents, 600, done) ==
+  CHECK(pending.Register(Filled(2), Lane::kEvents, 600, done, &ticket) ==
         PendingSubmissions::Registered::kFull);
-  CHECK(pending.Register(Filled(3), Lane::kAlerts, 600, done) ==
+  CHECK(pending.Register(Filled(3), Lane::kAlerts, 600, done, &ticket) ==
         PendingSubmissions::Registered::kNew);
   pending.Answer(Filled(1), {});
-  CHECK(pending.Register(Filled(2), Lane::kEvents, 600, done) ==
+  CHECK(pending.Register(Filled(2), Lane::kEvents, 600, done, &ticket) ==
         PendingSubmissions::Registered::kNew);
 }
 
 TEST_CASE("pending submissions: a callback may submit again", "[pending]") {
   PendingSubmissions pending({4096, 4096, 4096});
   bool again = false;
-  pending.Register(Filled(1), Lane::kEvents, 10, [&](const SubmitOutcome&) {
-    again = pending.Register(Filled(1), Lane::kEvents, 10, [](const SubmitOutcome&) {}) ==
+  const SubmitDone done = [&](const SubmitOutcome&) {
+    SubmitTicket second;
+    again = pending.Register(
+                Filled(1), Lane::kEvents, 10, [](const SubmitOutcome&) {}, &second) ==
             PendingSubmissions::Registered::kNew;
-  });
+  };
+  SubmitTicket ticket;
+  pending.Register(Filled(1), Lane::kEvents, 10, done, &ticket);
   pending.Answer(Filled(1), {});
   CHECK(again);
 }
 
 TEST_CASE("pending submissions: closing answers all and refuses what comes later", "[pending]") {
   PendingSubmissions pending({4096, 4096, 4096});
+  SubmitTicket ticket;
   int answered = 0;
   const SubmitDone done = [&](const SubmitOutcome& outcome) {
     CHECK(outcome.error.code == "node.stopping");
     ++answered;
   };
-  pending.Register(Filled(1), Lane::kEvents, 10, done);
-  pending.Register(Filled(2), Lane::kAlerts, 10, done);
+  pending.Register(Filled(1), Lane::kEvents, 10, done, &ticket);
+  pending.Register(Filled(2), Lane::kAlerts, 10, done, &ticket);
   SubmitOutcome stopping;
   stopping.error.code = "node.stopping";
   pending.Close(stopping);
   CHECK(answered == 2);
-  CHECK(pending.Register(Filled(3), Lane::kEvents, 10, done) ==
+  CHECK(pending.Register(Filled(3), Lane::kEvents, 10, done, &ticket) ==
         PendingSubmissions::Registered::kClosed);
   CHECK(answered == 2);
+}
+
+TEST_CASE("pending submissions: a caller that withdraws is not called and gives back the room",
+          "[pending]") {
+  PendingSubmissions pending({1000, 1000, 1000});
+  int stays = 0;
+  int leaves = 0;
+  SubmitTicket staying;
+  SubmitTicket leaving;
+  pending.Register(
+      Filled(1), Lane::kEvents, 600, [&](const SubmitOutcome&) { ++stays; }, &staying);
+  REQUIRE(pending.Join(
+      Filled(1), [&](const SubmitOutcome&) { ++leaves; }, &leaving));
+  pending.Withdraw(leaving);
+  pending.Withdraw(leaving);
+  pending.Withdraw(SubmitTicket());
+  CHECK(pending.Contains(Filled(1)));
+  SECTION("the others are answered") {
+    pending.Answer(Filled(1), {});
+    CHECK(stays == 1);
+  }
+  SECTION("the last one frees the room") {
+    pending.Withdraw(staying);
+    CHECK(pending.empty());
+    CHECK(pending.lane_bytes(Lane::kEvents) == 0);
+    pending.Answer(Filled(1), {});
+    CHECK(stays == 0);
+  }
+  CHECK(leaves == 0);
 }
 
 TEST_CASE("fatal latch: keeps the first error and tells once", "[fatal]") {

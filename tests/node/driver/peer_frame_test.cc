@@ -17,6 +17,7 @@ HelloFrame SampleHello() {
   hello.chain_id.bytes.fill(1);
   hello.journal_id.bytes.fill(2);
   hello.validator = ValidatorIndex(3);
+  hello.signature.bytes.fill(4);
   return hello;
 }
 
@@ -53,8 +54,13 @@ TEST_CASE("peer frame: the bytes are those of docs/formats", "[peer_frame]") {
   CHECK(EncodeConsensusHead("ab", 3) == std::string("\x02\0\0\0\x02"
                                                     "ab\0\0\0\x03",
                                                     11));
-  CHECK(EncodeHello(SampleHello()).size() == 1 + 32 + 16 + 4 + 4);
+  CHECK(EncodeHello(SampleHello()).size() == 1 + 32 + 16 + 4 + 4 + 64);
   CHECK(EncodeHello(SampleHello())[0] == 1);
+  Hash certificate;
+  certificate.bytes.fill(5);
+  CHECK(HelloMessage(SampleHello(), ValidatorIndex(9), certificate) ==
+        std::string("vigil/hello/v1\0", 15) + std::string(32, 1) + std::string(16, 2) +
+            std::string("\0\0\0\x03\0\0\0\x09", 8) + std::string(32, 5));
   CHECK(SampleForward() == std::string("\x03\0\0\0\x02\0\0\0\x04leaf\0\0\0\x07payload"
                                        "\0\0\0\x05other\0\0\0\0",
                                        5 + 8 + 11 + 8 + 5));

@@ -69,7 +69,8 @@ class ThreadedCluster {
     INFO(opened.status());
     REQUIRE(opened.ok());
     nodes_.push_back(*std::move(opened));
-    wires_.Attach(i, nodes_[i].get(), nodes_[i]->Hello());
+    Node* node = nodes_[i].get();
+    wires_.Attach(i, node, [node](ValidatorIndex to) { return node->Hello(to, Hash()); });
   }
 
   const sim::TestNetwork network_;

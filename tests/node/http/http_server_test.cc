@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/support/catch.h"
+#include "tests/support/idle_connections.h"
 
 namespace vigil::node {
 namespace {
@@ -36,6 +37,37 @@ TEST_CASE("http: an occupied port is an error and not shared silently") {
                         {.metrics = [] { return ""; }, .not_ready = [] { return ""; }});
   REQUIRE_FALSE(second.ok());
   CHECK_THAT(std::string(second.status().message()), Catch::Contains("change listen.http"));
+}
+
+TEST_CASE("http: callers that send nothing or one byte at a time do not keep others out") {
+  auto server = HttpServer::Start("127.0.0.1:0",
+                                  {.metrics = [] { return ""; }, .not_ready = [] { return ""; }});
+  REQUIRE(server.ok());
+  const testing::IdleConnections slow((*server)->port(), 6);
+  slow.SendEach("G");
+  httplib::Client client("127.0.0.1", (*server)->port());
+  REQUIRE(client.Get("/livez"));
+  CHECK(client.Get("/livez")->status == 200);
+  // Their time is over soon, however they go on.
+  CHECK(slow.WaitUntilClosed(/*sending=*/"x", std::chrono::seconds(20)));
+}
+
+TEST_CASE("http: connections beyond the limit are closed at once and the server goes on") {
+  auto server = HttpServer::Start("127.0.0.1:0",
+                                  {.metrics = [] { return ""; }, .not_ready = [] { return ""; }},
+                                  {.name = "http", .connections_max = 4});
+  REQUIRE(server.ok());
+  {
+    const testing::IdleConnections many((*server)->port(), 40);
+    CHECK(many.WaitForClosed(36, std::chrono::seconds(20)));
+  }
+  httplib::Client client("127.0.0.1", (*server)->port());
+  bool served = false;
+  for (int i = 0; i < 1000 && !served; ++i) {
+    const auto answer = client.Get("/livez");
+    served = answer && answer->status == 200;
+  }
+  CHECK(served);
 }
 
 TEST_CASE("http: an address that is none is refused") {

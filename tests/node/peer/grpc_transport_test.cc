@@ -21,10 +21,30 @@ constexpr auto kPatience = std::chrono::seconds(20);
 // Keeps what peers said; tests wait until something holds of it.
 class Listener final : public FrameReceiver {
  public:
-  void OnFrame(ValidatorIndex from, std::string frame) override {
+  absl::Status OnFrame(PeerStream* stream, std::string frame) override {
     MutexLock lock(&mutex_);
-    frames_.emplace_back(from.value(), std::move(frame));
+    if (frame == "bad hello") {
+      ++refused_;
+      changed_.SignalAll();
+      return absl::InvalidArgumentError("that is no hello");
+    }
+    stream->greeted = true;
+    certificate_hash_ = stream->certificate_hash;
+    frames_.emplace_back(stream->from.value(), std::move(frame));
     changed_.SignalAll();
+    return absl::OkStatus();
+  }
+  bool WaitForRefused(size_t count) {
+    MutexLock lock(&mutex_);
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (refused_ < count && std::chrono::steady_clock::now() < deadline) {
+      changed_.WaitFor(&mutex_, std::chrono::milliseconds(50));
+    }
+    return refused_ >= count;
+  }
+  Hash certificate_hash() {
+    MutexLock lock(&mutex_);
+    return certificate_hash_;
   }
   bool WaitForCount(size_t count) {
     MutexLock lock(&mutex_);
@@ -43,6 +63,8 @@ class Listener final : public FrameReceiver {
   Mutex mutex_;
   CondVar changed_;
   std::vector<std::pair<uint32_t, std::string>> frames_ VIGIL_GUARDED_BY(mutex_);
+  size_t refused_ VIGIL_GUARDED_BY(mutex_) = 0;
+  Hash certificate_hash_ VIGIL_GUARDED_BY(mutex_);
 };
 
 class Network {
@@ -64,7 +86,8 @@ class Network {
     const CertifiedKey other = *MakeAuthority("another CA");
     return Write(name, *IssueCertificate(other, Request(spiffe_id)), authority_.certificate);
   }
-  std::unique_ptr<GrpcTransport> TransportOfA(const TlsFiles& tls, int port_of_b) {
+  std::unique_ptr<GrpcTransport> TransportOfA(const TlsFiles& tls, int port_of_b,
+                                              const std::string& hello = "hello") {
     GrpcTransportOptions options;
     options.validators = {
         {.identity = "org/a", .address = ""},
@@ -73,10 +96,20 @@ class Network {
     options.tls = tls;
     options.queue_bytes_max = 1000;
     auto transport = std::make_unique<GrpcTransport>(options);
-    transport->Start("hello");
+    transport->Start([this, hello](ValidatorIndex to, const Hash& certificate_hash) {
+      CHECK(to == ValidatorIndex(1));
+      MutexLock lock(&mutex_);
+      shown_ = certificate_hash;
+      return hello;
+    });
     return transport;
   }
   const ledger::Genesis* genesis() const { return &genesis_; }
+  // The certificate that the last hello was made for.
+  Hash shown() {
+    MutexLock lock(&mutex_);
+    return shown_;
+  }
 
  private:
   static CertificateRequest Request(const std::string& spiffe_id) {
@@ -94,6 +127,8 @@ class Network {
   testing::TempFolder folder_;
   CertifiedKey authority_;
   ledger::Genesis genesis_;
+  Mutex mutex_;
+  Hash shown_ VIGIL_GUARDED_BY(mutex_);
 };
 
 TEST_CASE("peers: frames arrive in order after the hello and bear the sender's identity") {
@@ -191,6 +226,39 @@ TEST_CASE("peers: an occupied port is an error that names the remedy") {
                                         network.genesis(), &listener);
   REQUIRE_FALSE(second.ok());
   CHECK_THAT(std::string(second.status().message()), Catch::Contains("listen.peer"));
+}
+
+TEST_CASE("peers: a hello is made for the very certificate that the other side sees") {
+  Network network;
+  Listener listener;
+  auto server = PeerServer::Start("127.0.0.1:0", network.Certify("b", "spiffe://org/validator/b"),
+                                  network.genesis(), &listener);
+  REQUIRE(server.ok());
+  const auto transport =
+      network.TransportOfA(network.Certify("a", "spiffe://org/validator/a"), (*server)->port());
+  REQUIRE(listener.WaitForCount(1));
+  CHECK(listener.certificate_hash() == network.shown());
+  CHECK_FALSE(network.shown().IsZero());
+}
+
+TEST_CASE("peers: a stream with a bad hello ends and the healthy one goes on") {
+  Network network;
+  Listener listener;
+  auto server = PeerServer::Start("127.0.0.1:0", network.Certify("b", "spiffe://org/validator/b"),
+                                  network.genesis(), &listener);
+  REQUIRE(server.ok());
+  const TlsFiles tls = network.Certify("a", "spiffe://org/validator/a");
+  const auto healthy = network.TransportOfA(tls, (*server)->port());
+  REQUIRE(listener.WaitForCount(1));
+  {
+    // It comes again and again, so it also shows that there may be many.
+    const auto impostor = network.TransportOfA(tls, (*server)->port(), "bad hello");
+    REQUIRE(listener.WaitForRefused(6));
+  }
+  REQUIRE(healthy->Send(ValidatorIndex(1), {.head = "still here", .blocks = {}}));
+  REQUIRE(listener.WaitForCount(2));
+  CHECK(listener.frames().size() == 2);  // The healthy stream never began anew.
+  CHECK(listener.frames()[1].second == "still here");
 }
 
 TEST_CASE("peers: a peer that restarts is connected again") {

@@ -1,0 +1,32 @@
+// What is checked before a validator starts: everything that its configuration names.
+#ifndef VIGIL_NODE_APP_PREFLIGHT_H_
+#define VIGIL_NODE_APP_PREFLIGHT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "ledger/chain/genesis.h"
+#include "node/app/config.h"
+#include "node/app/keys_dir.h"
+#include "node/peer/grpc_transport.h"
+
+namespace vigil::node {
+
+struct Preflight {
+  ledger::Genesis genesis;
+  ValidatorIndex self;
+  ValidatorKeys keys;
+  std::vector<PeerAddress> validators;  // In the order of genesis; no address for this one.
+  std::vector<std::string> warnings;
+};
+
+// Reads genesis, keys and certificates, and checks that they and the configuration fit together.
+// Errors: kInvalidArgument, kNotFound and others, each naming the file, line and column of the
+// value at fault, or else the environment or flag, and the remedy.
+absl::StatusOr<Preflight> CheckEverything(const LoadedConfig& loaded, int64_t now_unix_seconds);
+
+}  // namespace vigil::node
+
+#endif  // VIGIL_NODE_APP_PREFLIGHT_H_
