@@ -17,6 +17,7 @@
 #include "client/cli/ingest_command.h"
 #include "client/cli/session.h"
 #include "client/cli/verify_command.h"
+#include "client/cli/witness_command.h"
 #include "client/ingest/sample_traffic.h"
 
 namespace vigil::client {
@@ -57,6 +58,7 @@ class Program {
     AddAlerts();
     AddIngest();
     AddVerify();
+    AddWitness();
     AddBench();
   }
 
@@ -262,6 +264,31 @@ class Program {
     ledger->add_flag("--stop-at-first", verify_.stop_at_first, "stop at the first finding");
   }
 
+  void AddWitness() {
+    CLI::App* witness = Group("witness", "cosign the checkpoints of others' logs");
+    witness->footer(
+        "  vigil witness init --dir w --name witness.example.org\n"
+        "  vigil witness run --dir w --listen 127.0.0.1:7700 --log policy.txt\n"
+        "  vigil witness show --dir w\n");
+    CLI::App* init =
+        Add(witness, "init", "make the folder of a new witness and print its vkey",
+            [this](const Session& session) { return RunWitnessInit(session, witness_); });
+    init->add_option("--name", witness_.name,
+                     "on its signature lines; best like a URL without its scheme")
+        ->required();
+    CLI::App* run = Add(witness, "run", "serve POST /add-checkpoint until SIGTERM",
+                        [this](const Session& session) { return RunWitness(session, witness_); });
+    run->add_option("--listen", witness_.listen, "host:port; plain HTTP")->capture_default_str();
+    run->add_option("--log", witness_.policies,
+                    "policy of a log to watch; its quorum must have cosigned first")
+        ->required();
+    CLI::App* show =
+        Add(witness, "show", "origins with the size and root cosigned last",
+            [this](const Session& session) { return RunWitnessShow(session, witness_); });
+    for (CLI::App* command : {init, run, show})
+      command->add_option("--dir", witness_.directory, "folder of key and state")->required();
+  }
+
   void AddBench() {
     CLI::App* bench = Add(&app_, "bench", "offer load and measure what a client sees",
                           [this](const Session& session) { return RunBench(session, bench_); });
@@ -296,6 +323,7 @@ class Program {
   AlertListOptions alert_list_;
   IngestCommandOptions ingest_;
   VerifyLedgerOptions verify_;
+  WitnessOptions witness_;
   BenchOptions bench_;
   SampleOptions sample_;
   std::string sample_dir_;
