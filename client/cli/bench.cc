@@ -37,11 +37,12 @@ struct Outcome {
 // Keeps callers busy until the end, then waits for their last answers.
 class Bench {
  public:
-  Bench(Client* client, const BenchOptions& options, std::vector<size_t> targets,
+  Bench(Client* client, const BenchOptions& options, v1::AckLevel ack, std::vector<size_t> targets,
         std::vector<LoadStream> streams)
       : client_(client),
         options_(options),
         targets_(std::move(targets)),
+        ack_(ack),
         streams_(std::move(streams)) {}
 
   Outcome Run() {
@@ -79,6 +80,7 @@ class Bench {
     call->context.set_deadline(std::chrono::system_clock::now() +
                                std::chrono::milliseconds(client_timeout_millis_));
     streams_[caller].NextBatch(&call->request);
+    call->request.set_ack(ack_);
     {
       MutexLock lock(&mutex_);
       ++under_way_;
@@ -148,6 +150,7 @@ class Bench {
   const BenchOptions options_;
   const std::vector<size_t> targets_;
   const int64_t client_timeout_millis_ = 30'000;
+  const v1::AckLevel ack_;
   std::vector<LoadStream> streams_;  // Each belongs to whoever runs its caller's one submission.
   int64_t start_micros_ = 0;
   int64_t end_micros_ = 0;
@@ -199,6 +202,7 @@ void Print(const Session& session, const BenchOptions& options, Outcome outcome,
   json["callers"] = options.callers;
   json["batch"] = options.batch;
   json["event_bytes"] = options.event_bytes;
+  json["ack"] = options.ack;
   json["offered_per_second"] = Number(options.rate);
   json["seconds"] = absl::StrFormat("%.2f", seconds);
   json["events"] = Number(outcome.accepted_events);
@@ -224,6 +228,7 @@ void Print(const Session& session, const BenchOptions& options, Outcome outcome,
 }  // namespace
 
 absl::Status RunBench(const Session& session, const BenchOptions& options) {
+  ASSIGN_OR_RETURN(const v1::AckLevel ack, ParseAckLevel(options.ack));
   ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
   ASSIGN_OR_RETURN(const std::vector<v1::Status> before, StatusOfAll(client.get()));
   ASSIGN_OR_RETURN(std::shared_ptr<const LoadAuthor> author,
@@ -231,7 +236,7 @@ absl::Status RunBench(const Session& session, const BenchOptions& options) {
   std::vector<LoadStream> streams;
   for (uint32_t i = 0; i < options.callers; ++i)
     streams.emplace_back(author, i, options.batch, options.event_bytes);
-  Bench bench(client.get(), options, Targets(before, options.spread), std::move(streams));
+  Bench bench(client.get(), options, ack, Targets(before, options.spread), std::move(streams));
   const int64_t start = NowMicros();
   Outcome outcome = bench.Run();
   const double seconds = static_cast<double>(NowMicros() - start) / 1e6;

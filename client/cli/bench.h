@@ -19,8 +19,9 @@ struct BenchOptions {
   uint32_t batch = 1;          // Events of a submission, 1 to 10,000.
   uint32_t event_bytes = 256;  // Size of an event, 128 to 8,192.
   uint32_t seconds = 10;
-  uint64_t rate = 0;    // Events per second to offer; 0: as fast as answers come.
-  bool spread = false;  // Submit to all validators in turn, not only to the leader.
+  uint64_t rate = 0;              // Events per second to offer; 0: as fast as answers come.
+  std::string ack = "committed";  // committed, final
+  bool spread = false;            // Submit to all validators in turn, not only to the leader.
 };
 
 absl::Status RunBench(const Session& session, const BenchOptions& options);

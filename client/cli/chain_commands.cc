@@ -22,10 +22,11 @@ std::vector<std::string> BlockRow(const v1::Block& block) {
   return {absl::StrCat(block.height()),       ShortHex(block.hash()),
           TimeText(block.time_unix_millis()), block.proposer(),
           absl::StrCat(block.view()),         absl::StrCat(block.record_count()),
-          absl::StrCat(block.event_count()),  absl::StrCat(block.bytes())};
+          absl::StrCat(block.event_count()),  absl::StrCat(block.bytes()),
+          block.final() ? "yes" : "no"};
 }
 std::vector<std::string> BlockHeadings() {
-  return {"HEIGHT", "HASH", "TIME", "PROPOSER", "VIEW", "RECORDS", "EVENTS", "BYTES"};
+  return {"HEIGHT", "HASH", "TIME", "PROPOSER", "VIEW", "RECORDS", "EVENTS", "BYTES", "FINAL"};
 }
 
 void PrintBlockFacts(const Session& session, const v1::Block& block) {
@@ -44,6 +45,8 @@ void PrintBlockFacts(const Session& session, const v1::Block& block) {
   facts.Add("state digest", HexEncode(AsBytes(block.state_digest())));
   facts.Add("results root", HexEncode(AsBytes(block.results_root())));
   facts.Add("signature", HexEncode(AsBytes(block.signature())));
+  facts.Add("final", block.final() ? "yes, cosigned by " + absl::StrJoin(block.cosigners(), " ")
+                                   : std::string("no"));
   facts.Print(*session.out);
   if (block.records_size() == 0) return;
   *session.out << '\n';
@@ -70,7 +73,7 @@ std::string Disagreement(const std::vector<v1::Status>& statuses) {
 }
 
 void PrintStatusTable(const Session& session, const std::vector<v1::Status>& statuses) {
-  Table table({"VALIDATOR", "ROLE", "VIEW", "COMMITTED", "EXECUTED", "EVENTS", "ALERTS",
+  Table table({"VALIDATOR", "ROLE", "VIEW", "COMMITTED", "EXECUTED", "FINAL", "EVENTS", "ALERTS",
                "CONFIRMED", "STATE DIGEST", "MODELS"});
   for (const v1::Status& status : statuses) {
     std::vector<std::string> models;
@@ -81,9 +84,9 @@ void PrintStatusTable(const Session& session, const std::vector<v1::Status>& sta
     }
     table.Add({status.validator(), status.role(), absl::StrCat(status.view()),
                absl::StrCat(status.committed_height()), absl::StrCat(status.executed_height()),
-               absl::StrCat(status.event_count()), absl::StrCat(status.alert_count()),
-               absl::StrCat(status.alert_confirmed_count()), ShortHex(status.state_digest()),
-               absl::StrJoin(models, ", ")});
+               absl::StrCat(status.final_height()), absl::StrCat(status.event_count()),
+               absl::StrCat(status.alert_count()), absl::StrCat(status.alert_confirmed_count()),
+               ShortHex(status.state_digest()), absl::StrJoin(models, ", ")});
   }
   table.Print(*session.out);
 }
@@ -151,6 +154,13 @@ absl::Status RunStatus(const Session& session) {
     if (status.role() == "refusing")
       return absl::FailedPreconditionError(
           absl::StrCat(status.validator(), " refuses to vote: ", status.refusing_reason()));
+    if (!status.log().refusing_reason().empty())
+      return absl::FailedPreconditionError(absl::StrCat(
+          status.validator(), " cosigns nothing any more: ", status.log().refusing_reason()));
+    if (status.log().fork_count() > 0)
+      *session.err << status.validator() << ": " << status.log().fork_count()
+                   << " checkpoints of other validators contradict its chain; evidence lies in its "
+                      "data folder under log/evidence\n";
   }
   return absl::OkStatus();
 }

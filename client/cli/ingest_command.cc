@@ -77,6 +77,7 @@ absl::Status RunIngestCommand(const Session& session, const IngestCommandOptions
   options.submit.identity = session.identity;
   options.submit.stream = command.stream;
   options.submit.adopt_head = command.adopt_head;
+  ASSIGN_OR_RETURN(options.submit.ack, ParseAckLevel(command.ack));
   std::signal(SIGINT, OnSignal);
   std::signal(SIGTERM, OnSignal);
   TextProgress text(stderr);

@@ -18,8 +18,9 @@ struct IngestCommandOptions {
   std::string spool;                // Folder for signed batches, positions and quarantine.
   std::string quarantine;           // File; empty: in the spool folder.
   uint32_t batch_events = 1000;
-  bool adopt_head = false;  // Go on from the chain's head when the spool is new.
-  bool quiet = false;       // No progress.
+  std::string ack = "committed";  // committed, final
+  bool adopt_head = false;        // Go on from the chain's head when the spool is new.
+  bool quiet = false;             // No progress.
 };
 
 absl::Status RunIngestCommand(const Session& session, const IngestCommandOptions& options);

@@ -219,6 +219,8 @@ Json ToJson(const v1::Block& block) {
   json["results_root"] = Hex(block.results_root());
   json["header"] = Hex(block.header());
   json["signature"] = Hex(block.signature());
+  json["final"] = block.final();
+  for (const std::string& validator : block.cosigners()) json["cosigners"].push_back(validator);
   for (const v1::RecordSummary& record : block.records())
     json["records"].push_back(SummaryOf(record));
   return json;
@@ -277,6 +279,19 @@ Json ToJson(const v1::Receipt& receipt) {
   json["height"] = Number(receipt.height());
   json["block_hash"] = Hex(receipt.block_hash());
   json["result"] = ResultName(receipt.result());
+  json["reached"] = receipt.reached() == v1::ACK_FINAL ? "final" : "committed";
+  return json;
+}
+
+Json ToJson(const v1::Checkpoint& checkpoint) {
+  Json json;
+  json["height"] = Number(checkpoint.height());
+  json["size"] = Number(checkpoint.size());
+  json["cosigners"] = Json::array();
+  for (const std::string& validator : checkpoint.cosigners()) {
+    json["cosigners"].push_back(validator);
+  }
+  json["note"] = checkpoint.note();
   return json;
 }
 
@@ -305,6 +320,14 @@ Json ToJson(const v1::Status& status) {
   json["head_hash"] = Hex(status.head_hash());
   json["tree_root"] = Hex(status.tree_root());
   json["tree_size"] = Number(status.tree_size());
+  json["final_height"] = Number(status.final_height());
+  json["log"] = {{"size", Number(status.log().size())},
+                 {"final_size", Number(status.log().final_size())},
+                 {"cosigned_size", Number(status.log().cosigned_size())},
+                 {"fork_count", Number(status.log().fork_count())}};
+  if (!status.log().refusing_reason().empty()) {
+    json["log"]["refusing_reason"] = status.log().refusing_reason();
+  }
   json["uptime_seconds"] = Number(status.uptime_seconds());
   for (const v1::PeerStatus& peer : status.peers()) {
     json["peers"].push_back({{"validator", peer.validator()},

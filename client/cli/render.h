@@ -18,6 +18,7 @@ Json ToJson(const v1::StoredEvent& event);
 Json ToJson(const v1::Alert& alert);
 Json ToJson(const v1::Model& model);
 Json ToJson(const v1::Receipt& receipt);
+Json ToJson(const v1::Checkpoint& checkpoint);
 
 // The event's fields; addresses as text, times as RFC 3339.
 Json EventJson(const v1::Event& event);

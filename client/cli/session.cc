@@ -91,6 +91,13 @@ void Session::PrintJson(const Json& json) const {
        << '\n';
 }
 
+absl::StatusOr<v1::AckLevel> ParseAckLevel(const std::string& text) {
+  if (text == "committed") return v1::ACK_COMMITTED;
+  if (text == "final") return v1::ACK_FINAL;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--ack ", text, ": committed (on a quorum's disks) or final (cosigned)"));
+}
+
 absl::StatusOr<Session> OpenSession(const SessionOptions& options) {
   Values values;
   std::string context = options.context;

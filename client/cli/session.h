@@ -35,6 +35,9 @@ struct Session {
   void PrintJson(const Json& json) const;
 };
 
+// "committed" or "final". Errors: kInvalidArgument naming both.
+absl::StatusOr<v1::AckLevel> ParseAckLevel(const std::string& text);
+
 // Paths in the context file are relative to its folder.
 // Errors: kNotFound; kInvalidArgument "path:line:column: what".
 absl::StatusOr<Session> OpenSession(const SessionOptions& options);

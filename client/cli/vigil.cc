@@ -15,6 +15,7 @@
 #include "client/cli/event_commands.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/ingest_command.h"
+#include "client/cli/log_commands.h"
 #include "client/cli/session.h"
 #include "client/cli/verify_command.h"
 #include "client/cli/witness_command.h"
@@ -57,6 +58,7 @@ class Program {
     AddEvents();
     AddAlerts();
     AddIngest();
+    AddLog();
     AddVerify();
     AddWitness();
     AddBench();
@@ -207,6 +209,8 @@ class Program {
         ->required();
     command->add_option("--batch", ingest_.batch_events, "events of a batch")
         ->capture_default_str();
+    command->add_option("--ack", ingest_.ack, "what counts as delivered: committed or final")
+        ->capture_default_str();
     command->add_flag("--adopt-head", ingest_.adopt_head,
                       "go on from the chain's head though this spool is new");
     command->add_flag("--quiet", ingest_.quiet, "no progress");
@@ -252,6 +256,14 @@ class Program {
     }
     *session.err << "wrote zeek.json and planted.csv to " << sample_dir_ << '\n';
     return absl::OkStatus();
+  }
+
+  void AddLog() {
+    CLI::App* log = Group("log", "the transparency log, for offline verifiers");
+    Add(log, "checkpoint", "the newest final checkpoint, as a signed note",
+        [](const Session& session) { return RunLogCheckpoint(session); });
+    Add(log, "policy", "which keys and what quorum to trust, from the genesis file (tlog-policy)",
+        [](const Session& session) { return RunLogPolicy(session); });
   }
 
   void AddVerify() {
@@ -307,6 +319,8 @@ class Program {
     bench
         ->add_option("--rate", bench_.rate,
                      "events per second to offer; 0: as fast as answers come")
+        ->capture_default_str();
+    bench->add_option("--ack", bench_.ack, "what counts as answered: committed or final")
         ->capture_default_str();
     bench->add_flag("--spread", bench_.spread,
                     "submit to all validators in turn, not only to the leader");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "ledger/base/status_macros.h"
 
@@ -165,7 +166,13 @@ void FaultyFileSystem::Crash(CrashMode mode) {
   }
   unsynced_.clear();
   seen_ = on_disk_;
-  for (auto& [path, inode] : seen_) TearFile(mode, inode.get());
+  for (auto& [path, inode] : seen_) {
+    // A removed directory is back when a name in it is.
+    for (size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
+      directories_.insert(path.substr(0, end));
+    }
+    TearFile(mode, inode.get());
+  }
 }
 
 void FaultyFileSystem::TearFile(CrashMode mode, Inode* inode) {
@@ -443,6 +450,21 @@ absl::Status FaultyFileSystem::MakeDirs(const std::string& path) {
     directories_.insert(path.substr(0, end));
     if (end == std::string::npos) return absl::OkStatus();
   }
+}
+
+absl::Status FaultyFileSystem::RemoveDir(const std::string& path) {
+  MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(CheckPower(path));
+  if (!directories_.contains(path)) return NotFound(path);
+  const std::string inside = path + "/";
+  const auto entry = seen_.lower_bound(inside);
+  const auto folder = directories_.lower_bound(inside);
+  if ((entry != seen_.end() && absl::StartsWith(entry->first, inside)) ||
+      (folder != directories_.end() && absl::StartsWith(*folder, inside))) {
+    return absl::UnavailableError(absl::StrCat("rmdir ", path, ": not empty"));
+  }
+  directories_.erase(path);
+  return absl::OkStatus();
 }
 
 absl::Status FaultyFileSystem::SyncDir(const std::string& path) {

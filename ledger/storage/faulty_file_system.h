@@ -88,6 +88,7 @@ class FaultyFileSystem final : public FileSystem {
   absl::Status Rename(const std::string& from, const std::string& to) override;
   absl::Status Remove(const std::string& path) override;
   absl::Status MakeDirs(const std::string& path) override;
+  absl::Status RemoveDir(const std::string& path) override;
   absl::Status SyncDir(const std::string& path) override;
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) const override;
   bool Exists(const std::string& path) const override;

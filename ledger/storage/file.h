@@ -52,6 +52,8 @@ class FileSystem {
   virtual absl::Status Remove(const std::string& path) = 0;
   // Makes missing directories, parents too, each durable when this returns.
   virtual absl::Status MakeDirs(const std::string& path) = 0;
+  // Removes an empty directory; it may be back after a power loss.
+  virtual absl::Status RemoveDir(const std::string& path) = 0;
   virtual absl::Status SyncDir(const std::string& path) = 0;
   // Names without the path, sorted.
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& path) const = 0;

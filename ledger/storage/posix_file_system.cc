@@ -217,6 +217,11 @@ class PosixFiles final : public FileSystem {
     return S_ISDIR(info.st_mode) ? absl::OkStatus() : ErrnoStatus("mkdir", path, EEXIST);
   }
 
+  absl::Status RemoveDir(const std::string& path) override {
+    if (::rmdir(path.c_str()) == 0) return absl::OkStatus();
+    return ErrnoStatus("rmdir", path, errno);
+  }
+
   absl::Status SyncDir(const std::string& path) override {
     ASSIGN_OR_RETURN(const Descriptor fd, OpenDescriptor(path, O_RDONLY | O_DIRECTORY));
     if (Uninterrupted([&] { return ::fsync(fd.get()); }) != 0) {

@@ -4,6 +4,9 @@
 #include "detector/features/event_schema.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/payload.h"
+#include "ledger/log/checkpoint.h"
+#include "ledger/log/note.h"
+#include "ledger/state/log_keys.h"
 
 namespace vigil::node {
 namespace {
@@ -20,14 +23,14 @@ std::string FeatureName(uint32_t event_type, uint32_t feature) {
 
 }  // namespace
 
-v1::Receipt ToProto(const SubmitReceipt& receipt) {
+v1::Receipt ToProto(const SubmitReceipt& receipt, v1::AckLevel reached) {
   v1::Receipt proto;
   proto.set_leaf_hash(BytesOf(receipt.leaf_hash));
   proto.set_record_index(receipt.record_index.value());
   proto.set_height(receipt.height.value());
   proto.set_block_hash(BytesOf(receipt.block_hash));
   proto.set_result(static_cast<v1::ResultCode>(receipt.result));
-  proto.set_reached(v1::ACK_COMMITTED);
+  proto.set_reached(reached);
   return proto;
 }
 
@@ -150,6 +153,34 @@ v1::Model ToProto(const ledger::ModelInfo& model) {
   proto.set_active(model.active);
   proto.set_active_from_height(model.active_from.value());
   return proto;
+}
+
+absl::StatusOr<v1::Checkpoint> CheckpointOf(const NodeServices& services) {
+  v1::Checkpoint proto;
+  ASSIGN_OR_RETURN(*proto.mutable_note(), services.Checkpoint());
+  ASSIGN_OR_RETURN(const ledger::SignedNote note, ledger::DecodeNote(proto.note()));
+  ASSIGN_OR_RETURN(const ledger::Checkpoint checkpoint, ledger::DecodeCheckpoint(note.text));
+  ASSIGN_OR_RETURN(const ledger::BlockInfo info,
+                   services.Snapshot()->BlockOfRecord(RecordIndex(checkpoint.size - 1)));
+  proto.set_text(note.text);
+  proto.set_size(checkpoint.size);
+  proto.set_height(info.height.value());
+  const ledger::Genesis& genesis = services.genesis();
+  const ledger::LogKeys keys = ledger::LogKeysOf(genesis);
+  for (size_t i = 0; i < keys.cosigners.size(); ++i) {
+    for (const ledger::NoteSignature& line : note.signatures) {
+      if (line.name == keys.cosigners[i].name) {
+        proto.add_cosigners(genesis.validators[i].identity());
+      }
+    }
+  }
+  return proto;
+}
+
+void MarkFinal(const v1::Checkpoint& checkpoint, v1::Block* block) {
+  if (block->height() > checkpoint.height()) return;
+  block->set_final(true);
+  *block->mutable_cosigners() = checkpoint.cosigners();
 }
 
 }  // namespace vigil::node

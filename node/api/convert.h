@@ -19,12 +19,17 @@ std::string BytesOf(const Fixed& value) {
   return std::string(value.view());
 }
 
-v1::Receipt ToProto(const SubmitReceipt& receipt);
+v1::Receipt ToProto(const SubmitReceipt& receipt, v1::AckLevel reached);
 
 // Header fields and counts; `with_records` adds a summary of each record.
 absl::StatusOr<v1::Block> ToProto(const ledger::Genesis& genesis, const ledger::ChainReader& reader,
                                   const ledger::BlockInfo& info, const ledger::Block& block,
                                   bool with_records);
+
+// The newest final checkpoint. Errors: kNotFound while there is none; kUnavailable.
+absl::StatusOr<v1::Checkpoint> CheckpointOf(const NodeServices& services);
+// Marks blocks that `checkpoint` covers; one without height covers none.
+void MarkFinal(const v1::Checkpoint& checkpoint, v1::Block* block);
 
 v1::RecordSummary Summarise(const ledger::Block::Entry& entry, const ledger::RecordResult& result);
 

@@ -21,16 +21,30 @@ grpc::ServerUnaryReactor* Finished(grpc::CallbackServerContext* context,
 }  // namespace
 
 ServiceError CheckAckLevel(v1::AckLevel level) {
-  if (level == v1::ACK_UNSPECIFIED || level == v1::ACK_COMMITTED) return {};
+  if (level == v1::ACK_UNSPECIFIED || level == v1::ACK_COMMITTED || level == v1::ACK_FINAL) {
+    return {};
+  }
   ServiceError error;
   error.status = absl::StatusCode::kUnimplemented;
-  error.code = level == v1::ACK_FINAL ? "ack.final_not_offered" : "ack.not_offered";
-  error.what =
-      absl::StrCat("ack level ", v1::AckLevel_Name(level), " is not offered by this validator");
+  error.code = "ack.not_offered";
+  error.what = absl::StrCat("ack level ", v1::AckLevel_Name(level), " is not offered");
   error.remedy = level == v1::ACK_ACCEPTED
                      ? "'accepted' is said by the client's own spool; ask for 'committed'"
-                     : "ask for 'committed'";
+                     : "ask for 'committed' or 'final'";
   return error;
+}
+
+void SubmitUntil(NodeServices* services, v1::AckLevel level, ledger::Record record,
+                 std::function<void(const SubmitOutcome&, v1::AckLevel)> done) {
+  services->Submit(
+      std::move(record), [services, level, done = std::move(done)](const SubmitOutcome& outcome) {
+        if (!outcome.error.ok() || level != v1::ACK_FINAL) return done(outcome, v1::ACK_COMMITTED);
+        services->WhenFinal(outcome.receipt.height, [outcome, done](const ServiceError& error) {
+          SubmitOutcome reached = outcome;
+          reached.error = error;
+          done(reached, v1::ACK_FINAL);
+        });
+      });
 }
 
 grpc::ServerUnaryReactor* IngestService::Submit(grpc::CallbackServerContext* context,
@@ -40,13 +54,14 @@ grpc::ServerUnaryReactor* IngestService::Submit(grpc::CallbackServerContext* con
   if (!refused.ok()) return Finished(context, ToGrpcStatus(refused));
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const uint64_t tag = request->tag();
-  services_->Submit({.leaf = request->leaf(), .payload = request->payload()},
-                    [reactor, response, tag](const SubmitOutcome& outcome) {
-                      response->set_tag(tag);
-                      if (outcome.error.ok())
-                        *response->mutable_receipt() = ToProto(outcome.receipt);
-                      reactor->Finish(ToGrpcStatus(outcome.error));
-                    });
+  SubmitUntil(services_, request->ack(), {.leaf = request->leaf(), .payload = request->payload()},
+              [reactor, response, tag](const SubmitOutcome& outcome, v1::AckLevel reached) {
+                response->set_tag(tag);
+                if (outcome.error.ok()) {
+                  *response->mutable_receipt() = ToProto(outcome.receipt, reached);
+                }
+                reactor->Finish(ToGrpcStatus(outcome.error));
+              });
   return reactor;
 }
 
@@ -61,7 +76,10 @@ grpc::ServerUnaryReactor* IngestService::GetReceipt(grpc::CallbackServerContext*
   const absl::StatusOr<Hash> leaf_hash = Hash::From(AsBytes(request->leaf_hash()));
   if (!leaf_hash.ok()) return Finished(context, ToGrpcStatus(leaf_hash.status()));
   const absl::StatusOr<SubmitReceipt> receipt = services_->FindReceipt(*leaf_hash);
-  if (receipt.ok()) *response = ToProto(*receipt);
+  if (receipt.ok()) {
+    const bool is_final = receipt->height <= services_->FinalHeight();
+    *response = ToProto(*receipt, is_final ? v1::ACK_FINAL : v1::ACK_COMMITTED);
+  }
   return Finished(context, ToGrpcStatus(receipt.status()));
 }
 

@@ -91,6 +91,13 @@ absl::Status FillStatus(const NodeServices& services, v1::Status* out) {
   const ProcessUsage usage = ReadProcessUsage();
   out->set_cpu_micros(usage.cpu_micros);
   out->set_resident_bytes(usage.resident_bytes);
+  out->set_final_height(status.final.value());
+  v1::LogStatus* const log = out->mutable_log();
+  log->set_size(status.log.size);
+  log->set_final_size(status.log.final_size);
+  log->set_cosigned_size(status.log.cosigned_size);
+  log->set_fork_count(status.log.fork_count);
+  log->set_refusing_reason(status.log.refusing_reason);
   FillPeers(services, status, out);
   return FillTrained(*reader, status, out);
 }
@@ -107,6 +114,8 @@ absl::Status FillBlock(const NodeServices& services, const v1::GetBlockRequest& 
   ASSIGN_OR_RETURN(const ledger::BlockInfo info, reader->GetBlock(height));
   ASSIGN_OR_RETURN(const ledger::BlockPtr block, services.LoadBlock(height));
   ASSIGN_OR_RETURN(*out, ToProto(services.genesis(), *reader, info, *block, /*with_records=*/true));
+  const absl::StatusOr<v1::Checkpoint> checkpoint = CheckpointOf(services);
+  if (checkpoint.ok()) MarkFinal(*checkpoint, out);
   return absl::OkStatus();
 }
 
@@ -122,13 +131,16 @@ absl::Status FillBlocks(const NodeServices& services, const v1::ListBlocksReques
   const uint64_t end =
       request.to_height() != 0 ? request.to_height() : (up ? tip.height.value() : 1);
   size_t bytes = 0;
+  const absl::StatusOr<v1::Checkpoint> checkpoint = CheckpointOf(services);
   const auto within = [&] {
     return height >= 1 && height <= tip.height.value() && (up ? height <= end : height >= end);
   };
   while (within() && out->blocks_size() < static_cast<int>(limit) && bytes < kPageBytesMax) {
     ASSIGN_OR_RETURN(const ledger::BlockInfo info, reader->GetBlock(Height(height)));
     ASSIGN_OR_RETURN(const ledger::BlockPtr block, services.LoadBlock(Height(height)));
-    ASSIGN_OR_RETURN(*out->add_blocks(), ToProto(services.genesis(), *reader, info, *block, false));
+    v1::Block* const added = out->add_blocks();
+    ASSIGN_OR_RETURN(*added, ToProto(services.genesis(), *reader, info, *block, false));
+    if (checkpoint.ok()) MarkFinal(*checkpoint, added);
     bytes += info.frame_bytes;
     height += up ? 1 : -1;
   }

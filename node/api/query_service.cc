@@ -1,6 +1,7 @@
 #include "node/api/query_service.h"
 
-#include "ledger/log/checkpoint.h"
+#include <utility>
+
 #include "node/api/convert.h"
 #include "node/api/error.h"
 #include "node/api/feed.h"
@@ -26,15 +27,9 @@ absl::Status FillModels(const NodeServices& services, const v1::ListModelsReques
 }
 
 absl::Status FillCheckpoint(const NodeServices& services, v1::Checkpoint* out) {
-  const absl::StatusOr<ledger::Tip> tip = services.Snapshot()->GetTip();
-  if (!tip.ok()) return tip.status();
-  const ledger::Genesis& genesis = services.genesis();
-  out->set_height(tip->height.value());
-  out->set_text(ledger::EncodeCheckpoint(
-      {.origin = ledger::CheckpointOrigin(genesis.network, genesis.genesis_hash),
-       .size = tip->tree.size(),
-       .root = tip->tree.Root()}));
-  return absl::OkStatus();
+  absl::StatusOr<v1::Checkpoint> checkpoint = CheckpointOf(services);
+  if (checkpoint.ok()) *out = *std::move(checkpoint);
+  return checkpoint.status();
 }
 
 }  // namespace

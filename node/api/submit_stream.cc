@@ -37,14 +37,15 @@ class SubmitStream final : public grpc::ServerBidiReactor<v1::SubmitRequest, v1:
     std::shared_ptr<Slot> slot = TakeSlot();
     const ServiceError refused = CheckAckLevel(request_.ack());
     if (!refused.ok()) {
-      Answer(slot, {.error = refused, .receipt = {}});
+      Answer(slot, {.error = refused, .receipt = {}}, v1::ACK_UNSPECIFIED);
     } else {
       ledger::Record record{.leaf = std::move(*request_.mutable_leaf()),
                             .payload = std::move(*request_.mutable_payload())};
-      services_->Submit(std::move(record),
-                        [stream = shared_from_this(), slot](const SubmitOutcome& outcome) {
-                          stream->Answer(slot, outcome);
-                        });
+      SubmitUntil(
+          services_, request_.ack(), std::move(record),
+          [stream = shared_from_this(), slot](const SubmitOutcome& outcome, v1::AckLevel reached) {
+            stream->Answer(slot, outcome, reached);
+          });
     }
     MutexLock lock(&mutex_);
     ReadOrPause();
@@ -85,11 +86,11 @@ class SubmitStream final : public grpc::ServerBidiReactor<v1::SubmitRequest, v1:
     return slot;
   }
 
-  void Answer(const std::shared_ptr<Slot>& slot, const SubmitOutcome& outcome)
+  void Answer(const std::shared_ptr<Slot>& slot, const SubmitOutcome& outcome, v1::AckLevel reached)
       VIGIL_EXCLUDES(mutex_) {
     v1::SubmitResponse response;
     if (outcome.error.ok()) {
-      *response.mutable_receipt() = ToProto(outcome.receipt);
+      *response.mutable_receipt() = ToProto(outcome.receipt, reached);
     } else {
       *response.mutable_error() = ToDetail(outcome.error);
     }

@@ -142,6 +142,9 @@ std::vector<ConfigKey> MakeKeys() {
            "for one start after all validators lost power at once: a torn end of the journal is "
            "taken for a write that was never synced",
            FIELD(accept_torn_tail)),
+      Flag("log.public_entries",
+           "serve the log's entries over HTTP to whoever reaches listen.http, not only hashes",
+           FIELD(public_entries)),
       OneOf("log.level", "trace, debug, info, warn or error",
             {"trace", "debug", "info", "warn", "error"}, FIELD(log_level)),
       OneOf("log.format", "text or json", {"text", "json"}, FIELD(log_format)),

@@ -35,6 +35,7 @@ struct Config {
   uint64_t store_cache_bytes = 64 << 20;
   uint32_t election_min_millis = 500;
   uint32_t election_max_millis = 1000;
+  bool public_entries = false;      // Serve the log's leaves over HTTP, not only hashes.
   bool accept_torn_tail = false;    // See NodeConfig; set for one start only.
   std::string log_level = "info";   // trace, debug, info, warn, error
   std::string log_format = "text";  // text, json

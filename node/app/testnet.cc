@@ -144,7 +144,9 @@ class TestnetMaker {
         "data_dir = \"data\"\ngenesis = \"../genesis.json\"\nidentity = \"", Org(i), "/", Name(i),
         "\"\n", "keys_dir = \"keys\"\n\n[listen]\napi = \"", Address(i, 0), "\"\npeer = \"",
         Address(i, 1), "\"\nhttp = \"", Address(i, 2), "\"\n\n",
-        "[tls]\nca = \"../ca.pem\"\ncertificate = \"tls.pem\"\nkey = \"tls.key\"\n");
+        "[tls]\nca = \"../ca.pem\"\ncertificate = \"tls.pem\"\nkey = \"tls.key\"\n\n",
+        "# Loopback only: on a reachable address this shows everybody who records how much.\n",
+        "[log]\npublic_entries = true\n");
     for (uint32_t other = 1; other <= options_.validators; ++other) {
       if (other == i) continue;
       absl::StrAppend(&toml, "\n[[peers]]\nidentity = \"", Org(other), "/", Name(other),

@@ -117,8 +117,10 @@ struct Validator::Parts {
   std::unique_ptr<ApiServer> api;
   std::unique_ptr<HttpServer> http;
 
-  // Clients first, then peers, then the node: nobody is called who has gone.
+  // Who waits is answered; then clients first, then peers, then the node: nobody is called who has
+  // gone.
   ~Parts() {
+    if (node != nullptr) node->AnswerWaiting();
     http.reset();
     api.reset();
     if (peers != nullptr) peers->Stop();
@@ -155,6 +157,8 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const Config& config
   NodeConfig node_config = NodeConfigOf(config, self);
   node_config.consensus_key = &parts->keys->consensus;
   node_config.record_key = &parts->keys->record;
+  node_config.log_key = &parts->keys->log;
+  node_config.cosigner_key = &parts->keys->cosigner;
   node_config.reveal_seed = parts->keys->reveal_seed;
   NodeSeams seams;
   seams.files = ledger::PosixFileSystem();
@@ -175,6 +179,7 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const Config& config
                                     parts->node.get()));
   if (!config.listen_http.empty()) {
     const Node* node = parts->node.get();
+    const bool public_entries = config.public_entries;
     ASSIGN_OR_RETURN(parts->http,
                      HttpServer::Start(config.listen_http,
                                        {.metrics = [node] { return MetricsText(*node); },
@@ -186,6 +191,10 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const Config& config
                                               return std::string(status.core.leader.has_value()
                                                                      ? ""
                                                                      : "no leader is known");
+                                            },
+                                        .log_file =
+                                            [node, public_entries](absl::string_view path) {
+                                              return LogFileAnswer(*node, public_entries, path);
                                             }}));
   }
   parts->node->Start();

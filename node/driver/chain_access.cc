@@ -128,6 +128,15 @@ absl::StatusOr<BlockPtr> ChainAccess::LoadAt(const Hash& hash,
   return block;
 }
 
+std::optional<ledger::MerkleFrontier> ChainAccess::RecentTree(Height height) const {
+  MutexLock lock(&mutex_);
+  if (height == tip_.height) return tip_.tree;
+  if (recent_.empty() || height < recent_.front()->tip.height || height > tip_.height) {
+    return std::nullopt;
+  }
+  return recent_[height - recent_.front()->tip.height]->tip.tree;
+}
+
 uint64_t ChainAccess::AddListener(std::function<void(Height)> listener) {
   MutexLock lock(&listeners_mutex_);
   const uint64_t token = next_token_++;

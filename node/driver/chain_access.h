@@ -11,11 +11,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "ledger/base/mutex.h"
 #include "ledger/chain/block.h"
+#include "ledger/log/merkle.h"
 #include "ledger/state/chain_reader.h"
 #include "ledger/state/chain_state.h"
 #include "ledger/storage/journal.h"
@@ -55,6 +57,9 @@ class ChainAccess {
   // A block that lies at `position` of the journal. Errors: kDataLoss when another block lies
   // there; those of the journal.
   absl::StatusOr<ledger::BlockPtr> LoadAt(const Hash& hash, ledger::JournalPosition position) const;
+
+  // The log's tree after an executed block, if it was executed a short while ago.
+  std::optional<ledger::MerkleFrontier> RecentTree(Height height) const VIGIL_EXCLUDES(mutex_);
 
   // Calls `listener` after each Publish() with the executed height, on the applier's thread; it
   // must only wake somebody, and must not call back into these two. After RemoveListener returns,

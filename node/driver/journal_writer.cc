@@ -13,6 +13,7 @@ using ledger::JournalType;
 
 constexpr size_t kGroupJobsMax = 256;
 constexpr int64_t kGuardMicrosMax = 1'000'000;
+constexpr size_t kGuardBytesMax = 1024;
 constexpr size_t kAppendBytes = 64;  // Bookkeeping of one append in the inbox's budget.
 
 JournalType TypeOf(JournalAppend::Kind kind) {
@@ -47,7 +48,8 @@ JournalWriter::JournalWriter(const Ports& ports, std::unique_ptr<ledger::Journal
       guard_path_(std::move(guard_path)),
       guard_(guard),
       guard_saved_micros_(ports.clock->MonotonicMicros()),
-      inbox_({inbox_bytes_max}) {}
+      inbox_({inbox_bytes_max}),
+      guards_({kGuardBytesMax}) {}
 
 bool JournalWriter::Push(JournalJob* job) {
   const size_t bytes = job->bytes();
@@ -60,13 +62,20 @@ bool JournalWriter::Push(JournalJob* job) {
   return true;
 }
 
+void JournalWriter::PushGuard(std::string body) {
+  const size_t bytes = body.size();
+  VIGIL_CHECK(guards_.TryPush(std::move(body), bytes), "a cosigner's guard before the last one");
+  signal()->Set();
+}
+
 bool JournalWriter::Step() {
   if (ports_.fatal->failed()) return false;
   const std::vector<JournalJob> group = inbox_.TryPop(kGroupJobsMax);
+  const std::vector<std::string> guards = guards_.TryPop(kGroupJobsMax);
   Durable durable;
   absl::Status status;
-  if (!group.empty()) {
-    status = WriteGroup(group, &durable);
+  if (!group.empty() || !guards.empty()) {
+    status = WriteGroup(group, guards, &durable);
   } else if (ports_.clock->MonotonicMicros() >= guard_saved_micros_ + kGuardMicrosMax) {
     status = SaveGuard(Epoch(guard_.epoch), View(guard_.view));
   } else {
@@ -77,11 +86,13 @@ bool JournalWriter::Step() {
     return false;
   }
   if (!group.empty()) ports_.on_durable(std::move(durable));
+  if (!guards.empty()) ports_.on_guarded();
   return true;
 }
 
-absl::Status JournalWriter::WriteGroup(const std::vector<JournalJob>& group, Durable* durable) {
-  bool must_sync = false;
+absl::Status JournalWriter::WriteGroup(const std::vector<JournalJob>& group,
+                                       const std::vector<std::string>& guards, Durable* durable) {
+  bool must_sync = !guards.empty();
   size_t bytes = 0;
   for (const JournalJob& job : group) {
     for (const JournalAppend& append : job.append) {
@@ -93,11 +104,16 @@ absl::Status JournalWriter::WriteGroup(const std::vector<JournalJob>& group, Dur
     must_sync = must_sync || job.must_sync;
     durable->sequence = job.sequence;
   }
+  for (const std::string& guard : guards) {
+    RETURN_IF_ERROR(journal_->Append(JournalType::kCosigned, AsBytes(guard)).status());
+    bytes += guard.size();
+  }
   ports_.counters->journal_bytes.fetch_add(bytes, std::memory_order_relaxed);
   if (must_sync) {
     RETURN_IF_ERROR(journal_->Sync());
     ports_.counters->journal_syncs.fetch_add(1, std::memory_order_relaxed);
   }
+  if (group.empty()) return absl::OkStatus();
   const JournalJob& last = group.back();
   const bool moved_on = last.epoch.value() != guard_.epoch || last.view.value() != guard_.view;
   const bool is_due = ports_.clock->MonotonicMicros() >= guard_saved_micros_ + kGuardMicrosMax;

@@ -48,6 +48,8 @@ class JournalWriter final : public Actor {
     NodeCounters* counters = nullptr;
     // Takes what became durable; must not refuse.
     std::function<void(Durable)> on_durable;
+    // The cosigner's guard that was pushed is on disk; must not refuse. May be empty.
+    std::function<void()> on_guarded = {};
   };
 
   // `guard` is what the guard file at `guard_path` says now.
@@ -56,13 +58,17 @@ class JournalWriter final : public Actor {
 
   // False when there is no room yet; `job` is then left as it was.
   [[nodiscard]] bool Push(JournalJob* job);
+  // Writes and syncs a cosigner's guard (node/log/cosign_guard.h), with whatever else waits.
+  // REQUIRES: the one before was reported by on_guarded. Thread-safe.
+  void PushGuard(std::string body);
 
   absl::string_view name() const override { return "journal"; }
   bool Step() override;
   std::optional<int64_t> DeadlineMicros() const override;
 
  private:
-  absl::Status WriteGroup(const std::vector<JournalJob>& group, Durable* durable);
+  absl::Status WriteGroup(const std::vector<JournalJob>& group,
+                          const std::vector<std::string>& guards, Durable* durable);
   absl::Status SaveGuard(Epoch epoch, View view);
 
   const Ports ports_;
@@ -71,6 +77,7 @@ class JournalWriter final : public Actor {
   ledger::RollbackGuard guard_;
   int64_t guard_saved_micros_;
   Inbox<JournalJob> inbox_;
+  Inbox<std::string> guards_;
 };
 
 }  // namespace vigil::node

@@ -43,6 +43,8 @@ absl::Status CheckKeys(const GenesisValidator& self, const NodeConfig& config,
   };
   RETURN_IF_ERROR(check("consensus key", config.consensus_key->public_key() == self.consensus_key));
   RETURN_IF_ERROR(check("record key", config.record_key->public_key() == self.record_key));
+  RETURN_IF_ERROR(check("log key", config.log_key->public_key() == self.log_key));
+  RETURN_IF_ERROR(check("cosigner key", config.cosigner_key->public_key() == self.cosigner_key));
   return check("reveal seed", reveals.anchor() == self.reveal_anchor);
 }
 
@@ -94,7 +96,7 @@ Node::Node(const ledger::Genesis& genesis, const NodeConfig& config, const NodeS
       reveals_(config.reveal_seed, genesis.validators[config.self.value()].reveal_length),
       threads_(seams.clock) {}
 
-Node::~Node() { Stop(); }
+Node::~Node() { Halt(); }
 
 absl::Status Node::Recover() {
   const GenesisValidator& self = genesis_.validators[config_.self.value()];
@@ -120,7 +122,9 @@ absl::Status Node::Recover() {
     Refuse(sound);
     return absl::OkStatus();
   }
+  const Height floor = journal.last_group_ambiguous ? Height(scan->chain.size()) : Height(0);
   Participate(std::move(journal), *scan, std::move(state.state));
+  RETURN_IF_ERROR(OpenLog(scan->cosigned, floor));
   return config_.detector_enabled ? OpenDetector() : absl::OkStatus();
 }
 
@@ -157,6 +161,34 @@ absl::Status Node::OpenIndex() {
   }
   RETURN_IF_ERROR(index.status());
   index_ = *std::move(index);
+  return absl::OkStatus();
+}
+
+absl::Status Node::OpenLog(const CosignGuard& guard, Height floor) {
+  ASSIGN_OR_RETURN(
+      log_actor_,
+      LogActor::Open(
+          {.genesis = &genesis_,
+           .self = config_.self,
+           .log_key = config_.log_key,
+           .cosigner_key = config_.cosigner_key,
+           .clock = seams_.clock,
+           .files = seams_.files,
+           .transport = seams_.transport,
+           .chain = chain_.get(),
+           .fatal = &fatal_,
+           .counters = &counters_,
+           .waiters = &waiters_,
+           .log = &log_,
+           .save_guard = [this](std::string body) { journal_->PushGuard(std::move(body)); },
+           .may_vote =
+               [this] { return replica_->Status().role != consensus::CoreRole::kNonVoter; }},
+          {.directory = config_.data_dir + "/log",
+           .guard = guard,
+           .floor = floor,
+           .seed = seams_.start_seed}));
+  chain_->AddListener([this](Height) { log_actor_->signal()->Set(); });
+  actors_.push_back(log_actor_.get());
   return absl::OkStatus();
 }
 
@@ -213,7 +245,8 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan,
           .clock = seams_.clock,
           .fatal = &fatal_,
           .counters = &counters_,
-          .on_durable = [this](Durable durable) { replica_->PushDurable(std::move(durable)); }},
+          .on_durable = [this](Durable durable) { replica_->PushDurable(std::move(durable)); },
+          .on_guarded = [this] { log_actor_->OnGuarded(); }},
       std::move(journal.journal), GuardPath(config_.data_dir, config_.guard_path), journal.guard,
       config_.journal_inbox_bytes_max);
   applier_ = std::make_unique<Applier>(Applier::Ports{.chain = chain_.get(),
@@ -259,6 +292,16 @@ void Node::Start() {
 }
 
 void Node::Stop() {
+  Halt();
+  if (log_actor_ != nullptr) log_actor_->Close();
+}
+
+void Node::Halt() {
+  AnswerWaiting();
+  threads_.Stop();
+}
+
+void Node::AnswerWaiting() {
   SubmitOutcome stopping;
   stopping.error.status = absl::StatusCode::kUnavailable;
   stopping.error.code = "node.stopping";
@@ -266,7 +309,8 @@ void Node::Stop() {
   stopping.error.remedy = "send the same bytes to another validator";
   stopping.error.retry_after_millis = 1000;
   pending_.Close(stopping);
-  threads_.Stop();
+  stopping.error.what = "this validator stops; the record is committed, not final here";
+  waiters_.Close(stopping.error);
 }
 
 std::string Node::Hello() const {
@@ -297,8 +341,31 @@ uint64_t Node::AddHeightListener(std::function<void(Height)> listener) {
 
 void Node::RemoveHeightListener(uint64_t token) { chain_->RemoveListener(token); }
 
+absl::StatusOr<std::string> Node::Checkpoint() const {
+  if (log_actor_ != nullptr) return log_actor_->checkpoint();
+  return absl::UnavailableError(absl::StrCat("no checkpoint: ", refusing_.message()));
+}
+
+absl::StatusOr<std::string> Node::ReadLogFile(absl::string_view path) const {
+  if (log_actor_ != nullptr) return log_actor_->tiles().ReadFile(path);
+  return absl::UnavailableError(absl::StrCat("no tiles: ", refusing_.message()));
+}
+
+const ledger::TileSource* Node::tiles() const {
+  return log_actor_ == nullptr ? nullptr : &log_actor_->tiles();
+}
+
 NodeStatus Node::Status() const {
   NodeStatus status;
+  status.final = FinalHeight();
+  if (log_actor_ != nullptr) {
+    const LogActor::State state = log_actor_->state();
+    status.log = {.size = state.tree_size,
+                  .final_size = state.final_size,
+                  .cosigned_size = state.cosigned_size,
+                  .fork_count = state.fork_count,
+                  .refusing_reason = state.refusing};
+  }
   status.validator = genesis_.validators[config_.self.value()].identity();
   status.executed = chain_->tip();
   status.indexed = index_->complete_height();

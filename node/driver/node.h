@@ -7,6 +7,7 @@
 // Layout of the data directory:
 //   LOCK             held while a node is open
 //   journal/         segments (docs/formats/journal.md): the truth
+//   log/             tiles, checkpoint, evidence (docs/formats/transparency_log.md)
 //   rollback_guard   journal id, view and durable offset, unless the configuration puts it
 //   elsewhere and the stores that StoreFactory opens: state, index, detect; all can be rebuilt from
 //   the journal
@@ -36,9 +37,11 @@
 #include "node/driver/chain_access.h"
 #include "node/driver/counters.h"
 #include "node/driver/detector_actor.h"
+#include "node/driver/final_waiters.h"
 #include "node/driver/indexer.h"
 #include "node/driver/journal_writer.h"
 #include "node/driver/log.h"
+#include "node/driver/log_actor.h"
 #include "node/driver/recovery.h"
 #include "node/driver/replica.h"
 #include "node/driver/services.h"
@@ -52,6 +55,8 @@ struct NodeConfig {
   ValidatorIndex self;
   const ledger::SigningKey* consensus_key = nullptr;  // Must outlive the node, as must the next.
   const ledger::SigningKey* record_key = nullptr;
+  const ledger::SigningKey* log_key = nullptr;
+  const ledger::SigningKey* cosigner_key = nullptr;
   Hash reveal_seed;
 
   MempoolLimits mempool;
@@ -105,7 +110,11 @@ class Node final : public NodeServices, public FrameReceiver {
 
   // Production: one thread per actor.
   void Start();
-  // Answers everybody who waits, ends the threads. Nothing is called afterwards.
+  // Answers everybody who waits for a record, and refuses records from now on. A surface that is to
+  // end waits for its calls, so this comes before the surfaces, and they before Stop().
+  void AnswerWaiting();
+  // Answers everybody who waits, ends the threads, and remembers how far the log's files are.
+  // Nothing is called afterwards.
   void Stop();
   // For stepping: the actors in a fixed order; empty while refusing.
   const std::vector<Actor*>& actors() const { return actors_; }
@@ -128,6 +137,11 @@ class Node final : public NodeServices, public FrameReceiver {
   NodeStatus Status() const override;
   uint64_t AddHeightListener(std::function<void(Height)> listener) override;
   void RemoveHeightListener(uint64_t token) override;
+  Height FinalHeight() const override { return waiters_.height(); }
+  void WhenFinal(Height height, FinalDone done) override;
+  absl::StatusOr<std::string> Checkpoint() const override;
+  absl::StatusOr<std::string> ReadLogFile(absl::string_view path) const override;
+  const ledger::TileSource* tiles() const override;
 
   // FrameReceiver
   void OnFrame(ValidatorIndex from, std::string frame) override;
@@ -139,6 +153,9 @@ class Node final : public NodeServices, public FrameReceiver {
   absl::Status LockDirectory();
   absl::Status OpenIndex();
   absl::Status OpenDetector();
+  // `floor`: what was cosigned up to there may be forgotten.
+  absl::Status OpenLog(const CosignGuard& guard, Height floor);
+  void Halt();
   void Refuse(const absl::Status& why);
   // Builds the actors that take part in agreement.
   void Participate(OpenedJournal journal, const JournalScan& scan,
@@ -150,6 +167,7 @@ class Node final : public NodeServices, public FrameReceiver {
   absl::Status OnConsensus(ValidatorIndex from, absl::string_view frame);
   absl::Status OnForward(ValidatorIndex from, absl::string_view frame);
   absl::Status OnForwardRefused(ValidatorIndex from, absl::string_view frame);
+  absl::Status OnCosignature(ValidatorIndex from, absl::string_view frame);
 
   const ledger::Genesis genesis_;
   const NodeConfig config_;
@@ -163,6 +181,7 @@ class Node final : public NodeServices, public FrameReceiver {
 
   BlockCache cache_;
   PendingSubmissions pending_;
+  FinalWaiters waiters_;
   RevealChain reveals_;
   std::unique_ptr<ledger::Store> state_store_;
   std::unique_ptr<ledger::Store> index_store_;
@@ -173,6 +192,7 @@ class Node final : public NodeServices, public FrameReceiver {
   std::unique_ptr<Applier> applier_;
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<Indexer> indexer_;
+  std::unique_ptr<LogActor> log_actor_;
   std::unique_ptr<DetectorActor> detector_;  // Null when it is not enabled.
   std::vector<Actor*> actors_;
   std::array<std::atomic<bool>, kValidatorsMax> greeted_{};  // Peers whose last hello was right.

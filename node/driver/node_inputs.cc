@@ -96,8 +96,10 @@ void Node::OnFrame(ValidatorIndex from, std::string frame) {
     status = OnConsensus(from, frame);
   } else if (type.ok() && *type == PeerFrameType::kForward) {
     status = OnForward(from, frame);
-  } else if (type.ok()) {
+  } else if (type.ok() && *type == PeerFrameType::kForwardRefused) {
     status = OnForwardRefused(from, frame);
+  } else if (type.ok()) {
+    status = OnCosignature(from, frame);
   }
   if (status.ok()) return;
   auto& counter =
@@ -177,6 +179,16 @@ absl::Status Node::OnForwardRefused(ValidatorIndex from, absl::string_view frame
   ASSIGN_OR_RETURN(ForwardRefusedFrame refused, DecodeForwardRefused(frame));
   if (replica_->PushRefused(from, std::move(refused))) return absl::OkStatus();
   return absl::ResourceExhaustedError("no room for a refusal; the record is sent again");
+}
+
+absl::Status Node::OnCosignature(ValidatorIndex from, absl::string_view frame) {
+  ASSIGN_OR_RETURN(const CosignatureFrame cosignature, DecodeCosignature(frame));
+  return log_actor_->OnCosignature(from, cosignature);
+}
+
+void Node::WhenFinal(Height height, FinalDone done) {
+  if (refusing_.ok()) return waiters_.Wait(height, std::move(done));
+  done(RefusingError(refusing_.message()));
 }
 
 }  // namespace vigil::node

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
+#include "node/log/cosign_note.h"
 
 namespace vigil::node {
 namespace {
@@ -71,11 +72,17 @@ std::string EncodeForwardRefused(const ForwardRefusedFrame& refused) {
   return out;
 }
 
+std::string EncodeCosignature(const CosignatureFrame& cosignature) {
+  std::string out = Begin(PeerFrameType::kCosignature);
+  ByteWriter(&out).U8(cosignature.asks ? 1 : 0).Prefixed(cosignature.note);
+  return out;
+}
+
 absl::StatusOr<PeerFrameType> PeerFrameTypeOf(absl::string_view frame) {
   if (frame.empty()) return absl::InvalidArgumentError("peer frame: empty");
   if (frame.size() > kPeerFrameBytesMax) return TooMany("bytes", frame.size(), kPeerFrameBytesMax);
   const auto type = static_cast<uint8_t>(frame[0]);
-  if (type < 1 || type > static_cast<uint8_t>(PeerFrameType::kForwardRefused)) {
+  if (type < 1 || type > static_cast<uint8_t>(PeerFrameType::kCosignature)) {
     return absl::InvalidArgumentError(absl::StrCat("peer frame of unknown type ", type));
   }
   return static_cast<PeerFrameType>(type);
@@ -138,6 +145,19 @@ absl::StatusOr<ForwardRefusedFrame> DecodeForwardRefused(absl::string_view frame
         absl::StrCat("peer refusal: status ", refused.status, ", must be 1 to ", kStatusCodeMax));
   }
   return refused;
+}
+
+absl::StatusOr<CosignatureFrame> DecodeCosignature(absl::string_view frame) {
+  ASSIGN_OR_RETURN(ByteReader reader, Open(frame, PeerFrameType::kCosignature));
+  const uint8_t flags = reader.U8();
+  CosignatureFrame cosignature;
+  cosignature.asks = flags == 1;
+  cosignature.note = AsView(reader.Prefixed(kCosignNoteBytesMax));
+  RETURN_IF_ERROR(reader.Finish("peer cosignature"));
+  if (flags > 1) {
+    return absl::InvalidArgumentError(absl::StrCat("peer cosignature: flags ", flags));
+  }
+  return cosignature;
 }
 
 }  // namespace vigil::node

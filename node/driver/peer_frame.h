@@ -24,6 +24,7 @@ enum class PeerFrameType : uint8_t {
   kConsensus = 2,
   kForward = 3,
   kForwardRefused = 4,
+  kCosignature = 5,
 };
 
 inline constexpr uint32_t kPeerProtocolVersion = 1;
@@ -63,12 +64,19 @@ struct ForwardRefusedFrame {
   std::string remedy;
 };
 
+// A checkpoint that the sender signed (node/log/cosign_note.h).
+struct CosignatureFrame {
+  bool asks = false;  // The receiver answers with its own newest one.
+  absl::string_view note;
+};
+
 std::string EncodeHello(const HelloFrame& hello);
 // The head of a consensus frame that carries `block_count` blocks, which the transport appends.
 std::string EncodeConsensusHead(absl::string_view header, uint32_t block_count);
 std::string EncodeForward(const std::vector<std::shared_ptr<const ledger::Record>>& records);
 // Texts are cut to kRefusalTextBytesMax.
 std::string EncodeForwardRefused(const ForwardRefusedFrame& refused);
+std::string EncodeCosignature(const CosignatureFrame& cosignature);
 
 // Errors of all below: kInvalidArgument naming the frame and what is wrong.
 absl::StatusOr<PeerFrameType> PeerFrameTypeOf(absl::string_view frame);
@@ -76,6 +84,7 @@ absl::StatusOr<HelloFrame> DecodeHello(absl::string_view frame);
 absl::StatusOr<ConsensusFrame> DecodeConsensus(absl::string_view frame);
 absl::StatusOr<ForwardFrame> DecodeForward(absl::string_view frame);
 absl::StatusOr<ForwardRefusedFrame> DecodeForwardRefused(absl::string_view frame);
+absl::StatusOr<CosignatureFrame> DecodeCosignature(absl::string_view frame);
 
 }  // namespace vigil::node
 

@@ -42,7 +42,7 @@ class Scanner {
       case JournalType::kCommit:
         return OnCommit(frame);
       case JournalType::kCosigned:
-        return absl::OkStatus();
+        return OnCosigned(frame);
     }
     return absl::DataLossError(absl::StrCat("journal offset ", frame.position.offset,
                                             ": frame of unknown type ",
@@ -92,6 +92,16 @@ class Scanner {
                                                ", which the branch does not hold"));
     }
     scan_->committed = std::max(scan_->committed, commit.block.height);
+    return absl::OkStatus();
+  }
+
+  absl::Status OnCosigned(const JournalReader::Frame& frame) {
+    ASSIGN_OR_RETURN(const CosignGuard guard, DecodeCosignGuard(frame.body));
+    const CosignGuard& last = scan_->cosigned;
+    if (guard.size < last.size || (guard.size == last.size && guard.root != last.root)) {
+      return Contradiction(frame, absl::StrCat("cosigned size ", guard.size, " after ", last.size));
+    }
+    scan_->cosigned = guard;
     return absl::OkStatus();
   }
 

@@ -22,6 +22,7 @@
 #include "node/driver/block_builder.h"
 #include "node/driver/log.h"
 #include "node/driver/replica.h"
+#include "node/log/cosign_guard.h"
 
 namespace vigil::node {
 
@@ -62,6 +63,7 @@ struct JournalScan {
   std::vector<uint32_t> sizes;  // Frame bytes of each.
   std::string vote;             // Body of the last vote.
   Height committed;             // Highest height that some frame knows to be committed.
+  CosignGuard cosigned;         // The last one.
 };
 // Walks a journal: follows the branch through truncations, remembers the last vote and what is
 // known to be committed. Errors: kDataLoss when the frames contradict each other; those of the

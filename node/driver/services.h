@@ -16,7 +16,9 @@
 #include "ledger/chain/block.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/index/event_index.h"
+#include "ledger/log/tiles.h"
 #include "ledger/state/chain_reader.h"
+#include "node/driver/final_waiters.h"
 #include "node/driver/submit.h"
 
 namespace vigil::node {
@@ -29,6 +31,15 @@ struct NodeStatus {
   Height executed;
   Height indexed;
   Height detector;
+  Height final;  // A quorum cosigned a checkpoint that covers it.
+  struct Log {
+    uint64_t size = 0;            // Leaves in the recomputed tree.
+    uint64_t final_size = 0;      // Of the newest final checkpoint.
+    uint64_t cosigned_size = 0;   // Of the newest one that this node signed since it started.
+    uint64_t fork_count = 0;      // Checkpoints of others that are not on our chain.
+    std::string refusing_reason;  // Why this node signs none any more; empty: it does.
+  };
+  Log log;
   uint64_t uptime_seconds = 0;
   std::vector<bool> connected;  // Per validator; true for this one.
   struct TrainedModel {
@@ -66,6 +77,19 @@ class NodeServices {
   // wake somebody. Returns a token for RemoveListener, after which it is never called again.
   virtual uint64_t AddHeightListener(std::function<void(Height)> listener) = 0;
   virtual void RemoveHeightListener(uint64_t token) = 0;
+
+  // Highest height that a final checkpoint covers, as far as this node knows.
+  virtual Height FinalHeight() const = 0;
+  // Calls `done` once: without error when `height` is final, perhaps at once; with one when this
+  // node stops or cannot tell. On this or another thread; it must not block.
+  virtual void WhenFinal(Height height, FinalDone done) = 0;
+  // The newest final checkpoint: a signed note with its cosignatures. Errors: kNotFound while there
+  // is none; kUnavailable while the node refuses.
+  virtual absl::StatusOr<std::string> Checkpoint() const = 0;
+  // A tile or entry bundle of the log by its name, byte for byte (node/log/tile_store.h).
+  virtual absl::StatusOr<std::string> ReadLogFile(absl::string_view path) const = 0;
+  // For proofs of the log up to the newest final checkpoint; null while the node refuses.
+  virtual const ledger::TileSource* tiles() const = 0;
 };
 
 }  // namespace vigil::node

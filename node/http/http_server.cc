@@ -80,6 +80,15 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
     response.status = reason.empty() ? 200 : 503;
     response.set_content(reason.empty() ? "ok\n" : reason + "\n", "text/plain");
   });
+  if (impl.handlers.log_file) {
+    impl.server.Get("/log/(.*)",
+                    [&impl](const httplib::Request& request, httplib::Response& response) {
+                      const HttpAnswer answer = impl.handlers.log_file(request.matches[1].str());
+                      response.status = answer.status;
+                      response.set_header("Cache-Control", answer.cache_control);
+                      response.set_content(answer.body, answer.content_type);
+                    });
+  }
   impl.port = port == 0 ? impl.server.bind_to_any_port(host.c_str())
                         : (impl.server.bind_to_port(host.c_str(), port) ? port : -1);
   if (impl.port <= 0) {

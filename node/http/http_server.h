@@ -1,4 +1,4 @@
-// HttpServer: /metrics (Prometheus text), /livez and /readyz, on loopback by default.
+// HttpServer: /metrics (Prometheus text), /livez, /readyz and /log/..., on loopback by default.
 #ifndef VIGIL_NODE_HTTP_HTTP_SERVER_H_
 #define VIGIL_NODE_HTTP_HTTP_SERVER_H_
 
@@ -7,6 +7,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "node/http/log_files.h"
 
 namespace vigil::node {
 
@@ -14,6 +16,8 @@ struct HttpHandlers {
   std::function<std::string()> metrics;
   // Empty when the node can serve; else why it cannot. Answered as 200 or 503.
   std::function<std::string()> not_ready;
+  // What lies below /log/ by the path behind it. Empty: nothing does.
+  std::function<HttpAnswer(absl::string_view path)> log_file = {};
 };
 
 // Threads: one that accepts and a small pool that answers ("http"), joined by the destructor.

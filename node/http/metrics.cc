@@ -51,6 +51,17 @@ void AddChain(const NodeServices& services, const NodeStatus& status, Families* 
                   static_cast<double>(status.indexed.value()));
   families->Gauge("vigil_detector_height", "Highest block the detector has seen.",
                   static_cast<double>(status.detector.value()));
+  families->Gauge("vigil_final_height", "Highest block that a final checkpoint covers.",
+                  static_cast<double>(status.final.value()));
+  families->Gauge("vigil_log_size", "Leaves of the log recomputed from stored bytes.",
+                  static_cast<double>(status.log.size));
+  families->Gauge("vigil_cosigned_size", "Size of the newest checkpoint cosigned since the start.",
+                  static_cast<double>(status.log.cosigned_size));
+  families->Counter("vigil_fork_evidence_total",
+                    "Checkpoints of other validators that contradict this chain.",
+                    static_cast<double>(status.log.fork_count));
+  families->Gauge("vigil_log_refusing", "1 when this validator cosigns nothing any more.",
+                  !status.log.refusing_reason.empty());
   const absl::StatusOr<ledger::Tip> tip = services.Snapshot()->GetTip();
   if (!tip.ok()) return;
   families->Counter("vigil_records_total", "Records and seals in the log.",

@@ -46,6 +46,16 @@ void MemoryNetwork::SetFaults(const NetworkFaults& faults) {
   faults_ = faults;
 }
 
+void MemoryNetwork::SetTap(std::function<void(uint32_t from, absl::string_view frame)> tap) {
+  MutexLock lock(&mutex_);
+  tap_ = std::move(tap);
+}
+
+std::function<void(uint32_t, absl::string_view)> MemoryNetwork::Tap() const {
+  MutexLock lock(&mutex_);
+  return tap_;
+}
+
 void MemoryNetwork::SetCut(uint32_t from, uint32_t to, bool cut) {
   MutexLock lock(&mutex_);
   cut_[{from, to}] = cut;
@@ -90,8 +100,9 @@ bool MemoryNetwork::IsConnected(uint32_t from, uint32_t to) const {
 }
 
 bool MemoryNetwork::Send(uint32_t from, uint32_t to, node::OutFrame frame) {
-  if (!IsConnected(from, to)) return false;
   std::string bytes = Assemble(frame);
+  if (const auto tap = Tap(); tap) tap(from, bytes);
+  if (!IsConnected(from, to)) return false;
   MutexLock lock(&mutex_);
   if (link_bytes_[{from, to}] + bytes.size() > faults_.link_bytes_max) return false;
   if (random_.Chance(faults_.repeat_permille)) Launch(from, to, bytes);

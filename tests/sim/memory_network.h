@@ -8,12 +8,14 @@
 #define VIGIL_TESTS_SIM_MEMORY_NETWORK_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "ledger/base/clock.h"
 #include "ledger/base/mutex.h"
 #include "ledger/base/random.h"
@@ -41,6 +43,10 @@ class MemoryNetwork {
   void SetCut(uint32_t from, uint32_t to, bool cut) VIGIL_EXCLUDES(mutex_);
   void MendAll() VIGIL_EXCLUDES(mutex_);
 
+  // Shows every frame that a node sends, before anything becomes of it.
+  void SetTap(std::function<void(uint32_t from, absl::string_view frame)> tap)
+      VIGIL_EXCLUDES(mutex_);
+
   // The node is up: frames reach `receiver`. `hello` is its first frame on every stream.
   void Attach(uint32_t node, node::FrameReceiver* receiver, std::string hello)
       VIGIL_EXCLUDES(mutex_);
@@ -66,6 +72,7 @@ class MemoryNetwork {
     uint64_t incarnation = 0;
   };
 
+  std::function<void(uint32_t, absl::string_view)> Tap() const VIGIL_EXCLUDES(mutex_);
   bool Send(uint32_t from, uint32_t to, node::OutFrame frame) VIGIL_EXCLUDES(mutex_);
   bool IsConnected(uint32_t from, uint32_t to) const VIGIL_EXCLUDES(mutex_);
   void Launch(uint32_t from, uint32_t to, std::string frame) VIGIL_REQUIRES(mutex_);
@@ -76,6 +83,7 @@ class MemoryNetwork {
   mutable Mutex mutex_;
   SplitMix64 random_ VIGIL_GUARDED_BY(mutex_);
   NetworkFaults faults_ VIGIL_GUARDED_BY(mutex_);
+  std::function<void(uint32_t, absl::string_view)> tap_ VIGIL_GUARDED_BY(mutex_);
   std::vector<Node> nodes_ VIGIL_GUARDED_BY(mutex_);
   std::map<std::pair<uint32_t, uint32_t>, bool> cut_ VIGIL_GUARDED_BY(mutex_);
   std::map<std::pair<uint32_t, uint32_t>, int64_t> last_arrival_ VIGIL_GUARDED_BY(mutex_);

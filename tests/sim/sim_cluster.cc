@@ -45,6 +45,8 @@ SimCluster::SimCluster(const NetworkOptions& options, uint64_t seed)
     config.self = ValidatorIndex(i);
     config.consensus_key = &test_network_.consensus_key(i);
     config.record_key = &test_network_.record_key(i);
+    config.log_key = &test_network_.log_key(i);
+    config.cosigner_key = &test_network_.cosigner_key(i);
     config.reveal_seed = test_network_.reveal_seed(i);
     // Small, so that what lies in the journal only is read from there, too.
     config.block_cache_bytes_max = 256u << 10;

@@ -35,13 +35,16 @@ TestNetwork::TestNetwork(const NetworkOptions& options) {
   genesis.detector = options.detector;
   genesis.organisations = {{"acme", "Acme Corporation"}};
   for (uint32_t i = 0; i < options.validators; ++i) {
-    validators_.push_back({.consensus = KeyOf(1, i), .record = KeyOf(2, i)});
+    validators_.push_back({.consensus = KeyOf(1, i),
+                           .record = KeyOf(2, i),
+                           .log = KeyOf(3, i),
+                           .cosigner = KeyOf(4, i)});
     ledger::GenesisValidator validator;
     validator.name = absl::StrCat("v", i);
     validator.org = "acme";
     validator.consensus_key = validators_.back().consensus.public_key();
-    validator.log_key = KeyOf(3, i).public_key();
-    validator.cosigner_key = KeyOf(4, i).public_key();
+    validator.log_key = validators_.back().log.public_key();
+    validator.cosigner_key = validators_.back().cosigner.public_key();
     validator.record_key = validators_.back().record.public_key();
     validator.reveal_length = options.reveal_length;
     validator.reveal_anchor = node::RevealChain(reveal_seed(i), options.reveal_length).anchor();
@@ -67,6 +70,12 @@ const SigningKey& TestNetwork::consensus_key(uint32_t validator) const {
 }
 const SigningKey& TestNetwork::record_key(uint32_t validator) const {
   return validators_[validator].record;
+}
+const SigningKey& TestNetwork::log_key(uint32_t validator) const {
+  return validators_[validator].log;
+}
+const SigningKey& TestNetwork::cosigner_key(uint32_t validator) const {
+  return validators_[validator].cosigner;
 }
 const SigningKey& TestNetwork::sensor_key(uint32_t sensor) const { return sensors_[sensor]; }
 

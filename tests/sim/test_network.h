@@ -34,6 +34,8 @@ class TestNetwork {
   const ledger::Genesis& genesis() const { return genesis_; }
   const ledger::SigningKey& consensus_key(uint32_t validator) const;
   const ledger::SigningKey& record_key(uint32_t validator) const;
+  const ledger::SigningKey& log_key(uint32_t validator) const;
+  const ledger::SigningKey& cosigner_key(uint32_t validator) const;
   const ledger::SigningKey& sensor_key(uint32_t sensor) const;
   const ledger::SigningKey& admin_key() const { return *admin_key_; }
   Hash reveal_seed(uint32_t validator) const;
@@ -43,6 +45,8 @@ class TestNetwork {
   struct ValidatorKeys {
     ledger::SigningKey consensus;
     ledger::SigningKey record;
+    ledger::SigningKey log;
+    ledger::SigningKey cosigner;
   };
   std::vector<ValidatorKeys> validators_;
   std::vector<ledger::SigningKey> sensors_;

@@ -6,6 +6,8 @@
 #include "client/lib/client.h"
 #include "ledger/log/checkpoint.h"
 #include "ledger/log/merkle.h"
+#include "ledger/log/policy.h"
+#include "ledger/state/log_keys.h"
 #include "ledger/storage/faulty_file_system.h"
 #include "ledger/storage/memory_store.h"
 #include "node/api/api_server.h"
@@ -31,6 +33,8 @@ class Fixture {
     config.data_dir = "/data";
     config.consensus_key = &network_.consensus_key(0);
     config.record_key = &network_.record_key(0);
+    config.log_key = &network_.log_key(0);
+    config.cosigner_key = &network_.cosigner_key(0);
     config.reveal_seed = network_.reveal_seed(0);
     config.election_timeout_ticks_min = 11;
     config.election_timeout_ticks_max = 20;
@@ -173,14 +177,64 @@ TEST_CASE("api: bad submissions each get a code and a remedy and change nothing"
   CHECK(fixture.client()->GetStatus()->event_count() == 0);
 }
 
-TEST_CASE("api: ack levels that are not offered are refused plainly") {
+TEST_CASE("api: a submission may wait until it is final") {
   Fixture fixture;
   sim::SensorStream stream = fixture.Stream();
   const ledger::Record record = stream.NextBatch(1);
-  const auto final_level = fixture.Submit(record, v1::ACK_FINAL);
-  REQUIRE(absl::IsUnimplemented(final_level.status()));
-  CHECK(client::DetailOf(final_level.status())->code() == "ack.final_not_offered");
-  CHECK(absl::IsUnimplemented(fixture.Submit(record, v1::ACK_ACCEPTED).status()));
+  const auto receipt = fixture.Submit(record, v1::ACK_FINAL);
+  REQUIRE(receipt.ok());
+  CHECK(receipt->reached() == v1::ACK_FINAL);
+
+  SECTION("and the checkpoint that covers it verifies under the policy of genesis") {
+    const auto checkpoint = fixture.client()->GetCheckpoint();
+    REQUIRE(checkpoint.ok());
+    CHECK(checkpoint->height() >= receipt->height());
+    CHECK(checkpoint->cosigners_size() == 1);
+    const auto verdict =
+        ledger::CheckCheckpoint(ledger::LogPolicyOf(fixture.genesis()), checkpoint->note());
+    REQUIRE(verdict.ok());
+    CHECK(verdict->quorum);
+    CHECK(verdict->checkpoint.size == checkpoint->size());
+    CHECK(ledger::EncodeCheckpoint(verdict->checkpoint) == checkpoint->text());
+  }
+  SECTION("and blocks, receipts and status say so") {
+    v1::GetBlockRequest request;
+    request.set_height(receipt->height());
+    const auto block = fixture.client()->GetBlock(request);
+    REQUIRE(block.ok());
+    CHECK(block->final());
+    CHECK(block->cosigners_size() == 1);
+    CHECK(fixture.client()->GetReceipt(receipt->leaf_hash())->reached() == v1::ACK_FINAL);
+    CHECK(fixture.client()->GetStatus()->final_height() >= receipt->height());
+  }
+  SECTION("again for what is final already, and for a weaker level") {
+    CHECK(fixture.Submit(record, v1::ACK_FINAL)->reached() == v1::ACK_FINAL);
+    CHECK(fixture.Submit(record, v1::ACK_COMMITTED)->reached() == v1::ACK_COMMITTED);
+  }
+  SECTION("on a stream, too") {
+    grpc::ClientContext context;
+    auto call = fixture.client()->ingest(0)->SubmitStream(&context);
+    for (uint64_t tag = 1; tag <= 20; ++tag) {
+      REQUIRE(call->Write(Fixture::RequestOf(stream.NextBatch(1), tag, v1::ACK_FINAL)));
+    }
+    call->WritesDone();
+    v1::SubmitResponse response;
+    for (uint64_t tag = 1; tag <= 20; ++tag) {
+      REQUIRE(call->Read(&response));
+      CHECK(response.tag() == tag);
+      CHECK(response.receipt().reached() == v1::ACK_FINAL);
+    }
+    CHECK(call->Finish().ok());
+  }
+}
+
+TEST_CASE("api: an ack level that is not offered is refused plainly") {
+  Fixture fixture;
+  sim::SensorStream stream = fixture.Stream();
+  const ledger::Record record = stream.NextBatch(1);
+  const auto accepted = fixture.Submit(record, v1::ACK_ACCEPTED);
+  REQUIRE(absl::IsUnimplemented(accepted.status()));
+  CHECK(client::DetailOf(accepted.status())->code() == "ack.not_offered");
   CHECK(fixture.Submit(record).ok());
 }
 
@@ -283,9 +337,6 @@ TEST_CASE("api: pages end and limits are kept and what is not there says so") {
   v1::SearchEventsRequest search;
   search.add_addresses("not an address");
   CHECK(absl::IsInvalidArgument(fixture.client()->SearchEvents(search).status()));
-  const auto checkpoint = fixture.client()->GetCheckpoint();
-  REQUIRE(checkpoint.ok());
-  CHECK(ledger::DecodeCheckpoint(checkpoint->text()).ok());
 }
 
 TEST_CASE("api: search finds every event of an executed block once over pages") {

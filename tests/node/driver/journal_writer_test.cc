@@ -21,6 +21,7 @@ struct WriterTest {
   FatalLatch fatal{[](const absl::Status&) {}};
   NodeCounters counters;
   std::vector<Durable> durable;
+  int guarded = 0;
   sim::TestNetwork network{{.validators = 1}};
   JournalPlace place{&disk, kDirectory, kGuard, network.journal_id(0), {}};
   std::unique_ptr<JournalWriter> writer;
@@ -41,7 +42,8 @@ struct WriterTest {
                              .clock = &clock,
                              .fatal = &fatal,
                              .counters = &counters,
-                             .on_durable = [this](Durable d) { durable.push_back(std::move(d)); }},
+                             .on_durable = [this](Durable d) { durable.push_back(std::move(d)); },
+                             .on_guarded = [this] { ++guarded; }},
         std::move(opened->journal), kGuard, opened->guard, inbox_bytes_max);
   }
   static JournalJob Job(uint64_t sequence, std::string body, bool must_sync = true,
@@ -175,6 +177,41 @@ TEST_CASE("journal writer: refuses what has no room and takes a giant alone", "[
   CHECK(next.append.size() == 1);  // Left as it was.
   t.writer->Step();
   CHECK(t.writer->Push(&next));
+}
+
+TEST_CASE("journal writer: a cosigner's guard is said to be on disk only when it is",
+          "[journal_writer]") {
+  const CosignGuard guard{.size = 7, .root = Hash(), .floor = Height(0)};
+  for (uint64_t operation = 0;; ++operation) {
+    WriterTest t;
+    t.disk.CrashAt(t.disk.operation_count() + operation);
+    t.writer->PushGuard(EncodeCosignGuard(guard));
+    t.writer->Step();
+    const bool crashed = t.disk.is_off();
+    t.writer.reset();
+    t.disk.Crash(ledger::CrashMode::kLoseUnsynced);
+    auto opened = OpenJournal(t.place);
+    REQUIRE(opened.ok());
+    REQUIRE(opened->reader != nullptr);
+    const auto scan = ScanJournal(t.network.genesis(), *opened->reader);
+    REQUIRE(scan.ok());
+    INFO("operation " << operation);
+    if (t.guarded > 0) CHECK(scan->cosigned == guard);
+    if (crashed) continue;
+    CHECK(t.guarded == 1);
+    CHECK(t.counters.journal_syncs == 1);
+    break;
+  }
+}
+
+TEST_CASE("journal writer: a guard shares the sync of what waits beside it", "[journal_writer]") {
+  WriterTest t;
+  t.Push(t.Job(1, "vote", /*must_sync=*/false));
+  t.writer->PushGuard(EncodeCosignGuard({.size = 7, .root = Hash(), .floor = Height(0)}));
+  t.writer->Step();
+  CHECK(t.counters.journal_syncs == 1);
+  CHECK(t.durable.size() == 1);
+  CHECK(t.guarded == 1);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "ledger/chain/header.h"
 #include "node/driver/block_cache.h"
 #include "node/driver/fatal_latch.h"
+#include "node/driver/final_waiters.h"
 #include "node/driver/pending_submissions.h"
 #include "node/driver/reveal_chain.h"
 #include "tests/sim/test_network.h"
@@ -137,6 +138,49 @@ TEST_CASE("fatal latch: keeps the first error and tells once", "[fatal]") {
   CHECK(latch.failed());
   CHECK(latch.status().message() == "first");
   CHECK(told == 1);
+}
+
+TEST_CASE("final waiters: each callback is called once when its height is final") {
+  FinalWaiters waiters;
+  std::vector<int> called;
+  const auto wait = [&](uint64_t height, int name) {
+    waiters.Wait(Height(height), [&called, name](const ServiceError& error) {
+      called.push_back(error.ok() ? name : -name);
+    });
+  };
+  wait(3, 1);
+  wait(2, 2);
+  wait(5, 3);
+  CHECK(called.empty());
+  waiters.Advance(Height(3));
+  CHECK(called == std::vector<int>{2, 1});
+  wait(3, 4);  // It is final already.
+  CHECK(called.back() == 4);
+  waiters.Advance(Height(2));  // Never back.
+  CHECK(waiters.height() == Height(3));
+  ServiceError stopping;
+  stopping.status = absl::StatusCode::kUnavailable;
+  waiters.Close(stopping);
+  CHECK(called == std::vector<int>{2, 1, 4, -3});
+  wait(9, 5);
+  wait(1, 6);
+  CHECK(called == std::vector<int>{2, 1, 4, -3, -5, 6});
+}
+
+TEST_CASE("final waiters: too many are told to come again") {
+  FinalWaiters waiters;
+  size_t refused = 0;
+  for (size_t i = 0; i < kFinalWaitersMax + 3; ++i) {
+    waiters.Wait(Height(1), [&](const ServiceError& error) {
+      if (error.ok()) return;
+      CHECK(error.code == "final.full");
+      CHECK(error.retry_after_millis > 0);
+      ++refused;
+    });
+  }
+  CHECK(refused == 3);
+  waiters.Advance(Height(1));
+  CHECK(refused == 3);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "ledger/base/limits.h"
 #include "ledger/base/random.h"
+#include "node/log/cosign_note.h"
 #include "tests/support/catch.h"
 #include "tests/support/seed.h"
 
@@ -45,7 +46,7 @@ ForwardRefusedFrame SampleRefused() {
 
 bool DecodesAsAnything(absl::string_view frame) {
   return DecodeHello(frame).ok() || DecodeConsensus(frame).ok() || DecodeForward(frame).ok() ||
-         DecodeForwardRefused(frame).ok();
+         DecodeForwardRefused(frame).ok() || DecodeCosignature(frame).ok();
 }
 
 TEST_CASE("peer frame: the bytes are those of docs/formats", "[peer_frame]") {
@@ -58,6 +59,8 @@ TEST_CASE("peer frame: the bytes are those of docs/formats", "[peer_frame]") {
                                        "\0\0\0\x05other\0\0\0\0",
                                        5 + 8 + 11 + 8 + 5));
   CHECK(EncodeForwardRefused(SampleRefused())[0] == 4);
+  CHECK(EncodeCosignature({.asks = true, .note = "note"}) ==
+        std::string("\x05\x01\0\0\0\x04note", 10));
 }
 
 TEST_CASE("peer frame: what is encoded decodes to the same", "[peer_frame]") {
@@ -89,11 +92,20 @@ TEST_CASE("peer frame: what is encoded decodes to the same", "[peer_frame]") {
   CHECK(refused->expected_previous == SampleRefused().expected_previous);
   CHECK(refused->code == "lane.full");
   CHECK(refused->remedy == "later");
+
+  for (const bool asks : {false, true}) {
+    const std::string cosignature_bytes = EncodeCosignature({.asks = asks, .note = "a note"});
+    const auto cosignature = DecodeCosignature(cosignature_bytes);
+    REQUIRE(cosignature.ok());
+    CHECK(cosignature->asks == asks);
+    CHECK(cosignature->note == "a note");
+  }
 }
 
 TEST_CASE("peer frame: a frame cut anywhere or with a byte more is refused", "[peer_frame]") {
-  for (const std::string& frame : {EncodeHello(SampleHello()), SampleConsensus(), SampleForward(),
-                                   EncodeForwardRefused(SampleRefused())}) {
+  for (const std::string& frame :
+       {EncodeHello(SampleHello()), SampleConsensus(), SampleForward(),
+        EncodeForwardRefused(SampleRefused()), EncodeCosignature({.asks = true, .note = "note"})}) {
     REQUIRE(DecodesAsAnything(frame));
     for (size_t size = 0; size < frame.size(); ++size) {
       CHECK_FALSE(DecodesAsAnything(frame.substr(0, size)));
@@ -121,7 +133,10 @@ TEST_CASE("peer frame: hostile counts and lengths are refused before they are us
   CHECK_FALSE(DecodeForward(big_leaf).ok());
   CHECK_FALSE(PeerFrameTypeOf("").ok());
   CHECK_FALSE(PeerFrameTypeOf(absl::string_view("\0", 1)).ok());
-  CHECK_FALSE(PeerFrameTypeOf("\x05").ok());
+  CHECK_FALSE(PeerFrameTypeOf("\x06").ok());
+  CHECK_FALSE(DecodeCosignature(absl::string_view("\x05\x02\0\0\0\0", 6)).ok());
+  const std::string long_note(kCosignNoteBytesMax + 1, 'x');
+  CHECK_FALSE(DecodeCosignature(EncodeCosignature({.asks = false, .note = long_note})).ok());
   CHECK_FALSE(PeerFrameTypeOf(std::string(kPeerFrameBytesMax + 1, '\x02')).ok());
 }
 
@@ -144,7 +159,7 @@ TEST_CASE("peer frame: random bytes never crash a decoder", "[peer_frame]") {
   for (int i = 0; i < 20'000; ++i) {
     std::string frame(random.Below(80), '\0');
     for (char& byte : frame) byte = static_cast<char>(random.Below(random.Chance(500) ? 4 : 256));
-    if (!frame.empty()) frame[0] = static_cast<char>(1 + random.Below(4));
+    if (!frame.empty()) frame[0] = static_cast<char>(1 + random.Below(5));
     (void)DecodesAsAnything(frame);
   }
   SUCCEED();

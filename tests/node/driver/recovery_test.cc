@@ -110,6 +110,35 @@ struct HandMadeJournal {
   }
 };
 
+TEST_CASE("recovery: the scan keeps the last cosigner's guard and refuses one that goes back",
+          "[recovery]") {
+  HandMadeJournal t;
+  const auto append = [&](uint64_t size, uint8_t root) {
+    CosignGuard guard{.size = size, .root = Hash(), .floor = Height(3)};
+    guard.root.bytes.fill(root);
+    REQUIRE(
+        t.opened.journal->Append(ledger::JournalType::kCosigned, AsBytes(EncodeCosignGuard(guard)))
+            .ok());
+    return guard;
+  };
+  append(5, 1);
+  const CosignGuard last = append(9, 2);
+  append(9, 2);  // The same again is lawful.
+  const auto scan = t.Scan();
+  REQUIRE(scan.ok());
+  CHECK(scan->cosigned == last);
+  bool goes_back = false;
+  SECTION("a smaller size") {
+    append(8, 3);
+    goes_back = true;
+  }
+  SECTION("another root at the size") {
+    append(9, 3);
+    goes_back = true;
+  }
+  CHECK(absl::IsDataLoss(t.Scan().status()) == goes_back);
+}
+
 TEST_CASE("recovery: the scan follows the branch through blocks that were replaced", "[recovery]") {
   HandMadeJournal t;
   const auto one = t.Block(t.genesis(), 1, 0);
@@ -309,6 +338,8 @@ TEST_CASE("recovery: a directory that was never initialised is an error that say
   config.data_dir = "/none";
   config.consensus_key = &network.consensus_key(0);
   config.record_key = &network.record_key(0);
+  config.log_key = &network.log_key(0);
+  config.cosigner_key = &network.cosigner_key(0);
   config.reveal_seed = network.reveal_seed(0);
   NodeSeams seams;
   seams.files = &disk;

@@ -53,6 +53,8 @@ class ThreadedCluster {
     config.self = ValidatorIndex(i);
     config.consensus_key = &network_.consensus_key(i);
     config.record_key = &network_.record_key(i);
+    config.log_key = &network_.log_key(i);
+    config.cosigner_key = &network_.cosigner_key(i);
     config.reveal_seed = network_.reveal_seed(i);
     NodeSeams seams;
     seams.files = disks_[i].get();
