@@ -263,7 +263,9 @@ class Program {
     Add(log, "checkpoint", "the newest final checkpoint, as a signed note",
         [](const Session& session) { return RunLogCheckpoint(session); });
     Add(log, "policy", "which keys and what quorum to trust, from the genesis file (tlog-policy)",
-        [](const Session& session) { return RunLogPolicy(session); });
+        [this](const Session& session) { return RunLogPolicy(session, outside_witnesses_); })
+        ->add_option("--witness", outside_witnesses_,
+                     "vkey of a witness outside the network; one of them must have cosigned, too");
   }
 
   void AddVerify() {
@@ -338,6 +340,7 @@ class Program {
   IngestCommandOptions ingest_;
   VerifyLedgerOptions verify_;
   WitnessOptions witness_;
+  std::vector<std::string> outside_witnesses_;
   BenchOptions bench_;
   SampleOptions sample_;
   std::string sample_dir_;

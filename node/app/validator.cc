@@ -13,6 +13,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/crypto/keys.h"
+#include "ledger/log/note.h"
 #include "ledger/storage/file.h"
 #include "ledger/storage/leveldb_store.h"
 #include "node/api/api_server.h"
@@ -20,6 +21,7 @@
 #include "node/driver/node.h"
 #include "node/http/http_server.h"
 #include "node/http/metrics.h"
+#include "node/http/witness_client.h"
 #include "node/peer/grpc_transport.h"
 #include "node/peer/peer_server.h"
 #include "node/peer/tls.h"
@@ -116,10 +118,12 @@ struct Validator::Parts {
   std::unique_ptr<PeerServer> peers;
   std::unique_ptr<ApiServer> api;
   std::unique_ptr<HttpServer> http;
+  std::vector<std::unique_ptr<WitnessClient>> witnesses;
 
   // Who waits is answered; then clients first, then peers, then the node: nobody is called who has
   // gone.
   ~Parts() {
+    witnesses.clear();
     if (node != nullptr) node->AnswerWaiting();
     http.reset();
     api.reset();
@@ -128,6 +132,46 @@ struct Validator::Parts {
     if (node != nullptr) node->Stop();
   }
 };
+
+namespace {
+
+absl::StatusOr<std::unique_ptr<HttpServer>> StartHttp(const Config& config, const Node* node) {
+  const bool public_entries = config.public_entries;
+  HttpHandlers handlers;
+  handlers.metrics = [node] { return MetricsText(*node); };
+  handlers.not_ready = [node] {
+    const NodeStatus status = node->Status();
+    if (status.refusing) return "refusing: " + status.refusing_reason;
+    return std::string(status.core.leader.has_value() ? "" : "no leader is known");
+  };
+  handlers.log_file = [node, public_entries](absl::string_view path) {
+    return LogFileAnswer(*node, public_entries, path);
+  };
+  return HttpServer::Start(config.listen_http, std::move(handlers));
+}
+
+// One client per configured witness. `node` must outlive them.
+absl::StatusOr<std::vector<std::unique_ptr<WitnessClient>>> StartWitnessClients(
+    const Config& config, const LogFunction& log, Node* node) {
+  std::vector<std::unique_ptr<WitnessClient>> clients;
+  for (const WitnessAddress& witness : config.witnesses) {
+    WitnessClient::Options options;
+    ASSIGN_OR_RETURN(options.key, ledger::DecodeNoteKey(witness.vkey));
+    ASSIGN_OR_RETURN(options.url, ParseWitnessUrl(witness.url, config.insecure_witness_http));
+    options.seed = FreshSeed();
+    WitnessClient::Ports ports;
+    ports.checkpoint = [node] { return node->Checkpoint(); };
+    ports.tiles = [node] { return node->tiles(); };
+    ports.cosigned = [node](const WitnessedCheckpoint& witnessed) { node->OnWitnessed(witnessed); };
+    ports.clock = SystemClock();
+    ports.log = log;
+    clients.push_back(std::make_unique<WitnessClient>(std::move(options), std::move(ports),
+                                                      static_cast<uint32_t>(clients.size() + 1)));
+  }
+  return clients;
+}
+
+}  // namespace
 
 Validator::Validator(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Validator::~Validator() = default;
@@ -178,27 +222,11 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const Config& config
                                                         : ServerTls(config.tls),
                                     parts->node.get()));
   if (!config.listen_http.empty()) {
-    const Node* node = parts->node.get();
-    const bool public_entries = config.public_entries;
-    ASSIGN_OR_RETURN(parts->http,
-                     HttpServer::Start(config.listen_http,
-                                       {.metrics = [node] { return MetricsText(*node); },
-                                        .not_ready =
-                                            [node] {
-                                              const NodeStatus status = node->Status();
-                                              if (status.refusing)
-                                                return "refusing: " + status.refusing_reason;
-                                              return std::string(status.core.leader.has_value()
-                                                                     ? ""
-                                                                     : "no leader is known");
-                                            },
-                                        .log_file =
-                                            [node, public_entries](absl::string_view path) {
-                                              return LogFileAnswer(*node, public_entries, path);
-                                            }}));
+    ASSIGN_OR_RETURN(parts->http, StartHttp(config, parts->node.get()));
   }
   parts->node->Start();
   parts->transport->Start(parts->node->Hello());
+  ASSIGN_OR_RETURN(parts->witnesses, StartWitnessClients(config, log, parts->node.get()));
   if (config.insecure_dev)
     log(LogLevel::kWarning, "api",
         "insecure_dev: clients are served WITHOUT TLS on " + config.listen_api);
