@@ -349,6 +349,23 @@ uint64_t CountFloors(SimCluster* cluster, uint32_t i) {
   return count;
 }
 
+// Where so many journals were torn that no quorum may vote, the operator says that power was lost.
+void LetOperatorDecide(SimCluster* cluster) {
+  const auto is_non_voter = [&](uint32_t i) {
+    return cluster->node(i)->Status().core.role == consensus::CoreRole::kNonVoter;
+  };
+  uint32_t non_voters = 0;
+  for (uint32_t i = 0; i < cluster->size(); ++i) non_voters += is_non_voter(i) ? 1 : 0;
+  for (uint32_t i = 0; i < cluster->size() && non_voters > 1; ++i) {
+    if (!is_non_voter(i)) continue;
+    cluster->Crash(i, CrashMode::kProcessOnly);
+    cluster->config(i).accept_torn_tail = true;
+    REQUIRE(cluster->Start(i).ok());
+    cluster->config(i).accept_torn_tail = false;
+    --non_voters;
+  }
+}
+
 // Nodes crash at any moment of signing, with whatever their disks make of it, and come back.
 // Returns how many of them did not know any more what they had signed.
 uint64_t RunWithCrashes(uint64_t seed) {
@@ -383,6 +400,7 @@ uint64_t RunWithCrashes(uint64_t seed) {
     REQUIRE(cluster.Start(victim).ok());
     REQUIRE(watch.wrong() == "");
     REQUIRE_FALSE(cluster.node(victim)->Status().refusing);
+    LetOperatorDecide(&cluster);
   }
   cluster.network().SetFaults({});
   cluster.SetHurried(false);
