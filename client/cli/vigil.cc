@@ -26,6 +26,7 @@
 #include "client/cli/log_commands.h"
 #include "client/cli/session.h"
 #include "client/cli/verify_command.h"
+#include "client/cli/witness_command.h"
 #include "client/ingest/sample_traffic.h"
 
 namespace vigil::client {
@@ -83,6 +84,7 @@ class Program {
     AddIngest();
     AddLog();
     AddVerify();
+    AddWitness();
     AddBench();
   }
 
@@ -346,7 +348,9 @@ class Program {
     Add(log, "checkpoint", "the newest final checkpoint, as a signed note",
         [](const Session& session) { return RunLogCheckpoint(session); });
     Add(log, "policy", "which keys and what quorum to trust, from the genesis file (tlog-policy)",
-        [](const Session& session) { return RunLogPolicy(session); });
+        [this](const Session& session) { return RunLogPolicy(session, outside_witnesses_); })
+        ->add_option("--witness", outside_witnesses_,
+                     "vkey of a witness outside the network; one of them must have cosigned, too");
   }
 
   void AddVerify() {
@@ -362,6 +366,31 @@ class Program {
     AddNumber(ledger, "--at-least", verify_.at_least, "height that the chain is known to reach");
     ledger->add_option("--guard", verify_.guard, "the validator's rollback_guard, beside its keys");
     ledger->add_option("--validator", verify_.validator, "org/name whose folder this must be");
+  }
+
+  void AddWitness() {
+    CLI::App* witness = Group("witness", "cosign the checkpoints of others' logs");
+    witness->footer(
+        "  vigil witness init --dir w --name witness.example.org\n"
+        "  vigil witness run --dir w --listen 127.0.0.1:7700 --log policy.txt\n"
+        "  vigil witness show --dir w\n");
+    CLI::App* init =
+        Add(witness, "init", "make the folder of a new witness and print its vkey",
+            [this](const Session& session) { return RunWitnessInit(session, witness_); });
+    init->add_option("--name", witness_.name,
+                     "on its signature lines; best like a URL without its scheme")
+        ->required();
+    CLI::App* run = Add(witness, "run", "serve POST /add-checkpoint until SIGTERM",
+                        [this](const Session& session) { return RunWitness(session, witness_); });
+    run->add_option("--listen", witness_.listen, "host:port; plain HTTP")->capture_default_str();
+    run->add_option("--log", witness_.policies,
+                    "policy of a log to watch; its quorum must have cosigned first")
+        ->required();
+    CLI::App* show =
+        Add(witness, "show", "origins with the size and root cosigned last",
+            [this](const Session& session) { return RunWitnessShow(session, witness_); });
+    for (CLI::App* command : {init, run, show})
+      command->add_option("--dir", witness_.directory, "folder of key and state")->required();
   }
 
   void AddBench() {
@@ -395,6 +424,8 @@ class Program {
   AlertListOptions alert_list_;
   IngestCommandOptions ingest_;
   VerifyLedgerOptions verify_;
+  WitnessOptions witness_;
+  std::vector<std::string> outside_witnesses_;
   BenchOptions bench_;
   SampleOptions sample_;
   std::string sample_dir_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <numeric>
+#include <set>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -12,7 +13,10 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/crypto/keys.h"
+#include "ledger/log/note.h"
 #include "node/app/config_file.h"
+#include "node/http/witness_client.h"
 
 namespace vigil::node {
 namespace {
@@ -106,12 +110,41 @@ ConfigKey Peers() {
           }};
 }
 
+// "vkey=url,vkey=url"; the file has [[witnesses]] tables instead.
+absl::Status SetWitnesses(absl::string_view text, Config* config) {
+  config->witnesses.clear();
+  for (absl::string_view part : absl::StrSplit(text, ',', absl::SkipEmpty())) {
+    const size_t split = part.find("=http");
+    if (split == absl::string_view::npos) {
+      return absl::InvalidArgumentError(absl::StrCat("'", part, "' where vkey=url belongs"));
+    }
+    WitnessAddress witness{.vkey = std::string(part.substr(0, split)),
+                           .url = std::string(part.substr(split + 1))};
+    RETURN_IF_ERROR(CheckWitnessAddress(witness));
+    config->witnesses.push_back(std::move(witness));
+  }
+  return absl::OkStatus();
+}
+
+ConfigKey Witnesses() {
+  return {.name = "witnesses",
+          .help = "witnesses outside the network, vkey=url,... ([[witnesses]] tables in the file)",
+          .set = SetWitnesses,
+          .get = [](const Config& config) {
+            return absl::StrJoin(config.witnesses, ",",
+                                 [](std::string* out, const WitnessAddress& witness) {
+                                   absl::StrAppend(out, witness.vkey, "=", witness.url);
+                                 });
+          }};
+}
+
 ConfigKey FlagOnly(ConfigKey key) {
   key.flag_only = true;
   return key;
 }
 
 constexpr uint64_t kMiB = 1 << 20;
+constexpr size_t kWitnessesMax = 16;  // A thread each, and a line each on a checkpoint.
 constexpr uint64_t kBudgetBytesMax = uint64_t{64} << 30;
 
 std::vector<ConfigKey> MakeKeys() {
@@ -122,6 +155,9 @@ std::vector<ConfigKey> MakeKeys() {
       Text("identity", "this validator, org/name as in genesis", FIELD(identity)),
       Text("keys_dir", "folder of the five key files", FIELD(keys_dir), /*is_path=*/true),
       Peers(),
+      Witnesses(),
+      Flag("insecure_witness_http", "plain http to witnesses beyond loopback",
+           FIELD(insecure_witness_http)),
       Text("listen.api", "address for clients (gRPC)", FIELD(listen_api)),
       Text("listen.peer", "address for validators (gRPC)", FIELD(listen_peer)),
       Text("listen.http", "address for metrics and health; empty: none", FIELD(listen_http)),
@@ -211,6 +247,23 @@ absl::Status CheckAddress(absl::string_view key, absl::string_view address) {
   return absl::OkStatus();
 }
 
+absl::Status CheckWitnesses(const Config& config) {
+  std::set<std::string> vkeys;
+  if (config.witnesses.size() > kWitnessesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("witnesses: ", config.witnesses.size(), ", at most ", kWitnessesMax));
+  }
+  for (const WitnessAddress& witness : config.witnesses) {
+    RETURN_IF_ERROR(
+        Annotate(ParseWitnessUrl(witness.url, config.insecure_witness_http).status(), "witnesses"));
+    if (!vkeys.insert(witness.vkey).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("witnesses: ", witness.vkey, " is there twice"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 bool IsLoopback(absl::string_view address) {
   return absl::StartsWith(address, "127.") || absl::StartsWith(address, "localhost:") ||
          absl::StartsWith(address, "[::1]:");
@@ -221,6 +274,15 @@ bool IsLoopback(absl::string_view address) {
 const std::vector<ConfigKey>& ConfigKeys() {
   static const std::vector<ConfigKey>* const kKeys = new std::vector<ConfigKey>(MakeKeys());
   return *kKeys;
+}
+
+absl::Status CheckWitnessAddress(const WitnessAddress& witness) {
+  const absl::StatusOr<ledger::NoteKey> key = ledger::DecodeNoteKey(witness.vkey);
+  if (!key.ok()) return Annotate(key.status(), "vkey");
+  if (key->type != ledger::NoteKeyType::kCosignatureV1 || !ledger::IsValidPublicKey(key->key)) {
+    return absl::InvalidArgumentError("vkey: of a log, or a key that may not be enrolled");
+  }
+  return Annotate(ParseWitnessUrl(witness.url, /*allow_http=*/true).status(), "url");
 }
 
 const ConfigKey* FindConfigKey(absl::string_view name) {
@@ -280,6 +342,7 @@ absl::Status CheckConfig(const Config& config) {
   for (const PeerAddress& peer : config.peers) {
     RETURN_IF_ERROR(CheckAddress(absl::StrCat("peers, ", peer.identity), peer.address));
   }
+  RETURN_IF_ERROR(CheckWitnesses(config));
   if (config.insecure_dev && !IsLoopback(config.listen_api)) {
     return absl::InvalidArgumentError(
         absl::StrCat("insecure_dev with listen.api = ", config.listen_api,

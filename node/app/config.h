@@ -16,6 +16,12 @@
 
 namespace vigil::node {
 
+// A witness outside the network.
+struct WitnessAddress {
+  std::string vkey;
+  std::string url;
+};
+
 // Paths in the file are relative to the file's folder.
 struct Config {
   std::string data_dir;
@@ -28,6 +34,8 @@ struct Config {
   bool insecure_dev = false;  // API without TLS; loopback only.
   std::string keys_dir;
   std::vector<PeerAddress> peers;  // The other validators.
+  std::vector<WitnessAddress> witnesses;
+  bool insecure_witness_http = false;  // Plain http to witnesses beyond loopback.
   uint64_t lane_governance_bytes = 16 << 20;
   uint64_t lane_alerts_bytes = 16 << 20;
   uint64_t lane_events_bytes = 128 << 20;
@@ -53,6 +61,9 @@ struct ConfigKey {
   bool flag_only = false;
 };
 const std::vector<ConfigKey>& ConfigKeys();
+// What each witness must be by itself: a witness's vkey, and an address.
+// Errors: kInvalidArgument.
+absl::Status CheckWitnessAddress(const WitnessAddress& witness);
 // nullptr when there is none.
 const ConfigKey* FindConfigKey(absl::string_view name);
 // "VIGILD_LISTEN_API" for "listen.api".

@@ -29,6 +29,8 @@ class FileReader {
       const std::string key = prefix + std::string(name.str());
       if (key == "peers" && node.is_array()) {
         RETURN_IF_ERROR(ReadPeers(*node.as_array()));
+      } else if (key == "witnesses" && node.is_array()) {
+        RETURN_IF_ERROR(ReadWitnesses(*node.as_array()));
       } else if (node.is_table()) {
         RETURN_IF_ERROR(ReadTable(*node.as_table(), key + "."));
       } else {
@@ -75,23 +77,32 @@ class FileReader {
     return absl::OkStatus();
   }
 
+  // Two strings of a table of an array of tables: every other key is refused.
+  absl::Status ReadPair(const toml::node& element, absl::string_view array,
+                        absl::string_view first_name, std::string* first,
+                        absl::string_view second_name, std::string* second) {
+    const toml::table* table = element.as_table();
+    if (table == nullptr) {
+      return At(element.source(), absl::StrCat(array, ": write [[", array, "]] tables"));
+    }
+    for (const auto& [name, node] : *table) {
+      const std::string key(name.str());
+      std::string* field = key == first_name ? first : key == second_name ? second : nullptr;
+      if (field == nullptr || !node.is_string()) {
+        return At(node.source(), absl::StrCat(array, ".", key, ": only the strings ", first_name,
+                                              " and ", second_name, " belong here"));
+      }
+      *field = node.as_string()->get();
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status ReadPeers(const toml::array& peers) {
     loaded_->config.peers.clear();
     for (const toml::node& element : peers) {
-      const toml::table* table = element.as_table();
-      if (table == nullptr) return At(element.source(), "peers: write [[peers]] tables");
       PeerAddress peer;
-      for (const auto& [name, node] : *table) {
-        std::string* field = name == "identity"  ? &peer.identity
-                             : name == "address" ? &peer.address
-                                                 : nullptr;
-        if (field == nullptr || !node.is_string()) {
-          return At(node.source(),
-                    absl::StrCat("peers.", std::string(name.str()),
-                                 ": only the strings identity and address belong here"));
-        }
-        *field = node.as_string()->get();
-      }
+      RETURN_IF_ERROR(
+          ReadPair(element, "peers", "identity", &peer.identity, "address", &peer.address));
       for (const PeerAddress& other : loaded_->config.peers) {
         if (other.identity != peer.identity) continue;
         return At(element.source(),
@@ -103,6 +114,25 @@ class FileReader {
       }
       loaded_->config.peers.push_back(peer);
       Note("peers", element);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadWitnesses(const toml::array& witnesses) {
+    loaded_->config.witnesses.clear();
+    for (const toml::node& element : witnesses) {
+      WitnessAddress witness;
+      RETURN_IF_ERROR(ReadPair(element, "witnesses", "vkey", &witness.vkey, "url", &witness.url));
+      if (witness.vkey.empty() || witness.url.empty()) {
+        return At(element.source(),
+                  "a witness needs vkey = \"name+hash+key\" and url = \"https://host/prefix\"");
+      }
+      const absl::Status status = CheckWitnessAddress(witness);
+      if (!status.ok()) {
+        return At(element.source(), absl::StrCat("witnesses: ", status.message()));
+      }
+      loaded_->config.witnesses.push_back(witness);
+      Note("witnesses", element);
     }
     return absl::OkStatus();
   }

@@ -14,6 +14,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/crypto/keys.h"
+#include "ledger/log/note.h"
 #include "ledger/storage/file.h"
 #include "ledger/storage/leveldb_store.h"
 #include "node/api/api_server.h"
@@ -22,6 +23,7 @@
 #include "node/driver/node.h"
 #include "node/http/http_server.h"
 #include "node/http/metrics.h"
+#include "node/http/witness_client.h"
 #include "node/net/descriptors.h"
 #include "node/peer/grpc_transport.h"
 #include "node/peer/peer_server.h"
@@ -110,10 +112,12 @@ struct Validator::Parts {
   std::unique_ptr<PeerServer> peers;
   std::unique_ptr<ApiServer> api;
   std::unique_ptr<HttpServer> http;
+  std::vector<std::unique_ptr<WitnessClient>> witnesses;
 
   // Who waits is answered; then clients first, then peers, then the node: nobody is called who has
   // gone.
   ~Parts() {
+    witnesses.clear();
     if (node != nullptr) node->AnswerWaiting();
     http.reset();
     api.reset();
@@ -122,6 +126,31 @@ struct Validator::Parts {
     if (node != nullptr) node->Stop();
   }
 };
+
+namespace {
+
+// One client per configured witness. `node` must outlive them.
+absl::StatusOr<std::vector<std::unique_ptr<WitnessClient>>> StartWitnessClients(
+    const Config& config, const LogFunction& log, Node* node) {
+  std::vector<std::unique_ptr<WitnessClient>> clients;
+  for (const WitnessAddress& witness : config.witnesses) {
+    WitnessClient::Options options;
+    ASSIGN_OR_RETURN(options.key, ledger::DecodeNoteKey(witness.vkey));
+    ASSIGN_OR_RETURN(options.url, ParseWitnessUrl(witness.url, config.insecure_witness_http));
+    options.seed = FreshSeed();
+    WitnessClient::Ports ports;
+    ports.checkpoint = [node] { return node->Checkpoint(); };
+    ports.tiles = [node] { return node->tiles(); };
+    ports.cosigned = [node](const WitnessedCheckpoint& witnessed) { node->OnWitnessed(witnessed); };
+    ports.clock = SystemClock();
+    ports.log = log;
+    clients.push_back(std::make_unique<WitnessClient>(std::move(options), std::move(ports),
+                                                      static_cast<uint32_t>(clients.size() + 1)));
+  }
+  return clients;
+}
+
+}  // namespace
 
 // Everything that listens. Each holds on to the node, which must be there.
 absl::Status Validator::StartSurfaces(const Config& config, const DescriptorShares& shares,
@@ -205,6 +234,7 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const LoadedConfig& 
       [node = parts->node.get()](ValidatorIndex to, const Hash& certificate_hash) {
         return node->Hello(to, certificate_hash);
       });
+  ASSIGN_OR_RETURN(parts->witnesses, StartWitnessClients(config, log, parts->node.get()));
   if (config.insecure_dev)
     log(LogLevel::kWarning, "api",
         "insecure_dev: clients are served WITHOUT TLS on " + config.listen_api);

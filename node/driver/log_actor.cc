@@ -58,7 +58,7 @@ absl::Status LogActor::Load() {
   const absl::StatusOr<std::string> note = tiles_->ReadCheckpoint();
   if (!note.ok() && !absl::IsNotFound(note.status())) return note.status();
   if (note.ok()) {
-    absl::StatusOr<Cosigned> cosigned = CheckCosigned(keys_, *note);
+    absl::StatusOr<Cosigned> cosigned = CheckCosigned(keys_, WithoutOutsideLines(keys_, *note));
     if (cosigned.ok()) {
       loaded_ = *std::move(cosigned);
     } else {
@@ -88,6 +88,17 @@ absl::Status LogActor::OnCosignature(ValidatorIndex from, const CosignatureFrame
 
 void LogActor::OnGuarded() {
   guarded_ = true;
+  signal()->Set();
+}
+
+void LogActor::OnWitnessed(const WitnessedCheckpoint& witnessed) {
+  {
+    MutexLock lock(&mutex_);
+    outside_.Put(witnessed);
+    if (witnessed.size != validators_note_size_) return;
+    checkpoint_ = outside_.AddTo(validators_note_, validators_note_size_);
+  }
+  outside_is_new_ = true;
   signal()->Set();
 }
 
@@ -164,7 +175,7 @@ absl::Status LogActor::Perform(const Instant& now) {
   if (output.guard.has_value()) ports_.save_guard(EncodeCosignGuard(*output.guard));
   for (const CosignFrame& frame : output.frames) Send(frame);
   for (const ForkEvidence& evidence : output.evidence) RETURN_IF_ERROR(Keep(evidence));
-  final_is_new_ = final_is_new_ || output.final_changed;
+  if (outside_is_new_.exchange(false) || output.final_changed) final_is_new_ = true;
   return PublishFinal(now);
 }
 
@@ -206,13 +217,21 @@ absl::Status LogActor::PublishFinal(const Instant& now) {
   // The tiles first: whoever sees the checkpoint finds what it speaks of.
   std::string note = cosigner_->final_note();
   RETURN_IF_ERROR(tiles_->Publish(final.size));
-  RETURN_IF_ERROR(tiles_->PutCheckpoint(note));
+  std::string served;
+  {
+    MutexLock lock(&mutex_);
+    served = outside_.AddTo(note, final.size);
+  }
+  RETURN_IF_ERROR(tiles_->PutCheckpoint(served));
   final_is_new_ = false;
   final_written_micros_ = now.micros;
   final_written_size_ = final.size;
   {
     MutexLock lock(&mutex_);
-    checkpoint_ = std::move(note);
+    validators_note_ = std::move(note);
+    validators_note_size_ = final.size;
+    checkpoint_ = outside_.AddTo(validators_note_, validators_note_size_);
+    if (checkpoint_ != served) outside_is_new_ = true;
   }
   ShareState();
   ports_.waiters->Advance(final.height);

@@ -39,6 +39,7 @@
 #include "node/driver/peer_frame.h"
 #include "node/driver/transport.h"
 #include "node/log/cosigner.h"
+#include "node/log/outside_lines.h"
 #include "node/log/tile_store.h"
 
 namespace vigil::node {
@@ -85,8 +86,12 @@ class LogActor final : public Actor {
   // Errors: kInvalidArgument and kPermissionDenied as CheckSignedCheckpoint(); kResourceExhausted.
   absl::Status OnCosignature(ValidatorIndex from, const CosignatureFrame& frame);
   void OnGuarded();
+  // A verified cosignature of a witness outside the network: it stands on the served checkpoint
+  // while that has its size. Never waited for.
+  void OnWitnessed(const WitnessedCheckpoint& witnessed) VIGIL_EXCLUDES(mutex_);
   State state() const VIGIL_EXCLUDES(mutex_);
-  // The newest final checkpoint, a signed note. Errors: kNotFound while there is none.
+  // The newest final checkpoint, a signed note, with what witnesses outside have added. Errors:
+  // kNotFound while there is none.
   absl::StatusOr<std::string> checkpoint() const VIGIL_EXCLUDES(mutex_);
   const TileStore& tiles() const { return *tiles_; }
 
@@ -135,6 +140,7 @@ class LogActor final : public Actor {
   std::unique_ptr<Cosigner> cosigner_;
   Inbox<Note> inbox_;
   std::atomic<bool> guarded_{false};
+  std::atomic<bool> outside_is_new_{false};  // A line that the files have not.
 
   Height next_;                       // To be added to the tree.
   Hash previous_seal_;                // Leaf hash of the seal before it.
@@ -153,6 +159,9 @@ class LogActor final : public Actor {
 
   mutable Mutex mutex_;
   State shared_ VIGIL_GUARDED_BY(mutex_);
+  OutsideLines outside_ VIGIL_GUARDED_BY(mutex_);
+  std::string validators_note_ VIGIL_GUARDED_BY(mutex_);  // What checkpoint_ is without outside_.
+  uint64_t validators_note_size_ VIGIL_GUARDED_BY(mutex_) = 0;
   std::string checkpoint_ VIGIL_GUARDED_BY(mutex_);
 };
 

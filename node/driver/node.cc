@@ -379,6 +379,10 @@ absl::StatusOr<std::string> Node::ReadLogFile(absl::string_view path) const {
   return absl::UnavailableError(absl::StrCat("no tiles: ", refusing_.message()));
 }
 
+void Node::OnWitnessed(const WitnessedCheckpoint& witnessed) {
+  if (log_actor_ != nullptr) log_actor_->OnWitnessed(witnessed);
+}
+
 const ledger::TileSource* Node::tiles() const {
   return log_actor_ == nullptr ? nullptr : &log_actor_->tiles();
 }

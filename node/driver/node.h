@@ -127,6 +127,10 @@ class Node final : public NodeServices, public FrameReceiver {
   // Of the core; for tests that compare runs. Zero while refusing.
   Hash core_digest() const;
 
+  // A verified cosignature of a witness outside the network, for the served checkpoint.
+  // Thread-safe.
+  void OnWitnessed(const WitnessedCheckpoint& witnessed);
+
   // NodeServices
   const ledger::Genesis& genesis() const override { return genesis_; }
   SubmitTicket Submit(ledger::Record record, SubmitDone done) override;

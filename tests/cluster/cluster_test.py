@@ -315,10 +315,94 @@ def scenario_stop_without_quorum(cluster):
         bench.wait()
 
 
+class Witness:
+    """A `vigil witness` of its own folder, over the validators' policy."""
+
+    def __init__(self, cluster, name):
+        self.cluster = cluster
+        self.folder = cluster.folder / name
+        self.name = name
+        self.policy = cluster.folder / f"{name}-policy.txt"
+        self.policy.write_text(cluster.vigil("log", "policy", "--genesis", cluster.net / "genesis.json").stdout)
+        self.vkey = cluster.vigil("witness", "init", "--dir", self.folder, "--name", name).stdout.strip()
+        self.address = f"127.0.0.1:{cluster.port + 9}"  # Of the cluster's range, and no validator's.
+        self.log = cluster.folder / f"{name}.log"
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.cluster.processes[self.name] = subprocess.Popen(
+                [str(self.cluster.bin / "vigil"), "witness", "run", "--dir", str(self.folder), "--listen", self.address,
+                 "--log", str(self.policy)], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+    def sizes(self):
+        """Of the cosignatures that left, in their order."""
+        words = [line.split() for line in self.log.read_text().splitlines()]
+        return [int(line[5]) for line in words if line[2] == "200"]
+
+    def kept(self):
+        shown = json.loads(self.cluster.vigil("witness", "show", "--dir", self.folder, "-o", "json").stdout)
+        return int(shown["origins"][0]["size"])
+
+
+def served_note(cluster):
+    return cluster.vigil("log", "checkpoint").stdout
+
+
+def wait_for_line(cluster, name, above):
+    """The size of the first served checkpoint larger than `above` that bears a line of `name`."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        note = served_note(cluster)
+        size = int(note.splitlines()[1])
+        if size > above and f"\n\u2014 {name} " in note:
+            return size
+    raise AssertionError(f"no line of {name} above size {above}: {note}")
+
+
+def scenario_outside_witness(cluster):
+    """A witness outside cosigns what is served; killed, it holds up nothing, and goes on where it was."""
+    witness = Witness(cluster, "witness.example")
+    for i in range(1, cluster.count + 1):
+        with open(cluster.net / f"validator-{i}/vigild.toml", "a") as config:
+            config.write(f'\n[[witnesses]]\nvkey = "{witness.vkey}"\nurl = "http://{witness.address}"\n')
+    witness.start()
+    cluster.start_all()
+    file, lines = sample(cluster, "few", 300)
+    cluster.vigil(*ingest_args(cluster, file))
+    size = wait_for_line(cluster, witness.name, above=lines // 100)
+    again = cluster.run("vigil", "witness", "run", "--dir", witness.folder, "--listen", "127.0.0.1:0", "--log",
+                        witness.policy, expect=1)
+    assert "another witness runs" in again.stderr, again.stderr
+
+    # Killed: what is submitted becomes final all the same.
+    cluster.end(witness.name, signal.SIGKILL)
+    promised = max(witness.sizes())
+    assert witness.kept() >= promised >= size, (witness.kept(), promised, size)
+    file, _ = sample(cluster, "more", 300, "--seed", 2)
+    cluster.vigil(*ingest_args(cluster, file, stream="more"), "--ack", "final")
+    final = int(served_note(cluster).splitlines()[1])
+    assert final > promised, (final, promised)
+
+    # Back again: it goes on above what it had promised.
+    witness.start()
+    assert wait_for_line(cluster, witness.name, above=final) > final
+    assert witness.sizes() == sorted(witness.sizes()), witness.sizes()
+    policy = cluster.folder / "outside.txt"
+    policy.write_text(cluster.vigil("log", "policy", "--genesis", cluster.net / "genesis.json", "--witness",
+                                    witness.vkey).stdout)
+    assert "quorum both" in policy.read_text(), policy.read_text()
+    refused = cluster.run("vigil", "witness", "run", "--dir", witness.folder, "--log", policy, expect=2)
+    assert "cannot wait for its own cosignature" in refused.stderr, refused.stderr
+    assert cluster.end(witness.name) == 0
+    for i in range(1, cluster.count + 1):
+        assert cluster.end(i) == 0
+
+
 SCENARIOS = {"killed-leader": (scenario_killed_leader, 3), "altered-ledger": (scenario_altered_ledger, 1),
              "full-disk": (scenario_full_disk, 3), "bad-input": (scenario_bad_input, 3),
              "idle-connections": (scenario_idle_connections, 1),
-             "stop-without-quorum": (scenario_stop_without_quorum, 3)}
+             "stop-without-quorum": (scenario_stop_without_quorum, 3),
+             "outside-witness": (scenario_outside_witness, 4)}
 
 
 def main():

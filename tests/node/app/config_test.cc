@@ -1,8 +1,11 @@
 #include "node/app/config.h"
 
+#include <array>
 #include <cstdlib>
 #include <fstream>
 
+#include "ledger/crypto/keys.h"
+#include "ledger/log/note.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_folder.h"
 
@@ -45,6 +48,48 @@ TEST_CASE("config: a peer without address or with a stray key is refused") {
              Catch::Contains("peers.port"));
 }
 
+std::string WitnessVkey(const std::string& name, ledger::NoteKeyType type) {
+  std::array<uint8_t, 32> seed{};
+  return ledger::EncodeNoteKey(
+      {.name = name, .type = type, .key = ledger::SigningKey::FromSeed(seed).public_key()});
+}
+
+std::string WitnessTable(const std::string& vkey, const std::string& url) {
+  return "[[witnesses]]\nvkey = \"" + vkey + "\"\nurl = \"" + url + "\"\n";
+}
+
+TEST_CASE("config: witnesses outside the network are read and shown") {
+  const testing::TempFolder folder;
+  const std::string vkey = WitnessVkey("w.example", ledger::NoteKeyType::kCosignatureV1);
+  const auto loaded =
+      LoadConfig(WriteConfig(folder, WitnessTable(vkey, "https://w.example/prefix")), {});
+  REQUIRE(loaded.ok());
+  REQUIRE(loaded->config.witnesses.size() == 1);
+  CHECK(loaded->config.witnesses[0].vkey == vkey);
+  CHECK(loaded->config.witnesses[0].url == "https://w.example/prefix");
+  CHECK_THAT(ShowConfig(*loaded),
+             Catch::Contains("witnesses = \"" + vkey + "=https://w.example/prefix\"  # "));
+  Config again;
+  REQUIRE(FindConfigKey("witnesses")
+              ->set(FindConfigKey("witnesses")->get(loaded->config), &again)
+              .ok());
+  CHECK(again.witnesses[0].url == "https://w.example/prefix");
+}
+
+TEST_CASE("config: a witness that is none names file and line and column") {
+  const std::string vkey = WitnessVkey("w.example", ledger::NoteKeyType::kCosignatureV1);
+  const std::string url = "https://w.example";
+  CHECK_THAT(ErrorOf("\n" + WitnessTable("nonsense", url)),
+             Catch::Contains("vigild.toml:2:1: witnesses: vkey"));
+  CHECK_THAT(ErrorOf(WitnessTable(WitnessVkey("o", ledger::NoteKeyType::kEd25519), url)),
+             Catch::Contains("vkey: of a log"));
+  CHECK_THAT(ErrorOf(WitnessTable(vkey, "w.example:7700")), Catch::Contains("url"));
+  CHECK_THAT(ErrorOf("[[witnesses]]\nurl = \"" + url + "\"\n"),
+             Catch::Contains("vigild.toml:1:1: a witness needs vkey"));
+  CHECK_THAT(ErrorOf(WitnessTable(vkey, url) + "port = 1\n"), Catch::Contains("witnesses.port"));
+  CHECK(absl::IsInvalidArgument(LoadConfig("", {{"witnesses", "nonsense"}}).status()));
+}
+
 TEST_CASE("config: flag beats environment beats file beats default and each origin is shown") {
   const testing::TempFolder folder;
   const std::string path = WriteConfig(
@@ -85,6 +130,15 @@ TEST_CASE("config: what is required or contradicts itself is named") {
   config.insecure_dev = true;
   CHECK_THAT(std::string(CheckConfig(config).message()), Catch::Contains("only loopback"));
   config.insecure_dev = false;
+  config.witnesses = {{.vkey = WitnessVkey("w.example", ledger::NoteKeyType::kCosignatureV1),
+                       .url = "http://w.example:7700"}};
+  config.listen_api = "127.0.0.1:7400";
+  CHECK_THAT(std::string(CheckConfig(config).message()), Catch::Contains("plain http"));
+  config.insecure_witness_http = true;
+  CHECK_THAT(std::string(CheckConfig(config).message()), !Catch::Contains("plain http"));
+  config.witnesses.push_back(config.witnesses[0]);
+  CHECK_THAT(std::string(CheckConfig(config).message()), Catch::Contains("twice"));
+  config.witnesses.clear();
   config.listen_api = "nonsense";
   CHECK_THAT(std::string(CheckConfig(config).message()), Catch::Contains("host:port"));
   config.listen_api = "127.0.0.1:7400";

@@ -1,9 +1,11 @@
 // The transparency log of whole nodes: final under faults, guards that never go back, liars.
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "ledger/log/tiles.h"
 #include "ledger/state/log_keys.h"
@@ -173,6 +175,61 @@ TEST_CASE("log: a follower that lost all its log files makes them again", "[log]
   REQUIRE(cluster.Start(follower).ok());
   REQUIRE(cluster.RunUntil([&] { return AllFinal(&cluster); }, 10 * kSecond));
   CHECK(CheckServed(*cluster.node(follower)) == "");
+}
+
+// Cosigns what `node` serves, as a witness outside would.
+WitnessedCheckpoint WitnessedNow(const Node& node) {
+  const auto note = ledger::DecodeSignedCheckpoint(node.Checkpoint().value());
+  REQUIRE(note.ok());
+  std::array<uint8_t, 32> seed{};
+  return {.size = note->checkpoint.size,
+          .line = ledger::CosignNote(ledger::SigningKey::FromSeed(seed), "witness.example",
+                                     note->note.text, /*unix_seconds=*/1)};
+}
+bool HasOutsideLine(absl::string_view note) {
+  return absl::StrContains(note, "\n\u2014 witness.example ");
+}
+
+TEST_CASE("log: a witness outside stands on the checkpoint that it cosigned and on no other",
+          "[log]") {
+  SimCluster cluster({.validators = 3}, /*seed=*/39);
+  LogWatch watch(&cluster);
+  cluster.StartAll();
+  const uint32_t leader = WaitForLeader(&cluster);
+  SensorStream stream = StreamOf(cluster);
+  REQUIRE(SubmitAndWait(&cluster, leader, stream.NextBatch(1)).error.ok());
+  REQUIRE(cluster.RunUntil([&] { return AllFinal(&cluster); }, 5 * kSecond));
+  Node* node = cluster.node(leader);
+  const WitnessedCheckpoint witnessed = WitnessedNow(*node);
+  node->OnWitnessed(witnessed);
+  CHECK(HasOutsideLine(node->Checkpoint().value()));
+  CHECK(CheckServed(*node) == "");
+  const auto in_file = [&] {
+    return cluster.disk(leader).ReadAll("/vigil/log/checkpoint").value();
+  };
+  REQUIRE(cluster.RunUntil([&] { return HasOutsideLine(in_file()); }, 2 * kSecond));
+  CHECK(in_file() == node->Checkpoint().value());
+
+  SECTION("a larger checkpoint is served without it and an old line changes nothing") {
+    REQUIRE(SubmitAndWait(&cluster, leader, stream.NextBatch(1)).error.ok());
+    REQUIRE(cluster.RunUntil([&] { return AllFinal(&cluster); }, 5 * kSecond));
+    CHECK_FALSE(HasOutsideLine(node->Checkpoint().value()));
+    node->OnWitnessed(witnessed);
+    CHECK_FALSE(HasOutsideLine(node->Checkpoint().value()));
+    CHECK(CheckServed(*node) == "");
+  }
+  SECTION("a start believes the validators' lines of a stored checkpoint that bears it") {
+    node->Stop();
+    cluster.Crash(leader, CrashMode::kProcessOnly);
+    for (uint32_t i = 0; i < 3; ++i) {
+      if (i != leader) cluster.Crash(i, CrashMode::kProcessOnly);
+    }
+    REQUIRE(cluster.Start(leader).ok());  // Alone, so that nothing becomes final anew.
+    REQUIRE(cluster.RunUntil([&] { return cluster.node(leader)->Checkpoint().ok(); }, 5 * kSecond));
+    CHECK(CheckServed(*cluster.node(leader)) == "");
+    CHECK(WitnessedNow(*cluster.node(leader)).size == witnessed.size);
+  }
+  CHECK(watch.wrong() == "");
 }
 
 // --- Liars.
