@@ -21,20 +21,34 @@ bool HasSigned(const NoteKey& key, const SignedNote& note) {
   });
 }
 
-// Names the keys of the policy that signed both. REQUIRES: the two contradict each other.
+bool HasQuorum(const Policy& policy, const SignedNote& note) {
+  const absl::StatusOr<CheckpointVerdict> verdict = CheckCheckpoint(policy, EncodeNote(note));
+  return verdict.ok() && verdict->quorum;
+}
+
+// Names the keys of the policy that signed both, or one against the quorum on the other. REQUIRES:
+// the two contradict each other.
 absl::StatusOr<ForkEvidence> Convict(const Policy& policy, const SignedCheckpoint& a,
                                      const SignedCheckpoint& b) {
-  ForkEvidence evidence{.first = a.checkpoint, .second = b.checkpoint, .culprits = {}};
+  ForkEvidence evidence{
+      .first = a.checkpoint, .second = b.checkpoint, .culprits = {}, .against_quorum = {}};
+  const bool quorum_a = HasQuorum(policy, a.note);
+  const bool quorum_b = HasQuorum(policy, b.note);
   const auto judge = [&](const NoteKey& key) {
-    if (HasSigned(key, a.note) && HasSigned(key, b.note)) {
+    const bool in_a = HasSigned(key, a.note);
+    const bool in_b = HasSigned(key, b.note);
+    if (in_a && in_b) {
       evidence.culprits.push_back(EncodeNoteKey(key));
+    } else if ((in_a && quorum_b && !quorum_a) || (in_b && quorum_a && !quorum_b)) {
+      evidence.against_quorum.push_back(EncodeNoteKey(key));
     }
   };
   for (const PolicyLog& log : policy.logs) judge(log.key);
   for (const PolicyWitness& witness : policy.witnesses) judge(witness.key);
-  if (!evidence.culprits.empty()) return evidence;
-  return absl::NotFoundError(absl::StrCat("two histories of ", a.checkpoint.origin,
-                                          ", but no key of the policy signed both"));
+  if (!evidence.culprits.empty() || !evidence.against_quorum.empty()) return evidence;
+  return absl::NotFoundError(
+      absl::StrCat("two histories of ", a.checkpoint.origin,
+                   ", but no key of the policy signed both, or one against its quorum"));
 }
 
 absl::Status NoContradiction(absl::string_view why) {

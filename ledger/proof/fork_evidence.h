@@ -26,13 +26,17 @@ struct ForkEvidence {
   Checkpoint second;
   // Who signed both: keys of the policy in vkey text, logs first, each in the policy's order.
   std::vector<std::string> culprits;
+  // Who signed one history while the policy's quorum cosigned the other and not both: lies, if the
+  // quorum is to be believed. The same text and order.
+  std::vector<std::string> against_quorum;
 };
 
-// Kind (1). No quorum is asked for: one key on both sides is enough to convict its owner.
+// Kind (1). No quorum is asked for: one key on both sides is enough to convict its owner. Where the
+// policy's quorum cosigned one side, a key on the other side alone contradicts it.
 // Errors:
 //   kInvalidArgument:    a note is no signed checkpoint.
 //   kFailedPrecondition: the checkpoints do not contradict each other.
-//   kNotFound:           they do, but no key of the policy signed both.
+//   kNotFound:           they do, but no key of the policy signed both or against its quorum.
 absl::StatusOr<ForkEvidence> CheckForkEvidence(const Policy& policy, absl::string_view note_a,
                                                absl::string_view note_b);
 

@@ -7,6 +7,8 @@
 #include "absl/strings/str_replace.h"
 #include "ledger/base/check.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/log/checkpoint.h"
+#include "ledger/proof/fork_evidence.h"
 
 namespace vigil::node {
 namespace {
@@ -193,18 +195,24 @@ void LogActor::Send(const CosignFrame& frame) {
 absl::Status LogActor::Keep(const ForkEvidence& evidence) {
   const std::string identity = ports_.genesis->validators[evidence.validator.value()].identity();
   const std::string folder = options_.directory + "/evidence";
-  const std::string path = absl::StrCat(folder, "/", evidence.size, "-",
-                                        absl::StrReplaceAll(identity, {{"/", "."}}), ".txt");
+  const std::string stem =
+      absl::StrCat(folder, "/", evidence.size, "-", absl::StrReplaceAll(identity, {{"/", "."}}));
+  // Two signed notes of one size convince a stranger; a lone note is a lead.
+  const bool portable = ledger::DecodeSignedCheckpoint(evidence.ours).ok();
+  const std::string path = stem + (portable ? ".fork-evidence" : ".txt");
+  const std::string text =
+      portable
+          ? ledger::EncodeForkEvidence({.first = evidence.ours, .second = evidence.theirs})
+          : absl::StrCat("# signed by ", identity, "\n", evidence.theirs,
+                         "\n# known to this validator: ", evidence.reason, "\n", evidence.ours);
   Say(LogLevel::kError,
       absl::StrCat("FORK: ", identity, " signed a checkpoint of size ", evidence.size,
                    " that is not on our chain: ", evidence.reason, "; evidence: ", path));
-  if (evidence_files_ >= kEvidenceFilesMax) return absl::OkStatus();
+  const bool is_new = !ports_.files->Exists(path);
+  if (is_new && evidence_files_ >= kEvidenceFilesMax) return absl::OkStatus();
   RETURN_IF_ERROR(ports_.files->MakeDirs(folder));
-  const std::string text =
-      absl::StrCat("# signed by ", identity, "\n", evidence.theirs,
-                   "\n# known to this validator: ", evidence.reason, "\n", evidence.ours);
   RETURN_IF_ERROR(ports_.files->WriteAtomically(path, AsBytes(text)));
-  ++evidence_files_;
+  if (is_new) ++evidence_files_;
   return absl::OkStatus();
 }
 

@@ -127,6 +127,7 @@ void Cosigner::Collect(const SignedCheckpoint& note, const Instant& now) {
   const BlockEnd* const end = FindEnd(size);
   final_ = {.height = end->height, .size = size, .root = end->root};
   open_.erase(open_.begin(), found);
+  ProveForks();
   output_.final_changed = true;
   impatient_micros_.reset();
   WatchTip(now);
@@ -187,7 +188,18 @@ void Cosigner::ReportFork(const SignedCheckpoint& note, const BlockEnd* ours, st
   } else if (ours != nullptr) {
     evidence.ours = ledger::EncodeCheckpoint(CheckpointAt(*options_.keys, ours->size, ours->root));
   }
+  if (size > final_.size) unproven_.push_back(evidence);
   output_.evidence.push_back(std::move(evidence));
+}
+
+// A note that contradicts a quorum convinces strangers; one beside a few lines may not.
+void Cosigner::ProveForks() {
+  for (ForkEvidence& evidence : unproven_) {
+    if (evidence.size != final_.size) continue;
+    evidence.ours = final_note();
+    output_.evidence.push_back(evidence);
+  }
+  std::erase_if(unproven_, [this](const auto& evidence) { return evidence.size <= final_.size; });
 }
 
 void Cosigner::WatchTip(const Instant& now) {

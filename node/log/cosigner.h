@@ -63,6 +63,7 @@ struct ForkEvidence {
   std::string reason;
   std::string theirs;  // Its signed note.
   std::string ours;    // What we know to be signed at that size; else our unsigned checkpoint.
+                       // Reported again, with a quorum's lines, if that size becomes final.
 };
 
 struct CosignFrame {
@@ -139,6 +140,7 @@ class Cosigner {
   void Sign(const Instant& now);
   void Announce(const Instant& now);
   void Reply(ValidatorIndex to);
+  void ProveForks();
   void ReportFork(const SignedCheckpoint& note, const BlockEnd* ours, std::string reason);
   void CheckGuard(const BlockEnd& end);
   void WatchTip(const Instant& now);
@@ -165,6 +167,7 @@ class Cosigner {
 
   uint64_t fork_count_ = 0;
   std::set<std::pair<ValidatorIndex, uint64_t>> forks_;
+  std::vector<ForkEvidence> unproven_;  // Reported without a quorum; above final_.size.
 };
 
 }  // namespace vigil::node

@@ -30,7 +30,27 @@ TEST_CASE("two roots of one size convict every key that signed both", "[proof]")
                                                       EncodeNoteKey(policy.witnesses[1].key)});
 }
 
-TEST_CASE("a signature on one side convicts nobody", "[proof]") {
+TEST_CASE("who signs against the quorum is named and not called a double signer", "[proof]") {
+  const ProofSample& sample = Sample();
+  const Policy& policy = sample.policy();
+  SignedNote lie = DecodeNote(sample.SignHead(9, TestHash(1), Witnesses(1))).value();
+  const std::string liar = lie.signatures.back().name;
+  SignedNote ours = DecodeNote(sample.HeadAt(9)).value();
+  std::erase_if(ours.signatures, [&](const auto& line) { return line.name == liar; });
+  std::erase_if(lie.signatures, [&](const auto& line) { return line.name != liar; });
+  const auto check = [&] { return CheckForkEvidence(policy, EncodeNote(ours), EncodeNote(lie)); };
+  const absl::StatusOr<ForkEvidence> evidence = check();
+  REQUIRE(evidence.ok());
+  CHECK(evidence->culprits.empty());
+  CHECK(evidence->against_quorum ==
+        std::vector<std::string>{EncodeNoteKey(policy.witnesses[0].key)});
+
+  // Without a quorum on either side it is one word against another.
+  ours.signatures.resize(2);
+  CHECK(absl::IsNotFound(check().status()));
+}
+
+TEST_CASE("a signature on one side convicts nobody without a quorum on the other", "[proof]") {
   const ProofSample& sample = Sample();
   const std::string ours = sample.HeadAt(9);
   SignedNote forged = DecodeNote(sample.SignHead(9, TestHash(1), Witnesses(2))).value();

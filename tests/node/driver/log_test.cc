@@ -1,4 +1,5 @@
 // The transparency log of whole nodes: final under faults, guards that never go back, liars.
+#include <algorithm>
 #include <array>
 #include <map>
 #include <memory>
@@ -7,7 +8,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "ledger/log/policy.h"
 #include "ledger/log/tiles.h"
+#include "ledger/proof/fork_evidence.h"
 #include "ledger/state/log_keys.h"
 #include "node/driver/node.h"
 #include "node/driver/peer_frame.h"
@@ -272,8 +275,22 @@ TEST_CASE("log: a peer that lies about the root leaves evidence and nothing else
     CHECK(cluster.node(honest)->Status().log.fork_count == 1);
     const auto files = cluster.disk(honest).List("/vigil/log/evidence");
     REQUIRE(files.ok());
-    CHECK(*files ==
-          std::vector<std::string>{absl::StrCat(tip.tree.size(), "-acme.v", liar, ".txt")});
+    CHECK(*files == std::vector<std::string>{
+                        absl::StrCat(tip.tree.size(), "-acme.v", liar, ".fork-evidence")});
+    // A stranger with nothing but the policy learns who lied.
+    const auto file =
+        cluster.disk(honest).ReadAll(absl::StrCat("/vigil/log/evidence/", (*files)[0]));
+    REQUIRE(file.ok());
+    const auto notes = ledger::DecodeForkEvidence(*file);
+    REQUIRE(notes.ok());
+    const ledger::Policy policy = ledger::LogPolicyOf(cluster.test_network().genesis());
+    const auto evidence = ledger::CheckForkEvidence(policy, notes->first, notes->second);
+    REQUIRE(evidence.ok());
+    const std::string name = absl::StrCat(watch.keys().origin, "/v/acme/v", liar, "/1");
+    const auto names_liar = [&](const std::string& vkey) { return vkey.starts_with(name + "+"); };
+    CHECK(
+        std::any_of(evidence->culprits.begin(), evidence->culprits.end(), names_liar) !=
+        std::any_of(evidence->against_quorum.begin(), evidence->against_quorum.end(), names_liar));
     REQUIRE(SubmitAndWait(&cluster, leader, stream.NextBatch(1)).error.ok());
     REQUIRE(cluster.RunUntil([&] { return AllFinal(&cluster); }, 5 * kSecond));
   }

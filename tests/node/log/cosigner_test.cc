@@ -258,6 +258,23 @@ TEST_CASE("cosigner: another root is evidence and is neither counted nor signed"
     REQUIRE(ours.ok());
     CHECK(ours->signatures.size() == 4);
   }
+  SECTION("once a quorum has signed that size its lines stand beside the lie") {
+    fixture.cosigner.OnGuarded(At(5));
+    (void)fixture.cosigner.Take();
+    fixture.Grow(4, 0, 6);
+    fixture.Note(3, 12, RootAt(12, "fork"), 7);
+    CHECK(fixture.cosigner.Take().evidence.size() == 1);
+    fixture.Note(0, 12, RootAt(12), 8);
+    fixture.Note(2, 12, RootAt(12), 9);
+    fixture.cosigner.OnGuarded(At(10));
+    output = fixture.cosigner.Take();
+    REQUIRE(fixture.cosigner.final().size == 12);
+    REQUIRE(output.evidence.size() == 1);
+    CHECK(output.evidence[0].size == 12);
+    const auto ours = ledger::DecodeNote(output.evidence[0].ours);
+    REQUIRE(ours.ok());
+    CHECK(ours->signatures.size() == 6);  // Log and cosigner lines of three.
+  }
   SECTION("a lie about the future is found out when it comes") {
     fixture.Note(2, 12, RootAt(12, "fork"), 5);
     fixture.Grow(4, 0, 6);
