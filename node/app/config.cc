@@ -175,6 +175,8 @@ std::vector<ConfigKey> MakeKeys() {
               FIELD(block_cache_bytes)),
       Integer("cache.store_bytes", "LevelDB's block cache", kMiB, kBudgetBytesMax,
               FIELD(store_cache_bytes)),
+      Integer("fetch.bytes_per_second", "what is read for validators that join, at most", 64 * 1024,
+              uint64_t{10} << 30, FIELD(fetch_bytes_per_second)),
       Integer("election.min_millis", "shortest election timeout", 200, 60'000,
               FIELD(election_min_millis)),
       Integer("election.max_millis", "longest election timeout", 200, 60'000,

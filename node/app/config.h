@@ -41,6 +41,7 @@ struct Config {
   uint64_t lane_events_bytes = 128 << 20;
   uint64_t block_cache_bytes = 128 << 20;
   uint64_t store_cache_bytes = 64 << 20;
+  uint64_t fetch_bytes_per_second = 16 << 20;
   uint32_t election_min_millis = 500;
   uint32_t election_max_millis = 1000;
   bool public_entries = false;      // Serve the log's leaves over HTTP, not only hashes.

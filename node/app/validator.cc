@@ -53,6 +53,7 @@ NodeConfig NodeConfigOf(const Config& config, ValidatorIndex self) {
                                  config.lane_events_bytes};
   node.block_cache_bytes_max = config.block_cache_bytes;
   node.accept_torn_tail = config.accept_torn_tail;
+  node.fetch_bytes_per_second = config.fetch_bytes_per_second;
   node.election_timeout_ticks_min = config.election_min_millis / consensus::kTickMillis;
   node.election_timeout_ticks_max = config.election_max_millis / consensus::kTickMillis;
   return node;

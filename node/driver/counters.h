@@ -13,7 +13,10 @@ struct NodeCounters {
   std::atomic<uint64_t> frames_invalid{0};  // Malformed, or before a good hello.
   std::atomic<uint64_t> frames_dropped{0};  // No room in the inbox, or execution too far behind.
   std::atomic<uint64_t> frames_sent{0};
-  std::atomic<uint64_t> frames_unsent{0};  // The transport had no room or no connection.
+  std::atomic<uint64_t> frames_unsent{0};     // The transport had no room or no connection.
+  std::atomic<uint64_t> fetches_answered{0};  // Of other validators; also with an error.
+  std::atomic<uint64_t> fetches_refused{0};   // Too many of one validator were waiting.
+  std::atomic<uint64_t> fetch_bytes{0};       // Of answers that were sent.
   std::atomic<uint64_t> submissions{0};
   std::atomic<uint64_t> submissions_refused{0};
   std::atomic<uint64_t> records_forwarded{0};

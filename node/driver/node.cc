@@ -131,6 +131,7 @@ absl::Status Node::Recover() {
   const Height floor = journal.last_group_ambiguous ? Height(scan->chain.size()) : Height(0);
   Participate(std::move(journal), *scan, std::move(state.state));
   RETURN_IF_ERROR(OpenLog(scan->cosigned, floor));
+  OpenFetchServer();
   return config_.detector_enabled ? OpenDetector() : absl::OkStatus();
 }
 
@@ -206,6 +207,21 @@ absl::Status Node::OpenLog(const CosignGuard& guard, Height floor) {
   chain_->AddListener([this](Height) { log_actor_->signal()->Set(); });
   actors_.push_back(log_actor_.get());
   return absl::OkStatus();
+}
+
+void Node::OpenFetchServer() {
+  fetch_server_ = std::make_unique<FetchServer>(
+      FetchServer::Ports{
+          .clock = seams_.clock,
+          .transport = seams_.transport,
+          .chain = chain_.get(),
+          .counters = &counters_,
+          .read_log_file = [this](absl::string_view path) -> absl::StatusOr<std::string> {
+            return path == "checkpoint" ? Checkpoint() : ReadLogFile(path);
+          }},
+      FetchServer::Options{.validator_count = static_cast<uint32_t>(genesis_.validators.size()),
+                           .bytes_per_second = config_.fetch_bytes_per_second});
+  actors_.push_back(fetch_server_.get());
 }
 
 absl::Status Node::OpenDetector() {
@@ -410,6 +426,9 @@ NodeStatus Node::Status() const {
   if (replica_ != nullptr) status.core = replica_->Status();
   status.frames_invalid = counters_.frames_invalid;
   status.frames_dropped = counters_.frames_dropped;
+  status.fetch = {.answered = counters_.fetches_answered,
+                  .refused = counters_.fetches_refused,
+                  .bytes = counters_.fetch_bytes};
   const absl::Status dead = fatal_.status();
   status.refusing = !refusing_.ok() || !dead.ok();
   status.refusing_reason = std::string((refusing_.ok() ? dead : refusing_).message());

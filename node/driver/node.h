@@ -38,6 +38,7 @@
 #include "node/driver/counters.h"
 #include "node/driver/derived_stores.h"
 #include "node/driver/detector_actor.h"
+#include "node/driver/fetch_server.h"
 #include "node/driver/final_waiters.h"
 #include "node/driver/indexer.h"
 #include "node/driver/journal_writer.h"
@@ -79,6 +80,8 @@ struct NodeConfig {
   uint32_t election_timeout_ticks_min = 50;
   uint32_t election_timeout_ticks_max = 100;
   uint32_t heartbeat_ticks = 10;
+  // What is read from this disk for validators that join, at most.
+  uint64_t fetch_bytes_per_second = 16u << 20;
 };
 
 // All pointers must outlive the node.
@@ -163,6 +166,7 @@ class Node final : public NodeServices, public FrameReceiver {
   absl::Status OpenDetectorOnStore();
   // `floor`: what was cosigned up to there may be forgotten.
   absl::Status OpenLog(const CosignGuard& guard, Height floor);
+  void OpenFetchServer();
   void Halt();
   void Refuse(const absl::Status& why);
   void LogRecovered(const OpenedJournal& journal, const JournalScan& scan,
@@ -180,6 +184,8 @@ class Node final : public NodeServices, public FrameReceiver {
   absl::Status OnForward(ValidatorIndex from, absl::string_view frame);
   absl::Status OnForwardRefused(ValidatorIndex from, absl::string_view frame);
   absl::Status OnCosignature(ValidatorIndex from, absl::string_view frame);
+  absl::Status OnFetchRequest(ValidatorIndex from, absl::string_view frame);
+  absl::Status OnFetchAnswer(ValidatorIndex from, absl::string_view frame);
 
   const ledger::Genesis genesis_;
   const NodeConfig config_;
@@ -206,6 +212,7 @@ class Node final : public NodeServices, public FrameReceiver {
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<Indexer> indexer_;
   std::unique_ptr<LogActor> log_actor_;
+  std::unique_ptr<FetchServer> fetch_server_;
   std::unique_ptr<DetectorActor> detector_;  // Null when it is not enabled.
   std::vector<Actor*> actors_;
   // When a peer's bad frames were last told in the log.

@@ -157,6 +157,10 @@ absl::Status Node::HandleFrame(PeerStream* stream, PeerFrameType type, absl::str
       return OnForwardRefused(stream->from, frame);
     case PeerFrameType::kCosignature:
       return OnCosignature(stream->from, frame);
+    case PeerFrameType::kFetchRequest:
+      return OnFetchRequest(stream->from, frame);
+    case PeerFrameType::kFetchAnswer:
+      return OnFetchAnswer(stream->from, frame);
   }
   return absl::OkStatus();
 }
@@ -238,6 +242,18 @@ absl::Status Node::OnForwardRefused(ValidatorIndex from, absl::string_view frame
 absl::Status Node::OnCosignature(ValidatorIndex from, absl::string_view frame) {
   ASSIGN_OR_RETURN(const CosignatureFrame cosignature, DecodeCosignature(frame));
   return log_actor_->OnCosignature(from, cosignature);
+}
+
+absl::Status Node::OnFetchRequest(ValidatorIndex from, absl::string_view frame) {
+  ASSIGN_OR_RETURN(FetchRequest request, DecodeFetchRequest(frame));
+  fetch_server_->OnRequest(from, std::move(request));
+  return absl::OkStatus();
+}
+
+absl::Status Node::OnFetchAnswer(ValidatorIndex /*from*/, absl::string_view frame) {
+  ASSIGN_OR_RETURN(const FetchAnswer answer, DecodeFetchAnswer(frame));
+  return absl::InvalidArgumentError(
+      absl::StrCat("answer to fetch ", answer.id, ", which was not asked"));
 }
 
 void Node::WhenFinal(Height height, FinalDone done) {

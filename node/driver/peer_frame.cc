@@ -9,8 +9,6 @@
 namespace vigil::node {
 namespace {
 
-constexpr uint8_t kStatusCodeMax = 16;  // absl::StatusCode::kUnauthenticated
-
 std::string Begin(PeerFrameType type) { return std::string(1, static_cast<char>(type)); }
 
 // A reader behind the type byte. Errors: kInvalidArgument when the frame is of another type.
@@ -95,7 +93,7 @@ absl::StatusOr<PeerFrameType> PeerFrameTypeOf(absl::string_view frame) {
   if (frame.empty()) return absl::InvalidArgumentError("peer frame: empty");
   if (frame.size() > kPeerFrameBytesMax) return TooMany("bytes", frame.size(), kPeerFrameBytesMax);
   const auto type = static_cast<uint8_t>(frame[0]);
-  if (type < 1 || type > static_cast<uint8_t>(PeerFrameType::kCosignature)) {
+  if (type < 1 || type > static_cast<uint8_t>(PeerFrameType::kFetchAnswer)) {
     return absl::InvalidArgumentError(absl::StrCat("peer frame of unknown type ", type));
   }
   return static_cast<PeerFrameType>(type);

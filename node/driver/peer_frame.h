@@ -25,14 +25,17 @@ enum class PeerFrameType : uint8_t {
   kForward = 3,
   kForwardRefused = 4,
   kCosignature = 5,
+  kFetchRequest = 6,  // fetch_frame.h
+  kFetchAnswer = 7,
 };
 
-inline constexpr uint32_t kPeerProtocolVersion = 2;
+inline constexpr uint32_t kPeerProtocolVersion = 3;
 inline constexpr size_t kPeerFrameBytesMax = 8 * 1024 * 1024;
 inline constexpr size_t kCoreHeaderBytesMax = 1024 * 1024;
 inline constexpr uint32_t kFrameBlocksMax = 1024;
 inline constexpr uint32_t kForwardRecordsMax = 4096;
 inline constexpr size_t kRefusalTextBytesMax = 1024;
+inline constexpr uint8_t kStatusCodeMax = 16;  // absl::StatusCode::kUnauthenticated
 
 // Says who speaks: the first frame of every stream.
 struct HelloFrame {

@@ -44,6 +44,13 @@ struct NodeStatus {
   std::vector<bool> connected;  // Per validator; true for this one.
   uint64_t frames_invalid = 0;  // Of peers, since the start: malformed, or without a good hello.
   uint64_t frames_dropped = 0;  // No room for them.
+  // What other validators fetched from this one's disk since the start.
+  struct Fetch {
+    uint64_t answered = 0;
+    uint64_t refused = 0;
+    uint64_t bytes = 0;
+  };
+  Fetch fetch;
   struct TrainedModel {
     uint32_t event_type = 0;
     uint64_t period = 0;

@@ -109,6 +109,13 @@ std::string MetricsText(const NodeServices& services) {
                    static_cast<double>(status.frames_invalid));
   families.Counter("vigil_frames_dropped_total", "Frames of peers for which there was no room.",
                    static_cast<double>(status.frames_dropped));
+  families.Counter("vigil_fetch_answers_total", "Requests of other validators for stored data.",
+                   static_cast<double>(status.fetch.answered));
+  families.Counter("vigil_fetch_refused_total",
+                   "Such requests for which too many of that validator were waiting.",
+                   static_cast<double>(status.fetch.refused));
+  families.Counter("vigil_fetch_bytes_total", "Bytes of the answers.",
+                   static_cast<double>(status.fetch.bytes));
   for (const NodeStatus::TrainedModel& model : status.models) {
     families.Labelled("vigil_model_period", "Period of the model trained last, by event type.",
                       "event_type", std::to_string(model.event_type),

@@ -139,7 +139,7 @@ TEST_CASE("peer frame: hostile counts and lengths are refused before they are us
   CHECK_FALSE(DecodeForward(big_leaf).ok());
   CHECK_FALSE(PeerFrameTypeOf("").ok());
   CHECK_FALSE(PeerFrameTypeOf(absl::string_view("\0", 1)).ok());
-  CHECK_FALSE(PeerFrameTypeOf("\x06").ok());
+  CHECK_FALSE(PeerFrameTypeOf("\x08").ok());
   CHECK_FALSE(DecodeCosignature(absl::string_view("\x05\x02\0\0\0\0", 6)).ok());
   const std::string long_note(kCosignNoteBytesMax + 1, 'x');
   CHECK_FALSE(DecodeCosignature(EncodeCosignature({.asks = false, .note = long_note})).ok());
