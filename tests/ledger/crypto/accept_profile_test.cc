@@ -15,6 +15,7 @@
 #include "ledger/crypto/keys.h"
 #include "tests/support/catch.h"
 #include "tests/support/shared_files.h"
+#include "tests/support/vectors.h"
 
 namespace vigil::ledger {
 namespace {
@@ -65,7 +66,8 @@ bool Accepts(const std::string& key, const std::string& message, const std::stri
   return parsed_key.ok() && parsed.ok() && VerifySignature(*parsed_key, AsBytes(message), *parsed);
 }
 
-TEST_CASE("accept profile: the CCTV vectors are taken exactly as the table says", "[crypto]") {
+TEST_CASE("accept profile: the CCTV vectors are taken exactly as the table says",
+          "[crypto][vectors]") {
   const std::optional<json> vectors = ReadVectors("cctv-ed25519/ed25519vectors.json");
   if (!vectors.has_value()) return;
   REQUIRE(vectors->size() == kCctvCount);
@@ -76,9 +78,11 @@ TEST_CASE("accept profile: the CCTV vectors are taken exactly as the table says"
     CHECK(Accepts(Bytes(test["key"]), test["msg"].get<std::string>(), Bytes(test["sig"])) ==
           expected);
   }
+  CountVectors("cctv-ed25519", "verifications", vectors->size());
 }
 
-TEST_CASE("accept profile: the table follows from the flags of the CCTV vectors", "[crypto]") {
+TEST_CASE("accept profile: the table follows from the flags of the CCTV vectors",
+          "[crypto][vectors]") {
   const std::optional<json> vectors = ReadVectors("cctv-ed25519/ed25519vectors.json");
   if (!vectors.has_value()) return;
   const std::set<std::string> refused = {"low_order_A", "low_order_R", "non_canonical_A",
@@ -96,7 +100,8 @@ TEST_CASE("accept profile: the table follows from the flags of the CCTV vectors"
   }
 }
 
-TEST_CASE("accept profile: the speccheck cases are taken exactly as the table says", "[crypto]") {
+TEST_CASE("accept profile: the speccheck cases are taken exactly as the table says",
+          "[crypto][vectors]") {
   const std::optional<json> vectors = ReadVectors("ed25519-speccheck/cases.json");
   if (!vectors.has_value()) return;
   REQUIRE(vectors->size() == std::size(kSpeccheck));
@@ -106,9 +111,10 @@ TEST_CASE("accept profile: the speccheck cases are taken exactly as the table sa
     CHECK(Accepts(Bytes(test["pub_key"]), Bytes(test["message"]), Bytes(test["signature"])) ==
           kSpeccheck[i].accepted);
   }
+  CountVectors("ed25519-speccheck", "verifications", vectors->size());
 }
 
-TEST_CASE("accept profile: Wycheproof has no vector on which we differ", "[crypto]") {
+TEST_CASE("accept profile: Wycheproof has no vector on which we differ", "[crypto][vectors]") {
   const std::optional<json> vectors = ReadVectors("wycheproof/ed25519_test.json");
   if (!vectors.has_value()) return;
   size_t count = 0;
@@ -123,6 +129,7 @@ TEST_CASE("accept profile: Wycheproof has no vector on which we differ", "[crypt
     }
   }
   CHECK(count == 151);
+  CountVectors("wycheproof", "ed25519", count);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "tests/ledger/log/merkle_reference.h"
 #include "tests/support/catch.h"
 #include "tests/support/shared_files.h"
+#include "tests/support/vectors.h"
 
 namespace vigil::ledger {
 namespace {
@@ -54,10 +55,11 @@ size_t ForEachCase(const std::string& kind, const std::function<void(const json&
     check(test);
     ++count;
   }
+  CountVectors("transparency-dev-merkle", kind, count);
   return count;
 }
 
-TEST_CASE("merkle vectors: inclusion proofs are judged as published", "[log]") {
+TEST_CASE("merkle vectors: inclusion proofs are judged as published", "[log][vectors]") {
   const size_t count = ForEachCase("inclusion", [](const json& test) {
     const Hash root = HashField(test["root"]);
     const Hash leaf = HashField(test["leafHash"]);
@@ -73,7 +75,7 @@ TEST_CASE("merkle vectors: inclusion proofs are judged as published", "[log]") {
   CHECK((count == 98 || count == 0));
 }
 
-TEST_CASE("merkle vectors: consistency proofs are judged as published", "[log]") {
+TEST_CASE("merkle vectors: consistency proofs are judged as published", "[log][vectors]") {
   const size_t count = ForEachCase("consistency", [](const json& test) {
     const Hash old_root = HashField(test["root1"]);
     const Hash new_root = HashField(test["root2"]);
@@ -89,7 +91,7 @@ TEST_CASE("merkle vectors: consistency proofs are judged as published", "[log]")
   CHECK((count == 98 || count == 0));
 }
 
-TEST_CASE("merkle vectors: inclusion in subtrees is judged as published", "[log]") {
+TEST_CASE("merkle vectors: inclusion in subtrees is judged as published", "[log][vectors]") {
   // A subtree is a tree of its own, so inclusion in it is ordinary inclusion at a shifted index.
   const size_t count = ForEachCase("subtreeinclusion", [](const json& test) {
     const Hash root = HashField(test["root"]);
@@ -108,7 +110,7 @@ TEST_CASE("merkle vectors: inclusion in subtrees is judged as published", "[log]
   CHECK((count == 204 || count == 0));
 }
 
-TEST_CASE("merkle vectors: consistency of subtrees is judged as published", "[log]") {
+TEST_CASE("merkle vectors: consistency of subtrees is judged as published", "[log][vectors]") {
   const size_t count = ForEachCase("subtreeconsistency", [](const json& test) {
     const Hash subtree_root = HashField(test["root1"]);
     const Hash root = HashField(test["root2"]);
@@ -126,7 +128,8 @@ TEST_CASE("merkle vectors: consistency of subtrees is judged as published", "[lo
   CHECK((count == 118 || count == 0));
 }
 
-TEST_CASE("merkle vectors: roots of the eight reference leaves are the published ones", "[log]") {
+TEST_CASE("merkle vectors: roots of the eight reference leaves are the published ones",
+          "[log][vectors]") {
   // testonly/constants.go of transparency-dev/merkle, also used by Certificate Transparency.
   const char* const leaves_hex[] = {"",
                                     "00",
@@ -161,7 +164,7 @@ TEST_CASE("merkle vectors: roots of the eight reference leaves are the published
 }
 
 TEST_CASE("merkle vectors: hashes of all subtrees up to 130 leaves are the published ones",
-          "[log]") {
+          "[log][vectors]") {
   // testonly/vectors_test.go: leaf i is the single byte i; one line for each subtree, hashed.
   std::vector<Hash> leaves;
   for (int i = 0; i < 130; ++i) {

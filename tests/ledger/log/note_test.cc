@@ -5,6 +5,7 @@
 #include "tests/ledger/log/test_log.h"
 #include "tests/support/catch.h"
 #include "tests/support/shared_files.h"
+#include "tests/support/vectors.h"
 
 namespace vigil::ledger {
 namespace {
@@ -40,7 +41,7 @@ TEST_CASE("note: published notes verify and come back byte for byte", "[log]") {
   }
 }
 
-TEST_CASE("note: the collected examples are judged as published", "[log]") {
+TEST_CASE("note: the collected examples are judged as published", "[log][vectors]") {
   const std::optional<std::string> text = ReadSharedFile("vectors/signed-note-examples/notes.json");
   if (!text.has_value()) {
     WARN("skipped: vectors/signed-note-examples is not there");
@@ -59,6 +60,8 @@ TEST_CASE("note: the collected examples are judged as published", "[log]") {
   for (const json& bad : examples["bad_vkeys"]) {
     CHECK(absl::IsInvalidArgument(DecodeNoteKey(bad.get<std::string>()).status()));
   }
+  CountVectors("signed-note-examples", "notes", examples["notes"].size());
+  CountVectors("signed-note-examples", "bad keys", examples["bad_vkeys"].size());
 }
 
 TEST_CASE("note: a flipped bit in the text or the signature is caught", "[log]") {

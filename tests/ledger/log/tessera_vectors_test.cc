@@ -6,6 +6,7 @@
 #include "tests/ledger/log/test_log.h"
 #include "tests/support/catch.h"
 #include "tests/support/shared_files.h"
+#include "tests/support/vectors.h"
 
 namespace vigil::ledger {
 namespace {
@@ -45,7 +46,8 @@ Checkpoint CheckpointOf(uint64_t size) {
   return verdict->checkpoint;
 }
 
-TEST_CASE("tessera log: every checkpoint verifies and no flipped bit of one does", "[log]") {
+TEST_CASE("tessera log: every checkpoint verifies and no flipped bit of one does",
+          "[log][vectors]") {
   if (!IsThere()) return;
   for (uint64_t size = 0; size <= kSizeMax; ++size) {
     CheckpointOf(size);
@@ -56,16 +58,18 @@ TEST_CASE("tessera log: every checkpoint verifies and no flipped bit of one does
       CHECK_FALSE(CheckCheckpoint(TesseraPolicy(), bad).ok());
     }
   }
+  CountVectors("tessera-testlog", "checkpoints", kSizeMax + 1);
 }
 
-TEST_CASE("tessera log: every root is that of the tiles", "[log]") {
+TEST_CASE("tessera log: every root is that of the tiles", "[log][vectors]") {
   if (!IsThere()) return;
   for (uint64_t size = 0; size <= kSizeMax; ++size) {
     CHECK(*RootFromTiles(FolderTiles(), size) == CheckpointOf(size).root);
   }
 }
 
-TEST_CASE("tessera log: every bundle holds the leaves of its tile and comes back", "[log]") {
+TEST_CASE("tessera log: every bundle holds the leaves of its tile and comes back",
+          "[log][vectors]") {
   if (!IsThere()) return;
   for (uint32_t width = 1; width <= kSizeMax; ++width) {
     const std::string bytes = MustRead(BundlePath({.index = 0, .width = width}));
@@ -76,10 +80,11 @@ TEST_CASE("tessera log: every bundle holds the leaves of its tile and comes back
     for (const ByteSpan leaf : *leaves) hashes.push_back(LeafHash(leaf));
     CHECK(EncodeTile(hashes) == MustRead(TilePath({.level = 0, .index = 0, .width = width})));
   }
+  CountVectors("tessera-testlog", "tiles and bundles", 2 * kSizeMax);
 }
 
 TEST_CASE("tessera log: tiles prove every leaf in every tree and every tree from every other",
-          "[log]") {
+          "[log][vectors]") {
   if (!IsThere()) return;
   const FolderTiles tiles;
   const std::vector<Hash> leaves = *tiles.ReadTile({.level = 0, .index = 0, .width = kSizeMax});
@@ -95,7 +100,7 @@ TEST_CASE("tessera log: tiles prove every leaf in every tree and every tree from
   }
 }
 
-TEST_CASE("tessera log: each growth by one leaf adds the files that are there", "[log]") {
+TEST_CASE("tessera log: each growth by one leaf adds the files that are there", "[log][vectors]") {
   if (!IsThere()) return;
   for (uint64_t size = 1; size <= kSizeMax; ++size) {
     const std::vector<TileId> tiles = NewTiles(size - 1, size);

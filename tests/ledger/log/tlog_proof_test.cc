@@ -5,6 +5,7 @@
 #include "tests/ledger/log/test_log.h"
 #include "tests/support/catch.h"
 #include "tests/support/shared_files.h"
+#include "tests/support/vectors.h"
 
 namespace vigil::ledger {
 namespace {
@@ -163,7 +164,7 @@ TEST_CASE("tlog-proof: no flipped bit anywhere verifies", "[log]") {
 }
 
 TEST_CASE("tlog-proof: a proof built from a published log verifies and any flip does not",
-          "[log]") {
+          "[log][vectors]") {
   const std::optional<std::string> text =
       ReadSharedFile("vectors/tlog-proof-derived/three.tlog-proof");
   if (!text.has_value()) {
@@ -185,6 +186,7 @@ TEST_CASE("tlog-proof: a proof built from a published log verifies and any flip 
       CHECK_FALSE(Verifies(policy, bad, leaf, ""));
     }
   }
+  CountVectors("tlog-proof-derived", "proofs", 1);
 }
 
 }  // namespace
