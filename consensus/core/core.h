@@ -191,11 +191,14 @@ class Core {
 
 // What a host recovered from its journal, to start a core again.
 struct Recovered {
-  std::string vote;            // Body of the last kVote record; empty: none.
-  std::vector<BlockId> chain;  // Blocks in the journal's branch, heights 1, 2, 3 ...
+  std::string vote;  // Body of the last kVote record; empty: none.
+  // What the journal's branch begins above: the block of a snapshot, or genesis (height 0, view 0
+  // and whatever hash: the protocol's configuration names it).
+  BlockId base;
+  std::vector<BlockId> chain;  // Blocks in the journal's branch, heights base + 1, base + 2 ...
   std::vector<uint32_t>
       chain_sizes;       // Frame bytes of each; empty: not known, counted as the largest.
-  Height committed;      // Known to be committed (executed height or last commit mark).
+  Height committed;      // Known to be committed (executed height or last commit mark); a base is.
   bool may_vote = true;  // False after an ambiguous tail: catch up with a quorum first.
   // The rollback guard's view: promises may have been given up to there. The guard is written
   // before a promise of a new view leaves, so that this holds when the journal's tail is lost.

@@ -6,9 +6,7 @@
 
 namespace vigil::consensus {
 
-ChainLog::ChainLog(const Hash& genesis_hash) {
-  entries_.push_back(Entry{ledger::BlockId{Height(0), View(0), genesis_hash}, 0});
-}
+ChainLog::ChainLog(const ledger::BlockId& base) { entries_.push_back(Entry{base, 0}); }
 
 void ChainLog::Append(const ledger::BlockId& block, uint64_t size) {
   VIGIL_CHECK(block.height == last().height.Next(), "block ", block.height.value(), " above ",
@@ -23,32 +21,34 @@ void ChainLog::TruncateAbove(Height kept, Height committed) {
               committed.value());
   VIGIL_CHECK(kept <= last().height, "truncation to ", kept.value(), " above last ",
               last().height.value());
-  entries_.resize(kept.value() + 1);
+  entries_.resize(kept - base().height + 1);
 }
 
 const ledger::BlockId& ChainLog::At(Height height) const {
-  VIGIL_CHECK(height <= last().height, "height ", height.value(), " above last ",
-              last().height.value());
-  return entries_[height.value()].block;
+  VIGIL_CHECK(base().height <= height && height <= last().height, "height ", height.value(),
+              " outside of ", base().height.value(), " to ", last().height.value());
+  return entries_[height - base().height].block;
 }
 
 bool ChainLog::Contains(const ledger::BlockId& block) const {
-  return block.height <= last().height && At(block.height) == block;
+  return base().height <= block.height && block.height <= last().height &&
+         At(block.height) == block;
 }
 
 uint64_t ChainLog::SizeBetween(Height after, Height to) const {
-  VIGIL_CHECK(after <= to && to <= last().height, "heights ", after.value(), " to ", to.value());
-  return entries_[to.value()].size_up_to - entries_[after.value()].size_up_to;
+  VIGIL_CHECK(base().height <= after && after <= to && to <= last().height, "heights ",
+              after.value(), " to ", to.value(), " of a log from ", base().height.value());
+  return entries_[to - base().height].size_up_to - entries_[after - base().height].size_up_to;
 }
 
 Height ChainLog::HighestWithViewAtMost(Height limit, View view) const {
-  const Height top = std::min(limit, last().height);
-  // Views grow with height, so the first entry beyond `view` bounds the answer; genesis has view 0.
+  const Height top = std::clamp(limit, base().height, last().height);
+  // Views grow with height, so the first entry beyond `view` bounds the answer.
   const auto begin = entries_.begin() + 1;
-  const auto end = begin + static_cast<std::ptrdiff_t>(top.value());
+  const auto end = begin + static_cast<std::ptrdiff_t>(top - base().height);
   const auto beyond = std::upper_bound(
       begin, end, view, [](View bound, const Entry& entry) { return bound < entry.block.view; });
-  return Height(static_cast<uint64_t>(beyond - begin));
+  return Height(base().height.value() + static_cast<uint64_t>(beyond - begin));
 }
 
 }  // namespace vigil::consensus

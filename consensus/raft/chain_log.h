@@ -1,9 +1,10 @@
-// The names and sizes of the blocks of this validator's branch, from genesis on.
+// The names and sizes of the blocks of this validator's branch, from its base on: genesis, or the
+// block of a snapshot.
 //
 // Pure; belongs to one thread. 56 bytes per block.
 //
 // Invariants:
-//   (1) Entry i is the block of height i; entry 0 is genesis.
+//   (1) Entry i is the block of height base + i; entry 0 is the base, which is committed.
 //   (2) Views never decrease with height.
 #ifndef VIGIL_CONSENSUS_RAFT_CHAIN_LOG_H_
 #define VIGIL_CONSENSUS_RAFT_CHAIN_LOG_H_
@@ -19,7 +20,7 @@ namespace vigil::consensus {
 
 class ChainLog {
  public:
-  explicit ChainLog(const Hash& genesis_hash);
+  explicit ChainLog(const ledger::BlockId& base);
 
   // REQUIRES: `block` stands directly above last(), its view is not below last()'s.
   void Append(const ledger::BlockId& block, uint64_t size);
@@ -27,14 +28,16 @@ class ChainLog {
   // never truncated (protocol.md, R12), whatever the caller believed.
   void TruncateAbove(Height kept, Height committed);
 
+  const ledger::BlockId& base() const { return entries_.front().block; }
   const ledger::BlockId& last() const { return entries_.back().block; }
-  // REQUIRES: height <= last().height.
+  // REQUIRES: base().height <= height <= last().height.
   const ledger::BlockId& At(Height height) const;
   bool Contains(const ledger::BlockId& block) const;
 
-  // Bytes of the frames at heights (after, to]. REQUIRES: after <= to <= last().
+  // Bytes of the frames at heights (after, to]. REQUIRES: base() <= after <= to <= last().
   uint64_t SizeBetween(Height after, Height to) const;
-  // The highest height <= `limit` (and <= last) whose view is <= `view`; 0 at worst.
+  // The highest height <= `limit` (and <= last) whose view is <= `view`; the base at
+  // worst.
   Height HighestWithViewAtMost(Height limit, View view) const;
   uint64_t total_size() const { return entries_.back().size_up_to; }
 

@@ -73,11 +73,14 @@ bool RaftCore::ChainsFrom(const Incoming& in, const RaftAppend& append) const {
 bool RaftCore::PreviousIsKnown(const Incoming& in, const RaftAppend& append) {
   const BlockId& previous = append.previous;
   if (log_.Contains(previous)) return true;
-  if (previous.height <= committed_) {
+  // Below the own base nothing can be compared; the leader is told from where on it can.
+  const bool below_base = previous.height < log_.base().height;
+  if (previous.height <= committed_ && !below_base) {
     ReportCommittedConflict(in.from, previous);
     return false;
   }
-  const Height below = std::min(log_.last().height, previous.height.Previous());
+  const Height below =
+      below_base ? committed_ : std::min(log_.last().height, previous.height.Previous());
   const Height hint = std::max(log_.HighestWithViewAtMost(below, previous.view), committed_);
   RaftAppendReply reply;
   reply.result = RaftAppendResult::kMismatch;
@@ -137,6 +140,7 @@ void RaftCore::RejoinIfCaughtUp(const Incoming& in, const RaftAppend& append, He
   if (may_vote_) return;
   if (append.session != session_ || !append.confirmed) return;
   if (append.committed == Height(0) || append.committed > matched) return;
+  if (append.committed < log_.base().height) return;
   if (append.committed > durability_.height()) return;
   if (log_.At(append.committed).view != term_) return;
   may_vote_ = true;

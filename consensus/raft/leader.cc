@@ -17,7 +17,7 @@ void RaftCore::BecomeLeader() {
   for (const ValidatorIndex other : OtherValidators()) {
     Peer& peer = PeerOf(other);
     peer = Peer();
-    peer.flow.Reset(log_.last().height);
+    peer.flow.Reset(log_.last().height, log_.base().height);
     SendHeartbeat(other);
   }
 }
@@ -139,6 +139,8 @@ void RaftCore::OnAppendReply(const Incoming& in, const RaftAppendReply& reply) {
   } else if (reply.result == RaftAppendResult::kMismatch) {
     const Height meeting = log_.HighestWithViewAtMost(reply.hint_height, reply.hint_view);
     peer.flow.OnMismatch(reply.rejected, meeting);
+    // It lacks what this log begins above: nothing to send until it has a snapshot (R23).
+    if (reply.rejected <= log_.base().height) return;
   }
   SendBlocks(in.from);
 }
@@ -157,7 +159,7 @@ bool RaftCore::IsOfThisStart(ValidatorIndex from, const RaftAppendReply& reply) 
   // It restarted: what its earlier start acknowledged is not counted any more.
   peer.fence_round = round_;
   peer.acked_round = 0;
-  peer.flow.Reset(log_.last().height);
+  peer.flow.Reset(log_.last().height, log_.base().height);
   SendHeartbeat(from);
   return false;
 }

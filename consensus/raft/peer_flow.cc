@@ -9,7 +9,8 @@ void PeerFlow::ForgetInFlight() {
   bytes_in_flight_ = 0;
 }
 
-void PeerFlow::Reset(Height last) {
+void PeerFlow::Reset(Height last, Height base) {
+  base_ = base;
   match_ = Height(0);
   next_ = last.Next();
   replicating_ = false;
@@ -55,7 +56,7 @@ bool PeerFlow::OnMatched(Height match, bool before_probe) {
     const bool probe_in_flight = probe_outstanding_ && before_probe && match_ == next_.Previous();
     replicating_ = true;
     probe_outstanding_ = false;
-    next_ = match_.Next();
+    next_ = std::max(match_, base_).Next();
     if (probe_in_flight) {
       in_flight_.push_back(InFlight{next_, probe_size_});
       bytes_in_flight_ += probe_size_;
@@ -79,18 +80,19 @@ bool PeerFlow::OnMismatch(Height rejected, Height meeting) {
     if (rejected >= next_) return false;
     replicating_ = false;
     probe_outstanding_ = false;
-    next_ = match_.Next();
+    next_ = std::max(match_, base_).Next();
     ForgetInFlight();
     return true;
   }
   if (rejected != next_.Previous()) return false;
   probe_outstanding_ = false;
-  next_ = std::max(match_.Next(), std::min(rejected, meeting.Next()));
+  next_ = std::max(std::max(match_, base_).Next(), std::min(rejected, meeting.Next()));
   return true;
 }
 
 void PeerFlow::AppendTo(ByteWriter* out) const {
-  out->U64(match_.value())
+  out->U64(base_.value())
+      .U64(match_.value())
       .U64(next_.value())
       .U8(replicating_)
       .U8(probe_outstanding_)

@@ -31,8 +31,9 @@ struct SendRange {
 
 class PeerFlow {
  public:
-  // Knows nothing of the follower; guesses that it has everything up to `last`.
-  void Reset(Height last);
+  // Knows nothing of the follower; guesses that it has everything up to `last`. Nothing at or below
+  // `base` can be sent: the leader's log begins above it.
+  void Reset(Height last, Height base);
 
   // The next message that may be sent now; counts it as sent. nullopt: nothing to send, or the
   // budget is used up.
@@ -59,6 +60,7 @@ class PeerFlow {
   };
   void ForgetInFlight();
 
+  Height base_;  // The leader's log begins above.
   Height match_;
   Height next_{1};
   bool replicating_ = false;

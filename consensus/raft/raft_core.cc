@@ -38,14 +38,19 @@ void CheckConfig(const RaftConfig& config) {
 // Distinct for distinct seeds, and never 0.
 uint64_t SessionOf(uint64_t seed) { return std::max<uint64_t>(SplitMix64(seed).Next(), 1); }
 
+BlockId BaseOf(const RaftConfig& config, const Recovered& recovered) {
+  if (recovered.base.height > Height(0)) return recovered.base;
+  return BlockId{Height(0), View(0), config.genesis_hash};
+}
+
 }  // namespace
 
 RaftCore::RaftCore(const RaftConfig& config, const Recovered& recovered)
     : config_(config),
       session_(SessionOf(config.seed)),
-      log_(config.genesis_hash),
-      durability_(Height(recovered.chain.size())),
-      committed_(recovered.committed),
+      log_(BaseOf(config, recovered)),
+      durability_(Height(recovered.base.height.value() + recovered.chain.size())),
+      committed_(std::max(recovered.committed, recovered.base.height)),
       votes_(config.validator_count, false),
       peers_(config.validator_count) {
   CheckConfig(config);

@@ -13,7 +13,7 @@ void Oracle::Fail(const std::string& what) {
 void Oracle::OnStart(ValidatorIndex node, const Recovered& recovered) {
   Node& state = nodes_[node.value()];
   state.committed = recovered.committed;
-  state.disk.clear();
+  state.disk.assign(committed_.begin(), committed_.begin() + recovered.base.height.value());
   for (const BlockId& block : recovered.chain) {
     state.disk.push_back(block.hash);
     state.ever_on_disk.insert(block.hash);
@@ -120,15 +120,15 @@ void Oracle::OnStatus(ValidatorIndex node, const CoreStatus& status) {
   }
 }
 
-void Oracle::OnFinalChain(ValidatorIndex node, const std::vector<BlockId>& chain,
-                          Height height_min) {
-  if (chain.size() < height_min.value()) {
-    Fail(absl::StrCat("validator ", node.value(), " ends at ", chain.size(), " below ",
-                      height_min.value()));
+void Oracle::OnFinalChain(ValidatorIndex node, const Recovered& recovered, Height height_min) {
+  const uint64_t base = recovered.base.height.value();
+  if (base + recovered.chain.size() < height_min.value()) {
+    Fail(absl::StrCat("validator ", node.value(), " ends at ", base + recovered.chain.size(),
+                      " below ", height_min.value()));
     return;
   }
-  for (size_t i = 0; i < height_min.value(); ++i) {
-    if (chain[i].hash != committed_[i]) {
+  for (size_t i = base; i < height_min.value(); ++i) {
+    if (recovered.chain[i - base].hash != committed_[i]) {
       Fail(absl::StrCat("validator ", node.value(), " lost committed ", i + 1));
     }
   }

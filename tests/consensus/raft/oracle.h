@@ -30,9 +30,10 @@ class Oracle {
   void OnCommitted(ValidatorIndex node, const BlockId& block);
   void OnStatus(ValidatorIndex node, const CoreStatus& status);
   // Everything ever committed is in this chain, up to its end at `height_min` or above.
-  void OnFinalChain(ValidatorIndex node, const std::vector<BlockId>& chain, Height height_min);
+  void OnFinalChain(ValidatorIndex node, const Recovered& recovered, Height height_min);
 
   const std::string& failure() const { return failure_; }
+  const Hash& committed(Height height) const { return committed_[height.value() - 1]; }
   Height highest_committed() const { return Height(committed_.size()); }
   size_t leaders() const { return leaders_.size(); }
   void Fail(const std::string& what);

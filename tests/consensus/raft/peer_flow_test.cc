@@ -7,7 +7,7 @@ namespace vigil::consensus {
 namespace {
 
 ChainLog LogOf(uint64_t heights, uint64_t size) {
-  ChainLog log(BlockMaker::GenesisHash());
+  ChainLog log({Height(0), View(0), BlockMaker::GenesisHash()});
   for (uint64_t height = 1; height <= heights; ++height) {
     log.Append(BlockId{Height(height), View(1), Hash{}}, size);
   }
@@ -26,7 +26,7 @@ RaftConfig Limits() {
 // A flow in the replicate state: the follower has `match`.
 PeerFlow Replicating(Height match) {
   PeerFlow flow;
-  flow.Reset(match);
+  flow.Reset(match, Height(0));
   flow.OnMatched(match, /*before_probe=*/false);
   return flow;
 }
@@ -40,7 +40,7 @@ uint64_t SendAll(PeerFlow* flow, const ChainLog& log, const RaftConfig& config) 
 TEST_CASE("peer flow: a probe sends one block and waits", "[consensus]") {
   const ChainLog log = LogOf(5, 100);
   PeerFlow flow;
-  flow.Reset(Height(2));
+  flow.Reset(Height(2), Height(0));
   const auto range = flow.NextSend(log, Limits());
   REQUIRE(range.has_value());
   CHECK(range->first == Height(3));
@@ -102,7 +102,7 @@ TEST_CASE("peer flow: a probe on its way counts as in flight and a lost one is s
           "[consensus]") {
   const ChainLog log = LogOf(5, 100);
   PeerFlow flow;
-  flow.Reset(Height(2));
+  flow.Reset(Height(2), Height(0));
   flow.NextSend(log, Limits());
   SECTION("on its way") {
     flow.OnMatched(Height(2), /*before_probe=*/true);
@@ -118,7 +118,7 @@ TEST_CASE("peer flow: a probe on its way counts as in flight and a lost one is s
 
 TEST_CASE("peer flow: the hint of a rejection never becomes a match", "[consensus]") {
   PeerFlow flow;
-  flow.Reset(Height(9));
+  flow.Reset(Height(9), Height(0));
   CHECK(flow.OnMismatch(Height(9), /*meeting=*/Height(4)));
   CHECK(flow.match() == Height(0));
   CHECK(flow.previous() == Height(4));
@@ -127,7 +127,7 @@ TEST_CASE("peer flow: the hint of a rejection never becomes a match", "[consensu
 
 TEST_CASE("peer flow: a hint above the rejection cannot raise the probe", "[consensus]") {
   PeerFlow flow;
-  flow.Reset(Height(9));
+  flow.Reset(Height(9), Height(0));
   CHECK(flow.OnMismatch(Height(9), /*meeting=*/Height(50)));
   CHECK(flow.previous() == Height(8));
 }
@@ -142,7 +142,7 @@ TEST_CASE("peer flow: stale rejections are ignored", "[consensus]") {
   }
   SECTION("of another probe") {
     PeerFlow flow;
-    flow.Reset(Height(9));
+    flow.Reset(Height(9), Height(0));
     flow.OnMismatch(Height(9), Height(4));
     CHECK_FALSE(flow.OnMismatch(Height(9), Height(1)));
     CHECK(flow.previous() == Height(4));
@@ -163,6 +163,30 @@ TEST_CASE("peer flow: a loss while replicating starts again above what is matche
   CHECK(flow.match() == Height(2));
   CHECK(flow.bytes_in_flight() == 0);
   CHECK_FALSE(flow.replicating());
+}
+
+TEST_CASE("peer flow: nothing at or below the base of the log is ever sent", "[consensus]") {
+  ChainLog log(BlockId{Height(100), View(1), Hash{}});
+  for (uint64_t height = 101; height <= 105; ++height) {
+    log.Append(BlockId{Height(height), View(1), Hash{}}, 100);
+  }
+  PeerFlow flow;
+  flow.Reset(Height(105), Height(100));
+  SECTION("after rejections down to it") {
+    CHECK(flow.OnMismatch(Height(105), Height(100)));
+    CHECK(flow.previous() == Height(100));
+    CHECK(flow.OnMismatch(Height(100), Height(100)));
+    CHECK(flow.previous() == Height(100));
+  }
+  SECTION("after a match below it") {
+    flow.OnMatched(Height(3), /*before_probe=*/false);
+    CHECK(flow.match() == Height(3));
+    const auto range = flow.NextSend(log, Limits());
+    REQUIRE(range.has_value());
+    CHECK(range->first == Height(101));
+    CHECK(flow.OnMismatch(Height(101), Height(100)));
+    CHECK(flow.previous() == Height(100));
+  }
 }
 
 }  // namespace

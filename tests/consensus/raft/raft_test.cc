@@ -319,6 +319,104 @@ TEST_CASE("raft: a non-voter votes again only when caught up with a confirmed le
   }
 }
 
+// A validator whose log begins above block 100, with a leader of term 2.
+class Based {
+ public:
+  explicit Based(uint32_t validators = 3) {
+    BlockId base{Height(100), View(1), Hash{}};
+    base.hash.bytes.fill(9);
+    recovered_.base = base;
+    core_ = MakeRaft(ConfigOf(validators), recovered_);
+  }
+  const BlockId& base() const { return recovered_.base; }
+
+  BlockMaker maker_{3};
+  Recovered recovered_;
+  std::unique_ptr<Core> core_;
+};
+
+TEST_CASE("raft: a log above a base follows from there", "[consensus]") {
+  Based node;
+  CHECK(node.core_->Status().last == node.base());
+  CHECK(node.core_->Status().committed == node.base());
+  CHECK(node.core_->Status().view == View(1));
+  const BlockPtr next = node.maker_.Make(node.base(), View(2), V(2), 0);
+  const Output output = node.core_->Step(From(2, 2, AppendAfter(node.base(), 1, 101), {next}));
+  REQUIRE(output.committed.size() == 1);
+  CHECK(output.committed[0].block == next->id());
+  const auto replies = BodiesOf<RaftAppendReply>(output.send_when_durable);
+  REQUIRE(replies.size() == 1);
+  CHECK(replies[0].match == Height(101));
+}
+
+TEST_CASE("raft: an append below the own base is answered with where the log begins",
+          "[consensus]") {
+  Based node;
+  const BlockId below{Height(40), View(1), Hash{}};
+  const BlockPtr block = node.maker_.Make(below, View(1), V(1), 0);
+  for (const uint64_t committed : {0, 40, 99, 100}) {
+    RaftAppend append = AppendAfter(below, 1, committed);
+    append.confirmed = true;
+    const Output output = node.core_->Step(From(2, 2, append, {block}));
+    CHECK(output.fault_proofs.empty());
+    CHECK(output.committed.empty());
+    const auto replies = BodiesOf<RaftAppendReply>(output.send_now);
+    REQUIRE(replies.size() == 1);
+    CHECK(replies[0].result == RaftAppendResult::kMismatch);
+    CHECK(replies[0].rejected == Height(40));
+    CHECK(replies[0].hint_height == Height(100));
+  }
+  // A heartbeat whose leader has committed less than the base is harmless.
+  node.core_->Step(From(2, 2, AppendAfter(node.base(), 0, 7)));
+  CHECK(node.core_->Status().committed == node.base());
+}
+
+TEST_CASE("raft: another block at the height of the base contradicts what is committed",
+          "[consensus]") {
+  Based node;
+  const BlockId other{Height(100), View(1), Hash{}};
+  const Output output = node.core_->Step(From(2, 2, AppendAfter(other, 0)));
+  CHECK(output.fault_proofs.size() == 1);
+  CHECK(BodiesOf<RaftAppendReply>(output.send_now).empty());
+}
+
+TEST_CASE("raft: a leader whose log begins above a follower sends it nothing in vain",
+          "[consensus]") {
+  Based node;
+  Core* core = node.core_.get();
+  Output output;
+  while (core->Status().role != CoreRole::kPreCandidate) output = core->Step(Tick{});
+  output = core->Step(From(1, 1, RaftVoteReply{true, View(2), true}));
+  core->Step(DurableUpTo{output.sequence});
+  output = core->Step(From(1, 2, RaftVoteReply{false, View(2), true}));
+  REQUIRE(core->Status().role == CoreRole::kLeader);
+  output = core->Step(BlockBuilt{node.maker_.Make(node.base(), View(2), V(0), 0)});
+  const auto probes = BodiesOf<RaftAppend>(output.send_now);
+  REQUIRE(probes.size() == 2);
+  for (const RaftAppend& probe : probes) {
+    CHECK(probe.previous == node.base());
+    CHECK(probe.block_count == 1);
+  }
+  RaftAppendReply behind;
+  behind.result = RaftAppendResult::kMismatch;
+  behind.round = 1;
+  behind.session = 77;
+  behind.voter = true;
+  behind.rejected = Height(100);
+  behind.hint_height = Height(12);
+  for (int i = 0; i < 5; ++i) {
+    output = core->Step(From(2, 2, behind));
+    CHECK(output.send_now.empty());
+  }
+  RaftAppendReply has = behind;
+  has.session = 78;
+  has.result = RaftAppendResult::kMatched;
+  // What one claims below the base counts for nothing and stops nobody.
+  has.match = Height(5);
+  core->Step(From(1, 2, has));
+  CHECK(core->Status().committed == node.base());
+}
+
 TEST_CASE("raft: a non-voter grants neither vote nor pre-vote", "[consensus]") {
   const bool pre = GENERATE(true, false);
   Recovered recovered;

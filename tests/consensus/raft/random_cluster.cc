@@ -63,7 +63,7 @@ class RandomCluster {
     }
     for (uint32_t i = 0; i < count_ && oracle_.failure().empty(); ++i) {
       Sync(ValidatorIndex(i));
-      oracle_.OnFinalChain(ValidatorIndex(i), RecoverFrom(hosts_[i]->SyncedRecords()).chain, goal);
+      oracle_.OnFinalChain(ValidatorIndex(i), Recover(ValidatorIndex(i)), goal);
     }
     report_.failure = oracle_.failure();
     report_.digest = digest_;
@@ -124,7 +124,11 @@ class RandomCluster {
   void CrashNode(ValidatorIndex node) {
     TestHost& host = *hosts_[node.value()];
     ++report_.crashes;
-    if (MayLoseGroup(node) && random_.Chance(300)) {
+    if (MayLoseGroup(node) && random_.Chance(150)) {
+      ++report_.lost_journals;
+      forgetful_.insert(node.value());
+      host.CrashLosingAll(RandomBase(node));
+    } else if (MayLoseGroup(node) && random_.Chance(300)) {
       ++report_.lost_groups;
       forgetful_.insert(node.value());
       host.CrashLosingLastGroup();
@@ -133,11 +137,32 @@ class RandomCluster {
     }
   }
 
+  Recovered Recover(ValidatorIndex node) const {
+    const TestHost& host = *hosts_[node.value()];
+    return RecoverFrom(host.SyncedRecords(), host.base());
+  }
+
+  // A committed block that every other disk reaches, so that whoever leads can serve everybody.
+  BlockId RandomBase(ValidatorIndex node) {
+    Height top = oracle_.highest_committed();
+    for (uint32_t i = 0; i < count_; ++i) {
+      const Recovered other = Recover(ValidatorIndex(i));
+      if (i != node.value()) top = std::min(top, other.committed);
+    }
+    const Height height(random_.Below(top.value() + 1));
+    for (uint32_t i = 0; i < count_; ++i) {
+      const Recovered other = Recover(ValidatorIndex(i));
+      if (other.base.height < height && other.committed >= height) {
+        return other.chain[height - other.base.height - 1];
+      }
+    }
+    return BlockId{};  // All others begin there or above.
+  }
+
   void StartNode(ValidatorIndex node) {
     TestHost& host = *hosts_[node.value()];
-    const std::vector<JournalAppend> records = host.SyncedRecords();
-    synced_seen_[node.value()] = records.size();
-    oracle_.OnStart(node, RecoverFrom(records));
+    synced_seen_[node.value()] = host.SyncedRecords().size();
+    oracle_.OnStart(node, Recover(node));
     host.Start(random_.Next());
   }
 

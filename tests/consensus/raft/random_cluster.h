@@ -18,6 +18,7 @@ struct ClusterReport {
   uint64_t terms_led = 0;
   uint64_t crashes = 0;
   uint64_t lost_groups = 0;
+  uint64_t lost_journals = 0;  // The log began anew above a committed block.
 };
 
 ClusterReport RunRandomCluster(uint32_t validator_count, uint64_t seed, uint32_t stormy_ticks);

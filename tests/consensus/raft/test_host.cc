@@ -40,8 +40,10 @@ BlockPtr BlockMaker::Make(const BlockId& parent, View view, ValidatorIndex propo
   return ledger::Block::Make(header, {&record}, keys_[proposer.value()]);
 }
 
-Recovered RecoverFrom(const std::vector<JournalAppend>& records) {
+Recovered RecoverFrom(const std::vector<JournalAppend>& records, const BlockId& base) {
   Recovered recovered;
+  recovered.base = base;
+  recovered.committed = base.height;
   for (const JournalAppend& record : records) {
     switch (record.kind) {
       case JournalAppend::Kind::kVote:
@@ -50,11 +52,11 @@ Recovered RecoverFrom(const std::vector<JournalAppend>& records) {
       case JournalAppend::Kind::kCommit: {
         const auto mark = DecodeRaftCommitRecord(record.body);
         VIGIL_CHECK(mark.ok());
-        recovered.committed = mark->block.height;
+        recovered.committed = std::max(mark->block.height, base.height);
         break;
       }
       case JournalAppend::Kind::kBlock: {
-        const uint64_t below = record.block->height().value() - 1;
+        const uint64_t below = record.block->height().value() - 1 - base.height.value();
         VIGIL_CHECK(below <= recovered.chain.size(), "hole below ", below + 1);
         VIGIL_CHECK(below == 0 ||
                     recovered.chain[below - 1].hash == record.block->header().parent_hash);
@@ -71,7 +73,7 @@ Recovered RecoverFrom(const std::vector<JournalAppend>& records) {
 
 void TestHost::Start(uint64_t seed) {
   VIGIL_CHECK(!up());
-  Recovered recovered = RecoverFrom(journal_);
+  Recovered recovered = RecoverFrom(journal_, base_);
   recovered.may_vote = !lost_promises_;
   recovered.view_min = guard_view_;
   config_.seed = seed;
@@ -94,6 +96,15 @@ void TestHost::CrashLosingLastGroup() {
   if (!group_ends_.empty()) group_ends_.pop_back();
   synced_count_ = group_ends_.empty() ? 0 : group_ends_.back();
   journal_.resize(synced_count_);
+  lost_promises_ = true;
+  Crash(0);
+}
+
+void TestHost::CrashLosingAll(const BlockId& base) {
+  group_ends_.clear();
+  synced_count_ = 0;
+  journal_.clear();
+  base_ = base;
   lost_promises_ = true;
   Crash(0);
 }

@@ -35,7 +35,7 @@ class BlockMaker {
 };
 
 // The chain, vote and commit mark that `records` tell, as a node reads them back.
-Recovered RecoverFrom(const std::vector<JournalAppend>& records);
+Recovered RecoverFrom(const std::vector<JournalAppend>& records, const BlockId& base = {});
 
 class TestHost {
  public:
@@ -47,6 +47,10 @@ class TestHost {
   void Crash(size_t surviving);
   // A crash after which the last synced group cannot be read either; the next start may not vote.
   void CrashLosingLastGroup();
+  // A crash after which nothing is left but the rollback guard, and the log begins anew above
+  // `base`, which is committed, as after a snapshot; the next start may not vote.
+  void CrashLosingAll(const BlockId& base);
+  const BlockId& base() const { return base_; }
 
   bool up() const { return core_ != nullptr; }
   Core& core() { return *core_; }
@@ -71,6 +75,7 @@ class TestHost {
  private:
   RaftConfig config_;
   std::unique_ptr<Core> core_;
+  BlockId base_;
   std::vector<JournalAppend> journal_;
   std::vector<size_t> group_ends_;  // Journal sizes at each sync.
   size_t synced_count_ = 0;
