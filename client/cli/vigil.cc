@@ -24,8 +24,10 @@
 #include "client/cli/exit_code.h"
 #include "client/cli/ingest_command.h"
 #include "client/cli/log_commands.h"
+#include "client/cli/proof_commands.h"
 #include "client/cli/session.h"
 #include "client/cli/verify_command.h"
+#include "client/cli/verify_file.h"
 #include "client/cli/witness_command.h"
 #include "client/ingest/sample_traffic.h"
 
@@ -83,6 +85,7 @@ class Program {
     AddAlerts();
     AddIngest();
     AddLog();
+    AddProof();
     AddVerify();
     AddWitness();
     AddBench();
@@ -354,7 +357,23 @@ class Program {
   }
 
   void AddVerify() {
-    CLI::App* verify = Group("verify", "trust nothing but bytes");
+    CLI::App* verify =
+        app_.add_subcommand("verify", "trust nothing but bytes: a proof file, or a ledger");
+    // Called after that of a command below it.
+    verify->callback([this, verify] {
+      if (!verify->get_subcommands().empty()) return;
+      command_ = [this](const Session& session) { return RunVerifyFile(session, verify_file_); };
+    });
+    verify->footer(
+        "  vigil verify event.proof --policy policy.txt\n"
+        "  vigil verify ledger net/validator-1/data --genesis net/genesis.json\n\n"
+        "Of a proof: facts in the order in which they are proven, then the verdict. Exit code 0:\n"
+        "VERIFIED; 6: PAYLOAD_MISSING, PAYLOAD_MISMATCH, NOT_INCLUDED, QUORUM_SHORT,\n"
+        "UNKNOWN_EPOCH, MALFORMED or NOT_CONSISTENT; 2: wrong arguments, or no policy.\n");
+    verify->require_subcommand(0, 1);
+    verify->add_option("file", verify_file_.file, "proof of an event, record, block, consistency");
+    verify->add_option("--policy", verify_file_.policy,
+                       "whom to trust, of `vigil log policy` or your own (tlog-policy)");
     CLI::App* ledger =
         Add(verify, "ledger", "re-read, re-hash and re-execute a stopped validator's data",
             [this](const Session& session) { return RunVerifyLedger(session, verify_); });
@@ -366,6 +385,42 @@ class Program {
     AddNumber(ledger, "--at-least", verify_.at_least, "height that the chain is known to reach");
     ledger->add_option("--guard", verify_.guard, "the validator's rollback_guard, beside its keys");
     ledger->add_option("--validator", verify_.validator, "org/name whose folder this must be");
+  }
+
+  CLI::App* AddProofOf(CLI::App* proof, const std::string& name, const std::string& help,
+                       ProofOf what, const std::string& ref, const std::string& ref_help) {
+    CLI::App* command = Add(proof, name, help, [this, what](const Session& session) {
+      return RunProof(session, what, proof_);
+    });
+    command->add_option(ref, proof_.ref, ref_help)->required();
+    command->add_option("--file", proof_.file, "where the proof goes; default: standard output");
+    command->add_option(
+        "--under", proof_.under,
+        "file of a signed checkpoint to prove under; default: the newest final one");
+    command->add_option("--witness", proof_.witnesses,
+                        "under the newest checkpoint that this outside witness, too, cosigned");
+    AddNumber(command, "--wait", proof_.wait_seconds,
+              "seconds, at most 60, until a checkpoint reaches far enough", 0, 60)
+        ->capture_default_str();
+    return command;
+  }
+  void AddProof() {
+    CLI::App* proof = Group("proof", "files that anybody with the policy verifies offline");
+    proof->footer(
+        "  vigil proof event 17.3 --file event.proof\n"
+        "  vigil log policy > policy.txt\n"
+        "  vigil verify event.proof --policy policy.txt\n\n"
+        "With a genesis file at hand what the validator answers is verified first; what does not\n"
+        "verify is not written, but kept as FILE.refused.\n");
+    AddProofOf(proof, "event", "this sensor reported this event, and the chain accepted it",
+               ProofOf::kEvent, "ref", "record.item; or leaf hash of its batch, and .item")
+        ->add_flag("--withhold", proof_.withhold, "leave the event's bytes out of the file");
+    AddProofOf(proof, "record", "the same of a record of any kind", ProofOf::kRecord, "record",
+               "index or leaf hash");
+    AddProofOf(proof, "block", "this block is in the chain", ProofOf::kBlock, "block", "height");
+    AddProofOf(proof, "consistency", "the log only grew since an older checkpoint",
+               ProofOf::kConsistency, "checkpoint",
+               "file of that checkpoint, as `vigil log checkpoint` printed it");
   }
 
   void AddWitness() {
@@ -424,6 +479,8 @@ class Program {
   AlertListOptions alert_list_;
   IngestCommandOptions ingest_;
   VerifyLedgerOptions verify_;
+  VerifyFileOptions verify_file_;
+  ProofOptions proof_;
   WitnessOptions witness_;
   std::vector<std::string> outside_witnesses_;
   BenchOptions bench_;

@@ -196,7 +196,7 @@ grpc::Status Client::Await(
 }
 
 template <typename Response, typename CallFunction>
-absl::StatusOr<Response> Client::Call(CallFunction call) {
+absl::StatusOr<Response> Client::Call(CallFunction call, uint32_t extra_millis, size_t* answered) {
   absl::Status last;
   const size_t first = preferred_;
   uint32_t patience_millis = timeout_millis_;
@@ -205,11 +205,13 @@ absl::StatusOr<Response> Client::Call(CallFunction call) {
     const size_t i = (first + turn) % nodes_.size();
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() +
-                         std::chrono::milliseconds(timeout_millis_));
+                         std::chrono::milliseconds(timeout_millis_) +
+                         std::chrono::milliseconds(extra_millis));
     Response response;
     last = FromGrpc(call(nodes_[i], &context, &response), nodes_[i].endpoint);
     if (last.ok()) {
       preferred_ = i;
+      if (answered != nullptr) *answered = i;
       return response;
     }
     const uint32_t delay_millis = RetryDelay(last);
@@ -271,6 +273,16 @@ absl::StatusOr<v1::Checkpoint> Client::GetCheckpoint() {
           node.query->async()->GetCheckpoint(context, &request, out, std::move(done));
         });
       });
+}
+
+absl::StatusOr<v1::Proof> Client::GetProof(const v1::GetProofRequest& request, size_t* answered) {
+  return Call<v1::Proof>(
+      [&](const NodeStubs& node, grpc::ClientContext* context, v1::Proof* out) {
+        return Await(context, [&](auto done) {
+          node.query->async()->GetProof(context, &request, out, std::move(done));
+        });
+      },
+      request.wait_millis(), answered);
 }
 
 absl::StatusOr<v1::StreamHead> Client::GetStreamHead(const std::string& identity,

@@ -61,6 +61,9 @@ class Client {
   absl::StatusOr<v1::Alert> GetAlert(const v1::GetAlertRequest& request);
   absl::StatusOr<v1::ListModelsResponse> ListModels(const v1::ListModelsRequest& request);
   absl::StatusOr<v1::Checkpoint> GetCheckpoint();
+  // The answer as it came, which CheckProof() judges; `answered`, unless it is nullptr, becomes the
+  // number of the endpoint that gave it.
+  absl::StatusOr<v1::Proof> GetProof(const v1::GetProofRequest& request, size_t* answered);
   absl::StatusOr<v1::StreamHead> GetStreamHead(const std::string& identity,
                                                const std::string& stream);
   absl::StatusOr<v1::Receipt> GetReceipt(const std::string& leaf_hash);
@@ -84,9 +87,11 @@ class Client {
 
   // Runs `call` on endpoints in turn until one answers with anything but UNAVAILABLE or
   // DEADLINE_EXCEEDED. One that says RESOURCE_EXHAUSTED and when to come back is asked again,
-  // within the timeout: repeating a call is safe, since a submission is known by its bytes.
+  // within the timeout: repeating a call is safe, since a submission is known by its bytes. Each
+  // endpoint has `extra_millis` more than the timeout; `answered` becomes who gave the answer.
   template <typename Response, typename CallFunction>
-  absl::StatusOr<Response> Call(CallFunction call);
+  absl::StatusOr<Response> Call(CallFunction call, uint32_t extra_millis = 0,
+                                size_t* answered = nullptr);
   // Starts a call and waits for its end, or cancels it and says kCancelled once it is to stop.
   grpc::Status Await(grpc::ClientContext* context,
                      const std::function<void(std::function<void(grpc::Status)>)>& start) const;

@@ -5,6 +5,7 @@
 #include "node/api/convert.h"
 #include "node/api/error.h"
 #include "node/api/feed.h"
+#include "node/api/proof_call.h"
 
 namespace vigil::node {
 namespace {
@@ -86,6 +87,11 @@ grpc::ServerUnaryReactor* QueryService::GetCheckpoint(grpc::CallbackServerContex
                                                       const v1::GetCheckpointRequest* /*request*/,
                                                       v1::Checkpoint* response) {
   return Finished(context, FillCheckpoint(*services_, response));
+}
+grpc::ServerUnaryReactor* QueryService::GetProof(grpc::CallbackServerContext* context,
+                                                 const v1::GetProofRequest* request,
+                                                 v1::Proof* response) {
+  return NewProofCall(services_, context, request, response, &proofs_waiting_);
 }
 grpc::ServerWriteReactor<v1::FeedItem>* QueryService::Subscribe(
     grpc::CallbackServerContext* /*context*/, const v1::SubscribeRequest* request) {

@@ -2,6 +2,8 @@
 #ifndef VIGIL_NODE_API_QUERY_SERVICE_H_
 #define VIGIL_NODE_API_QUERY_SERVICE_H_
 
+#include <atomic>
+
 #include "ledger/base/limits.h"
 #include "node/api/feed.h"
 #include "node/driver/services.h"
@@ -44,12 +46,16 @@ class QueryService final : public v1::Query::CallbackService {
   grpc::ServerUnaryReactor* GetCheckpoint(grpc::CallbackServerContext* context,
                                           const v1::GetCheckpointRequest* request,
                                           v1::Checkpoint* response) override;
+  grpc::ServerUnaryReactor* GetProof(grpc::CallbackServerContext* context,
+                                     const v1::GetProofRequest* request,
+                                     v1::Proof* response) override;
   grpc::ServerWriteReactor<v1::FeedItem>* Subscribe(grpc::CallbackServerContext* context,
                                                     const v1::SubscribeRequest* request) override;
 
  private:
   NodeServices* const services_;
   FeedHub* const feeds_;
+  std::atomic<uint32_t> proofs_waiting_{0};
 };
 
 // A page ends early once it has so many bytes: an answer must stay below gRPC's limit, and a page

@@ -97,6 +97,7 @@ void LogActor::OnWitnessed(const WitnessedCheckpoint& witnessed) {
   {
     MutexLock lock(&mutex_);
     outside_.Put(witnessed);
+    notes_.PutLine(witnessed);
     if (witnessed.size != validators_note_size_) return;
     checkpoint_ = outside_.AddTo(validators_note_, validators_note_size_);
   }
@@ -236,6 +237,7 @@ absl::Status LogActor::PublishFinal(const Instant& now) {
   final_written_size_ = final.size;
   {
     MutexLock lock(&mutex_);
+    notes_.PutFinal(final.size, note);
     validators_note_ = std::move(note);
     validators_note_size_ = final.size;
     checkpoint_ = outside_.AddTo(validators_note_, validators_note_size_);
@@ -277,6 +279,11 @@ absl::StatusOr<std::string> LogActor::checkpoint() const {
   if (!checkpoint_.empty()) return checkpoint_;
   return absl::NotFoundError(
       "no checkpoint is final yet: a quorum of validators has to be up and to cosign it");
+}
+
+absl::StatusOr<std::string> LogActor::checkpoint_by(std::span<const std::string> witnesses) const {
+  MutexLock lock(&mutex_);
+  return notes_.CosignedBy(witnesses);
 }
 
 void LogActor::Close() {

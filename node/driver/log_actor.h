@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,7 @@
 #include "node/log/cosigner.h"
 #include "node/log/outside_lines.h"
 #include "node/log/tile_store.h"
+#include "node/log/witnessed_notes.h"
 
 namespace vigil::node {
 
@@ -93,6 +95,10 @@ class LogActor final : public Actor {
   // The newest final checkpoint, a signed note, with what witnesses outside have added. Errors:
   // kNotFound while there is none.
   absl::StatusOr<std::string> checkpoint() const VIGIL_EXCLUDES(mutex_);
+  // The newest final checkpoint that all these witnesses outside cosigned, by key name. Errors: as
+  // WitnessedNotes::CosignedBy().
+  absl::StatusOr<std::string> checkpoint_by(std::span<const std::string> witnesses) const
+      VIGIL_EXCLUDES(mutex_);
   const TileStore& tiles() const { return *tiles_; }
 
   // Remembers how far the files are, so that the next start goes on there. For a clean stop, when
@@ -160,6 +166,7 @@ class LogActor final : public Actor {
   mutable Mutex mutex_;
   State shared_ VIGIL_GUARDED_BY(mutex_);
   OutsideLines outside_ VIGIL_GUARDED_BY(mutex_);
+  WitnessedNotes notes_ VIGIL_GUARDED_BY(mutex_);
   std::string validators_note_ VIGIL_GUARDED_BY(mutex_);  // What checkpoint_ is without outside_.
   uint64_t validators_note_size_ VIGIL_GUARDED_BY(mutex_) = 0;
   std::string checkpoint_ VIGIL_GUARDED_BY(mutex_);

@@ -390,6 +390,12 @@ absl::StatusOr<std::string> Node::Checkpoint() const {
   return absl::UnavailableError(absl::StrCat("no checkpoint: ", refusing_.message()));
 }
 
+absl::StatusOr<std::string> Node::CheckpointWitnessedBy(
+    std::span<const std::string> witnesses) const {
+  if (log_actor_ != nullptr) return log_actor_->checkpoint_by(witnesses);
+  return absl::UnavailableError(absl::StrCat("no checkpoint: ", refusing_.message()));
+}
+
 absl::StatusOr<std::string> Node::ReadLogFile(absl::string_view path) const {
   if (log_actor_ != nullptr) return log_actor_->tiles().ReadFile(path);
   return absl::UnavailableError(absl::StrCat("no tiles: ", refusing_.message()));

@@ -21,6 +21,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -150,6 +151,8 @@ class Node final : public NodeServices, public FrameReceiver {
   Height FinalHeight() const override { return waiters_.height(); }
   void WhenFinal(Height height, FinalDone done) override;
   absl::StatusOr<std::string> Checkpoint() const override;
+  absl::StatusOr<std::string> CheckpointWitnessedBy(
+      std::span<const std::string> witnesses) const override;
   absl::StatusOr<std::string> ReadLogFile(absl::string_view path) const override;
   const ledger::TileSource* tiles() const override;
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -104,6 +105,10 @@ class NodeServices {
   // The newest final checkpoint: a signed note with its cosignatures. Errors: kNotFound while there
   // is none; kUnavailable while the node refuses.
   virtual absl::StatusOr<std::string> Checkpoint() const = 0;
+  // The newest final checkpoint that all these witnesses outside the network cosigned, named by
+  // their keys. Errors: kUnavailable while there is none; kInvalidArgument when none is named.
+  virtual absl::StatusOr<std::string> CheckpointWitnessedBy(
+      std::span<const std::string> witnesses) const = 0;
   // A tile or entry bundle of the log by its name, byte for byte (node/log/tile_store.h).
   virtual absl::StatusOr<std::string> ReadLogFile(absl::string_view path) const = 0;
   // For proofs of the log up to the newest final checkpoint; null while the node refuses.

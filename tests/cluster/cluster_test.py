@@ -359,6 +359,30 @@ def wait_for_line(cluster, name, above):
     raise AssertionError(f"no line of {name} above size {above}: {note}")
 
 
+def check_proofs(cluster, policy, *witness):
+    """Proofs of everything from a running cluster, verified offline by the program under `policy`."""
+    found = json.loads(cluster.vigil("event", "search", "--limit", 1, "-o", "json").stdout)["events"][0]
+    old = cluster.folder / "old-checkpoint"
+    files = {}
+    for what, subject in (("event", found["ref"]), ("record", found["ref"].split(".")[0]), ("block", found["height"]),
+                          ("consistency", old)):
+        files[what] = cluster.folder / f"{what}.proof"
+        cluster.vigil("proof", what, subject, *witness, "--wait", 60, "--file", files[what])
+        old.write_text(files["event"].read_text().split("\n\n", 1)[1])
+        verdict = cluster.vigil("verify", files[what], "--policy", policy).stdout.splitlines()[-1]
+        assert verdict == "VERIFIED", (what, verdict)
+    altered = cluster.folder / "altered.proof"
+    lines = files["event"].read_text().splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if line.startswith("extra "))
+    half = len(lines[at]) // 2
+    lines[at] = lines[at][:half] + ("A" if lines[at][half] != "A" else "B") + lines[at][half + 1:]
+    altered.write_text("".join(lines))
+    refused = cluster.vigil("verify", altered, "--policy", policy, expect=6)
+    assert not refused.stdout.endswith("VERIFIED\n"), refused.stdout
+    cluster.vigil("proof", "record", 10**9, "--wait", 0, expect=5)
+    return files
+
+
 def scenario_outside_witness(cluster):
     """A witness outside cosigns what is served; killed, it holds up nothing, and goes on where it was."""
     witness = Witness(cluster, "witness.example")
@@ -391,6 +415,9 @@ def scenario_outside_witness(cluster):
     policy.write_text(cluster.vigil("log", "policy", "--genesis", cluster.net / "genesis.json", "--witness",
                                     witness.vkey).stdout)
     assert "quorum both" in policy.read_text(), policy.read_text()
+    files = check_proofs(cluster, policy, "--witness", witness.name)
+    facts = cluster.vigil("verify", files["event"], "--policy", policy).stdout
+    assert f"witness: {witness.name} " in facts, facts
     refused = cluster.run("vigil", "witness", "run", "--dir", witness.folder, "--log", policy, expect=2)
     assert "cannot wait for its own cosignature" in refused.stderr, refused.stderr
     assert cluster.end(witness.name) == 0

@@ -103,6 +103,43 @@ def check_files(vigil):
         failures.append(f"verify: {said}")
 
 
+def check_proof_files(vigil):
+    """Verdicts and exit codes of `vigil verify FILE`; the golden files are those of the other verifiers."""
+    golden = pathlib.Path(__file__).resolve().parents[2] / "ledger/proof/golden"
+    policy = ["--policy", golden / "policy.txt"]
+    vigil.check(0, "verify", golden / "event.tlog-proof", *policy,
+                says=["subject: event\n", "event_source: ", "result: ok\n", "\nVERIFIED\n"])
+    vigil.check(0, "verify", golden / "record.tlog-proof", *policy, says=["subject: record\n", "\nVERIFIED\n"])
+    vigil.check(0, "verify", golden / "block.tlog-proof", *policy, says=["block_height: ", "\nVERIFIED\n"])
+    vigil.check(0, "verify", golden / "consistency.txt", *policy,
+                says=["older_tree_size: ", "newer_tree_size: ", "\nVERIFIED\n"])
+    vigil.check(0, "-o", "json", "verify", golden / "block.tlog-proof", *policy, says='"verdict": "VERIFIED"')
+
+    event = (golden / "event.tlog-proof").read_bytes()
+    head, note = event.split(b"\n\n", 1)
+    text, lines = note.split(b"\n\n", 1)
+    other = (golden / "consistency.txt").read_bytes().replace(b"old ", b"old 1", 1)
+    wrong = {"QUORUM_SHORT": b"\n\n".join([head, text, b"".join(lines.splitlines(keepends=True)[:2])]),
+             "NOT_INCLUDED": event.replace(b"\nindex 0\n", b"\nindex 1\n"), "MALFORMED": event[:-1]}
+    for verdict, data in wrong.items():
+        (vigil.folder / "wrong").write_bytes(data)
+        vigil.check(6, "verify", "wrong", *policy, says=[f"{verdict}: "])
+    (vigil.folder / "wrong").write_bytes(other)
+    vigil.check(6, "verify", "wrong", *policy, says="MALFORMED")
+    with open(vigil.folder / "large", "wb") as large:
+        large.truncate(1 << 40)
+    vigil.check(6, "verify", "large", *policy, says="MALFORMED")
+    for words in (["verify"], ["verify", "wrong"], ["verify", *policy], ["verify", "none", *policy],
+                  ["verify", "wrong", "--policy", "none"], ["verify", "wrong", "--policy", "wrong"],
+                  ["verify", "wrong", "--policy", "large"]):
+        vigil.check(2, *words)
+    at = ["--endpoints", ENDPOINT, "--insecure"]
+    for words in (["event", "1"], ["event", "1.x"], ["event", "zz.1"], ["record", "-1"], ["block", "x"],
+                  ["record", "1", "--wait", "61"], ["consistency", "large"]):
+        vigil.check(2, *at, "proof", *words)
+    vigil.check(3, *at, "proof", "event", "1.1", "--wait", "0", says=ENDPOINT)
+
+
 def check_full_output(vigil):
     with open("/dev/full", "wb") as full:
         vigil.check(1, "--help", stdout=full, says="standard output cannot be written")
@@ -159,7 +196,7 @@ def wait_until_handled(process, how):
 def main():
     with tempfile.TemporaryDirectory(prefix="vigil-command-line-") as folder:
         vigil = Vigil(sys.argv[1], pathlib.Path(folder))
-        for check in (check_arguments, check_files, check_full_output, check_ingest, check_stop):
+        for check in (check_arguments, check_files, check_proof_files, check_full_output, check_ingest, check_stop):
             check(vigil)
     for failure in failures:
         print("FAILED", failure, file=sys.stderr)

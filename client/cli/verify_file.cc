@@ -1,0 +1,104 @@
+#include "client/cli/verify_file.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "ledger/base/status_macros.h"
+#include "ledger/log/policy.h"
+#include "ledger/log/tlog_proof.h"
+#include "ledger/proof/consistency.h"
+#include "ledger/proof/facts.h"
+#include "ledger/proof/verify_proof.h"
+#include "ledger/storage/file.h"
+
+namespace vigil::client {
+namespace {
+
+constexpr absl::string_view kConsistencyLine = "vigil.dev/consistency-proof@v1\n";
+constexpr size_t kFileBytesMax = ledger::kTlogProofBytesMax;
+static_assert(kFileBytesMax >= ledger::kConsistencyBytesMax);
+
+// What one kind of file or the other says.
+struct Finding {
+  ledger::ProofVerdict verdict = ledger::ProofVerdict::kMalformed;
+  std::string reason;
+  std::vector<ledger::ProofFact> facts;
+};
+
+// A file that cannot be read is a wrong call. Of one above `most` bytes nothing is read: the result
+// is a text of as many bytes, which is neither policy nor proof.
+absl::StatusOr<std::string> ReadInput(const std::string& path, size_t most) {
+  ledger::FileSystem* const files = ledger::PosixFileSystem();
+  const absl::StatusOr<uint64_t> size = files->Size(path);
+  if (size.ok() && *size > most) return std::string(most + 1, ' ');
+  absl::StatusOr<std::string> bytes =
+      size.ok() ? files->ReadAll(path) : absl::StatusOr<std::string>(size.status());
+  if (!bytes.ok()) return absl::InvalidArgumentError(bytes.status().message());
+  return bytes;
+}
+
+void AddHead(absl::string_view which, const std::optional<ledger::ProvenHead>& head,
+             std::vector<ledger::ProofFact>* facts) {
+  if (!head.has_value()) return;
+  ledger::ProofReport report;
+  report.head = head;
+  for (auto& [name, value] : ledger::ProofFacts(report))
+    facts->emplace_back(absl::StrCat(which, name), std::move(value));
+}
+
+Finding JudgeFile(const ledger::Policy& policy, const std::string& bytes) {
+  Finding finding;
+  if (absl::StartsWith(bytes, kConsistencyLine)) {
+    ledger::ConsistencyReport report = ledger::VerifyConsistencyProof(policy, bytes);
+    finding.verdict = report.verdict;
+    finding.reason = std::move(report.reason);
+    AddHead("older_", report.older, &finding.facts);
+    AddHead("newer_", report.newer, &finding.facts);
+    return finding;
+  }
+  const ledger::ProofReport report = ledger::VerifyProof(policy, bytes);
+  finding.verdict = report.verdict;
+  finding.reason = report.reason;
+  finding.facts = ledger::ProofFacts(report);
+  return finding;
+}
+
+void Print(const Session& session, const Finding& finding, absl::string_view verdict) {
+  if (session.format == OutputFormat::kTable) {
+    for (const auto& [name, value] : finding.facts) *session.out << name << ": " << value << '\n';
+    *session.out << verdict;
+    if (!finding.reason.empty()) *session.out << ": " << ForTerminal(finding.reason);
+    *session.out << '\n';
+    return;
+  }
+  Json json;
+  json["verdict"] = std::string(verdict);
+  if (!finding.reason.empty()) json["reason"] = finding.reason;
+  json["facts"] = Json::array();
+  for (const auto& [name, value] : finding.facts)
+    json["facts"].push_back({{"name", name}, {"value", value}});
+  session.PrintJson(json);
+}
+
+}  // namespace
+
+absl::Status RunVerifyFile(const Session& session, const VerifyFileOptions& options) {
+  if (options.file.empty() || options.policy.empty()) {
+    return absl::InvalidArgumentError(
+        "verify what? vigil verify FILE --policy POLICY, or vigil verify ledger DIRECTORY; "
+        "`vigil log policy --genesis FILE` prints the policy of a network");
+  }
+  ASSIGN_OR_RETURN(const std::string text, ReadInput(options.policy, ledger::kPolicyBytesMax));
+  const absl::StatusOr<ledger::Policy> policy = ledger::ParsePolicy(text);
+  if (!policy.ok()) return Annotate(policy.status(), options.policy);
+  ASSIGN_OR_RETURN(const std::string bytes, ReadInput(options.file, kFileBytesMax));
+  const Finding finding = JudgeFile(*policy, bytes);
+  const absl::string_view verdict = ledger::ProofVerdictName(finding.verdict);
+  Print(session, finding, verdict);
+  if (ledger::IsVerified(finding.verdict)) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(options.file, ": ", verdict));
+}
+
+}  // namespace vigil::client

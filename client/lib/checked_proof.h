@@ -1,0 +1,34 @@
+// Whether a proof that a validator gave verifies, and shows what it was asked for.
+//
+// A validator that lies is caught here: another event, an altered payload, a checkpoint that the
+// policy is not satisfied with, parts of different moments. Pure.
+#ifndef VIGIL_CLIENT_LIB_CHECKED_PROOF_H_
+#define VIGIL_CLIENT_LIB_CHECKED_PROOF_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "ledger/log/policy.h"
+#include "ledger/proof/consistency.h"
+#include "ledger/proof/verify_proof.h"
+#include "vigil/v1/api.pb.h"
+
+namespace vigil::client {
+
+// What was shown. A record's proof may show that the chain did not accept it: `report.result`.
+struct CheckedProof {
+  ledger::ProofReport report;                            // Of an event, a record or a block.
+  std::optional<ledger::ConsistencyReport> consistency;  // Instead.
+  ledger::Checkpoint head;                               // The newest one that the file has.
+};
+
+// Judges the file that `request` was answered with.
+// Errors: kDataLoss: it does not verify, with verdict and reason, or shows something else.
+absl::StatusOr<CheckedProof> CheckProof(const ledger::Policy& policy,
+                                        const v1::GetProofRequest& request, absl::string_view file);
+
+}  // namespace vigil::client
+
+#endif  // VIGIL_CLIENT_LIB_CHECKED_PROOF_H_
