@@ -89,6 +89,12 @@ void PrintAlertFacts(const Session& session, const v1::Alert& alert) {
   *session.out << JsonText(EventJson(Parsed(alert.event())), 2) << '\n';
 }
 
+// What an empty answer means: nothing there, or not looked.
+std::string SearchedHeights(uint64_t first, uint64_t complete) {
+  if (complete < first || complete == 0) return "searched: nothing is indexed yet";
+  return absl::StrCat("searched: heights ", first, " to ", complete);
+}
+
 }  // namespace
 
 absl::StatusOr<int64_t> ParseTime(const std::string& text) {
@@ -123,7 +129,10 @@ absl::Status RunEventSearch(const Session& session, const EventSearchOptions& op
   } while (options.all && !page.next_cursor().empty());
   listing.Set("next_cursor", page.next_cursor());
   listing.Set("complete_height", Number(page.complete_height()));
+  listing.Set("first_height", Number(page.first_height()));
   listing.Finish(page.next_cursor().empty() ? "" : absl::StrCat("--cursor ", page.next_cursor()));
+  if (session.format == OutputFormat::kTable)
+    *session.err << SearchedHeights(page.first_height(), page.complete_height()) << '\n';
   return absl::OkStatus();
 }
 

@@ -131,6 +131,7 @@ absl::Status FillSearch(NodeServices* services, const v1::SearchEventsRequest& r
     bytes += event->ByteSizeLong();
   }
   out->set_complete_height(result.complete_height.value());
+  out->set_first_height(result.first_height.value());
   return absl::OkStatus();
 }
 

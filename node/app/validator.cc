@@ -52,6 +52,7 @@ NodeConfig NodeConfigOf(const Config& config, ValidatorIndex self) {
   node.mempool.lane_bytes_max = {config.lane_governance_bytes, config.lane_alerts_bytes,
                                  config.lane_events_bytes};
   node.block_cache_bytes_max = config.block_cache_bytes;
+  node.index_keep_blocks = config.index_keep_blocks;
   node.accept_torn_tail = config.accept_torn_tail;
   node.fetch_bytes_per_second = config.fetch_bytes_per_second;
   node.election_timeout_ticks_min = config.election_min_millis / consensus::kTickMillis;

@@ -16,8 +16,12 @@ using ledger::Block;
 using ledger::RecordKind;
 
 Indexer::Indexer(ChainAccess* chain, ledger::EventIndex* index, const LogFunction* log,
-                 std::function<void(const absl::Status&)> on_damage)
-    : chain_(chain), index_(index), log_(log), on_damage_(std::move(on_damage)) {}
+                 uint64_t keep_blocks, std::function<void(const absl::Status&)> on_damage)
+    : chain_(chain),
+      index_(index),
+      log_(log),
+      keep_blocks_(keep_blocks),
+      on_damage_(std::move(on_damage)) {}
 
 void Indexer::Rebuild() {
   rebuild_wanted_ = true;
@@ -25,7 +29,7 @@ void Indexer::Rebuild() {
 }
 
 bool Indexer::DropAll() {
-  (*log_)(LogLevel::kWarning, "index", "drops the search index and builds it from the first block");
+  (*log_)(LogLevel::kWarning, "index", "drops the search index and builds it from the journal");
   broken_ = false;
   const absl::Status status = index_->DropAfter(Height(0));
   if (!status.ok()) Stop(status);
@@ -42,11 +46,25 @@ void Indexer::Stop(const absl::Status& why) {
 
 bool Indexer::Step() {
   if (rebuild_wanted_.exchange(false)) return DropAll();
-  const Height next = std::max(index_->next_height(), Height(1));
+  // An empty index begins where events are to be kept.
+  const Height next = index_->next_height() == Height(0) ? Oldest() : index_->next_height();
   if (broken_ || next > chain_->tip()) return false;
-  const absl::Status status = AddBlock(next);
+  absl::Status status = AddBlock(next);
+  if (status.ok()) status = Forget();
   if (!status.ok()) Stop(status);
   return true;
+}
+
+Height Indexer::Oldest() const {
+  const uint64_t tip = chain_->tip().value();
+  if (keep_blocks_ == 0 || tip <= keep_blocks_) return Height(1);
+  return Height(tip - keep_blocks_ + 1);
+}
+
+absl::Status Indexer::Forget() {
+  const Height oldest = Oldest();
+  if (oldest <= index_->first_height()) return absl::OkStatus();
+  return index_->Prune(oldest);
 }
 
 absl::Status Indexer::AddBlock(Height height) {

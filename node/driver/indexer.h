@@ -18,9 +18,10 @@ namespace vigil::node {
 class Indexer final : public Actor {
  public:
   // All must outlive the object.
+  // `keep_blocks`: newest blocks whose events stay searchable; older segments are dropped. 0: all.
   // `on_damage` is told that the index's store is damaged on disk.
   Indexer(ChainAccess* chain, ledger::EventIndex* index, const LogFunction* log,
-          std::function<void(const absl::Status&)> on_damage);
+          uint64_t keep_blocks, std::function<void(const absl::Status&)> on_damage);
 
   // Drops what is indexed and starts from the first block again. Thread-safe; done by a later
   // Step().
@@ -33,10 +34,14 @@ class Indexer final : public Actor {
   bool DropAll();
   void Stop(const absl::Status& why);
   absl::Status AddBlock(Height height);
+  // Below this nothing is indexed, as the chain stands; Height(1) when everything is.
+  Height Oldest() const;
+  absl::Status Forget();
 
   ChainAccess* const chain_;
   ledger::EventIndex* const index_;
   const LogFunction* const log_;
+  const uint64_t keep_blocks_;
   const std::function<void(const absl::Status&)> on_damage_;
   std::atomic<bool> rebuild_wanted_{false};
   bool broken_ = false;

@@ -329,7 +329,7 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan,
       std::make_unique<BlockBuilder>(&genesis_, config_.self, config_.consensus_key, &reveals_),
       tail, committed);
   indexer_ = std::make_unique<Indexer>(
-      chain_.get(), index_.get(), &log_,
+      chain_.get(), index_.get(), &log_, config_.index_keep_blocks,
       [this](const absl::Status& why) { stores_.MarkDamaged("index", why.message()); });
   chain_->AddListener([this](Height) {
     replica_->signal()->Set();

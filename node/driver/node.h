@@ -70,6 +70,7 @@ struct NodeConfig {
   size_t journal_inbox_bytes_max = 32u << 20;
   size_t block_cache_bytes_max = 64u << 20;
   size_t recent_bytes_max = 32u << 20;
+  uint64_t index_keep_blocks = 0;  // Newest blocks whose events stay searchable; 0: all.
   ledger::JournalOptions journal;
   bool detector_enabled = true;
   // An operator's word that a torn end of the journal is what power loss left of a write, not

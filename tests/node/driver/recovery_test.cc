@@ -264,6 +264,32 @@ TEST_CASE("recovery: a running node builds its search index anew when asked", "[
   CHECK(node->index().first_height() == first);
 }
 
+TEST_CASE("recovery: old segments of the search index go and a rebuild does not bring them back",
+          "[recovery]") {
+  SimCluster cluster({.validators = 1}, /*seed=*/77);
+  cluster.config(0).index_keep_blocks = 4;
+  cluster.config(0).detector_enabled = false;
+  cluster.StartAll();
+  SensorStream stream = StreamOf(cluster);
+  REQUIRE(cluster.RunUntil([&] { return cluster.leader() != nullptr; }, 20 * kSecond));
+  for (int i = 0; i < 70; ++i) {
+    REQUIRE(SubmitAndWait(&cluster, 0, stream.NextBatch(2'000)).error.ok());
+  }
+  Node* node = cluster.node(0);
+  const auto indexed = [&] { return node->index().complete_height() == node->Status().executed; };
+  REQUIRE(cluster.RunUntil(indexed, 10 * kSecond));
+  // 140,000 events: two segments are full, and the newest four blocks need only what follows.
+  const Height first = node->index().first_height();
+  CHECK(first > Height(32));
+  CHECK(first <= node->Status().executed.Previous().Previous());
+  node->RebuildIndex();
+  for (Actor* actor : node->actors()) {
+    if (actor->name() == "index") CHECK(actor->Step());
+  }
+  REQUIRE(cluster.RunUntil(indexed, 10 * kSecond));
+  CHECK(node->index().first_height().value() + 4 > node->Status().executed.value());
+}
+
 // LevelDB makes tables of its log when it opens; the middle of a table is data.
 void DamageTables(SimCluster* cluster, const std::string& directory) {
   const auto names = cluster->disk(0).List(directory);
