@@ -200,6 +200,9 @@ struct Recovered {
       chain_sizes;       // Frame bytes of each; empty: not known, counted as the largest.
   Height committed;      // Known to be committed (executed height or last commit mark); a base is.
   bool may_vote = true;  // False after an ambiguous tail: catch up with a quorum first.
+  // It joins with an empty journal and without a rollback guard that tells of votes: it may have
+  // given some in terms that it knows nothing of. Implies that it may not vote.
+  bool forgot_votes = false;
   // The rollback guard's view: promises may have been given up to there. The guard is written
   // before a promise of a new view leaves, so that this holds when the journal's tail is lost.
   View view_min;

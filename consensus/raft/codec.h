@@ -71,6 +71,9 @@ struct RaftMessage {
 
 // A message whose term is further than this above the receiver's is dropped.
 inline constexpr uint64_t kTermStepMax = uint64_t{1} << 32;
+// More terms than can have been campaigned for between a vote that is forgotten and the first term
+// that its giver hears of again (protocol.md, R24).
+inline constexpr uint64_t kForgottenTerms = uint64_t{1} << 16;
 
 std::string EncodeRaftMessage(const RaftMessage& message);
 // Errors: kInvalidArgument unless `bytes` is what EncodeRaftMessage makes.

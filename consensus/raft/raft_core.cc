@@ -95,6 +95,19 @@ void RaftCore::RecoverVote(const Recovered& recovered) {
     may_vote_ = false;
     hard_state_changed_ = true;
   }
+  if (!recovered.forgot_votes) return;
+  forgot_votes_ = term_ == View(0);
+  hard_state_changed_ = hard_state_changed_ || may_vote_;
+  may_vote_ = false;
+}
+
+// protocol.md, R24.
+void RaftCore::PassForgottenVotes(View heard) {
+  if (!forgot_votes_ || heard == View(0)) return;
+  forgot_votes_ = false;
+  term_ = View(heard.value() + kForgottenTerms);
+  voted_for_ = config_.self;
+  hard_state_changed_ = true;
 }
 
 Output RaftCore::Step(const Input& input) {
@@ -140,6 +153,7 @@ void RaftCore::OnMessage(const PeerMessage& message) {
     ++messages_dropped_;
     return;
   }
+  PassForgottenVotes(decoded->term);
   const Incoming in{message.from, decoded->term, &message.blocks};
   std::visit(Overloaded{
                  [&](const RaftVote& vote) { vote.pre ? OnPreVote(in, vote) : OnVote(in, vote); },
@@ -264,7 +278,11 @@ Hash RaftCore::digest() const {
   const auto optional_index = [&out](const std::optional<ValidatorIndex>& index) {
     out.U32(index.has_value() ? index->value() + 1 : 0);
   };
-  out.U64(session_).U64(term_.value()).U8(may_vote_).U8(static_cast<uint8_t>(role_));
+  out.U64(session_)
+      .U64(term_.value())
+      .U8(may_vote_)
+      .U8(forgot_votes_)
+      .U8(static_cast<uint8_t>(role_));
   optional_index(voted_for_);
   optional_index(term_leader_);
   out.Fixed(log_.last().hash).U64(log_.last().height.value()).U64(log_.total_size());

@@ -61,6 +61,7 @@ class RaftCore final : public Core {
   void Recover(const Recovered& recovered);
   void RecoverVote(const Recovered& recovered);
   bool IsTooFarAhead(const RaftMessage& message) const;
+  void PassForgottenVotes(View heard);
   void OnMessage(const PeerMessage& message);
   void OnTick();
   void OnDurable(uint64_t sequence);
@@ -128,6 +129,7 @@ class RaftCore final : public Core {
   View term_;
   std::optional<ValidatorIndex> voted_for_;
   bool may_vote_ = true;
+  bool forgot_votes_ = false;  // In which terms, is not known before somebody tells of his.
 
   CoreRole role_ = CoreRole::kFollower;        // Never kNonVoter; Status() derives that.
   std::optional<ValidatorIndex> term_leader_;  // The one validator known to have led term_.

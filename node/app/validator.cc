@@ -260,12 +260,25 @@ absl::Status Validator::Run() {
   return absl::OkStatus();
 }
 
-absl::Status InitValidator(const LoadedConfig& loaded) {
+absl::Status InitValidator(const LoadedConfig& loaded, bool new_network) {
   ASSIGN_OR_RETURN(const Preflight preflight,
                    CheckEverything(loaded, SystemClock()->UnixMillis() / 1000));
+  if (!new_network && preflight.genesis.validators.size() < 2) {
+    return absl::FailedPreconditionError(
+        "a network of one validator has nobody to join: vigild init --new-network");
+  }
   return Node::Init(ledger::PosixFileSystem(), loaded.config.data_dir,
                     preflight.genesis.validators[preflight.self.value()].journal_id,
-                    loaded.config.keys_dir + "/rollback_guard");
+                    loaded.config.keys_dir + "/rollback_guard",
+                    new_network ? Beginning::kNewNetwork : Beginning::kJoin);
+}
+
+absl::StatusOr<std::string> RejoinValidator(const LoadedConfig& loaded, bool even_if_sound) {
+  ASSIGN_OR_RETURN(const Preflight preflight,
+                   CheckEverything(loaded, SystemClock()->UnixMillis() / 1000));
+  return Node::Rejoin(ledger::PosixFileSystem(), preflight.genesis, preflight.self,
+                      loaded.config.data_dir, loaded.config.keys_dir + "/rollback_guard",
+                      even_if_sound);
 }
 
 }  // namespace vigil::node

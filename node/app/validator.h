@@ -38,7 +38,10 @@ class Validator {
 };
 
 // Makes the data directory of a validator that never ran.
-absl::Status InitValidator(const LoadedConfig& loaded);
+absl::Status InitValidator(const LoadedConfig& loaded, bool new_network);
+// Makes the journal of a validator anew whose folder is lost or damaged (Node::Rejoin). Returns
+// where the old one is kept.
+absl::StatusOr<std::string> RejoinValidator(const LoadedConfig& loaded, bool even_if_sound);
 
 }  // namespace vigil::node
 

@@ -59,12 +59,26 @@ int Start(const ConfigFlags& flags) {
   return Report((*validator)->Run());
 }
 
-int Init(const ConfigFlags& flags) {
+int Init(const ConfigFlags& flags, bool new_network) {
   const absl::StatusOr<LoadedConfig> loaded = flags.Load();
   if (!loaded.ok()) return Report(loaded.status());
-  const absl::Status made = InitValidator(*loaded);
-  if (made.ok()) std::cerr << "made " << loaded->config.data_dir << "; next: vigild start\n";
+  const absl::Status made = InitValidator(*loaded, new_network);
+  if (made.ok()) {
+    std::cerr << "made " << loaded->config.data_dir
+              << (new_network ? " for a network that starts now" : "; it joins a running network")
+              << "; next: vigild start\n";
+  }
   return Report(made);
+}
+
+int Rejoin(const ConfigFlags& flags, bool even_if_sound) {
+  const absl::StatusOr<LoadedConfig> loaded = flags.Load();
+  if (!loaded.ok()) return Report(loaded.status());
+  const absl::StatusOr<std::string> kept = RejoinValidator(*loaded, even_if_sound);
+  if (!kept.ok()) return Report(kept.status());
+  if (!kept->empty()) std::cerr << "the old journal is kept in " << *kept << '\n';
+  std::cerr << "made the journal anew; next: vigild start\n";
+  return 0;
 }
 
 int Validate(const ConfigFlags& flags) {
@@ -140,9 +154,21 @@ int Main(int argc, char** argv) {
   start->callback([&] { exit_code = Start(start_flags); });
 
   ConfigFlags init_flags;
+  bool new_network = false;
   CLI::App* init = app.add_subcommand("init", "make the data folder of a validator that never ran");
   init_flags.AddTo(init);
-  init->callback([&] { exit_code = Init(init_flags); });
+  init->add_flag("--new-network", new_network,
+                 "the whole network starts for the first time; without it the validator joins one "
+                 "that runs, and votes once a quorum has confirmed where things stand");
+  init->callback([&] { exit_code = Init(init_flags, new_network); });
+
+  ConfigFlags rejoin_flags;
+  bool even_if_sound = false;
+  CLI::App* rejoin = app.add_subcommand(
+      "rejoin", "let a validator whose data folder is lost or damaged join its network anew");
+  rejoin_flags.AddTo(rejoin);
+  rejoin->add_flag("--even-if-sound", even_if_sound, "give up a sound journal");
+  rejoin->callback([&] { exit_code = Rejoin(rejoin_flags, even_if_sound); });
 
   ConfigFlags validate_flags;
   CLI::App* validate = app.add_subcommand(

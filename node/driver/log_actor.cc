@@ -145,7 +145,13 @@ std::optional<int64_t> LogActor::DeadlineMicros() const {
 
 // protocol.md, C5: a validator that may have forgotten what it signed waits until it votes again.
 void LogActor::LetVote() {
-  if (!may_vote_) may_vote_ = ports_.may_vote();
+  if (!may_vote_ && ports_.may_vote()) {
+    may_vote_ = true;
+    if (options_.floor_at_vote) {
+      writing_floor_ = true;
+      ports_.save_guard(EncodeCosignGuard(cosigner_->RaiseFloor(ports_.committed())));
+    }
+  }
   cosigner_->SetMaySign(may_vote_ && !writing_floor_);
 }
 

@@ -66,11 +66,15 @@ class LogActor final : public Actor {
     std::function<void(std::string)> save_guard;
     // Whether this validator takes part in votes.
     std::function<bool()> may_vote;
+    // How far it knows the chain to be committed.
+    std::function<Height()> committed;
   };
   struct Options {
     std::string directory;
     CosignGuard guard;  // The last one in the journal.
     Height floor;       // Above that guard's floor: to be written before anything is signed.
+    // It joined and remembers no guard: its floor is what is committed when it may vote (C5).
+    bool floor_at_vote = false;
     uint64_t seed = 0;
   };
   struct State {

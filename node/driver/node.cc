@@ -68,10 +68,29 @@ consensus::RaftConfig RaftConfigOf(const ledger::Genesis& genesis, const NodeCon
 }  // namespace
 
 absl::Status Node::Init(ledger::FileSystem* files, const std::string& data_dir,
-                        const JournalId& journal_id, const std::string& guard_path) {
+                        const JournalId& journal_id, const std::string& guard_path,
+                        Beginning beginning) {
   // A guard elsewhere comes first: without it, nothing of the directory is made.
   if (guard_path.empty()) RETURN_IF_ERROR(files->MakeDirs(data_dir));
-  return CreateJournal(PlaceOfJournal(files, data_dir, guard_path, journal_id));
+  return CreateJournal(PlaceOfJournal(files, data_dir, guard_path, journal_id), beginning);
+}
+
+absl::StatusOr<std::string> Node::Rejoin(ledger::FileSystem* files, const ledger::Genesis& genesis,
+                                         ValidatorIndex self, const std::string& data_dir,
+                                         const std::string& guard_path, bool even_if_sound) {
+  if (genesis.validators.size() < 2) {
+    return absl::FailedPreconditionError(
+        "a network of one validator has nobody to join: restore its folder from a backup");
+  }
+  RETURN_IF_ERROR(files->MakeDirs(data_dir));
+  const absl::StatusOr<std::shared_ptr<void>> lock = files->Lock(data_dir + "/LOCK");
+  if (absl::IsAlreadyExists(lock.status())) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(data_dir, ": a process has it open; stop that one first"));
+  }
+  RETURN_IF_ERROR(lock.status());
+  const JournalId id{genesis.validators[self.value()].journal_id.bytes};
+  return RejoinFolder(genesis, PlaceOfJournal(files, data_dir, guard_path, id), even_if_sound);
 }
 
 absl::StatusOr<std::unique_ptr<Node>> Node::Open(const ledger::Genesis& genesis,
@@ -112,17 +131,20 @@ absl::Status Node::Recover() {
   place.options = config_.journal;
   RETURN_IF_ERROR(LockDirectory());
   ASSIGN_OR_RETURN(OpenedJournal journal, OpenJournal(place));
+  const absl::StatusOr<JournalScan> scan =
+      journal.damage.ok() ? ScanJournal(genesis_, *journal.reader) : journal.damage;
   ASSIGN_OR_RETURN(OpenedState state, OpenState(&stores_, &genesis_));
+  if (scan.ok() && scan->IsNew() && state.state->tip().height > Height(0)) {
+    starts_anew_ = true;
+    state = OpenedState();
+    ASSIGN_OR_RETURN(state.store, OpenStore("state"));
+    ASSIGN_OR_RETURN(state.state, ledger::ChainState::Open(state.store.get(), &genesis_));
+  }
   state_store_ = std::move(state.store);
   const ledger::Tip tip = state.state->tip();
   chain_ = std::make_unique<ChainAccess>(state_store_.get(), journal.reader, &cache_, tip,
                                          config_.recent_bytes_max);
   RETURN_IF_ERROR(OpenIndex());
-  if (!journal.damage.ok()) {
-    Refuse(journal.damage);
-    return absl::OkStatus();
-  }
-  const absl::StatusOr<JournalScan> scan = ScanJournal(genesis_, *journal.reader);
   const absl::Status sound = scan.ok() ? CheckStateOnChain(tip, *scan) : scan.status();
   if (!sound.ok()) {
     Refuse(sound);
@@ -130,7 +152,7 @@ absl::Status Node::Recover() {
   }
   const Height floor = journal.last_group_ambiguous ? Height(scan->chain.size()) : Height(0);
   Participate(std::move(journal), *scan, std::move(state.state));
-  RETURN_IF_ERROR(OpenLog(scan->cosigned, floor));
+  RETURN_IF_ERROR(OpenLog(*scan, floor));
   OpenFetchServer();
   return config_.detector_enabled ? OpenDetector() : absl::OkStatus();
 }
@@ -143,7 +165,7 @@ absl::Status Node::LockDirectory() {
       return absl::FailedPreconditionError(absl::StrCat(
           config_.data_dir, ": not there, but ", guard,
           " says that this validator was initialised: is the volume mounted? If the data is lost, "
-          "this validator must not vote again: keep the guard, and do not make the folder anew"));
+          "keep the guard and join anew with: vigild rejoin"));
     }
     return absl::FailedPreconditionError(
         absl::StrCat(config_.data_dir, ": not there; make it once with: vigild init"));
@@ -162,9 +184,15 @@ void Node::Refuse(const absl::Status& why) {
   log_(LogLevel::kError, "recovery", absl::StrCat("refuses to take part: ", why.message()));
 }
 
+// What the stores hold is of a journal that was given up, when the validator joins anew.
+absl::StatusOr<std::unique_ptr<ledger::Store>> Node::OpenStore(absl::string_view name) {
+  if (starts_anew_) return stores_.OpenEmpty(name, "the validator joins anew");
+  return stores_.Open(name);
+}
+
 absl::Status Node::OpenIndex() {
   absl::StatusOr<std::unique_ptr<ledger::EventIndex>> index;
-  absl::StatusOr<std::unique_ptr<ledger::Store>> store = stores_.Open("index");
+  absl::StatusOr<std::unique_ptr<ledger::Store>> store = OpenStore("index");
   if (store.ok()) {
     index_store_ = *std::move(store);
     index = ledger::EventIndex::Open(index_store_.get());
@@ -181,7 +209,7 @@ absl::Status Node::OpenIndex() {
   return absl::OkStatus();
 }
 
-absl::Status Node::OpenLog(const CosignGuard& guard, Height floor) {
+absl::Status Node::OpenLog(const JournalScan& scan, Height floor) {
   ASSIGN_OR_RETURN(
       log_actor_,
       LogActor::Open(
@@ -198,11 +226,12 @@ absl::Status Node::OpenLog(const CosignGuard& guard, Height floor) {
            .waiters = &waiters_,
            .log = &log_,
            .save_guard = [this](std::string body) { journal_->PushGuard(std::move(body)); },
-           .may_vote =
-               [this] { return replica_->Status().role != consensus::CoreRole::kNonVoter; }},
+           .may_vote = [this] { return replica_->Status().role != consensus::CoreRole::kNonVoter; },
+           .committed = [this] { return replica_->Status().committed.height; }},
           {.directory = config_.data_dir + "/log",
-           .guard = guard,
+           .guard = scan.cosigned,
            .floor = floor,
+           .floor_at_vote = scan.joined && scan.cosigned == CosignGuard(),
            .seed = seams_.start_seed}));
   chain_->AddListener([this](Height) { log_actor_->signal()->Set(); });
   actors_.push_back(log_actor_.get());
@@ -225,7 +254,7 @@ void Node::OpenFetchServer() {
 }
 
 absl::Status Node::OpenDetector() {
-  absl::StatusOr<std::unique_ptr<ledger::Store>> store = stores_.Open("detect");
+  absl::StatusOr<std::unique_ptr<ledger::Store>> store = OpenStore("detect");
   absl::Status opened = store.status();
   if (store.ok()) {
     detector_store_ = *std::move(store);
@@ -266,6 +295,12 @@ void Node::LogRecovered(const OpenedJournal& journal, const JournalScan& scan,
        absl::StrCat("journal of ", journal.reader->end().offset, " bytes ends at height ",
                     scan.chain.size(), ", view ", recovered.view_min.value(), "; committed ",
                     recovered.committed.value(), ", executed ", executed.value()));
+  if (scan.joined && !scan.has_voted) {
+    log_(LogLevel::kInfo, "recovery",
+         "joins the network: follows, and casts no vote before a quorum has confirmed where things "
+         "stand; if the whole network starts for the first time, make the folders with: vigild "
+         "init --new-network");
+  }
   if (!journal.last_group_ambiguous) return;
   log_(LogLevel::kWarning, "recovery",
        recovered.may_vote

@@ -105,7 +105,17 @@ class Node final : public NodeServices, public FrameReceiver {
   // empty `guard_path` means data_dir/rollback_guard. Errors: kAlreadyExists when this validator
   // ran before; disk errors.
   static absl::Status Init(ledger::FileSystem* files, const std::string& data_dir,
-                           const ledger::JournalId& journal_id, const std::string& guard_path = "");
+                           const ledger::JournalId& journal_id, const std::string& guard_path = "",
+                           Beginning beginning = Beginning::kNewNetwork);
+  // Makes the journal of validator `self` anew, so that it joins: the old one is kept below
+  // data_dir, in the folder that is returned (empty: there was none), and what the guard tells of
+  // its votes stays. Can be repeated after a crash.
+  // Errors: kFailedPrecondition when the journal is sound and not `even_if_sound`, or there is
+  // nobody to join; kAlreadyExists when a process has it open; disk errors.
+  static absl::StatusOr<std::string> Rejoin(ledger::FileSystem* files,
+                                            const ledger::Genesis& genesis, ValidatorIndex self,
+                                            const std::string& data_dir,
+                                            const std::string& guard_path, bool even_if_sound);
   // Recovers and opens. A damaged journal is not an error: see Status().refusing.
   // Errors: kFailedPrecondition when the directory is not initialised, is of another chain, or keys
   // are not those of genesis; kAlreadyExists when another process has it open; disk errors.
@@ -165,11 +175,12 @@ class Node final : public NodeServices, public FrameReceiver {
 
   absl::Status Recover();
   absl::Status LockDirectory();
+  absl::StatusOr<std::unique_ptr<ledger::Store>> OpenStore(absl::string_view name);
   absl::Status OpenIndex();
   absl::Status OpenDetector();
   absl::Status OpenDetectorOnStore();
   // `floor`: what was cosigned up to there may be forgotten.
-  absl::Status OpenLog(const CosignGuard& guard, Height floor);
+  absl::Status OpenLog(const JournalScan& scan, Height floor);
   void OpenFetchServer();
   void Halt();
   void Refuse(const absl::Status& why);
@@ -197,6 +208,7 @@ class Node final : public NodeServices, public FrameReceiver {
   const LogFunction log_;
   const int64_t started_micros_;
   DerivedStores stores_;
+  bool starts_anew_ = false;
   absl::Status refusing_;  // Why it refuses; set while opening.
   FatalLatch fatal_;
   NodeCounters counters_;

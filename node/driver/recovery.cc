@@ -7,6 +7,7 @@
 #include "consensus/raft/codec.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/header.h"
+#include "ledger/storage/journal_format.h"
 
 namespace vigil::node {
 namespace {
@@ -16,10 +17,10 @@ using ledger::JournalReader;
 using ledger::JournalType;
 using ledger::RollbackGuard;
 
-// Re-admission under new keys needs changes of the validator set, which this version has not.
 constexpr absl::string_view kRemedy =
-    "this validator must not vote any more: keep the directory for examination; what it holds can "
-    "be read, and the others go on without it (docs/operating.md, When a node refuses)";
+    "what this validator promised may be lost, so it must not vote: what it holds can be read, and "
+    "the others go on without it; it joins anew with: vigild rejoin (docs/operating.md, When a "
+    "node refuses)";
 
 bool IsFresh(const RollbackGuard& guard) { return guard.view == 0 && guard.durable_offset == 0; }
 
@@ -37,7 +38,7 @@ class Scanner {
       case JournalType::kBlock:
         return OnBlock(frame);
       case JournalType::kVote:
-        scan_->vote = frame.body;
+        OnVote(frame);
         return absl::OkStatus();
       case JournalType::kCommit:
         return OnCommit(frame);
@@ -82,6 +83,15 @@ class Scanner {
     return absl::OkStatus();
   }
 
+  void OnVote(const JournalReader::Frame& frame) {
+    scan_->vote = frame.body;
+    const absl::StatusOr<consensus::RaftVoteRecord> record =
+        consensus::DecodeRaftVoteRecord(frame.body);
+    const bool may_vote = record.ok() && record->may_vote;
+    if (frame.position.offset == 0) scan_->joined = record.ok() && !may_vote;
+    scan_->has_voted = scan_->has_voted || may_vote;
+  }
+
   absl::Status OnCommit(const JournalReader::Frame& frame) {
     ASSIGN_OR_RETURN(const consensus::RaftCommitRecord commit,
                      consensus::DecodeRaftCommitRecord(frame.body));
@@ -113,17 +123,101 @@ class Scanner {
   JournalScan* const scan_;
 };
 
+// Makes the journal beside its place and puts it there whole: one that could vote is never seen.
+absl::Status MakeJoiningJournal(const JournalPlace& place) {
+  const std::string making = place.directory + ".new";
+  if (place.files->Exists(making)) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> names, place.files->List(making));
+    for (const std::string& name : names) {
+      RETURN_IF_ERROR(place.files->Remove(absl::StrCat(making, "/", name)));
+    }
+  }
+  RETURN_IF_ERROR(ledger::Journal::Create(place.files, making, place.id));
+  uint64_t end = 0;
+  {
+    JournalOpenReport report;
+    ASSIGN_OR_RETURN(
+        const std::unique_ptr<ledger::Journal> journal,
+        ledger::Journal::Open(place.files, making, place.id, 0, place.options, &report));
+    consensus::RaftVoteRecord record;
+    record.may_vote = false;
+    const std::string body = consensus::EncodeRaftVoteRecord(record);
+    RETURN_IF_ERROR(journal->Append(JournalType::kVote, AsBytes(body)).status());
+    RETURN_IF_ERROR(journal->Sync());
+    end = journal->durable_offset();
+  }
+  const std::string segment = absl::StrCat("/", ledger::SegmentName(0));
+  RETURN_IF_ERROR(place.files->MakeDirs(place.directory));
+  RETURN_IF_ERROR(place.files->Rename(making + segment, place.directory + segment));
+  RETURN_IF_ERROR(place.files->SyncDir(place.directory));
+  // From now on a journal without that record is one that was rolled back.
+  ASSIGN_OR_RETURN(RollbackGuard guard, ledger::LoadRollbackGuard(place.files, place.guard_path));
+  guard.durable_offset = end;
+  return ledger::SaveRollbackGuard(place.files, place.guard_path, guard);
+}
+
+// Moves the journal's files into a folder of their own. Returns its path; empty: there were none.
+absl::StatusOr<std::string> KeepOldJournal(const JournalPlace& place) {
+  ledger::FileSystem* const files = place.files;
+  if (!files->Exists(place.directory)) return std::string();
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, files->List(place.directory));
+  std::string kept;
+  for (const std::string& name : names) {
+    if (name == "LOCK") continue;
+    if (kept.empty()) {
+      for (int number = 1; kept.empty() || files->Exists(kept); ++number) {
+        kept = absl::StrCat(place.directory, ".lost-", number);
+      }
+      RETURN_IF_ERROR(files->MakeDirs(kept));
+    }
+    RETURN_IF_ERROR(
+        files->Rename(absl::StrCat(place.directory, "/", name), absl::StrCat(kept, "/", name)));
+  }
+  if (kept.empty()) return kept;
+  RETURN_IF_ERROR(files->SyncDir(kept));
+  RETURN_IF_ERROR(files->SyncDir(place.directory));
+  return kept;
+}
+
+absl::Status CheckIsUnsound(const ledger::Genesis& genesis, const JournalPlace& place) {
+  const absl::StatusOr<OpenedJournal> opened = OpenJournal(place);
+  if (!opened.ok() || !opened->damage.ok()) return absl::OkStatus();
+  if (!ScanJournal(genesis, *opened->reader).ok()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(place.directory,
+                   ": the journal is sound, so there is no need to join anew: vigild start; to "
+                   "give it up all the same: --even-if-sound"));
+}
+
 }  // namespace
 
-absl::Status CreateJournal(const JournalPlace& place) {
+absl::StatusOr<std::string> RejoinFolder(const ledger::Genesis& genesis, const JournalPlace& place,
+                                         bool even_if_sound) {
+  if (!even_if_sound) RETURN_IF_ERROR(CheckIsUnsound(genesis, place));
+  ASSIGN_OR_RETURN(const std::string kept, KeepOldJournal(place));
+  // What the guard tells of votes binds the validator for ever. Where it is lost, or is another
+  // journal's, the votes are forgotten, and the protocol has to cope (protocol.md, R24).
+  RollbackGuard guard;
+  const absl::StatusOr<RollbackGuard> old =
+      ledger::LoadRollbackGuard(place.files, place.guard_path);
+  if (old.ok() && old->journal_id == place.id) guard = *old;
+  guard.journal_id = place.id;
+  guard.epoch = std::max<uint64_t>(guard.epoch, 1);
+  guard.durable_offset = 0;
+  RETURN_IF_ERROR(ledger::SaveRollbackGuard(place.files, place.guard_path, guard));
+  RETURN_IF_ERROR(MakeJoiningJournal(place));
+  return kept;
+}
+
+absl::Status CreateJournal(const JournalPlace& place, Beginning beginning) {
   const absl::StatusOr<RollbackGuard> guard =
       ledger::LoadRollbackGuard(place.files, place.guard_path);
   if (guard.ok() && !(IsFresh(*guard) && guard->journal_id == place.id)) {
     return absl::AlreadyExistsError(
         absl::StrCat(place.guard_path,
                      ": this validator has run before, and what it promised then "
-                     "binds it: start it on its own data folder; without that it "
-                     "must not vote again"));
+                     "binds it: start it on its own data folder; if that is lost "
+                     "or damaged, join anew with: vigild rejoin"));
   }
   if (!guard.ok() && !absl::IsNotFound(guard.status())) return guard.status();
   // The guard first: a journal without one could not be told from a copied journal. A fresh guard
@@ -134,7 +228,15 @@ absl::Status CreateJournal(const JournalPlace& place) {
     fresh.epoch = 1;
     RETURN_IF_ERROR(ledger::SaveRollbackGuard(place.files, place.guard_path, fresh));
   }
-  return ledger::Journal::Create(place.files, place.directory, place.id);
+  if (beginning == Beginning::kNewNetwork) {
+    return ledger::Journal::Create(place.files, place.directory, place.id);
+  }
+  const absl::StatusOr<std::vector<std::string>> segments = place.files->List(place.directory);
+  if (segments.ok() && !segments->empty()) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(place.directory, ": there is a journal; start it with: vigild start"));
+  }
+  return MakeJoiningJournal(place);
 }
 
 absl::StatusOr<OpenedJournal> OpenJournal(const JournalPlace& place) {
@@ -196,8 +298,10 @@ consensus::Recovered RecoveredFrom(const JournalScan& scan, const OpenedJournal&
   recovered.committed = std::max(scan.committed, executed);
   recovered.view_min = View(journal.guard.view);
   for (const ParentBlock& block : scan.chain) recovered.chain.push_back(block.id);
-  if (!accept_torn_tail) {
-    recovered.may_vote = !journal.last_group_ambiguous;
+  const bool never_voted = scan.joined && !scan.has_voted;
+  recovered.forgot_votes = never_voted && journal.guard.view == 0;
+  if (!accept_torn_tail || never_voted) {
+    recovered.may_vote = !journal.last_group_ambiguous && !never_voted;
     return recovered;
   }
   // An earlier start may have recorded that it must not vote.

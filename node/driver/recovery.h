@@ -34,9 +34,21 @@ struct JournalPlace {
   ledger::JournalOptions options;
 };
 
-// Makes an empty journal and its guard, once in the life of a validator's incarnation.
+// What a validator's folder is made for.
+enum class Beginning {
+  kNewNetwork,  // The whole network starts now: it votes at once.
+  kJoin,        // The network may run, and this validator may have voted in it: it does not vote
+                // before a quorum has confirmed where things stand (protocol.md, R21, R24).
+};
+
+// Makes an empty journal and its guard, once in the life of a validator's incarnation. A journal
+// for joining begins with the record that it must not vote, or is not there at all.
 // Errors: kAlreadyExists when there is a journal or a guard that says there was one.
-absl::Status CreateJournal(const JournalPlace& place);
+absl::Status CreateJournal(const JournalPlace& place, Beginning beginning = Beginning::kNewNetwork);
+
+// Node::Rejoin() with the directory locked.
+absl::StatusOr<std::string> RejoinFolder(const ledger::Genesis& genesis, const JournalPlace& place,
+                                         bool even_if_sound);
 
 struct OpenedJournal {
   // Null when the journal must not be written: `damage` says why, naming segment and offset, and
@@ -58,8 +70,13 @@ struct JournalScan {
   std::vector<ledger::JournalPosition> positions;
   std::vector<uint32_t> sizes;  // Frame bytes of each.
   std::string vote;             // Body of the last vote.
+  bool joined = false;          // It was made for joining: its first frame says so.
+  bool has_voted = false;       // Some vote record allows to vote.
   Height committed;             // Highest height that some frame knows to be committed.
   CosignGuard cosigned;         // The last one.
+
+  // It joins, and nothing has come of it yet.
+  bool IsNew() const { return joined && !has_voted && chain.empty(); }
 };
 // Walks a journal: follows the branch through truncations, remembers the last vote and what is
 // known to be committed. Errors: kDataLoss when the frames contradict each other; those of the
@@ -68,7 +85,8 @@ absl::StatusOr<JournalScan> ScanJournal(const ledger::Genesis& genesis,
                                         const ledger::JournalReader& reader);
 
 // What the core starts from. A validator whose journal ended in a torn group is a non-voter until a
-// quorum has told it what it may have forgotten (protocol.md, R21), unless `accept_torn_tail`.
+// quorum has told it what it may have forgotten (protocol.md, R21), unless `accept_torn_tail`: that
+// is of no avail to one that joins, whose earlier votes are lost for certain.
 consensus::Recovered RecoveredFrom(const JournalScan& scan, const OpenedJournal& journal,
                                    Height executed, bool accept_torn_tail);
 

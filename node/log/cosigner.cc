@@ -22,6 +22,12 @@ Cosigner::Cosigner(const Options& options)
       guard_(options.guard),
       announced_micros_(kLongAgoMicros) {}
 
+const CosignGuard& Cosigner::RaiseFloor(Height floor) {
+  VIGIL_CHECK(!may_sign_ && !guarding_.has_value(), "the floor is raised after signing began");
+  guard_.floor = std::max(guard_.floor, floor);
+  return guard_;
+}
+
 void Cosigner::Restore(const Cosigned& cosigned, Height height) {
   const ledger::Checkpoint& checkpoint = cosigned.begin()->second.checkpoint;
   if (checkpoint.size <= final_.size) return;

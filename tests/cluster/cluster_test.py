@@ -425,11 +425,46 @@ def scenario_outside_witness(cluster):
         assert cluster.end(i) == 0
 
 
+def scenario_rejoin(cluster):
+    """A validator that lost its folder, then also its rollback guard, comes back by one command and votes."""
+    cluster.start_all()
+    lines = 0
+    config = cluster.net / "validator-2/vigild.toml"
+    for round, loses_guard in enumerate((False, True)):
+        file, more = sample(cluster, f"few-{round}", 300, "--seed", round + 1)
+        lines += more
+        cluster.vigil(*ingest_args(cluster, file, stream=f"round-{round}"))
+        cluster.vigil("wait", "--all", "--events", lines, "--timeout", 60)
+        cluster.end(2, signal.SIGKILL)
+        refused = cluster.run("vigild", "rejoin", "-c", config, expect=1)
+        assert "--even-if-sound" in refused.stderr, refused.stderr
+        shutil.rmtree(cluster.data(2))
+        if loses_guard:
+            (cluster.net / "validator-2/keys/rollback_guard").unlink()
+        refused = cluster.run("vigild", "start", "-c", config, expect=1)
+        assert "vigild " + ("init" if loses_guard else "rejoin") in refused.stderr, refused.stderr
+        cluster.run("vigild", "rejoin", "-c", config)
+        cluster.start(2)
+        cluster.vigil("wait", "--all", "--events", lines, "--timeout", 60)
+        busy = cluster.run("vigild", "rejoin", "--even-if-sound", "-c", config, expect=1)
+        assert "stop that one first" in busy.stderr, busy.stderr
+        # With another one down it is one of the three that are needed, so that this ends only if it votes.
+        cluster.end(3, signal.SIGKILL)
+        file, more = sample(cluster, f"with-{round}", 100, "--seed", round + 11)
+        lines += more
+        cluster.vigil(*ingest_args(cluster, file, stream=f"with-{round}"), "--ack", "final")
+        cluster.start(3)
+        cluster.vigil("wait", "--leader", "--all", "--events", lines, "--timeout", 60)
+    for i in range(1, cluster.count + 1):
+        assert cluster.end(i) == 0
+    assert int(cluster.verify(2)["events"]) == lines
+
+
 SCENARIOS = {"killed-leader": (scenario_killed_leader, 3), "altered-ledger": (scenario_altered_ledger, 1),
              "full-disk": (scenario_full_disk, 3), "bad-input": (scenario_bad_input, 3),
              "idle-connections": (scenario_idle_connections, 1),
              "stop-without-quorum": (scenario_stop_without_quorum, 3),
-             "outside-witness": (scenario_outside_witness, 4)}
+             "outside-witness": (scenario_outside_witness, 4), "rejoin": (scenario_rejoin, 4)}
 
 
 def main():

@@ -65,11 +65,20 @@ void SimCluster::StartAll() {
   }
 }
 
+absl::StatusOr<std::string> SimCluster::Rejoin(uint32_t i, bool even_if_sound) {
+  Member& member = *members_[i];
+  VIGIL_CHECK(member.node == nullptr, "node ", i, " is up");
+  member.initialised = true;
+  return node::Node::Rejoin(&member.disk, test_network_.genesis(), ValidatorIndex(i), kDataDir, "",
+                            even_if_sound);
+}
+
 absl::Status SimCluster::Start(uint32_t i) {
   Member& member = *members_[i];
   VIGIL_CHECK(member.node == nullptr, "node ", i, " is up");
   if (!member.initialised) {
-    absl::Status made = node::Node::Init(&member.disk, kDataDir, test_network_.journal_id(i));
+    absl::Status made =
+        node::Node::Init(&member.disk, kDataDir, test_network_.journal_id(i), "", member.beginning);
     if (!made.ok()) return made;
     member.initialised = true;
   }

@@ -55,6 +55,10 @@ class SimCluster {
   // Changes what the next start of node `i` is configured with.
   node::NodeConfig& config(uint32_t i) { return members_[i]->config; }
 
+  // What the folder of node `i` is made for, at its first start.
+  void SetBeginning(uint32_t i, node::Beginning beginning) { members_[i]->beginning = beginning; }
+  // Node::Rejoin() for a node that is down.
+  absl::StatusOr<std::string> Rejoin(uint32_t i, bool even_if_sound = false);
   // Initialises and starts every node.
   void StartAll();
   absl::Status Start(uint32_t i);
@@ -90,6 +94,7 @@ class SimCluster {
     SkewedClock clock;
     node::NodeConfig config;
     bool initialised = false;
+    node::Beginning beginning = node::Beginning::kNewNetwork;
     bool paused = false;
     std::string frozen;  // Name of an actor.
     uint64_t starts = 0;

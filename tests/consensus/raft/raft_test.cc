@@ -429,6 +429,40 @@ TEST_CASE("raft: a non-voter grants neither vote nor pre-vote", "[consensus]") {
   CHECK_FALSE(BodiesOf<RaftVoteReply>(output.send_now)[0].granted);
 }
 
+TEST_CASE("raft: one that forgot its votes passes every term that it can have voted in",
+          "[consensus]") {
+  Recovered recovered;
+  recovered.vote = EncodeRaftVoteRecord({Epoch(1), View(0), std::nullopt, false});
+  recovered.may_vote = false;
+  recovered.forgot_votes = true;
+  const auto core = MakeRaft(ConfigOf(3), recovered);
+  Output output;
+  SECTION("when it hears a leader") {
+    output = core->Step(From(1, 40, AppendAfter(kGenesis, 0)));
+    const auto replies = BodiesOf<RaftAppendReply>(output.send_now);
+    REQUIRE(replies.size() == 1);
+    CHECK(replies[0].result == RaftAppendResult::kStaleTerm);
+  }
+  SECTION("when it hears a candidate") {
+    output = core->Step(From(1, 40, RaftVote{false, View(40), Height(9), View(4)}));
+    CHECK(output.send_when_durable.empty());
+  }
+  CHECK(core->Status().view == View(40 + kForgottenTerms));
+  REQUIRE_FALSE(output.append.empty());
+  const auto record = DecodeRaftVoteRecord(output.append[0].body);
+  REQUIRE(record.ok());
+  CHECK(record->term == View(40 + kForgottenTerms));
+  CHECK(record->voted_for == V(0));
+  CHECK_FALSE(record->may_vote);
+  // Once is enough, also over a restart.
+  core->Step(From(1, 50 + kForgottenTerms, AppendAfter(kGenesis, 0)));
+  CHECK(core->Status().view == View(50 + kForgottenTerms));
+  recovered.vote = output.append[0].body;
+  const auto again = MakeRaft(ConfigOf(3), recovered);
+  again->Step(From(1, 50 + kForgottenTerms, AppendAfter(kGenesis, 0)));
+  CHECK(again->Status().view == View(50 + kForgottenTerms));
+}
+
 TEST_CASE("raft: nothing is voted for in a term up to the rollback guard", "[consensus]") {
   Recovered recovered;
   recovered.view_min = View(5);

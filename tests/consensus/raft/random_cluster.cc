@@ -127,7 +127,8 @@ class RandomCluster {
     if (MayLoseGroup(node) && random_.Chance(150)) {
       ++report_.lost_journals;
       forgetful_.insert(node.value());
-      host.CrashLosingAll(RandomBase(node));
+      const BlockId base = RandomBase(node);
+      host.CrashLosingAll(base, /*keeps_guard=*/random_.Chance(500));
     } else if (MayLoseGroup(node) && random_.Chance(300)) {
       ++report_.lost_groups;
       forgetful_.insert(node.value());

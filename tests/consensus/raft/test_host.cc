@@ -76,6 +76,7 @@ void TestHost::Start(uint64_t seed) {
   Recovered recovered = RecoverFrom(journal_, base_);
   recovered.may_vote = !lost_promises_;
   recovered.view_min = guard_view_;
+  recovered.forgot_votes = lost_guard_ && guard_view_ == View(0);
   config_.seed = seed;
   sequence_ = 0;
   core_ = MakeRaft(config_, recovered);
@@ -100,7 +101,9 @@ void TestHost::CrashLosingLastGroup() {
   Crash(0);
 }
 
-void TestHost::CrashLosingAll(const BlockId& base) {
+void TestHost::CrashLosingAll(const BlockId& base, bool keeps_guard) {
+  if (!keeps_guard) guard_view_ = View(0);
+  lost_guard_ = !keeps_guard;
   group_ends_.clear();
   synced_count_ = 0;
   journal_.clear();

@@ -47,9 +47,9 @@ class TestHost {
   void Crash(size_t surviving);
   // A crash after which the last synced group cannot be read either; the next start may not vote.
   void CrashLosingLastGroup();
-  // A crash after which nothing is left but the rollback guard, and the log begins anew above
-  // `base`, which is committed, as after a snapshot; the next start may not vote.
-  void CrashLosingAll(const BlockId& base);
+  // A crash after which nothing is left but the rollback guard, if `keeps_guard`, and the log
+  // begins anew above `base`, which is committed, as after a snapshot; the next start may not vote.
+  void CrashLosingAll(const BlockId& base, bool keeps_guard);
   const BlockId& base() const { return base_; }
 
   bool up() const { return core_ != nullptr; }
@@ -81,6 +81,7 @@ class TestHost {
   size_t synced_count_ = 0;
   View guard_view_;  // The rollback guard: survives every crash.
   bool lost_promises_ = false;
+  bool lost_guard_ = false;
   uint64_t sequence_ = 0;
   std::vector<Message> promises_;
   std::optional<AskBuild> ask_;

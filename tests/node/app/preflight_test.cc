@@ -186,7 +186,7 @@ TEST_CASE("init: what fails at the guard leaves no data folder") {
   network.Write("validator-1/keys/rollback_guard", "nonsense");
   const auto loaded = LoadConfig(network.Path("validator-1/vigild.toml"), {});
   REQUIRE(loaded.ok());
-  CHECK_FALSE(InitValidator(*loaded).ok());
+  CHECK_FALSE(InitValidator(*loaded, /*new_network=*/true).ok());
   CHECK_FALSE(std::filesystem::exists(network.Path("validator-1/data")));
 }
 
