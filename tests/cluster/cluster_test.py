@@ -22,12 +22,12 @@ import urllib.request
 
 
 class Cluster:
-    def __init__(self, bin_folder, validators):
+    def __init__(self, bin_folder, validators, first_port=None):
         self.bin = pathlib.Path(bin_folder)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vigil-cluster-"))
         self.count = validators
         self.net = self.folder / "net"
-        self.port = free_port_range(10 * validators)
+        self.port = free_port_range(10 * validators, first_port or 20000 + os.getpid() % 10000)
         self.processes = {}
         self.run("vigild", "testnet", "--dir", self.net, "--validators", validators, "--base-port", self.port,
                  "--heartbeat-millis", 500, "--reveal-length", 4096, "--period-events", 512)
@@ -93,9 +93,9 @@ class Cluster:
         shutil.rmtree(self.folder)
 
 
-def free_port_range(size):
-    """The first port of a range that nobody listens on right now."""
-    for base in range(20000 + os.getpid() % 10000, 60000, size):
+def free_port_range(size, first):
+    """The first port of a range from `first` on that nobody listens on right now."""
+    for base in range(first, 60000, size):
         sockets = []
         try:
             for port in range(base, base + size):
