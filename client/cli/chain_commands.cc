@@ -133,8 +133,8 @@ std::string Unhealthy(const std::vector<v1::Status>& statuses,
 
 void PrintStatusTable(const Session& session, const std::vector<v1::Status>& statuses,
                       const std::vector<Unreachable>& unreachable) {
-  Table table({"VALIDATOR", "ROLE", "VIEW", "COMMITTED", "EXECUTED", "FINAL", "EVENTS", "ALERTS",
-               "CONFIRMED", "STATE DIGEST", "MODELS"});
+  Table table({"VALIDATOR", "ROLE", "VIEW", "COMMITTED", "EXECUTED", "FINAL", "SNAPSHOT", "EVENTS",
+               "ALERTS", "CONFIRMED", "STATE DIGEST", "MODELS"});
   for (const v1::Status& status : statuses) {
     std::vector<std::string> models;
     for (const v1::ModelStatus& model : status.models()) {
@@ -144,12 +144,13 @@ void PrintStatusTable(const Session& session, const std::vector<v1::Status>& sta
     }
     table.Add({status.validator(), status.role(), absl::StrCat(status.view()),
                absl::StrCat(status.committed_height()), absl::StrCat(status.executed_height()),
-               absl::StrCat(status.final_height()), absl::StrCat(status.event_count()),
-               absl::StrCat(status.alert_count()), absl::StrCat(status.alert_confirmed_count()),
-               ShortHex(status.state_digest()), absl::StrJoin(models, ", ")});
+               absl::StrCat(status.final_height()), absl::StrCat(status.snapshot().height()),
+               absl::StrCat(status.event_count()), absl::StrCat(status.alert_count()),
+               absl::StrCat(status.alert_confirmed_count()), ShortHex(status.state_digest()),
+               absl::StrJoin(models, ", ")});
   }
   for (const Unreachable& one : unreachable) {
-    table.Add({one.endpoint, "unreachable", "", "", "", "", "", "", "", "", ""});
+    table.Add({one.endpoint, "unreachable", "", "", "", "", "", "", "", "", "", ""});
   }
   table.Print(*session.out);
 }

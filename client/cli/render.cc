@@ -328,6 +328,9 @@ Json ToJson(const v1::Status& status) {
   if (!status.log().refusing_reason().empty()) {
     json["log"]["refusing_reason"] = status.log().refusing_reason();
   }
+  json["snapshot"] = {{"height", Number(status.snapshot().height())},
+                      {"bytes", Number(status.snapshot().byte_count())},
+                      {"failure_count", Number(status.snapshot().failure_count())}};
   json["uptime_seconds"] = Number(status.uptime_seconds());
   for (const v1::PeerStatus& peer : status.peers()) {
     json["peers"].push_back({{"validator", peer.validator()},

@@ -58,10 +58,6 @@ absl::Status CheckHeights(const BlockHeader& header) {
     return Invalid("executed height ", executed, " at height ", height,
                    "; must be below it by 1 to ", kExecutionLagHeightsMax);
   }
-  // Nobody makes snapshots in this version, so nobody could tell a false one later.
-  if (header.snapshot_height != Height(0) || !header.snapshot_digest.IsZero()) {
-    return Invalid("snapshot at height ", header.snapshot_height.value(), ", must be none");
-  }
   if (header.view == View(0) || header.parent_view > header.view) {
     return Invalid("view ", header.view.value(), " after parent's view ",
                    header.parent_view.value(), "; must be at least 1 and not below it");
@@ -79,6 +75,15 @@ absl::Status CheckAgainstGenesis(const Genesis& genesis, const BlockHeader& head
     return Invalid("validator set hashes ", header.validator_set_hash.ToHex(), " and ",
                    header.next_validator_set_hash.ToHex(), ", both must be ",
                    genesis.validator_set_hash.ToHex());
+  }
+  const Height snapshot = genesis.SnapshotHeightAt(header.height);
+  if (header.snapshot_height != snapshot) {
+    return Invalid("names the snapshot of height ", header.snapshot_height.value(), ", must be ",
+                   snapshot.value(), " (0: none)");
+  }
+  if (header.snapshot_digest.IsZero() != (snapshot == Height(0))) {
+    return Invalid("snapshot digest ", header.snapshot_digest.ToHex(), " of height ",
+                   snapshot.value(), ", must be zero exactly when there is none");
   }
   const bool is_first = header.height == Height(1);
   if (is_first && (header.parent_hash != genesis.genesis_hash || header.parent_view != View(0))) {

@@ -23,6 +23,10 @@ namespace {
 
 constexpr uint32_t kGenesisFormat = 1;
 constexpr uint32_t kRaftValidatorsMax = 7;
+// What a header says of a snapshot must be executed before anything that the header may speak of:
+// a new leader that could only build this block could not wait for its commitment.
+constexpr uint32_t kSnapshotIntervalMin = kExecutionLagHeightsMax + 1;
+constexpr uint32_t kSnapshotIntervalMax = 1u << 20;
 constexpr int kOrganisationsMax = 256;
 constexpr int kIdentitiesMax = 10'000;
 constexpr size_t kPeopleNameBytesMax = 256;
@@ -105,9 +109,12 @@ absl::Status ReadParameters(const v1::Parameters& from, Genesis* genesis) {
       CheckRange("parameters.max_block_bytes", from.max_block_bytes(), 64 * 1024, kBlockBytesMax));
   RETURN_IF_ERROR(
       CheckRange("parameters.heartbeat_millis", from.heartbeat_millis(), 100, 3'600'000));
+  RETURN_IF_ERROR(CheckRange("parameters.snapshot_interval_blocks", from.snapshot_interval_blocks(),
+                             kSnapshotIntervalMin, kSnapshotIntervalMax));
   genesis->mode = from.mode();
   genesis->max_block_bytes = from.max_block_bytes();
   genesis->heartbeat_millis = from.heartbeat_millis();
+  genesis->snapshot_interval_blocks = from.snapshot_interval_blocks();
   return absl::OkStatus();
 }
 
@@ -267,6 +274,7 @@ void WriteParameters(const Genesis& genesis, v1::Parameters* out) {
   out->set_mode(genesis.mode);
   out->set_max_block_bytes(genesis.max_block_bytes);
   out->set_heartbeat_millis(genesis.heartbeat_millis);
+  out->set_snapshot_interval_blocks(genesis.snapshot_interval_blocks);
   v1::DetectorParameters* const detector = out->mutable_detector();
   detector->set_profile(genesis.detector.profile);
   detector->set_window_rows_max(genesis.detector.window_rows_max);
@@ -310,6 +318,15 @@ std::optional<ValidatorIndex> Genesis::FindValidator(absl::string_view identity)
     if (validators[i].identity() == identity) return ValidatorIndex(i);
   }
   return std::nullopt;
+}
+
+bool Genesis::HasSnapshot(Height height) const {
+  return height != Height(0) && height.value() % snapshot_interval_blocks == 0;
+}
+
+Height Genesis::SnapshotHeightAt(Height height) const {
+  if (!HasSnapshot(height)) return Height(0);
+  return height - snapshot_interval_blocks;
 }
 
 absl::StatusOr<Genesis> ParseGenesis(absl::string_view file_bytes) {

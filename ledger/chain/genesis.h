@@ -64,6 +64,7 @@ struct Genesis {
   std::string mode;
   uint32_t max_block_bytes = 2 * 1024 * 1024;
   uint32_t heartbeat_millis = 10'000;
+  uint32_t snapshot_interval_blocks = 2048;
   DetectorParameters detector;
   std::vector<GenesisOrganisation> organisations;
   std::vector<GenesisValidator> validators;
@@ -75,6 +76,11 @@ struct Genesis {
 
   // nullopt when no validator bears this identity ("org/name").
   std::optional<ValidatorIndex> FindValidator(absl::string_view identity) const;
+  // Whether a snapshot is made of the state after the block at `height`.
+  bool HasSnapshot(Height height) const;
+  // Height of the snapshot whose digest the header at `height` carries: one interval below it, when
+  // there is one. 0: it carries none.
+  Height SnapshotHeightAt(Height height) const;
 };
 
 // Checks and takes over a genesis file.

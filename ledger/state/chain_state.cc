@@ -113,6 +113,12 @@ absl::StatusOr<std::unique_ptr<ChainState>> ChainState::Open(Store* store, const
 
 absl::StatusOr<ExecutedBlock> ChainState::Execute(const BlockPtr& block, JournalPosition position) {
   RETURN_IF_ERROR(failed_);
+  const Height snapshot = block->header().snapshot_height;
+  if (snapshot != Height(0) && snapshot != snapshot_.height) {
+    return absl::FailedPreconditionError(absl::StrCat("block ", block->height().value(),
+                                                      " carries the digest of the snapshot at ",
+                                                      snapshot.value(), "; ours is not known yet"));
+  }
   absl::StatusOr<ExecutedBlock> executed = ExecuteAndWrite(block, position);
   if (executed.ok()) {
     tip_ = executed->tip;
@@ -126,6 +132,9 @@ absl::StatusOr<ExecutedBlock> ChainState::ExecuteAndWrite(const BlockPtr& block,
                                                           JournalPosition position) {
   RETURN_IF_ERROR(CheckContinues(*genesis_, tip_, block->header()));
   RETURN_IF_ERROR(CheckAgreement(ChainReader(Borrow(store_)), tip_, block->header()));
+  if (block->header().snapshot_height != Height(0)) {
+    RETURN_IF_ERROR(CheckSnapshotAgreement(snapshot_, block->header()));
+  }
   ASSIGN_OR_RETURN(BlockOutcome outcome, ExecuteOnTip(*genesis_, *store_, tip_, block, position));
   const absl::Status written = store_->Write(outcome.batch);
   if (!written.ok()) {

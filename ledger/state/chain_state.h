@@ -16,6 +16,7 @@
 #include "ledger/chain/genesis.h"
 #include "ledger/state/apply.h"
 #include "ledger/state/chain_reader.h"
+#include "ledger/state/snapshot.h"
 #include "ledger/storage/journal.h"
 #include "ledger/storage/store.h"
 
@@ -41,16 +42,25 @@ class ChainState {
 
   // Executes `block`, which lies at `position` in the journal, and writes the outcome.
   // Errors: kInvalidArgument when it does not continue the tip (height, parent hash, view, time,
-  // E); and leaves everything as it was, also when a record's key is not enrolled. kDataLoss "state
-  // divergence ..." when the header's state digest or results root at E is not ours: the node must
-  // stop; kDataLoss and disk errors of the store. After any error but kInvalidArgument what is on
-  // disk is unknown: every later call fails with the first error.
+  // E, snapshot height), also when a record's key is not enrolled; kFailedPrecondition when the
+  // digest of the snapshot that its header carries is not known here yet: both leave everything as
+  // it was. kDataLoss "state divergence ..." when the header's state digest or results root at E,
+  // or its snapshot digest, is not ours: the node must stop; kDataLoss and disk errors of the
+  // store. After any other error than the first two what is on disk is unknown: every later call
+  // fails with the first error.
   absl::StatusOr<ExecutedBlock> Execute(const BlockPtr& block, JournalPosition position);
+
+  // What this validator found to be the digest of a snapshot (ledger/state/snapshot_builder.h).
+  // A block whose header carries that height is executed only once this was told, and only if it
+  // says the same; the last one told counts.
+  void KnowSnapshot(const SnapshotMark& mark) { snapshot_ = mark; }
 
   // After the last block that was executed and written.
   const Tip& tip() const { return tip_; }
   // Readers of this moment, for other threads.
   std::shared_ptr<const ChainReader> Snapshot() const;
+  // The whole store of this moment, for SnapshotBuilder.
+  std::shared_ptr<const StoreReader> StoreSnapshot() const { return store_->Snapshot(); }
 
  private:
   ChainState(Store* store, const Genesis* genesis, Tip tip)
@@ -61,7 +71,8 @@ class ChainState {
   Store* const store_;
   const Genesis* const genesis_;
   Tip tip_;
-  absl::Status failed_;  // The first error that is not the block's fault.
+  SnapshotMark snapshot_;  // The last one that is known.
+  absl::Status failed_;    // The first error that is not the block's fault.
 };
 
 // The admission tables (ledger/state/tables.h: keys, stream heads, what makes a replay known) as

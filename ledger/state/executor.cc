@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "ledger/base/check.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/header.h"
@@ -188,6 +189,10 @@ absl::Status CheckContinues(const Genesis& genesis, const Tip& tip, const BlockH
                    tip.executed_in_header.value(), " and 1 to ", kExecutionLagHeightsMax,
                    " below the block");
   }
+  if (header.snapshot_height != genesis.SnapshotHeightAt(header.height)) {
+    return Refused(header, "names the snapshot of height ", header.snapshot_height.value(),
+                   ", must be ", genesis.SnapshotHeightAt(header.height).value(), " (0: none)");
+  }
   if (header.proposer.value() >= genesis.validators.size()) {
     return Refused(header, "proposer ", header.proposer.value(), " of ", genesis.validators.size(),
                    " validators");
@@ -215,6 +220,15 @@ absl::Status CheckAgreement(const ChainReader& reader, const Tip& tip, const Blo
         tip.executed_in_header.value(), ", ", executed.value(), "], ours is ", root.ToHex()));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckSnapshotAgreement(const SnapshotMark& own, const BlockHeader& header) {
+  VIGIL_CHECK(own.height == header.snapshot_height, "snapshot of height ", own.height.value(),
+              ", the header speaks of ", header.snapshot_height.value());
+  if (own.digest == header.snapshot_digest) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      "state divergence at height ", own.height.value(), ": block ", header.height.value(),
+      " says snapshot digest ", header.snapshot_digest.ToHex(), ", ours is ", own.digest.ToHex()));
 }
 
 absl::StatusOr<BlockOutcome> ExecuteOnTip(const Genesis& genesis, const StoreReader& store,

@@ -11,6 +11,7 @@
 #include "ledger/chain/genesis.h"
 #include "ledger/state/chain_reader.h"
 #include "ledger/state/chain_state.h"
+#include "ledger/state/snapshot.h"
 #include "ledger/storage/journal.h"
 #include "ledger/storage/store.h"
 
@@ -33,6 +34,11 @@ absl::Status CheckContinues(const Genesis& genesis, const Tip& tip, const BlockH
 // State digest and results root at E against what `reader` holds.
 // Errors: kDataLoss "state divergence ..." naming block, E and both digests; errors of the store.
 absl::Status CheckAgreement(const ChainReader& reader, const Tip& tip, const BlockHeader& header);
+
+// The snapshot digest that `header` carries against ours of that height.
+// REQUIRES: own.height == header.snapshot_height.
+// Errors: kDataLoss "state divergence ..." naming block, height and both digests.
+absl::Status CheckSnapshotAgreement(const SnapshotMark& own, const BlockHeader& header);
 
 struct BlockOutcome {
   StoreBatch batch;  // Everything that must be written, at once.

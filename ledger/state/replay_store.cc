@@ -3,15 +3,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "ledger/base/limits.h"
 #include "ledger/state/store_codec.h"
 
 namespace vigil::ledger {
 
 namespace {
 
-// A header covers results of at most two lags back: its parent's E and its own.
-constexpr uint64_t kBlockWindowHeights = 2 * kExecutionLagHeightsMax + 1;
 constexpr size_t kShownBytesMax = 48;
 
 Space SpaceOf(absl::string_view key) { return static_cast<Space>(key.empty() ? '\0' : key[0]); }
@@ -95,11 +92,6 @@ absl::Status ReplayStore::Write(const StoreBatch& batch) {
     if (IsBlockSpace(space) && compares) CompareOne(operation.key, *operation.value);
     if (space == Space::kBlockHash || space == Space::kFirstIndex) continue;
     kept.Put(operation.key, *operation.value);
-  }
-  if (height_.value() > kBlockWindowHeights) {
-    const uint64_t behind = height_.value() - kBlockWindowHeights;
-    kept.Delete(StoreNumberKey(Space::kBlock, behind));
-    kept.Delete(StoreNumberKey(Space::kResults, behind));
   }
   return kept_.Write(kept);
 }

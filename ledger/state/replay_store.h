@@ -1,8 +1,8 @@
 // The store that VerifyLedger executes on: in memory, bounded, and compared with a given store.
 //
-// Keys that execution needs again stay in memory (state, leaves, undo images, marks, tip); those of
-// single blocks are compared as they are written and let go behind a window of heights. Belongs to
-// one thread.
+// Everything that is in a snapshot stays in memory (state, leaves, results, blocks, undo images),
+// so that digests of snapshots can be computed again; marks and tip too. Keys of single blocks are
+// compared as they are written. Belongs to one thread.
 #ifndef VIGIL_LEDGER_STATE_REPLAY_STORE_H_
 #define VIGIL_LEDGER_STATE_REPLAY_STORE_H_
 

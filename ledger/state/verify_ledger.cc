@@ -10,6 +10,7 @@
 #include "ledger/chain/block.h"
 #include "ledger/state/executor.h"
 #include "ledger/state/replay_store.h"
+#include "ledger/state/snapshot_builder.h"
 #include "ledger/state/store_state.h"
 #include "ledger/state/verify_block.h"
 #include "ledger/state/verify_journal.h"
@@ -52,6 +53,8 @@ class Verifier {
   void CheckOrder(Height height, const JournalBlock& committed);
   std::optional<RecordIndex> FirstIndex(Height height) const;
   void ExecuteAgain(const BlockPtr& block, JournalPosition position);
+  void CheckSnapshot(const BlockHeader& header, JournalPosition position);
+  void TakeSnapshot(Height height);
   void StopExecuting(Height height, std::string what);
   void CompareEntry(Height height, const JournalBlock& committed);
   void FinishStore();
@@ -68,6 +71,7 @@ class Verifier {
   const ChainReader replayed_;
   const StoreState state_;
 
+  SnapshotMark snapshot_;  // The last one that execution passed.
   JournalIndex index_;
   bool executing_ = true;
   Height last_height_;  // Of the committed chain, as far as verified.
@@ -241,6 +245,7 @@ void Verifier::ExecuteAgain(const BlockPtr& block, JournalPosition position) {
   if (!agreement.ok()) {
     ReportAt(FindingType::kStateDivergence, height, position, std::string(agreement.message()));
   }
+  CheckSnapshot(block->header(), position);
   absl::StatusOr<BlockOutcome> outcome =
       ExecuteOnTip(genesis_, replay_, report_.tip, block, position);
   if (!outcome.ok()) return StopExecuting(height, std::string(outcome.status().message()));
@@ -248,6 +253,23 @@ void Verifier::ExecuteAgain(const BlockPtr& block, JournalPosition position) {
   const absl::Status written = replay_.Write(outcome->batch);
   if (!written.ok()) return StopExecuting(height, std::string(written.message()));
   report_.tip = std::move(outcome->executed.tip);
+  if (genesis_.HasSnapshot(height)) TakeSnapshot(height);
+}
+
+// A header that names another height than it must is reported by CheckBlock and CheckContinues.
+void Verifier::CheckSnapshot(const BlockHeader& header, JournalPosition position) {
+  if (header.snapshot_height == Height(0) || header.snapshot_height != snapshot_.height) return;
+  const absl::Status agreement = CheckSnapshotAgreement(snapshot_, header);
+  if (!agreement.ok()) {
+    ReportAt(FindingType::kSnapshotDiffers, header.height, position,
+             std::string(agreement.message()));
+  }
+}
+
+void Verifier::TakeSnapshot(Height height) {
+  const absl::StatusOr<SnapshotMark> mark = ComputeSnapshotMark(Borrow(&replay_), genesis_);
+  if (!mark.ok()) return StopExecuting(height, std::string(mark.status().message()));
+  snapshot_ = *mark;
 }
 
 void Verifier::StopExecuting(Height height, std::string what) {

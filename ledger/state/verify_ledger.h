@@ -4,9 +4,9 @@
 // Nothing is believed. The journal's committed chain is read back from its bytes: links, proposers'
 // signatures, body roots, leaves, payloads against their commitments, events canonical, record
 // signatures with the keys that state holds; it is executed again on an empty store in memory, and
-// each header's state digest and results root is compared with that. When a store is given, its
-// tip, tree edge, positions, results, undo images and every state key and value are compared as
-// well.
+// each header's state digest, results root and snapshot digest is compared with that. When a store
+// is given, its tip, tree edge, positions, results, undo images and every state key and value are
+// compared as well.
 //
 // What is committed is what commit marks name (kCommit frames: u64 epoch | u64 view | u64 height |
 // block hash), the store's tip, and all ancestors of these. Other blocks must still be what their
@@ -16,8 +16,8 @@
 // every block did not agree on another past. What is known from elsewhere (VerifyOptions::pin,
 // height_min, durable_offset_min) does.
 //
-// Memory: the state, an entry of 41 bytes per record (leaf index) and about 150 per block; nothing
-// else grows with the ledger. One thread.
+// Memory: what a snapshot holds (the state, per record 41 bytes of leaf index and its result) and
+// about 300 bytes per block; nothing else grows with the ledger. One thread.
 #ifndef VIGIL_LEDGER_STATE_VERIFY_LEDGER_H_
 #define VIGIL_LEDGER_STATE_VERIFY_LEDGER_H_
 

@@ -38,6 +38,8 @@ absl::string_view FindingTypeName(FindingType type) {
       return "payload_altered";
     case FindingType::kEventInvalid:
       return "event_invalid";
+    case FindingType::kSnapshotDiffers:
+      return "snapshot_differs";
     case FindingType::kStateDivergence:
       return "state_divergence";
     case FindingType::kNotExecuted:

@@ -33,6 +33,7 @@ enum class FindingType : uint8_t {
   kPayloadAltered,    // A payload that is not what its batch commits to.
   kEventInvalid,      // An event that is not canonical.
   kStateDivergence,   // A header's state digest or results root is not what execution gives.
+  kSnapshotDiffers,   // A header's snapshot digest is not that of the state at its height.
   kNotExecuted,       // From here on nothing could be executed again.
   kStoreUnreadable,   // The store gave an error or an undecodable value.
   kStoreMissing,      // The store lacks a key.

@@ -96,6 +96,10 @@ absl::Status FillStatus(const NodeServices& services, v1::Status* out) {
   log->set_cosigned_size(status.log.cosigned_size);
   log->set_fork_count(status.log.fork_count);
   log->set_refusing_reason(status.log.refusing_reason);
+  v1::SnapshotStatus* const snapshot = out->mutable_snapshot();
+  snapshot->set_height(status.snapshot.height.value());
+  snapshot->set_byte_count(status.snapshot.bytes);
+  snapshot->set_failure_count(status.snapshot.failure_count);
   FillPeers(services, status, out);
   return FillTrained(*reader, status, out);
 }

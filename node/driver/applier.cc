@@ -22,13 +22,27 @@ void Applier::Push(const ApplyJob& job) {
 
 bool Applier::Step() {
   if (ports_.fatal->failed()) return false;
-  const std::vector<ApplyJob> jobs = inbox_.TryPop(/*count_max=*/1);
-  if (jobs.empty()) return false;
-  const absl::Status status = Execute(jobs.front());
+  if (!TakeJob()) return false;
+  const absl::Status status = Execute(*job_);
   if (!status.ok()) {
-    ports_.fatal->Fail(
-        Annotate(status, absl::StrCat("apply block ", jobs.front().block.height.value())));
+    ports_.fatal->Fail(Annotate(status, absl::StrCat("apply block ", job_->block.height.value())));
   }
+  job_.reset();
+  return true;
+}
+
+// Whether there is a block to execute now.
+bool Applier::TakeJob() {
+  if (!job_.has_value()) {
+    const std::vector<ApplyJob> jobs = inbox_.TryPop(/*count_max=*/1);
+    if (jobs.empty()) return false;
+    job_ = jobs.front();
+  }
+  const Height named = ports_.genesis->SnapshotHeightAt(job_->block.height);
+  if (named == Height(0)) return true;
+  const std::optional<ledger::SnapshotMark> own = ports_.snapshots->Find(named);
+  if (!own.has_value()) return false;
+  state_->KnowSnapshot(*own);
   return true;
 }
 
@@ -38,6 +52,9 @@ absl::Status Applier::Execute(const ApplyJob& job) {
     ASSIGN_OR_RETURN(block, ports_.chain->LoadAt(job.block.hash, job.position));
   }
   ASSIGN_OR_RETURN(ExecutedBlock outcome, state_->Execute(block, job.position));
+  if (ports_.genesis->HasSnapshot(job.block.height)) {
+    ports_.snapshots->Take(job.block.height, state_->StoreSnapshot());
+  }
   const auto executed = std::make_shared<const ExecutedBlock>(std::move(outcome));
   ports_.counters->blocks_executed.fetch_add(1, std::memory_order_relaxed);
   ports_.counters->records_executed.fetch_add(executed->results.size(), std::memory_order_relaxed);

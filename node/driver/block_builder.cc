@@ -16,7 +16,7 @@ BlockBuilder::BlockBuilder(const ledger::Genesis* genesis, ValidatorIndex self,
 
 absl::StatusOr<ledger::BlockPtr> BlockBuilder::Build(
     const ParentBlock& parent, View view, Height executed, const ledger::ChainReader& reader,
-    int64_t now_unix_millis,
+    const std::optional<ledger::SnapshotMark>& snapshot, int64_t now_unix_millis,
     const std::vector<std::shared_ptr<const ledger::Record>>& records) const {
   const Height height = parent.id.height.Next();
   VIGIL_CHECK(executed >= parent.executed_in_header && executed < height &&
@@ -32,6 +32,12 @@ absl::StatusOr<ledger::BlockPtr> BlockBuilder::Build(
   header.executed_height = executed;
   ASSIGN_OR_RETURN(header.state_digest, reader.StateDigest(executed));
   ASSIGN_OR_RETURN(header.results_root, reader.ResultsRoot(parent.executed_in_header, executed));
+  header.snapshot_height = genesis_->SnapshotHeightAt(height);
+  if (header.snapshot_height != Height(0)) {
+    VIGIL_CHECK(snapshot.has_value() && snapshot->height == header.snapshot_height, "block ",
+                height.value(), " must carry the snapshot of ", header.snapshot_height.value());
+    header.snapshot_digest = snapshot->digest;
+  }
   header.validator_set_hash = genesis_->validator_set_hash;
   header.next_validator_set_hash = genesis_->validator_set_hash;
   header.reveal = reveals_->Element(height);

@@ -5,6 +5,7 @@
 #define VIGIL_NODE_DRIVER_BLOCK_BUILDER_H_
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -12,6 +13,7 @@
 #include "ledger/chain/genesis.h"
 #include "ledger/crypto/keys.h"
 #include "ledger/state/chain_reader.h"
+#include "ledger/state/snapshot.h"
 #include "node/driver/reveal_chain.h"
 
 namespace vigil::node {
@@ -35,11 +37,12 @@ class BlockBuilder {
 
   // A block in `view` whose header speaks of state at `executed`, which `reader` knows. Its time is
   // `now_unix_millis`, but never below the parent's.
+  // `snapshot` is the mark that the header must carry, if it must carry one.
   // REQUIRES: parent's E <= executed <= parent's height; the records fit into a block.
   // Errors: of the store.
   absl::StatusOr<ledger::BlockPtr> Build(
       const ParentBlock& parent, View view, Height executed, const ledger::ChainReader& reader,
-      int64_t now_unix_millis,
+      const std::optional<ledger::SnapshotMark>& snapshot, int64_t now_unix_millis,
       const std::vector<std::shared_ptr<const ledger::Record>>& records) const;
 
  private:

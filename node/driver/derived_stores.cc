@@ -23,7 +23,7 @@ absl::StatusOr<std::unique_ptr<ledger::Store>> DerivedStores::Open(absl::string_
 absl::StatusOr<std::unique_ptr<ledger::Store>> DerivedStores::OpenEmpty(absl::string_view name,
                                                                         absl::string_view why) {
   (*log_)(LogLevel::kWarning, "recovery",
-          absl::StrCat(name, " is damaged and is built anew from the journal: ", why));
+          absl::StrCat(name, " is built anew from the journal: ", why));
   ASSIGN_OR_RETURN(std::unique_ptr<ledger::Store> store, open_(name, /*wipe=*/true));
   // Only now: a start that ends before this wipes once more.
   if (files_->Exists(MarkerPath(name))) RETURN_IF_ERROR(files_->Remove(MarkerPath(name)));

@@ -131,9 +131,15 @@ absl::Status Node::Recover() {
   place.options = config_.journal;
   RETURN_IF_ERROR(LockDirectory());
   ASSIGN_OR_RETURN(OpenedJournal journal, OpenJournal(place));
-  const absl::StatusOr<JournalScan> scan =
-      journal.damage.ok() ? ScanJournal(genesis_, *journal.reader) : journal.damage;
-  ASSIGN_OR_RETURN(OpenedState state, OpenState(&stores_, &genesis_));
+  const absl::StatusOr<JournalScan> scan = journal.damage.ok()
+                                               ? ScanJournal(genesis_, *journal.reader)
+                                               : absl::StatusOr<JournalScan>(journal.damage);
+  std::optional<SnapshotFolder> folder;
+  if (scan.ok() && !scan->IsNew()) {
+    folder.emplace(seams_.files, SnapshotDirectory(), &genesis_, &*scan, &log_);
+  }
+  ASSIGN_OR_RETURN(OpenedState state,
+                   OpenState(&stores_, &genesis_, folder.has_value() ? &*folder : nullptr, log_));
   if (scan.ok() && scan->IsNew() && state.state->tip().height > Height(0)) {
     starts_anew_ = true;
     state = OpenedState();
@@ -151,7 +157,7 @@ absl::Status Node::Recover() {
     return absl::OkStatus();
   }
   const Height floor = journal.last_group_ambiguous ? Height(scan->chain.size()) : Height(0);
-  Participate(std::move(journal), *scan, std::move(state.state));
+  Participate(std::move(journal), *scan, std::move(state));
   RETURN_IF_ERROR(OpenLog(*scan, floor));
   OpenFetchServer();
   return config_.detector_enabled ? OpenDetector() : absl::OkStatus();
@@ -310,9 +316,8 @@ void Node::LogRecovered(const OpenedJournal& journal, const JournalScan& scan,
              "that there is no quorum, start them once with --accept_torn_tail true");
 }
 
-void Node::Participate(OpenedJournal journal, const JournalScan& scan,
-                       std::unique_ptr<ledger::ChainState> state) {
-  const Height executed = state->tip().height;
+void Node::Participate(OpenedJournal journal, const JournalScan& scan, OpenedState state) {
+  const Height executed = state.state->tip().height;
   const consensus::Recovered recovered =
       RecoveredFrom(scan, journal, executed, config_.accept_torn_tail);
   const Height committed = recovered.committed;
@@ -331,12 +336,15 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan,
           .on_guarded = [this] { log_actor_->OnGuarded(); }},
       std::move(journal.journal), GuardPath(config_.data_dir, config_.guard_path), journal.guard,
       config_.journal_inbox_bytes_max);
+  OpenSnapshots(state);
   applier_ = std::make_unique<Applier>(Applier::Ports{.chain = chain_.get(),
                                                       .cache = &cache_,
                                                       .pending = &pending_,
                                                       .fatal = &fatal_,
-                                                      .counters = &counters_},
-                                       std::move(state));
+                                                      .counters = &counters_,
+                                                      .snapshots = snapshots_.get(),
+                                                      .genesis = &genesis_},
+                                       std::move(state.state));
   // What is committed and not yet executed is replayed before anything new.
   for (const TailBlock& block : tail) {
     if (block.block.id.height > committed) break;
@@ -348,6 +356,7 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan,
                      .transport = seams_.transport,
                      .journal = journal_.get(),
                      .applier = applier_.get(),
+                     .snapshots = snapshots_.get(),
                      .chain = chain_.get(),
                      .cache = &cache_,
                      .pending = &pending_,
@@ -370,7 +379,24 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan,
     replica_->signal()->Set();
     indexer_->signal()->Set();
   });
-  actors_ = {replica_.get(), journal_.get(), applier_.get(), indexer_.get()};
+  actors_ = {replica_.get(), journal_.get(), applier_.get(), indexer_.get(), snapshots_.get()};
+}
+
+void Node::OpenSnapshots(const OpenedState& state) {
+  snapshots_ = std::make_unique<SnapshotActor>(SnapshotActor::Ports{.genesis = &genesis_,
+                                                                    .files = seams_.files,
+                                                                    .fatal = &fatal_,
+                                                                    .log = &log_,
+                                                                    .on_known =
+                                                                        [this] {
+                                                                          replica_->signal()->Set();
+                                                                          applier_->signal()->Set();
+                                                                        }},
+                                               SnapshotDirectory(), state.snapshot);
+  const Height height = state.state->tip().height;
+  if (genesis_.HasSnapshot(height) && !state.snapshot.has_value()) {
+    snapshots_->Take(height, state.state->StoreSnapshot());
+  }
 }
 
 void Node::RebuildIndex() {
@@ -454,6 +480,11 @@ NodeStatus Node::Status() const {
                   .cosigned_size = state.cosigned_size,
                   .fork_count = state.fork_count,
                   .refusing_reason = state.refusing};
+  }
+  if (snapshots_ != nullptr) {
+    const SnapshotActor::State state = snapshots_->state();
+    status.snapshot = {
+        .height = state.height, .bytes = state.bytes, .failure_count = state.failure_count};
   }
   status.validator = genesis_.validators[config_.self.value()].identity();
   status.executed = chain_->tip();

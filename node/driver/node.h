@@ -7,6 +7,7 @@
 // Layout of the data directory:
 //   LOCK             held while a node is open
 //   journal/         segments (docs/formats/journal.md): the truth
+//   snapshots/       the newest snapshots of executed state (docs/formats/snapshot.md)
 //   log/             tiles, checkpoint, evidence (docs/formats/transparency_log.md)
 //   rollback_guard   journal id, view and durable offset, unless the configuration puts it
 //   elsewhere and the stores that StoreFactory opens: state, index, detect; all can be rebuilt from
@@ -48,6 +49,7 @@
 #include "node/driver/recovery.h"
 #include "node/driver/replica.h"
 #include "node/driver/services.h"
+#include "node/driver/snapshot_actor.h"
 #include "node/driver/transport.h"
 
 namespace vigil::node {
@@ -187,8 +189,9 @@ class Node final : public NodeServices, public FrameReceiver {
   void LogRecovered(const OpenedJournal& journal, const JournalScan& scan,
                     const consensus::Recovered& recovered, Height executed) const;
   // Builds the actors that take part in agreement.
-  void Participate(OpenedJournal journal, const JournalScan& scan,
-                   std::unique_ptr<ledger::ChainState> state);
+  void Participate(OpenedJournal journal, const JournalScan& scan, OpenedState state);
+  void OpenSnapshots(const OpenedState& state);
+  std::string SnapshotDirectory() const { return config_.data_dir + "/snapshots"; }
   SubmitTicket SubmitAdmitted(PoolRecord record, SubmitDone done);
   void CountRefused(const SubmitDone& done, ServiceError error);
 
@@ -224,6 +227,7 @@ class Node final : public NodeServices, public FrameReceiver {
   std::unique_ptr<ledger::EventIndex> index_;
   std::unique_ptr<ChainAccess> chain_;
   std::unique_ptr<JournalWriter> journal_;
+  std::unique_ptr<SnapshotActor> snapshots_;
   std::unique_ptr<Applier> applier_;
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<Indexer> indexer_;

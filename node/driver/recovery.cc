@@ -71,6 +71,11 @@ class Scanner {
     scan_->chain.resize(height - 1);
     scan_->positions.resize(height - 1);
     scan_->sizes.resize(height - 1);
+    scan_->snapshots.erase(scan_->snapshots.lower_bound(header.height), scan_->snapshots.end());
+    if (header.snapshot_height != Height(0)) {
+      scan_->snapshots[header.height] = {.height = header.snapshot_height,
+                                         .digest = header.snapshot_digest};
+    }
     scan_->chain.push_back({.id = {.height = header.height,
                                    .view = header.view,
                                    .hash = ledger::HeaderHash(header_bytes)},
@@ -315,23 +320,88 @@ consensus::Recovered RecoveredFrom(const JournalScan& scan, const OpenedJournal&
   return recovered;
 }
 
-absl::StatusOr<OpenedState> OpenState(DerivedStores* stores, const ledger::Genesis* genesis) {
+namespace {
+
+constexpr absl::string_view kNoSnapshot = "no snapshot is of use: state begins at the first block";
+
+// State as it lies there; null with the damage when it cannot be used.
+absl::StatusOr<OpenedState> OpenStored(DerivedStores* stores, const ledger::Genesis* genesis,
+                                       absl::Status* damage) {
   OpenedState opened;
   absl::StatusOr<std::unique_ptr<ledger::Store>> store = stores->Open("state");
-  absl::Status damage = store.status();
+  *damage = store.status();
   if (store.ok()) {
     opened.store = *std::move(store);
     absl::StatusOr<std::unique_ptr<ledger::ChainState>> state =
         ledger::ChainState::Open(opened.store.get(), genesis);
-    damage = state.status();
+    *damage = state.status();
     if (state.ok()) opened.state = *std::move(state);
   }
-  if (opened.state != nullptr) return opened;
-  if (!absl::IsDataLoss(damage)) return damage;
-  opened.store.reset();
-  ASSIGN_OR_RETURN(opened.store, stores->OpenEmpty("state", damage.message()));
-  ASSIGN_OR_RETURN(opened.state, ledger::ChainState::Open(opened.store.get(), genesis));
+  if (opened.state == nullptr && !absl::IsDataLoss(*damage)) return *damage;
   return opened;
+}
+
+// Begins anew because of `why`, at the snapshot `from` or at genesis.
+absl::StatusOr<OpenedState> RebuildState(DerivedStores* stores, const ledger::Genesis* genesis,
+                                         const SnapshotFolder* snapshots,
+                                         const std::optional<ledger::SnapshotMark>& from,
+                                         absl::string_view why, const LogFunction& log) {
+  OpenedState opened;
+  ASSIGN_OR_RETURN(opened.store, stores->OpenEmpty("state", why));
+  if (from.has_value()) {
+    const absl::Status loaded = snapshots->Load(from->height, opened.store.get());
+    if (!loaded.ok()) return Annotate(loaded, "load a snapshot");
+    opened.snapshot = from;
+  }
+  ASSIGN_OR_RETURN(opened.state, ledger::ChainState::Open(opened.store.get(), genesis));
+  log(LogLevel::kInfo, "recovery",
+      from.has_value() ? absl::StrCat("state begins at the snapshot of height ",
+                                      from->height.value(), ", digest ", from->digest.ToHex())
+                       : std::string(kNoSnapshot));
+  return opened;
+}
+
+}  // namespace
+
+absl::StatusOr<OpenedState> OpenState(DerivedStores* stores, const ledger::Genesis* genesis,
+                                      SnapshotFolder* snapshots, const LogFunction& log) {
+  absl::Status damage;
+  ASSIGN_OR_RETURN(OpenedState opened, OpenStored(stores, genesis, &damage));
+  std::string why;
+  if (opened.state == nullptr) {
+    why = std::string(damage.message());
+    if (snapshots == nullptr) {
+      opened.store.reset();
+      return RebuildState(stores, genesis, snapshots, std::nullopt, why, log);
+    }
+  }
+  if (snapshots == nullptr) return opened;
+  if (opened.state != nullptr) {
+    const ledger::Tip& tip = opened.state->tip();
+    if (!CheckStateOnChain(tip, snapshots->scan()).ok()) return opened;
+    const uint64_t above = tip.height.value() % genesis->snapshot_interval_blocks;
+    const Height last = tip.height - above;
+    if (last > Height(0)) {
+      ASSIGN_OR_RETURN(opened.snapshot, snapshots->Check(last));
+      // Right at its height it is made now.
+      if (opened.snapshot.has_value() || above == 0) return opened;
+      why = absl::StrCat("the snapshot of height ", last.value(), " is not on disk, and the state",
+                         " at height ", tip.height.value(), " is past it");
+    } else if (tip.height > Height(0)) {
+      return opened;
+    }
+  }
+  ASSIGN_OR_RETURN(const std::optional<ledger::SnapshotMark> newest, snapshots->Newest());
+  const bool fresh = opened.state != nullptr && why.empty();
+  if (fresh && !newest.has_value()) {
+    if (snapshots->scan().chain.size() >= genesis->snapshot_interval_blocks) {
+      log(LogLevel::kInfo, "recovery", absl::StrCat("state is empty; ", kNoSnapshot));
+    }
+    return opened;
+  }
+  opened.state.reset();
+  opened.store.reset();
+  return RebuildState(stores, genesis, snapshots, newest, fresh ? "it is empty" : why, log);
 }
 
 absl::Status CheckStateOnChain(const ledger::Tip& tip, const JournalScan& scan) {

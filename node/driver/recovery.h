@@ -6,7 +6,9 @@
 #ifndef VIGIL_NODE_DRIVER_RECOVERY_H_
 #define VIGIL_NODE_DRIVER_RECOVERY_H_
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,7 @@
 #include "node/driver/derived_stores.h"
 #include "node/driver/log.h"
 #include "node/driver/replica.h"
+#include "node/driver/snapshot_folder.h"
 #include "node/log/cosign_guard.h"
 
 namespace vigil::node {
@@ -74,6 +77,8 @@ struct JournalScan {
   bool has_voted = false;       // Some vote record allows to vote.
   Height committed;             // Highest height that some frame knows to be committed.
   CosignGuard cosigned;         // The last one.
+  // What headers of the branch carry, by the height of the header.
+  std::map<Height, ledger::SnapshotMark> snapshots;
 
   // It joins, and nothing has come of it yet.
   bool IsNew() const { return joined && !has_voted && chain.empty(); }
@@ -90,12 +95,18 @@ absl::StatusOr<JournalScan> ScanJournal(const ledger::Genesis& genesis,
 consensus::Recovered RecoveredFrom(const JournalScan& scan, const OpenedJournal& journal,
                                    Height executed, bool accept_torn_tail);
 
-// Opens executed state; it starts empty when it is damaged.
 struct OpenedState {
   std::unique_ptr<ledger::Store> store;
   std::unique_ptr<ledger::ChainState> state;
+  // The snapshot whose digest the next header to carry one must carry, once that is known.
+  std::optional<ledger::SnapshotMark> snapshot;
 };
-absl::StatusOr<OpenedState> OpenState(DerivedStores* stores, const ledger::Genesis* genesis);
+// Opens executed state. When it is damaged, lost, or lies above a snapshot whose digest is still to
+// be agreed on and not on disk, it begins anew: at the newest sound snapshot, else at genesis; the
+// journal has the rest. `snapshots` may be null when the journal cannot be read: then state that is
+// damaged starts empty.
+absl::StatusOr<OpenedState> OpenState(DerivedStores* stores, const ledger::Genesis* genesis,
+                                      SnapshotFolder* snapshots, const LogFunction& log);
 
 // Errors: kDataLoss when the state has executed what the journal does not hold.
 absl::Status CheckStateOnChain(const ledger::Tip& tip, const JournalScan& scan);

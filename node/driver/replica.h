@@ -41,6 +41,7 @@
 #include "node/driver/log.h"
 #include "node/driver/peer_frame.h"
 #include "node/driver/pending_submissions.h"
+#include "node/driver/snapshot_actor.h"
 #include "node/driver/transport.h"
 #include "node/mempool/mempool.h"
 
@@ -63,6 +64,7 @@ class Replica final : public Actor {
     Transport* transport = nullptr;
     JournalWriter* journal = nullptr;
     Applier* applier = nullptr;
+    const SnapshotActor* snapshots = nullptr;
     ChainAccess* chain = nullptr;
     BlockCache* cache = nullptr;
     PendingSubmissions* pending = nullptr;

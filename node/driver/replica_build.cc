@@ -72,6 +72,11 @@ bool Replica::TryBuild() {
   const Height height = ask.parent.height.Next();
   if (executed_ < parent->executed_in_header) return false;
   if (height - executed_ > kExecutionLagHeightsMax) return false;
+  std::optional<ledger::SnapshotMark> snapshot;
+  if (const Height named = ports_.genesis->SnapshotHeightAt(height); named != Height(0)) {
+    snapshot = ports_.snapshots->Find(named);
+    if (!snapshot.has_value()) return false;
+  }
 
   std::vector<std::shared_ptr<const ledger::Record>> records;
   if (!ask.empty) {
@@ -81,7 +86,7 @@ bool Replica::TryBuild() {
                                     kBlockRecordsMax, kBlockRecordOverheadBytes);
   }
   absl::StatusOr<BlockPtr> block = builder_->Build(*parent, ask.view, executed_, *view_.reader,
-                                                   ports_.clock->UnixMillis(), records);
+                                                   snapshot, ports_.clock->UnixMillis(), records);
   if (!block.ok()) {
     Fail(block.status(), "build block");
     return false;

@@ -41,6 +41,12 @@ struct NodeStatus {
     std::string refusing_reason;  // Why this node signs none any more; empty: it does.
   };
   Log log;
+  struct Snapshot {
+    Height height;               // Of the newest one on disk; 0: none.
+    uint64_t bytes = 0;          // Size of its file.
+    uint64_t failure_count = 0;  // Since the start, for want of room on the disk.
+  };
+  Snapshot snapshot;
   uint64_t uptime_seconds = 0;
   std::vector<bool> connected;  // Per validator; true for this one.
   uint64_t frames_invalid = 0;  // Of peers, since the start: malformed, or without a good hello.

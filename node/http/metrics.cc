@@ -53,6 +53,13 @@ void AddChain(const NodeServices& services, const NodeStatus& status, Families* 
                   static_cast<double>(status.detector.value()));
   families->Gauge("vigil_final_height", "Highest block that a final checkpoint covers.",
                   static_cast<double>(status.final.value()));
+  families->Gauge("vigil_snapshot_height", "Height of the newest snapshot on disk; 0: none.",
+                  static_cast<double>(status.snapshot.height.value()));
+  families->Gauge("vigil_snapshot_bytes", "Size of the newest snapshot on disk.",
+                  static_cast<double>(status.snapshot.bytes));
+  families->Counter("vigil_snapshot_failures_total",
+                    "Snapshots that could not be kept for want of room on the disk.",
+                    static_cast<double>(status.snapshot.failure_count));
   families->Gauge("vigil_log_size", "Leaves of the log recomputed from stored bytes.",
                   static_cast<double>(status.log.size));
   families->Gauge("vigil_cosigned_size", "Size of the newest checkpoint cosigned since the start.",

@@ -88,6 +88,9 @@ absl::Status SimCluster::Start(uint32_t i) {
   seams.transport = network_.transport(i);
   seams.open_store = StoresOn(&member.disk);
   seams.start_seed = (seed_ * 1'000'003 + i) * 1'000'003 + ++member.starts;
+  if (log_) {
+    seams.log = [this](node::LogLevel, absl::string_view, absl::string_view text) { log_(text); };
+  }
   absl::StatusOr<std::unique_ptr<node::Node>> opened =
       node::Node::Open(test_network_.genesis(), member.config, seams);
   if (!opened.ok()) return opened.status();

@@ -59,6 +59,9 @@ class SimCluster {
   void SetBeginning(uint32_t i, node::Beginning beginning) { members_[i]->beginning = beginning; }
   // Node::Rejoin() for a node that is down.
   absl::StatusOr<std::string> Rejoin(uint32_t i, bool even_if_sound = false);
+  // Gets every line that nodes log from their next start on.
+  void SetLog(std::function<void(absl::string_view line)> log) { log_ = std::move(log); }
+
   // Initialises and starts every node.
   void StartAll();
   absl::Status Start(uint32_t i);
@@ -107,6 +110,7 @@ class SimCluster {
   ManualClock clock_;
   SplitMix64 random_;
   bool hurried_ = false;
+  std::function<void(absl::string_view line)> log_;
   const TestNetwork test_network_;
   MemoryNetwork network_;
   std::vector<std::unique_ptr<Member>> members_;

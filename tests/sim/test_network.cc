@@ -32,6 +32,7 @@ TestNetwork::TestNetwork(const NetworkOptions& options) {
   genesis.mode = "raft";
   genesis.heartbeat_millis = options.heartbeat_millis;
   genesis.max_block_bytes = options.max_block_bytes;
+  genesis.snapshot_interval_blocks = options.snapshot_interval_blocks;
   genesis.detector = options.detector;
   genesis.organisations = {{"acme", "Acme Corporation"}};
   for (uint32_t i = 0; i < options.validators; ++i) {

@@ -23,6 +23,7 @@ struct NetworkOptions {
   uint32_t heartbeat_millis = 1000;
   uint32_t max_block_bytes = 256 * 1024;
   uint64_t reveal_length = 100'000;
+  uint32_t snapshot_interval_blocks = 2048;
   ledger::DetectorParameters detector = {};
 };
 

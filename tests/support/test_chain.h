@@ -23,6 +23,7 @@
 #include "ledger/crypto/keys.h"
 #include "ledger/log/merkle.h"
 #include "ledger/state/chain_state.h"
+#include "ledger/state/snapshot_builder.h"
 #include "ledger/storage/journal.h"
 #include "ledger/storage/memory_store.h"
 
@@ -52,8 +53,9 @@ inline std::string TestEvent(uint64_t number) {
 // globex/ids-1; admins acme/root and globex/root; auditor acme/eve.
 class TestNetwork {
  public:
-  explicit TestNetwork(uint32_t validator_count = 3) {
+  explicit TestNetwork(uint32_t validator_count = 3, uint32_t snapshot_interval_blocks = 2048) {
     Genesis genesis;
+    genesis.snapshot_interval_blocks = snapshot_interval_blocks;
     genesis.network = "test.vigil";
     genesis.time_unix_millis = kTestTimeMillis;
     genesis.mode = "raft";
@@ -264,6 +266,8 @@ class TestChain {
     const ChainReader now = reader();
     header.state_digest = now.StateDigest(header.executed_height).value();
     header.results_root = now.ResultsRoot(tip.executed_in_header, header.executed_height).value();
+    header.snapshot_height = network_->genesis().SnapshotHeightAt(header.height);
+    if (header.snapshot_height != Height(0)) header.snapshot_digest = snapshot_.digest;
     header.validator_set_hash = network_->genesis().validator_set_hash;
     header.next_validator_set_hash = network_->genesis().validator_set_hash;
     header.time_unix_millis = tip.time_unix_millis + 1000;
@@ -285,6 +289,7 @@ class TestChain {
     if (executed.ok()) {
       blocks_.push_back(block);
       positions_.push_back(position);
+      if (network_->genesis().HasSnapshot(block->height())) TakeSnapshot();
     }
     return executed;
   }
@@ -303,6 +308,8 @@ class TestChain {
   const TestNetwork& network() const { return *network_; }
   ChainState* state() { return state_.get(); }
   const Tip& tip() const { return state_->tip(); }
+  // The last snapshot that the chain passed.
+  const SnapshotMark& snapshot() const { return snapshot_; }
   Store* store() { return store_; }
   MemoryJournal* journal() { return &journal_; }
   const std::vector<BlockPtr>& blocks() const { return blocks_; }
@@ -310,6 +317,14 @@ class TestChain {
   JournalPosition position(uint64_t height) const { return positions_.at(height - 1); }
 
  private:
+  void TakeSnapshot() {
+    const absl::StatusOr<SnapshotMark> mark = ComputeSnapshotMark(
+        std::shared_ptr<const StoreReader>(store_, [](const StoreReader*) {}), network_->genesis());
+    VIGIL_CHECK(mark.ok(), mark.status().message());
+    snapshot_ = *mark;
+    state_->KnowSnapshot(snapshot_);
+  }
+
   const TestNetwork* network_;
   MemoryStore own_store_;
   Store* store_;
@@ -317,6 +332,7 @@ class TestChain {
   MemoryJournal journal_;
   std::vector<BlockPtr> blocks_;
   std::vector<JournalPosition> positions_;
+  SnapshotMark snapshot_;
 };
 
 }  // namespace vigil::ledger

@@ -232,14 +232,30 @@ TEST_CASE("block: a block of another chain or epoch or set is refused", "[block]
       "validator set hashes"));
 }
 
-TEST_CASE("block: views and snapshot and time have bounds", "[block]") {
+TEST_CASE("block: a snapshot is named where it must be and nowhere else", "[block]") {
+  CHECK(Contains(HeaderError([](BlockHeader* header) { header->snapshot_height = Height(64); }),
+                 "names the snapshot of height 64, must be 0"));
+  CHECK(Contains(HeaderError([](BlockHeader* header) { header->snapshot_digest = HashOf(1); }),
+                 "must be zero exactly when there is none"));
+  const auto at_4096 = [](Height snapshot, const Hash& digest) {
+    return HeaderError([&](BlockHeader* header) {
+      header->height = Height(4096);
+      header->executed_height = Height(4095);
+      header->snapshot_height = snapshot;
+      header->snapshot_digest = digest;
+    });
+  };
+  CHECK(at_4096(Height(2048), HashOf(1)).empty());
+  CHECK(Contains(at_4096(Height(2048), Hash()), "must be zero exactly when there is none"));
+  CHECK(Contains(at_4096(Height(0), Hash()), "names the snapshot of height 0, must be 2048"));
+  CHECK(Contains(at_4096(Height(4096), HashOf(1)),
+                 "names the snapshot of height 4096, must be 2048"));
+}
+
+TEST_CASE("block: views and time have bounds", "[block]") {
   CHECK(Contains(HeaderError([](BlockHeader* header) { header->view = View(0); }), "view 0"));
   CHECK(Contains(HeaderError([](BlockHeader* header) { header->parent_view = View(4); }),
                  "view 3 after parent's view 4"));
-  CHECK(Contains(HeaderError([](BlockHeader* header) { header->snapshot_height = Height(64); }),
-                 "snapshot at height 64, must be none"));
-  CHECK(Contains(HeaderError([](BlockHeader* header) { header->snapshot_digest = HashOf(1); }),
-                 "snapshot at height 0, must be none"));
   CHECK(Contains(HeaderError([](BlockHeader* header) { header->time_unix_millis -= 1001; }),
                  "time 1699999999999 ms, from 1700000000000"));
   CHECK(Contains(HeaderError([](BlockHeader* header) { header->time_unix_millis = ~uint64_t{0}; }),

@@ -164,6 +164,20 @@ TEST_CASE("genesis: the name of the network has an alphabet and a length", "[gen
   }
 }
 
+TEST_CASE("genesis: a header carries the snapshot one interval below", "[genesis]") {
+  Genesis genesis;
+  genesis.snapshot_interval_blocks = 100;
+  CHECK_FALSE(genesis.HasSnapshot(Height(0)));
+  CHECK_FALSE(genesis.HasSnapshot(Height(99)));
+  CHECK(genesis.HasSnapshot(Height(100)));
+  CHECK(genesis.SnapshotHeightAt(Height(1)) == Height(0));
+  CHECK(genesis.SnapshotHeightAt(Height(100)) == Height(0));
+  CHECK(genesis.SnapshotHeightAt(Height(199)) == Height(0));
+  CHECK(genesis.SnapshotHeightAt(Height(200)) == Height(100));
+  CHECK(genesis.SnapshotHeightAt(Height(201)) == Height(0));
+  CHECK(genesis.SnapshotHeightAt(Height(300)) == Height(200));
+}
+
 TEST_CASE("genesis: numbers have ranges", "[genesis]") {
   struct Range {
     std::string field;
@@ -180,6 +194,9 @@ TEST_CASE("genesis: numbers have ranges", "[genesis]") {
       {"parameters.heartbeat_millis",
        [](Genesis* g, uint64_t v) { g->heartbeat_millis = static_cast<uint32_t>(v); }, 100,
        3'600'000},
+      {"parameters.snapshot_interval_blocks",
+       [](Genesis* g, uint64_t v) { g->snapshot_interval_blocks = static_cast<uint32_t>(v); }, 65,
+       1'048'576},
       {"parameters.detector.profile",
        [](Genesis* g, uint64_t v) { g->detector.profile = static_cast<uint32_t>(v); }, 1, 1},
       {"parameters.detector.window_rows_max",

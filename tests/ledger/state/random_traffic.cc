@@ -32,7 +32,8 @@ Record RandomTraffic::Reset(size_t stream) {
   body.head_sequence = streams_[stream].sequence();
   body.reason = "disk lost";
   const Record record = network_->Sign(body, random_.Chance(800) ? "acme/root" : "globex/root");
-  if (random_.Chance(700)) {
+  // The first record of a stream names no previous one.
+  if (random_.Chance(700) && streams_[stream].sequence() > 0) {
     streams_[stream].Seek(streams_[stream].sequence(), LeafHash(AsBytes(record.leaf)));
   }
   return record;

@@ -1,0 +1,91 @@
+#include "node/driver/snapshot_folder.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "ledger/base/status_macros.h"
+#include "node/driver/recovery.h"
+
+namespace vigil::node {
+
+using ledger::BlockInfo;
+using ledger::BlockPlace;
+using ledger::SnapshotFile;
+using ledger::SnapshotMark;
+
+SnapshotFolder::SnapshotFolder(ledger::FileSystem* files, std::string directory,
+                               const ledger::Genesis* genesis, const JournalScan* scan,
+                               const LogFunction* log)
+    : files_(files), directory_(std::move(directory)), genesis_(genesis), scan_(*scan), log_(log) {}
+
+absl::Status SnapshotFolder::CheckOnChain(const SnapshotFile& file) const {
+  const ledger::Tip& tip = file.head().tip;
+  const uint64_t height = tip.height.value();
+  if (file.manifest().chain_id != genesis_->chain_id) {
+    return absl::DataLossError(absl::StrCat("it is of chain ", file.manifest().chain_id.ToHex()));
+  }
+  if (height > scan_.chain.size() || scan_.chain[height - 1].id.hash != tip.block_hash) {
+    return absl::DataLossError(absl::StrCat("its block ", tip.block_hash.ToHex(), " at height ",
+                                            height, " is not on the journal's branch"));
+  }
+  const auto carried = scan_.snapshots.find(tip.height + genesis_->snapshot_interval_blocks);
+  if (carried == scan_.snapshots.end() || carried->first > scan_.committed ||
+      carried->second == file.manifest().mark()) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(
+      absl::StrCat("block ", carried->first.value(), " says that its digest is ",
+                   carried->second.digest.ToHex(), ", it is ", file.manifest().digest.ToHex()));
+}
+
+absl::StatusOr<std::optional<SnapshotMark>> SnapshotFolder::Check(Height height) {
+  const std::string path = ledger::SnapshotPath(directory_, height);
+  const absl::StatusOr<std::unique_ptr<SnapshotFile>> file = SnapshotFile::Open(files_, path);
+  if (absl::IsNotFound(file.status())) return std::optional<SnapshotMark>();
+  absl::Status sound = file.status();
+  if (sound.ok() && (*file)->manifest().height != height) {
+    sound =
+        absl::DataLossError(absl::StrCat("it is of height ", (*file)->manifest().height.value()));
+  }
+  if (sound.ok()) sound = CheckOnChain(**file);
+  if (sound.ok()) sound = (*file)->CheckAll();
+  if (sound.ok()) return std::optional<SnapshotMark>((*file)->manifest().mark());
+  if (!absl::IsDataLoss(sound)) return sound;
+  (*log_)(LogLevel::kWarning, "recovery",
+          absl::StrCat("refuses and removes the snapshot ", path, ": ", sound.message()));
+  RETURN_IF_ERROR(files_->Remove(path));
+  return std::optional<SnapshotMark>();
+}
+
+absl::StatusOr<std::optional<SnapshotMark>> SnapshotFolder::Newest() {
+  ASSIGN_OR_RETURN(std::vector<Height> heights, ledger::ListSnapshots(*files_, directory_));
+  std::reverse(heights.begin(), heights.end());
+  for (const Height height : heights) {
+    ASSIGN_OR_RETURN(const std::optional<SnapshotMark> mark, Check(height));
+    if (mark.has_value()) return mark;
+  }
+  return std::optional<SnapshotMark>();
+}
+
+absl::StatusOr<BlockPlace> SnapshotFolder::PlaceOf(const BlockInfo& info) const {
+  const uint64_t height = info.height.value();
+  if (height > scan_.chain.size() || scan_.chain[height - 1].id.hash != info.hash) {
+    return absl::DataLossError(absl::StrCat("snapshot: its block ", info.hash.ToHex(),
+                                            " at height ", height,
+                                            " is not on the journal's branch"));
+  }
+  return BlockPlace{.position = scan_.positions[height - 1],
+                    .frame_bytes = scan_.sizes[height - 1]};
+}
+
+absl::Status SnapshotFolder::Load(Height height, ledger::Store* store) const {
+  ASSIGN_OR_RETURN(const std::unique_ptr<SnapshotFile> file,
+                   SnapshotFile::Open(files_, ledger::SnapshotPath(directory_, height)));
+  return ledger::LoadSnapshot(*file, store, genesis_,
+                              [this](const BlockInfo& info) { return PlaceOf(info); })
+      .status();
+}
+
+}  // namespace vigil::node
