@@ -64,6 +64,13 @@ Json ReportJson(const IngestReport& report) {
   return json;
 }
 
+absl::StatusOr<ReceiptCheck> ParseReceiptCheck(const std::string& text) {
+  if (text == "verify") return ReceiptCheck::kVerify;
+  if (text == "trust") return ReceiptCheck::kTrust;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--receipts ", text, ": verify or trust belongs there"));
+}
+
 }  // namespace
 
 absl::Status RunIngestCommand(const Session& session, const IngestCommandOptions& command) {
@@ -85,6 +92,7 @@ absl::Status RunIngestCommand(const Session& session, const IngestCommandOptions
   options.submit.stream = command.stream;
   options.submit.adopt_head = command.adopt_head;
   ASSIGN_OR_RETURN(options.submit.ack, ParseAckLevel(command.ack));
+  ASSIGN_OR_RETURN(options.submit.receipts, ParseReceiptCheck(command.receipts));
   StopOnSignals();
   TextProgress text(stderr);
   SilentProgress silent;

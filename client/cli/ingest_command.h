@@ -18,11 +18,12 @@ struct IngestCommandOptions {
   std::string spool;                // Folder for signed batches, positions and quarantine.
   std::string quarantine;           // File; empty: in the spool folder.
   uint32_t batch_events = 1000;
-  std::string ack = "committed";  // committed, final
-  bool adopt_head = false;        // Go on from the chain's head when the spool is new.
-  bool final_lines = false;       // Nobody writes to the inputs any more.
-  bool reingest = false;          // Read files that were cut as new ones.
-  bool quiet = false;             // No progress.
+  std::string ack = "committed";    // committed, final
+  std::string receipts = "verify";  // verify, trust
+  bool adopt_head = false;          // Go on from the chain's head when the spool is new.
+  bool final_lines = false;         // Nobody writes to the inputs any more.
+  bool reingest = false;            // Read files that were cut as new ones.
+  bool quiet = false;               // No progress.
 };
 
 absl::Status RunIngestCommand(const Session& session, const IngestCommandOptions& options);

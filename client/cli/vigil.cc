@@ -289,6 +289,11 @@ class Program {
     AddNumber(command, "--batch", ingest_.batch_events, "events of a batch")->capture_default_str();
     command->add_option("--ack", ingest_.ack, "what counts as delivered: committed or final")
         ->capture_default_str();
+    command
+        ->add_option("--receipts", ingest_.receipts,
+                     "verify: delivered is what is proven to be in the log; trust: what a "
+                     "validator acknowledged")
+        ->capture_default_str();
     command->add_flag("--adopt-head", ingest_.adopt_head,
                       "go on from the chain's head though this spool is new");
     command->add_flag("--final", ingest_.final_lines,

@@ -12,6 +12,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/crypto/keys.h"
+#include "ledger/state/log_keys.h"
 #include "ledger/storage/file.h"
 
 namespace vigil::client {
@@ -35,6 +36,7 @@ absl::Status ResolveStream(const IngestOptions& options, const ledger::SigningKe
   absl::StatusOr<ledger::Genesis> genesis = ledger::ParseGenesis(file);
   if (!genesis.ok()) return Annotate(genesis.status(), options.genesis_path);
   submit->chain_id = genesis->chain_id;
+  submit->policy = ledger::LogPolicyOf(*genesis);
   absl::StatusOr<std::string> identity =
       IdentityOfKey(*genesis, key.public_key(), submit->identity);
   if (!identity.ok()) {
@@ -138,6 +140,7 @@ absl::StatusOr<IngestReport> RunIngest(const IngestOptions& options, ProgressSin
   SubmitterOptions submit = options.submit;
   RETURN_IF_ERROR(ResolveStream(options, key, &submit));
   submit.spool_folder = absl::StrCat(options.state_folder, "/spool");
+  submit.receipts_folder = absl::StrCat(options.state_folder, "/receipts");
   ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, Client::Make(options.client));
   ASSIGN_OR_RETURN(
       const std::unique_ptr<CheckpointStore> store,

@@ -27,8 +27,8 @@ struct IngestOptions {
   ClientOptions client;
   std::string key_path;      // Key file of the sensor.
   std::string genesis_path;  // Of the network: names the chain that is signed for.
-  // `chain_id`, `spool_folder` and the identity, which the genesis file has beside the key, are
-  // filled in; an identity that is given must be that one.
+  // `chain_id`, the two folders, the policy and the identity, which the genesis file has beside the
+  // key, are filled in; an identity that is given must be that one.
   SubmitterOptions submit;
 };
 

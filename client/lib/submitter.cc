@@ -22,6 +22,9 @@ constexpr size_t kWindowMax = 256;
 // What a record takes in the spool besides its payload, at most.
 constexpr size_t kRecordOverheadBytes = 64 * 1024;
 constexpr int64_t kWaitMillis = 200;
+constexpr int64_t kProofLookMillis = 20;
+// Records sent and not yet forgotten; kWindowMax of them may be unanswered.
+constexpr size_t kUnprovenMax = 16'384;
 constexpr int64_t kStopGraceMicros = 1'000'000;
 
 absl::Status CheckOptions(const SubmitterOptions& options) {
@@ -47,6 +50,10 @@ absl::Status CheckOptions(const SubmitterOptions& options) {
   if (options.backoff_millis_min < 1 || options.backoff_millis_max < options.backoff_millis_min) {
     return invalid("backoff from ", options.backoff_millis_min, " to ", options.backoff_millis_max,
                    " ms");
+  }
+  if (options.receipts == ReceiptCheck::kVerify &&
+      (options.policy.quorum.empty() || options.receipts_folder.empty())) {
+    return invalid("receipts are to be verified, and there is no policy or no folder for that");
   }
   if (options.answer_millis_max < 1) return invalid("no time to wait for an answer");
   return absl::OkStatus();
@@ -77,8 +84,16 @@ absl::StatusOr<std::unique_ptr<Submitter>> Submitter::Open(
                          .identity = options.identity,
                          .stream = options.stream};
   ASSIGN_OR_RETURN(std::unique_ptr<Spool> spool, Spool::Open(files, options.spool_folder, owner));
-  return std::unique_ptr<Submitter>(
+  std::unique_ptr<Submitter> submitter(
       new Submitter(options, key, client, clock, std::move(keeper), std::move(spool)));
+  if (options.receipts == ReceiptCheck::kVerify) {
+    ReceiptVerifier::Options verify;
+    verify.policy = options.policy;
+    verify.folder = options.receipts_folder;
+    verify.give_up_millis = options.give_up_millis;
+    submitter->verifier_ = std::make_unique<ReceiptVerifier>(verify, client, files, clock);
+  }
+  return submitter;
 }
 
 Submitter::Submitter(const SubmitterOptions& options, const ledger::SigningKey* key, Client* client,
@@ -266,8 +281,9 @@ absl::Status Submitter::Step(int64_t wait_millis) {
   RETURN_IF_ERROR(Receive());
   RETURN_IF_ERROR(Send());
   if (call_ == nullptr || wait_millis == 0 || spool_->size() == 0) return absl::OkStatus();
-  const bool more_to_send = sent_ < std::min(spool_->size(), options_.window);
-  call_->Wait(wait_millis, more_to_send);
+  // Nothing wakes this thread when a proof comes.
+  if (!acknowledged_.empty()) wait_millis = std::min(wait_millis, kProofLookMillis);
+  call_->Wait(wait_millis, /*for_write=*/sent_ < SendLimit());
   return Receive();
 }
 
@@ -323,7 +339,7 @@ absl::Status Submitter::Connect() {
   if (!reconciled_ || spool_->size() == 0) return absl::OkStatus();
   call_ = std::make_unique<SubmitCall>(client_->ingest(endpoint_));
   sent_ = 0;
-  acknowledged_ = 0;
+  acknowledged_.clear();
   progress_at_micros_ = clock_->MonotonicMicros();
   return absl::OkStatus();
 }
@@ -331,17 +347,17 @@ absl::Status Submitter::Connect() {
 absl::Status Submitter::Receive() {
   bool again = false;
   for (const v1::SubmitResponse& answer : call_->TakeAnswers()) {
-    if (acknowledged_ >= sent_) {
+    if (acknowledged_.size() >= sent_) {
       Disconnect("an answer to no request", /*delay_millis=*/-1, /*rotate=*/true);
       again = true;
       break;
     }
-    absl::StatusOr<std::shared_ptr<const SpooledRecord>> record = spool_->Get(acknowledged_);
+    absl::StatusOr<std::shared_ptr<const SpooledRecord>> record = spool_->Get(acknowledged_.size());
     if (!record.ok()) return fatal_ = record.status();
     RETURN_IF_ERROR(Judge(answer, **record, &again));
     if (again) break;
   }
-  RETURN_IF_ERROR(KeepAcknowledged());
+  RETURN_IF_ERROR(KeepDelivered());
   if (again) return absl::OkStatus();
   if (call_->ended()) {
     const grpc::Status status = call_->status();
@@ -351,7 +367,7 @@ absl::Status Submitter::Receive() {
       return fatal_ = FromGrpc(status, client_->endpoint(endpoint_));
     }
     Disconnect(why, /*delay_millis=*/-1, /*rotate=*/true);
-  } else if (sent_ > 0 &&
+  } else if (sent_ > acknowledged_.size() &&
              clock_->MonotonicMicros() - progress_at_micros_ > options_.answer_millis_max * 1000) {
     Disconnect(absl::StrCat(client_->endpoint(endpoint_), ": no answer for ",
                             options_.answer_millis_max, " ms"),
@@ -390,11 +406,11 @@ absl::Status Submitter::Judge(const v1::SubmitResponse& answer, const SpooledRec
                " at height ", receipt.height(), ", record index ", receipt.record_index(),
                ". It stays in the spool; nothing more is sent"));
   }
-  ++acknowledged_;
-  ++stats_.batches_delivered;
-  stats_.events_delivered += record.event_count;
-  if (receipt.result() == v1::RESULT_DUPLICATE) ++stats_.duplicates;
-  stats_.last_height = std::max(stats_.last_height, receipt.height());
+  acknowledged_.push_back({.sequence = record.sequence,
+                           .leaf_hash = record.leaf_hash,
+                           .event_count = record.event_count,
+                           .receipt = receipt,
+                           .endpoint = endpoint_});
   failures_ = 0;
   trouble_.clear();
   trouble_since_micros_ = 0;
@@ -427,24 +443,47 @@ absl::Status Submitter::JudgeRefusal(const v1::ErrorDetail& detail, const Spoole
   return fatal_ = absl::FailedPreconditionError(evidence);
 }
 
-absl::Status Submitter::KeepAcknowledged() {
-  if (acknowledged_ == 0) return absl::OkStatus();
+absl::StatusOr<size_t> Submitter::CountDelivered() {
+  if (verifier_ == nullptr || acknowledged_.empty()) return acknowledged_.size();
+  RETURN_IF_ERROR(verifier_->Step(acknowledged_.back()));
+  size_t count = 0;
+  while (count < acknowledged_.size() &&
+         acknowledged_[count].sequence <= verifier_->proven_sequence()) {
+    ++count;
+  }
+  return count;
+}
+
+absl::Status Submitter::KeepDelivered() {
+  const absl::StatusOr<size_t> delivered = CountDelivered();
+  if (!delivered.ok()) return fatal_ = delivered.status();
+  if (*delivered == 0) return absl::OkStatus();
   std::vector<std::string> marks;
-  for (size_t i = 0; i < acknowledged_; ++i) {
+  for (size_t i = 0; i < *delivered; ++i) {
     if (!spool_->source_mark(i).empty()) marks.push_back(spool_->source_mark(i));
   }
   absl::Status kept = marks.empty() ? absl::OkStatus() : keeper_(marks);
   if (!kept.ok()) return fatal_ = Annotate(kept, "the source position cannot be kept");
-  kept = spool_->Acknowledge(acknowledged_);
+  kept = spool_->Acknowledge(*delivered);
   if (!kept.ok()) return fatal_ = Annotate(kept, "the spool cannot be written");
-  sent_ -= std::min(sent_, acknowledged_);
-  acknowledged_ = 0;
+  sent_ -= std::min(sent_, *delivered);
+  for (size_t i = 0; i < *delivered; ++i) {
+    const ReceiptClaim& claim = acknowledged_.front();
+    ++stats_.batches_delivered;
+    stats_.events_delivered += claim.event_count;
+    if (claim.receipt.result() == v1::RESULT_DUPLICATE) ++stats_.duplicates;
+    stats_.last_height = std::max(stats_.last_height, claim.receipt.height());
+    acknowledged_.pop_front();
+  }
   return absl::OkStatus();
 }
 
+size_t Submitter::SendLimit() const {
+  return std::min({spool_->size(), acknowledged_.size() + options_.window, kUnprovenMax});
+}
+
 absl::Status Submitter::Send() {
-  while (call_ != nullptr && sent_ < std::min(spool_->size(), options_.window) &&
-         call_->CanWrite()) {
+  while (call_ != nullptr && sent_ < SendLimit() && call_->CanWrite()) {
     absl::StatusOr<std::shared_ptr<const SpooledRecord>> record = spool_->Get(sent_);
     if (!record.ok()) return fatal_ = record.status();
     v1::SubmitRequest request;
@@ -454,7 +493,7 @@ absl::Status Submitter::Send() {
     // kAccepted is our own word; validators are asked for the next level.
     request.set_ack(options_.ack == v1::ACK_FINAL ? v1::ACK_FINAL : v1::ACK_COMMITTED);
     if (!call_->TryWrite(std::move(request))) break;
-    if (sent_++ == 0) progress_at_micros_ = clock_->MonotonicMicros();
+    if (sent_++ == acknowledged_.size()) progress_at_micros_ = clock_->MonotonicMicros();
   }
   return absl::OkStatus();
 }

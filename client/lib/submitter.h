@@ -2,7 +2,7 @@
 //
 //   Submit ──> sign ──> spool (synced) ──> SubmitStream, at most `window` unanswered, in order
 //                            ^                                   │
-//        forget <── source marks kept (synced) <── acknowledged ─┘
+//   forget <── source marks kept (synced) <── proven <── acknowledged
 //
 // A validator that goes away, is too slow or refuses for now is replaced by the next; whatever was
 // not acknowledged is sent again as the same bytes, and what the chain already has is answered as a
@@ -12,12 +12,14 @@
 //   (1) A sequence number is signed at most once per spool, and synced before it is sent.
 //   (2) Nothing is signed for a spool that is new before a validator said that its chain is the one
 //       that is signed for, and where the stream stands.
-//   (3) A record leaves the spool only after its acknowledgement and after its source mark is kept.
+//   (3) A record leaves the spool only after its acknowledgement, after the proof that it is in the
+//       log unless receipts are trusted, and after its source mark is kept.
 #ifndef VIGIL_CLIENT_LIB_SUBMITTER_H_
 #define VIGIL_CLIENT_LIB_SUBMITTER_H_
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,11 +28,13 @@
 #include "absl/status/statusor.h"
 #include "client/lib/batch_sink.h"
 #include "client/lib/client.h"
+#include "client/lib/receipt_verifier.h"
 #include "client/lib/spool.h"
 #include "ledger/base/clock.h"
 #include "ledger/base/random.h"
 #include "ledger/chain/record.h"
 #include "ledger/crypto/keys.h"
+#include "ledger/log/policy.h"
 #include "ledger/storage/file.h"
 #include "vigil/v1/api.pb.h"
 
@@ -42,6 +46,8 @@ enum class OverflowPolicy {
   kBlock,       // Wait until there is room.
   kDropNewest,  // Drop the batch; a signed gap record says how many events were lost.
 };
+
+enum class ReceiptCheck { kVerify, kTrust };
 
 struct SubmitterOptions {
   std::string identity;  // "org/name" of the sensor.
@@ -56,7 +62,12 @@ struct SubmitterOptions {
   int64_t give_up_millis = 60'000;     // Without any progress for so long, kUnavailable; 0: never.
   int64_t backoff_millis_min = 50;
   int64_t backoff_millis_max = 5'000;
-  bool adopt_head = false;  // Go on from the chain's head when it is not the spool's.
+  // Whether a record counts as delivered, and leaves the spool, only when it is proven to be in the
+  // log (client/lib/receipt_verifier.h), or on a validator's word.
+  ReceiptCheck receipts = ReceiptCheck::kVerify;
+  ledger::Policy policy;        // kVerify: whom to trust. Has a quorum.
+  std::string receipts_folder;  // kVerify: for the checkpoint seen last, and for evidence.
+  bool adopt_head = false;      // Go on from the chain's head when it is not the spool's.
   // Once it is set nothing waits any longer: calls end with kCancelled, and what was spooled is
   // delivered by a later run. May be nullptr; else it must outlive the submitter.
   const std::atomic<bool>* stop = nullptr;
@@ -121,7 +132,11 @@ class Submitter final : public BatchSink {
   // Judges one answer; `*again` asks for a fresh call.
   absl::Status Judge(const v1::SubmitResponse& answer, const SpooledRecord& record, bool* again);
   absl::Status JudgeRefusal(const v1::ErrorDetail& detail, const SpooledRecord& record);
-  absl::Status KeepAcknowledged();
+  // How many records from the front of the spool are acknowledged and, if they have to be, proven.
+  absl::StatusOr<size_t> CountDelivered();
+  absl::Status KeepDelivered();
+  // Records from the front of the spool that may have been sent.
+  size_t SendLimit() const;
   absl::Status Send();
   absl::Status CheckPatience();
   // Gives up the present call; after `delay_millis` the next is made, to another validator if
@@ -136,15 +151,17 @@ class Submitter final : public BatchSink {
   const SourceMarkKeeper keeper_;
   const std::unique_ptr<Spool> spool_;
   std::unique_ptr<SubmitCall> call_;
+  std::unique_ptr<ReceiptVerifier> verifier_;  // Null: receipts are trusted.
   SplitMix64 jitter_;
   DeliveryStats stats_;
   Loss loss_;
   absl::Status fatal_;  // Ends everything, once it is set.
   bool reconciled_ = false;
   size_t endpoint_ = 0;
-  size_t sent_ = 0;          // Records from the front of the spool sent in this call.
-  size_t acknowledged_ = 0;  // Of those: answered well, and not yet forgotten.
-  size_t failures_ = 0;      // In a row, without an acknowledgement.
+  size_t sent_ = 0;  // Records from the front of the spool sent in this call.
+  // Of those, from the front: answered well, and not yet forgotten.
+  std::deque<ReceiptClaim> acknowledged_;
+  size_t failures_ = 0;  // In a row, without an acknowledgement.
   int64_t connect_at_micros_ = 0;
   int64_t progress_at_micros_ = 0;  // Last answer, or first request after none were open.
   int64_t trouble_since_micros_ = 0;

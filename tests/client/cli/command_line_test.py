@@ -153,6 +153,7 @@ def check_ingest(vigil):
     vigil.ingest(1, vigil.folder, says="is a folder")
     vigil.ingest(1, "what.log", says="cannot tell the format")
     vigil.ingest(9, "empty.log", "nonexist")
+    vigil.ingest(2, "--receipts", "maybe", "empty.log", says="verify or trust")
     vigil.ingest(9, "--format", "zeek-json", "--quarantine", "q.ndjson", "bad.json", says="every line was quarantined")
     vigil.ingest(1, "--format", "zeek-json", "--quarantine", "/tmp", "--stream", "q", "bad.json", spool="spool-q")
     vigil.ingest(1, "empty.log", spool="file/below")

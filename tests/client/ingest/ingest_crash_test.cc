@@ -38,6 +38,7 @@ absl::Status RunOnce(const std::string& log, FakeValidator* validator, ledger::F
   submit.identity = "acme/sensor";
   submit.stream = "s";
   submit.chain_id = TestChainId();
+  submit.receipts = ReceiptCheck::kTrust;
   submit.spool_folder = "/state/spool";
   submit.window = 3;
   submit.give_up_millis = 5000;

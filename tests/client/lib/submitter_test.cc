@@ -20,6 +20,7 @@ SubmitterOptions QuickOptions() {
   options.identity = "acme/sensor";
   options.stream = "s";
   options.chain_id = TestChainId();
+  options.receipts = ReceiptCheck::kTrust;
   options.spool_folder = "/spool";
   options.backoff_millis_min = 1;
   options.backoff_millis_max = 20;
@@ -463,6 +464,38 @@ TEST_CASE("submitter: options out of range and spools of others are refused", "[
   CHECK(absl::IsFailedPrecondition(bench.TryOpen(other).status()));
   const auto open = bench.Open();
   CHECK(absl::IsAlreadyExists(bench.TryOpen(QuickOptions()).status()));
+}
+
+TEST_CASE("submitter: receipts are verified unless it is told to trust them") {
+  SubmitterOptions options = QuickOptions();
+  options.receipts = SubmitterOptions().receipts;
+  Bench bench;
+  CHECK(absl::IsInvalidArgument(bench.TryOpen(options).status()));  // Under which policy?
+  options.policy.quorum = "none";
+  options.receipts_folder = "/receipts";
+  options.give_up_millis = 300;
+
+  // This validator acknowledges everything, and proves nothing.
+  auto submitter = bench.Open(options);
+  REQUIRE(submitter->Submit(TestBatch(1, 3)).ok());
+  const absl::Status status = submitter->Flush();
+  INFO(status.message());
+  CHECK(IsUnreachable(status));
+  CHECK(
+      std::string(status.message()).find(bench.validator().endpoint() + " acknowledged record 1") !=
+      std::string::npos);
+  CHECK(submitter->pending() == 1);
+  CHECK(submitter->stats().events_delivered == 0);
+  CHECK(bench.marks().empty());
+  submitter.reset();
+
+  // On its word it is delivered, once.
+  options.receipts = ReceiptCheck::kTrust;
+  submitter = bench.Open(options);
+  REQUIRE(submitter->Flush().ok());
+  CHECK(submitter->pending() == 0);
+  CHECK(submitter->stats().duplicates == 1);
+  CHECK(NumbersOf(bench.chain().events()) == Numbers(1, 3));
 }
 
 }  // namespace

@@ -67,7 +67,9 @@ class Fixture {
   void StopApi() { server_->Stop(); }
   // Submissions that wait for an answer.
   size_t waiting() const { return node_->waiting_submissions(); }
-  Node* node() { return node_.get(); }
+  const ledger::SigningKey& sensor_key(uint32_t sensor) const {
+    return network_.sensor_key(sensor);
+  }
   client::Client* client() { return client_.get(); }
   const ledger::Genesis& genesis() const { return network_.genesis(); }
 
