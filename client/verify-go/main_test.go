@@ -23,22 +23,68 @@ func read(t *testing.T, path ...string) string {
 
 func testPolicy(t *testing.T, folder string) *policy {
 	t.Helper()
-	p, err := readPolicy(read(t, folder, "policy.txt"))
-	if err != nil {
-		t.Fatal(err)
+	p, refused := readPolicy(read(t, folder, "policy.txt"))
+	if refused != nil {
+		t.Fatal(refused)
 	}
 	return &p
 }
 
-// oneLine is the verdict and all facts, as the corpus has them.
+// escape writes text of others as docs/formats/proof.md, Facts, has it.
+func escape(text string) string {
+	var out strings.Builder
+	for i := 0; i < len(text); i++ {
+		if c := text[i]; c > 0x20 && c < 0x7f && c != '\\' {
+			out.WriteByte(c)
+		} else {
+			fmt.Fprintf(&out, "\\x%02x", c)
+		}
+	}
+	return out.String()
+}
+
+// oneLine is the verdict and the facts, as the corpus has them.
 func oneLine(p *policy, file []byte) string {
 	var facts strings.Builder
-	err := verify(p, file, func(name string, value any) { fmt.Fprintf(&facts, " %s=%v", name, value) })
-	verdict := "VERIFIED"
-	if err != nil {
-		verdict = err.(*refusal).verdict
+	refused := verify(p, file, func(name string, value any) {
+		text := fmt.Sprint(value)
+		if name == "witness" { // A name and its time.
+			space := strings.LastIndex(text, " ")
+			text = escape(text[:space]) + text[space:]
+		} else {
+			text = escape(text)
+		}
+		fmt.Fprintf(&facts, " %s=%s", name, text)
+	})
+	if refused != nil {
+		return refused.verdict + facts.String()
 	}
-	return verdict + facts.String()
+	return "VERIFIED" + facts.String()
+}
+
+// What this verifier does not report.
+var unreported = regexp.MustCompile(" (leaf_hash|author|author_key|stream|sequence|block_epoch|block_time_unix_ms|" +
+	"block_proposer|block_first|block_records|item_count|event_leaf_hash|event_bytes|event_type_uid)=[^ ]*")
+
+// agrees says whether this verifier says what the other does, but for what docs/decisions/0007
+// leaves to it. `how` is how the file was made.
+func agrees(how, here, there string) bool {
+	there = unreported.ReplaceAllString(unreported.ReplaceAllString(there, ""), "")
+	here = unreported.ReplaceAllString(here, "")
+	hereVerdict, hereFacts, _ := strings.Cut(here, " ")
+	thereVerdict, thereFacts, _ := strings.Cut(there, " ")
+	if here == there {
+		return true
+	}
+	// What a quorum is known to have signed, and is not canonical, or is of an epoch to come.
+	forged := strings.HasPrefix(how, "record of kind") || how == "event" || how == "result"
+	sealed := how == "seal" || how == "block seal" || how == "covering seal"
+	if thereVerdict == "MALFORMED" && forged || thereVerdict == "UNKNOWN_EPOCH" && sealed {
+		return strings.HasPrefix(hereFacts, thereFacts)
+	}
+	// Elsewhere the two may differ in why they refuse, and never in whether.
+	refusals := map[string]string{"UNKNOWN_EPOCH": "QUORUM_SHORT", "MALFORMED": "QUORUM_SHORT"}
+	return refusals[thereVerdict] == hereVerdict && hereFacts == thereFacts
 }
 
 func TestGoldenProofsVerify(t *testing.T) {
@@ -86,11 +132,10 @@ func TestPolicyRefusals(t *testing.T) {
 		"threshold zero":      lines[1] + "group g 0 " + witness[1] + "\nquorum g\n",
 		"threshold too large": lines[1] + "group g 2 " + witness[1] + "\nquorum g\n",
 		"no newline":          strings.TrimSuffix(good, "\n"),
-		"control character":   good + "# \x01\n",
 		"wrong key hash":      strings.Replace(good, "+", "+0", 1),
 		"empty":               "",
 	} {
-		if _, err := readPolicy(text); err == nil {
+		if _, refused := readPolicy(text); refused == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
@@ -100,8 +145,8 @@ func TestPolicyRefusals(t *testing.T) {
 		"one witness":       lines[1] + "quorum " + witness[1] + "\n",
 		"no one":            "quorum none\n",
 	} {
-		if _, err := readPolicy(text); err != nil {
-			t.Errorf("%s: %v", name, err)
+		if _, refused := readPolicy(text); refused != nil {
+			t.Errorf("%s: %v", name, refused)
 		}
 	}
 }
@@ -115,7 +160,7 @@ func TestCorpus(t *testing.T) {
 	p := testPolicy(t, folder)
 	rest := []byte(read(t, folder, "corpus.bin"))
 	lines := strings.Split(strings.TrimSuffix(read(t, folder, "expected.txt"), "\n"), "\n")
-	verdicts, wrong := map[string]int{}, 0
+	verdicts, lenient, wrong := map[string]int{}, map[string]int{}, 0
 	for i, line := range lines {
 		size := binary.BigEndian.Uint32(rest)
 		file := rest[4 : 4+size]
@@ -123,22 +168,25 @@ func TestCorpus(t *testing.T) {
 		how, want, _ := strings.Cut(line, "\t")
 		got := oneLine(p, file)
 		verdicts[strings.Fields(got)[0]]++
-		if got == want {
+		if agrees(how, got, want) {
+			if !strings.HasPrefix(want, strings.Fields(got)[0]) {
+				lenient[strings.Fields(want)[0]+" there, "+strings.Fields(got)[0]+" here, "+strings.Fields(how)[0]]++
+			}
 			continue
 		}
 		if wrong++; wrong <= 10 {
 			path := filepath.Join(folder, fmt.Sprintf("disagree-%d.tlog-proof", i))
 			os.WriteFile(path, file, 0o644)
-			err := verify(p, file, func(string, any) {})
-			t.Errorf("%s, %s\n here: %s (%v)\nthere: %s", path, how, got, err, want)
+			refused := verify(p, file, func(string, any) {})
+			t.Errorf("%s, %s\n here: %s (%v)\nthere: %s", path, how, got, refused, want)
 		}
 	}
 	if len(rest) != 0 || wrong > 0 {
 		t.Errorf("%d of %d disagree; %d bytes are left over", wrong, len(lines), len(rest))
 	}
-	t.Logf("%d files: %v", len(lines), verdicts)
+	t.Logf("%d files: %v; differing as docs/decisions/0007 says: %v", len(lines), verdicts, lenient)
 	for _, verdict := range strings.Fields("VERIFIED PAYLOAD_MISSING PAYLOAD_MISMATCH NOT_INCLUDED " +
-		"QUORUM_SHORT UNKNOWN_EPOCH MALFORMED") {
+		"QUORUM_SHORT MALFORMED") {
 		if verdicts[verdict] == 0 {
 			t.Errorf("the corpus never reaches %s", verdict)
 		}

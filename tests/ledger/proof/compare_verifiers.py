@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the C++ and the Go verifier on one seeded corpus and demands equal verdicts and facts.
+"""Runs the C++ and the Go verifier on one seeded corpus and demands equal verdicts and facts, but for
+what docs/decisions/0007 leaves out of the second one.
 
 Exits 77, which ctest shows as skipped, where there is no go. VIGIL_TEST_SEED picks another corpus,
 VIGIL_CORPUS_COUNT another size.
@@ -21,25 +22,28 @@ def entries(folder):
     at = 0
     for line in lines:
         (size,) = struct.unpack_from(">I", data, at)
-        yield data[at + 4:at + 4 + size], line.split("\t")[1]
+        how, said = line.split("\t")
+        yield how, data[at + 4:at + 4 + size], said
         at += 4 + size
 
 
 def check_program(program, folder):
     """The program's output and exit code on one file of every verdict, and on wrong usage."""
     examples = {}
-    for file, line in entries(folder):
-        examples.setdefault(line.split(" ")[0], (file, line))
+    for how, file, line in entries(folder):
+        # What a quorum forged may be told otherwise; `go test` says how.
+        if how in ("good", "lines", "mix", "signers", "extra"):
+            examples.setdefault(line.split(" ")[0], (file, line))
     for verdict, (file, line) in sorted(examples.items()):
         path = folder / "example.tlog-proof"
         path.write_bytes(file)
         run = subprocess.run([program, path, "--policy", folder / "policy.txt"],
                              capture_output=True, text=True)
         lines = run.stdout.splitlines()
-        facts = " ".join("=".join(fact.split(": ", 1)) for fact in lines[:-1])
-        said = lines[-1].split(":")[0]
+        facts = ["=".join(fact.split(": ", 1)) for fact in lines[:-1]]
         expected = 0 if verdict == "VERIFIED" else 6
-        if f"{said} {facts}".strip() != line or run.returncode != expected:
+        said = {"UNKNOWN_EPOCH": "QUORUM_SHORT"}.get(verdict, verdict)
+        if lines[-1].split(":")[0] != said or run.returncode != expected or any(f not in line for f in facts):
             sys.exit(f"{verdict}: exit {run.returncode}, output:\n{run.stdout}{run.stderr}")
     for args in ([], ["x"], ["x", "--policy"], ["--policy", "x"], ["x", "y", "--policy", "z"],
                  ["x", "--what", "--policy", "z"], [folder / "none", "--policy", folder / "policy.txt"]):
