@@ -154,6 +154,7 @@ absl::Status CheckSegment(const FileSystem& files, const SegmentFile& segment,
   SegmentScanner scanner(check->journal_id, segment.start, file.get(), file_bytes);
   ASSIGN_OR_RETURN(const SegmentScan scan, scanner.Scan());
   check->end = scan.end;
+  check->proven_end = std::min(scan.end, std::max(segment.start, scan.synced_up_to));
   if (scan.damage.empty()) {
     if (next != nullptr && next->start != scan.end) {
       check->damage = DamageAt(segment, scan.end,

@@ -11,6 +11,7 @@
 #include "ledger/base/clock.h"
 #include "ledger/storage/file.h"
 #include "node/app/config.h"
+#include "node/app/data_commands.h"
 #include "node/app/keys_dir.h"
 #include "node/app/logging.h"
 #include "node/app/preflight.h"
@@ -139,6 +140,56 @@ void AddTestnetOptions(CLI::App* command, TestnetOptions* options) {
       ->capture_default_str();
 }
 
+void AddDataFolder(CLI::App* command, DataCommand* options) {
+  command->add_option("DIR", options->data_dir, "a validator's data folder")->required();
+  command->add_option("--genesis", options->genesis, "the network's genesis file that you trust")
+      ->required();
+}
+
+void AddDataCommands(CLI::App* app, DataCommand* options, int* exit_code) {
+  CLI::App* data = app->add_subcommand("data", "check, back up, restore or export a data folder");
+  data->require_subcommand(1);
+  CLI::App* check = data->add_subcommand(
+      "check",
+      "say what of a stopped validator's folder is sound, what is not, and what to do; changes "
+      "nothing. Exit code 0: all sound, 8: derived parts are built anew by the next start, or the "
+      "journal's end is torn, 6: damaged, the validator must not vote");
+  AddDataFolder(check, options);
+  check->add_option("--guard", options->guard, "its rollback guard: <keys_dir>/rollback_guard");
+  check->callback([=] { *exit_code = RunDataCheck(*options); });
+
+  CLI::App* backup = data->add_subcommand(
+      "backup",
+      "copy the journal of a stopped or running validator, execute the copy again, and "
+      "write its digests; keys are not copied");
+  AddDataFolder(backup, options);
+  backup->add_option("TARGET", options->other, "folder to make")->required();
+  backup->callback([=] { *exit_code = RunDataBackup(*options); });
+
+  CLI::App* restore = data->add_subcommand(
+      "restore",
+      "make a data folder from a backup, verified by every digest; the validator then "
+      "follows, and votes again once a quorum has told it what it may have forgotten");
+  restore->add_option("BACKUP", options->other, "folder of the backup")->required();
+  AddDataFolder(restore, options);
+  restore
+      ->add_option("--guard", options->guard,
+                   "rollback guard of its last run: <keys_dir>/rollback_guard")
+      ->required();
+  restore->callback([=] { *exit_code = RunDataRestore(*options); });
+
+  CLI::App* events =
+      data->add_subcommand("export", "write the events of a stopped validator as lines of JSON");
+  AddDataFolder(events, options);
+  events->add_option("FILE", options->other, "file to make")->required();
+  events->callback([=] { *exit_code = RunDataExport(*options); });
+
+  CLI::App* reindex = app->add_subcommand(
+      "reindex", "build a stopped validator's state and search index anew from its journal");
+  AddDataFolder(reindex, options);
+  reindex->callback([=] { *exit_code = RunReindex(*options); });
+}
+
 int Main(int argc, char** argv) {
   CLI::App app(
       "vigild: a validator of a Vigil network.\n\n"
@@ -190,6 +241,9 @@ int Main(int argc, char** argv) {
       "testnet", "make a local network: genesis, keys, certificates, configuration");
   AddTestnetOptions(testnet, &testnet_options);
   testnet->callback([&] { exit_code = Testnet(testnet_options); });
+
+  DataCommand data_command;
+  AddDataCommands(&app, &data_command, &exit_code);
 
   try {
     app.parse(argc, argv);

@@ -72,11 +72,15 @@ absl::Status Indexer::AddBlock(Height height) {
   if (!loaded.ok()) {  // Not the damage of the index's own store that on_damage_ tells of.
     return absl::Status(loaded.status().code(), loaded.status().message());
   }
-  const ExecutedPtr& executed = *loaded;
-  const std::vector<Block::Entry>& records = executed->block->records();
+  return AddToIndex(**loaded, index_);
+}
+
+absl::Status AddToIndex(const ledger::ExecutedBlock& executed, ledger::EventIndex* index) {
+  const Height height = executed.tip.height;
+  const std::vector<Block::Entry>& records = executed.block->records();
   std::vector<EventView> views;
   for (size_t i = 0; i < records.size(); ++i) {
-    if (records[i].payload.empty() || executed->results[i].code != ledger::ResultCode::kOk) {
+    if (records[i].payload.empty() || executed.results[i].code != ledger::ResultCode::kOk) {
       continue;
     }
     ASSIGN_OR_RETURN(const std::vector<ByteSpan> events, ledger::SplitPayload(records[i].payload));
@@ -84,9 +88,9 @@ absl::Status Indexer::AddBlock(Height height) {
     for (size_t item = 0; item < events.size(); ++item) {
       RETURN_IF_ERROR(ledger::ScanEvent(events[item], &views[item]));
     }
-    RETURN_IF_ERROR(index_->Add(height, executed->results[i].index, views));
+    RETURN_IF_ERROR(index->Add(height, executed.results[i].index, views));
   }
-  return index_->FinishBlock(height);
+  return index->FinishBlock(height);
 }
 
 }  // namespace vigil::node

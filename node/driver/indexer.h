@@ -15,6 +15,10 @@
 
 namespace vigil::node {
 
+// Feeds the events of one executed block, of which block, results and tip.height are read.
+// Errors: those of EventIndex::Add(); kInvalidArgument for a payload that CheckBlock does not pass.
+absl::Status AddToIndex(const ledger::ExecutedBlock& executed, ledger::EventIndex* index);
+
 class Indexer final : public Actor {
  public:
   // All must outlive the object.

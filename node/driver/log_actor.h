@@ -159,6 +159,7 @@ class LogActor final : public Actor {
   std::vector<BlockEnd> unverified_;  // Since the last one that was held against execution.
   std::optional<Cosigned> loaded_;    // A final checkpoint of an earlier start, not yet held
                                       // against the tree.
+  bool floor_is_open_ = false;        // The guard's floor is kFloorUntilVoter.
   bool writing_floor_ = false;
   bool may_vote_ = false;
   bool final_is_new_ = false;  // It is not in the files yet.

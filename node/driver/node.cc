@@ -130,6 +130,7 @@ absl::Status Node::Recover() {
                                       JournalId{self.journal_id.bytes});
   place.options = config_.journal;
   RETURN_IF_ERROR(LockDirectory());
+  RETURN_IF_ERROR(CheckNoRestore(*seams_.files, config_.data_dir));
   ASSIGN_OR_RETURN(OpenedJournal journal, OpenJournal(place));
   const absl::StatusOr<JournalScan> scan = journal.damage.ok()
                                                ? ScanJournal(genesis_, *journal.reader)
@@ -237,7 +238,8 @@ absl::Status Node::OpenLog(const JournalScan& scan, Height floor) {
           {.directory = config_.data_dir + "/log",
            .guard = scan.cosigned,
            .floor = floor,
-           .floor_at_vote = scan.joined && scan.cosigned == CosignGuard(),
+           .floor_at_vote = (scan.joined && scan.cosigned == CosignGuard()) ||
+                            scan.cosigned.floor == kFloorUntilVoter,
            .seed = seams_.start_seed}));
   chain_->AddListener([this](Height) { log_actor_->signal()->Set(); });
   actors_.push_back(log_actor_.get());

@@ -196,6 +196,16 @@ absl::Status CheckIsUnsound(const ledger::Genesis& genesis, const JournalPlace& 
 
 }  // namespace
 
+std::string RestoreMarker(const std::string& data_dir) { return data_dir + "/RESTORING"; }
+
+absl::Status CheckNoRestore(const ledger::FileSystem& files, const std::string& data_dir) {
+  if (!files.Exists(RestoreMarker(data_dir))) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(data_dir,
+                   ": a restore into this folder has not ended; run `vigild data "
+                   "restore` again, which begins it anew"));
+}
+
 absl::StatusOr<std::string> RejoinFolder(const ledger::Genesis& genesis, const JournalPlace& place,
                                          bool even_if_sound) {
   if (!even_if_sound) RETURN_IF_ERROR(CheckIsUnsound(genesis, place));

@@ -29,6 +29,12 @@
 
 namespace vigil::node {
 
+// The file that stands in a data folder while a restore has not ended: its journal may be cut short
+// and knows nothing of what it forgot.
+std::string RestoreMarker(const std::string& data_dir);
+// Errors: kFailedPrecondition when it is there.
+absl::Status CheckNoRestore(const ledger::FileSystem& files, const std::string& data_dir);
+
 struct JournalPlace {
   ledger::FileSystem* files = nullptr;
   std::string directory;

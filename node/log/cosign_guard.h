@@ -13,6 +13,10 @@
 
 namespace vigil::node {
 
+// A floor without a known end: what was signed before a restore. It comes down to what is committed
+// once the validator votes again (protocol.md, C5). Stored: never changes.
+inline constexpr Height kFloorUntilVoter{UINT64_MAX};
+
 struct CosignGuard {
   uint64_t size = 0;  // Nothing smaller is ever cosigned again, and at this size only `root`.
   Hash root;          // Zero while size is 0.

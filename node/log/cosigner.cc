@@ -24,7 +24,8 @@ Cosigner::Cosigner(const Options& options)
 
 const CosignGuard& Cosigner::RaiseFloor(Height floor) {
   VIGIL_CHECK(!may_sign_ && !guarding_.has_value(), "the floor is raised after signing began");
-  guard_.floor = std::max(guard_.floor, floor);
+  const bool is_open = guard_.floor == kFloorUntilVoter;
+  guard_.floor = is_open ? floor : std::max(guard_.floor, floor);
   return guard_;
 }
 

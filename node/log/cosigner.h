@@ -100,8 +100,8 @@ class Cosigner {
 
   // Whether it may sign at all now; starts as false.
   void SetMaySign(bool may_sign) { may_sign_ = may_sign; }
-  // Nothing at or below `floor` is signed from now on; the result is to be on disk before anything
-  // is. REQUIRES: it may not sign yet.
+  // Nothing at or below `floor` is signed from now on, in place of kFloorUntilVoter also more; the
+  // result is to be on disk before anything is. REQUIRES: it may not sign yet.
   const CosignGuard& RaiseFloor(Height floor);
   // A final checkpoint that an earlier start had collected, found to be on the own chain.
   void Restore(const Cosigned& cosigned, Height height);

@@ -15,20 +15,19 @@ constexpr char kDataDir[] = "/vigil";
 constexpr int64_t kStepMicrosMax = 2'000;
 constexpr size_t kStepsPerTickMax = 100'000;
 
-node::StoreFactory StoresOn(ledger::FaultyFileSystem* disk) {
-  return
-      [disk](absl::string_view name, bool wipe) -> absl::StatusOr<std::unique_ptr<ledger::Store>> {
-        const std::string directory = absl::StrCat(kDataDir, "/", name);
-        if (wipe) {
-          const absl::Status removed = ledger::RemoveLevelDbStore(disk, directory);
-          if (!removed.ok()) return removed;
-        }
-        ledger::LevelDbOptions options;
-        options.deterministic = true;
-        options.cache_bytes = 1u << 20;
-        options.write_buffer_bytes = 256u << 10;
-        return ledger::OpenLevelDbStore(disk, directory, options);
-      };
+node::StoreFactory StoresOn(ledger::FaultyFileSystem* disk, const std::string& data_dir) {
+  return [=](absl::string_view name, bool wipe) -> absl::StatusOr<std::unique_ptr<ledger::Store>> {
+    const std::string directory = absl::StrCat(data_dir, "/", name);
+    if (wipe) {
+      const absl::Status removed = ledger::RemoveLevelDbStore(disk, directory);
+      if (!removed.ok()) return removed;
+    }
+    ledger::LevelDbOptions options;
+    options.deterministic = true;
+    options.cache_bytes = 1u << 20;
+    options.write_buffer_bytes = 256u << 10;
+    return ledger::OpenLevelDbStore(disk, directory, options);
+  };
 }
 
 }  // namespace
@@ -78,7 +77,8 @@ absl::Status SimCluster::Start(uint32_t i) {
   VIGIL_CHECK(member.node == nullptr, "node ", i, " is up");
   if (!member.initialised) {
     absl::Status made =
-        node::Node::Init(&member.disk, kDataDir, test_network_.journal_id(i), "", member.beginning);
+        node::Node::Init(&member.disk, member.config.data_dir, test_network_.journal_id(i),
+                         member.config.guard_path, member.beginning);
     if (!made.ok()) return made;
     member.initialised = true;
   }
@@ -86,7 +86,7 @@ absl::Status SimCluster::Start(uint32_t i) {
   seams.files = &member.disk;
   seams.clock = &member.clock;
   seams.transport = network_.transport(i);
-  seams.open_store = StoresOn(&member.disk);
+  seams.open_store = StoresOn(&member.disk, member.config.data_dir);
   seams.start_seed = (seed_ * 1'000'003 + i) * 1'000'003 + ++member.starts;
   if (log_) {
     seams.log = [this](node::LogLevel, absl::string_view, absl::string_view text) { log_(text); };

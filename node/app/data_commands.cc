@@ -1,0 +1,190 @@
+#include "node/app/data_commands.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "ledger/base/status_macros.h"
+#include "ledger/chain/genesis.h"
+#include "ledger/storage/file.h"
+#include "ledger/storage/leveldb_store.h"
+#include "node/keep/backup.h"
+#include "node/keep/data_check.h"
+#include "node/keep/data_export.h"
+#include "node/keep/reindex.h"
+
+namespace vigil::node {
+namespace {
+
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+constexpr int kExitNotFound = 5;
+constexpr int kExitDamaged = 6;
+constexpr int kExitUnhealthy = 8;
+
+int Report(const absl::Status& status) {
+  std::cerr << "vigild: " << status.message() << '\n';
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return kExitUsage;
+    case absl::StatusCode::kNotFound:
+      return kExitNotFound;
+    case absl::StatusCode::kDataLoss:
+      return kExitDamaged;
+    default:
+      return kExitFailed;
+  }
+}
+
+absl::StatusOr<ledger::Genesis> ReadGenesis(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string bytes, ledger::PosixFileSystem()->ReadAll(path));
+  absl::StatusOr<ledger::Genesis> genesis = ledger::ParseGenesis(bytes);
+  if (!genesis.ok()) return Annotate(genesis.status(), path);
+  return genesis;
+}
+
+// Repaints one line on a terminal, at most ten times a second.
+class ProgressLine {
+ public:
+  ~ProgressLine() {
+    if (painted_) std::cerr << "\r\033[K" << std::flush;
+  }
+  void Show(absl::string_view what, uint64_t done, uint64_t total) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!shown_ || now - last_ < std::chrono::milliseconds(100)) return;
+    last_ = now;
+    painted_ = true;
+    std::cerr << "\r\033[K" << what << ' ' << done;
+    if (total > 0) std::cerr << " of " << total;
+    std::cerr << std::flush;
+  }
+
+ private:
+  const bool shown_ = isatty(STDERR_FILENO) != 0;
+  bool painted_ = false;
+  std::chrono::steady_clock::time_point last_;
+};
+
+ledger::VerifyProgressFn ShowVerify(ProgressLine* line) {
+  return [line](const ledger::VerifyProgress& progress) {
+    line->Show(progress.phase, progress.done, progress.total);
+  };
+}
+
+std::function<void(Height, Height)> ShowHeights(ProgressLine* line) {
+  return [line](Height done, Height last) { line->Show("block", done.value(), last.value()); };
+}
+
+void PrintManifest(const BackupManifest& manifest) {
+  std::cout << "validator     " << manifest.validator << "\nheight        "
+            << manifest.height.value() << "\nblock_hash    " << manifest.block_hash.ToHex()
+            << "\nstate_digest  " << manifest.state_digest.ToHex() << "\ntree_size     "
+            << manifest.tree_size << "\ntree_root     " << manifest.tree_root.ToHex()
+            << "\nsegments      " << manifest.segments.size() << "\njournal_end   "
+            << manifest.journal_end << '\n';
+}
+
+}  // namespace
+
+int RunDataCheck(const DataCommand& command) {
+  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command.genesis);
+  if (!genesis.ok()) return Report(genesis.status());
+  const absl::StatusOr<DataReport> report =
+      CheckData(ledger::PosixFileSystem(),
+                {.data_dir = command.data_dir, .guard_path = command.guard, .genesis = &*genesis});
+  if (!report.ok()) return Report(report.status());
+  std::cout << "data of " << report->validator << " in " << command.data_dir << ": "
+            << PartVerdictName(report->verdict()) << '\n';
+  for (const DataPart& part : report->parts) {
+    std::cout << "  " << std::left << std::setw(8) << part.name << std::setw(12)
+              << PartVerdictName(part.verdict) << part.what << '\n';
+    if (!part.remedy.empty()) std::cout << std::string(22, ' ') << "-> " << part.remedy << '\n';
+  }
+  if (report->verdict() == PartVerdict::kSound) return 0;
+  return report->verdict() == PartVerdict::kDamaged ? kExitDamaged : kExitUnhealthy;
+}
+
+int RunDataBackup(const DataCommand& command) {
+  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command.genesis);
+  if (!genesis.ok()) return Report(genesis.status());
+  absl::StatusOr<BackupManifest> manifest;
+  {
+    ProgressLine line;
+    manifest =
+        BackupData(ledger::PosixFileSystem(),
+                   {.data_dir = command.data_dir, .target = command.other, .genesis = &*genesis},
+                   ShowVerify(&line));
+  }
+  if (!manifest.ok()) return Report(manifest.status());
+  PrintManifest(*manifest);
+  std::cerr << "backup written to " << command.other << "; keys are not in it\n";
+  return 0;
+}
+
+int RunDataRestore(const DataCommand& command) {
+  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command.genesis);
+  if (!genesis.ok()) return Report(genesis.status());
+  absl::StatusOr<BackupManifest> manifest;
+  {
+    ProgressLine line;
+    manifest = RestoreData(ledger::PosixFileSystem(),
+                           {.backup = command.other,
+                            .data_dir = command.data_dir,
+                            .guard_path = command.guard,
+                            .genesis = &*genesis},
+                           ShowVerify(&line));
+  }
+  if (!manifest.ok()) return Report(manifest.status());
+  PrintManifest(*manifest);
+  std::cerr << "restored to " << command.data_dir
+            << "; next: vigild start. It follows, but does not vote or cosign before a quorum has "
+               "told it what it may have forgotten\n";
+  return 0;
+}
+
+int RunDataExport(const DataCommand& command) {
+  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command.genesis);
+  if (!genesis.ok()) return Report(genesis.status());
+  absl::StatusOr<ExportReport> report;
+  {
+    ProgressLine line;
+    report =
+        ExportEvents(ledger::PosixFileSystem(),
+                     {.data_dir = command.data_dir, .file = command.other, .genesis = &*genesis},
+                     ShowHeights(&line));
+  }
+  if (!report.ok()) return Report(report.status());
+  std::cout << "events  " << report->events << "\nheight  " << report->height.value() << '\n';
+  return 0;
+}
+
+int RunReindex(const DataCommand& command) {
+  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command.genesis);
+  if (!genesis.ok()) return Report(genesis.status());
+  ReindexRequest request;
+  request.data_dir = command.data_dir;
+  request.genesis = &*genesis;
+  request.open_store = [&](absl::string_view name,
+                           bool wipe) -> absl::StatusOr<std::unique_ptr<ledger::Store>> {
+    const std::string directory = absl::StrCat(command.data_dir, "/", name);
+    if (wipe) RETURN_IF_ERROR(ledger::RemoveLevelDbStore(ledger::PosixFileSystem(), directory));
+    return ledger::OpenLevelDbStore(ledger::PosixFileSystem(), directory, {});
+  };
+  absl::StatusOr<ReindexReport> report;
+  {
+    ProgressLine line;
+    report = Reindex(ledger::PosixFileSystem(), request, ShowHeights(&line));
+  }
+  if (!report.ok()) return Report(report.status());
+  std::cout << "height        " << report->height.value() << "\nstate_digest  "
+            << report->state_digest.ToHex() << "\nrecords       " << report->records
+            << "\nindexed       " << report->indexed.value() << '\n';
+  return 0;
+}
+
+}  // namespace vigil::node

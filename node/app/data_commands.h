@@ -1,0 +1,28 @@
+// `vigild data ...` and `vigild reindex`: a stopped validator's folder, on the machine's files.
+//
+// Each prints its result to standard output and returns the process's exit code.
+#ifndef VIGIL_NODE_APP_DATA_COMMANDS_H_
+#define VIGIL_NODE_APP_DATA_COMMANDS_H_
+
+#include <string>
+
+namespace vigil::node {
+
+struct DataCommand {
+  std::string data_dir;
+  std::string genesis;  // Path of the file that the caller trusts.
+  std::string guard;    // Path of the rollback guard, where it is asked for.
+  std::string other;    // Target or source of a backup, file of an export.
+};
+
+// 0: all is sound. 8: something is missing, torn or will be built anew. 6: damaged; the validator
+// must not vote.
+int RunDataCheck(const DataCommand& command);
+int RunDataBackup(const DataCommand& command);
+int RunDataRestore(const DataCommand& command);
+int RunDataExport(const DataCommand& command);
+int RunReindex(const DataCommand& command);
+
+}  // namespace vigil::node
+
+#endif  // VIGIL_NODE_APP_DATA_COMMANDS_H_
