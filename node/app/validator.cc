@@ -15,6 +15,7 @@
 #include "ledger/chain/genesis.h"
 #include "ledger/crypto/keys.h"
 #include "ledger/log/note.h"
+#include "ledger/state/log_keys.h"
 #include "ledger/storage/file.h"
 #include "ledger/storage/leveldb_store.h"
 #include "node/api/api_server.h"
@@ -131,14 +132,16 @@ struct Validator::Parts {
 
 namespace {
 
-// One client per configured witness. `node` must outlive them.
+// One client per configured witness. `own`: with which the node signs as the log. `node` must
+// outlive them.
 absl::StatusOr<std::vector<std::unique_ptr<WitnessClient>>> StartWitnessClients(
-    const Config& config, const LogFunction& log, Node* node) {
+    const Config& config, const LogFunction& log, const ledger::NoteKey& own, Node* node) {
   std::vector<std::unique_ptr<WitnessClient>> clients;
   for (const WitnessAddress& witness : config.witnesses) {
     WitnessClient::Options options;
     ASSIGN_OR_RETURN(options.key, ledger::DecodeNoteKey(witness.vkey));
     ASSIGN_OR_RETURN(options.url, ParseWitnessUrl(witness.url, config.insecure_witness_http));
+    options.own = own;
     options.seed = FreshSeed();
     WitnessClient::Ports ports;
     ports.checkpoint = [node] { return node->Checkpoint(); };
@@ -236,7 +239,10 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const LoadedConfig& 
       [node = parts->node.get()](ValidatorIndex to, const Hash& certificate_hash) {
         return node->Hello(to, certificate_hash);
       });
-  ASSIGN_OR_RETURN(parts->witnesses, StartWitnessClients(config, log, parts->node.get()));
+  ASSIGN_OR_RETURN(
+      parts->witnesses,
+      StartWitnessClients(config, log, ledger::LogKeysOf(genesis).logs.at(self.value()),
+                          parts->node.get()));
   if (config.insecure_dev)
     log(LogLevel::kWarning, "api",
         "insecure_dev: clients are served WITHOUT TLS on " + config.listen_api);

@@ -92,7 +92,7 @@ struct WitnessClient::Impl {
   Impl(Options options_in, Ports ports_in)
       : options(std::move(options_in)),
         ports(std::move(ports_in)),
-        feed(options.key, options.seed),
+        feed(options.key, options.own, options.seed),
         client(options.url.server) {
     client.set_connection_timeout(kConnectSecondsMax);
     client.set_read_timeout(kIoSecondsMax);

@@ -34,6 +34,7 @@ class WitnessClient {
  public:
   struct Options {
     ledger::NoteKey key;  // Of type kCosignatureV1.
+    ledger::NoteKey own;  // With which this validator signs as the log.
     WitnessUrl url;
     uint64_t seed = 0;  // Of the jitter.
   };

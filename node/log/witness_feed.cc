@@ -28,11 +28,18 @@ bool IsRefusal(int http_status) {
   return http_status >= 400 && http_status < 500 && http_status != 408 && http_status != 429;
 }
 
+bool HasLineOf(const ledger::SignedNote& note, const ledger::NoteKey& key) {
+  return std::ranges::any_of(note.signatures, [&](const ledger::NoteSignature& line) {
+    return ledger::VerifyNoteSignature(key, note.text, line).ok();
+  });
+}
+
 }  // namespace
 
 absl::Status WitnessFeed::Offer(absl::string_view note) {
   ASSIGN_OR_RETURN(ledger::SignedCheckpoint decoded, ledger::DecodeSignedCheckpoint(note));
   if (offered_.has_value() && decoded.checkpoint.size <= offered_->size) return absl::OkStatus();
+  if (!HasLineOf(decoded.note, own_)) return absl::OkStatus();
   offered_ = {.size = decoded.checkpoint.size,
               .text = std::move(decoded.note.text),
               .note = std::string(note)};

@@ -62,11 +62,14 @@ enum class WitnessOutcome {
 
 class WitnessFeed {
  public:
-  // `key` is of type kCosignatureV1; `seed` that of the jitter.
-  WitnessFeed(ledger::NoteKey key, uint64_t seed) : key_(std::move(key)), random_(seed) {}
+  // `key` is of type kCosignatureV1; `own` the key with which this validator signs as the log;
+  // `seed` that of the jitter.
+  WitnessFeed(ledger::NoteKey key, ledger::NoteKey own, uint64_t seed)
+      : key_(std::move(key)), own_(std::move(own)), random_(seed) {}
 
   // The newest final checkpoint with its validators' lines. One that is not larger than the last
-  // changes nothing.
+  // changes nothing; nor does one that this validator has not signed itself yet, because a witness
+  // may know no other key of the log.
   // Errors: kInvalidArgument when it is no signed checkpoint.
   absl::Status Offer(absl::string_view note);
 
@@ -100,6 +103,7 @@ class WitnessFeed {
   WitnessOutcome BackOff(WitnessOutcome outcome, std::string problem, int64_t now_micros);
 
   const ledger::NoteKey key_;
+  const ledger::NoteKey own_;
   SplitMix64 random_;
   std::optional<Offered> offered_;
   std::optional<Offered> asked_;  // Under way.

@@ -67,7 +67,7 @@ class Tools:
         version("npm", "--version")
         self.bin.mkdir(parents=True, exist_ok=True)
         self.npm.mkdir(parents=True, exist_ok=True)
-        prepare(["go", "vet", "./..."], HERE / "go")
+        prepare(["go", "test", "./..."], HERE / "go")
         prepare(["go", "build", "-o", f"{self.bin}/", ".", *STOCK_PACKAGES], HERE / "go")
         for name in ("package.json", "package-lock.json", "verify.mjs"):
             shutil.copy(HERE / "npm" / name, self.npm)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/transparency-dev/formats/log"
+	"github.com/transparency-dev/tessera/api"
 	"github.com/transparency-dev/tessera/api/layout"
 	"github.com/transparency-dev/tessera/client"
 )
@@ -53,6 +55,30 @@ func writeFile(path string, bytes []byte) error {
 	return os.WriteFile(path, bytes, 0o644)
 }
 
+// trimmed is the partial tile or bundle in what was served: the full one, once the partial one is
+// gone.
+func trimmed(level int, width uint8, bytes []byte) ([]byte, error) {
+	if width == 0 {
+		return bytes, nil
+	}
+	end := int(width) * sha256.Size
+	if level == bundles {
+		var parsed api.EntryBundle
+		if err := parsed.UnmarshalText(bytes); err != nil {
+			return nil, err
+		}
+		if end = 0; len(parsed.Entries) >= int(width) {
+			for _, entry := range parsed.Entries[:width] {
+				end += 2 + len(entry) // A u16 with the length stands before each.
+			}
+		}
+	}
+	if end == 0 || end > len(bytes) {
+		return nil, fmt.Errorf("%d bytes are not %d leaves or hashes", len(bytes), width)
+	}
+	return bytes[:end], nil
+}
+
 // sizeOf reads the size off a checkpoint whose signatures are checked by whoever uses the copy.
 func sizeOf(checkpoint []byte) (uint64, error) {
 	var parsed log.Checkpoint
@@ -87,6 +113,9 @@ func copyLog(ctx context.Context, from *client.HTTPFetcher, dir string) (files i
 		bytes, err := read()
 		if err != nil {
 			return err
+		}
+		if bytes, err = trimmed(level, width, bytes); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
 		}
 		return writeFile(path, bytes)
 	})

@@ -60,6 +60,9 @@ class FakeValidator {
     return {.key = {.name = "witness.example",
                     .type = ledger::NoteKeyType::kCosignatureV1,
                     .key = KeyOf(9).public_key()},
+            .own = {.name = std::string(kOrigin),
+                    .type = ledger::NoteKeyType::kEd25519,
+                    .key = KeyOf(1).public_key()},
             .url = ParseWitnessUrl(url, false).value(),
             .seed = 1};
   }

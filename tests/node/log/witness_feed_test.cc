@@ -29,6 +29,12 @@ ledger::NoteKey WitnessKeyOf(uint8_t seed) {
           .key = KeyOf(seed).public_key()};
 }
 
+ledger::NoteKey LogKeyOf(uint8_t seed) {
+  return {.name = std::string(kOrigin),
+          .type = ledger::NoteKeyType::kEd25519,
+          .key = KeyOf(seed).public_key()};
+}
+
 // A log, and a witness that decides as the specification says.
 class World {
  public:
@@ -39,21 +45,20 @@ class World {
                                      .size = size,
                                      .root = ledger::MerkleRoot(std::span(leaves_).first(size))});
   }
-  std::string Note(uint64_t size) const {
-    const std::string text = Text(size);
-    return ledger::EncodeNote(
-        {.text = text, .signatures = {ledger::SignNote(KeyOf(1), kOrigin, text)}});
+  std::string Note(uint64_t size, std::vector<uint8_t> signers = {1}) const {
+    ledger::SignedNote note = {.text = Text(size), .signatures = {}};
+    for (const uint8_t signer : signers) {
+      note.signatures.push_back(ledger::SignNote(KeyOf(signer), kOrigin, note.text));
+    }
+    return ledger::EncodeNote(note);
   }
   WitnessReply Answer(const WitnessRequest& request, uint8_t signer = 9) {
     const auto body = WitnessRequestBody(request, tiles_);
     REQUIRE(body.ok());
     const auto decoded = ledger::DecodeAddCheckpoint(*body);
     REQUIRE(decoded.ok());
-    const ledger::WitnessLog log = {.origin = std::string(kOrigin),
-                                    .keys = {{.name = std::string(kOrigin),
-                                              .type = ledger::NoteKeyType::kEd25519,
-                                              .key = KeyOf(1).public_key()}},
-                                    .required_quorum = std::nullopt};
+    const ledger::WitnessLog log = {
+        .origin = std::string(kOrigin), .keys = {LogKeyOf(1)}, .required_quorum = std::nullopt};
     const ledger::WitnessDecision decision = ledger::DecideWitness(&log, state, *decoded);
     WitnessReply reply = {.http_status = decision.http_status,
                           .content_type = decision.content_type,
@@ -80,7 +85,7 @@ class World {
   const std::vector<Hash> leaves_;
 };
 
-WitnessFeed MakeFeed() { return WitnessFeed(WitnessKeyOf(9), /*seed=*/1); }
+WitnessFeed MakeFeed() { return WitnessFeed(WitnessKeyOf(9), LogKeyOf(1), /*seed=*/1); }
 
 // A feed that was cosigned at `size`, at time 0.
 WitnessFeed CosignedFeed(World* world, uint64_t size) {
@@ -104,6 +109,24 @@ TEST_CASE("witness feed: nothing is asked before something is final and never tw
   CHECK(request->old_size == 0);
   CHECK(request->size == 5);
   CHECK_FALSE(feed.Next(kSecond).has_value());
+}
+
+// A witness may know one key of the log only: that of the validator that asks it.
+TEST_CASE("witness feed: nothing is asked for a checkpoint without this validator's own line") {
+  World world;
+  WitnessFeed feed = MakeFeed();
+  REQUIRE(feed.Offer(world.Note(5, {2, 3, 4})).ok());
+  CHECK_FALSE(feed.Next(0).has_value());
+  CHECK_FALSE(feed.Deadline().has_value());
+  REQUIRE(feed.Offer(world.Note(5, {2, 3, 4, 1})).ok());  // It has signed meanwhile.
+  const auto request = feed.Next(0);
+  REQUIRE(request.has_value());
+  CHECK(feed.OnReply(world.Answer(*request), 0) == WitnessOutcome::kCosigned);
+
+  // The one that is larger but not signed yet does not take the place of the signed one.
+  REQUIRE(feed.Offer(world.Note(6)).ok());
+  REQUIRE(feed.Offer(world.Note(7, {2, 3, 4})).ok());
+  CHECK(feed.Next(kSecond)->size == 6);
 }
 
 TEST_CASE("witness feed: a cosignature is verified and kept and the next request starts from it") {
@@ -314,7 +337,7 @@ TEST_CASE("witness feed: failures double the wait up to a bound and success ends
 TEST_CASE("witness feed: the same seed draws the same jitter and another seed another") {
   World world;
   const auto waits = [&](uint64_t seed) {
-    WitnessFeed feed(WitnessKeyOf(9), seed);
+    WitnessFeed feed(WitnessKeyOf(9), LogKeyOf(1), seed);
     REQUIRE(feed.Offer(world.Note(5)).ok());
     std::vector<int64_t> drawn;
     int64_t now = 0;
@@ -337,7 +360,7 @@ TEST_CASE("witness feed: validators that race for one witness all get their cosi
   SplitMix64 random(seed);
   std::vector<WitnessFeed> feeds;
   std::vector<uint64_t> offered(4, 0);
-  for (uint64_t i = 0; i < 4; ++i) feeds.emplace_back(WitnessKeyOf(9), seed + i);
+  for (uint64_t i = 0; i < 4; ++i) feeds.emplace_back(WitnessKeyOf(9), LogKeyOf(1), seed + i);
   int64_t now = 0;
   uint64_t final_size = 1;
   const auto ask = [&](WitnessFeed* feed, bool down) {
