@@ -29,6 +29,30 @@ absl::Status IoError(absl::string_view kind, absl::string_view path) {
   return absl::UnavailableError(absl::StrCat(kind, " ", path, ": Input/output error"));
 }
 
+absl::string_view NameOf(DiskCall call) {
+  switch (call) {
+    case DiskCall::kOpen:
+      return "open";
+    case DiskCall::kCreate:
+      return "create";
+    case DiskCall::kWrite:
+      return "write";
+    case DiskCall::kSync:
+      return "fdatasync";
+    case DiskCall::kTruncate:
+      return "truncate";
+    case DiskCall::kRename:
+      return "rename";
+    case DiskCall::kRemove:
+      return "remove";
+    case DiskCall::kSyncDir:
+      return "fsync";
+    case DiskCall::kRead:
+      return "read";
+  }
+  return "call";
+}
+
 }  // namespace
 
 // One file. `seen` is what a read returns, `disk` what a power loss leaves.
@@ -103,8 +127,10 @@ class FaultyFileSystem::MemoryReadFile final : public ReadFile {
     if (generation_ != files_->generation_) {
       return absl::UnavailableError(absl::StrCat(path_, ": handle from before the crash"));
     }
-    if (offset >= inode_->seen.size()) return std::string();
-    return inode_->seen.substr(offset, size);
+    std::string bytes;
+    if (offset < inode_->seen.size()) bytes = inode_->seen.substr(offset, size);
+    RETURN_IF_ERROR(files_->FailRead(path_, offset, &bytes));
+    return bytes;
   }
 
  private:
@@ -141,6 +167,50 @@ void FaultyFileSystem::FailAt(uint64_t operation, DiskFault fault) {
   fail_at_[operation] = fault;
 }
 
+void FaultyFileSystem::FailWhen(FaultRule rule) {
+  MutexLock lock(&mutex_);
+  rule_ = std::move(rule);
+  fired_.clear();
+}
+
+std::string FaultyFileSystem::fired() const {
+  MutexLock lock(&mutex_);
+  return fired_;
+}
+
+std::optional<DiskFault> FaultyFileSystem::Fire(DiskCall call, const std::string& path,
+                                                uint64_t offset) const {
+  if (!rule_.has_value() || rule_->call != call || !rule_->matches(path)) return std::nullopt;
+  if (rule_->skip > 0) {
+    --rule_->skip;
+    return std::nullopt;
+  }
+  const DiskFault fault = rule_->fault;
+  rule_.reset();
+  fired_ = absl::StrCat(NameOf(call), " ", path, " at ", offset);
+  return fault;
+}
+
+absl::Status FaultyFileSystem::FailOpen(const std::string& path) const {
+  if (!Fire(DiskCall::kOpen, path, 0).has_value()) return absl::OkStatus();
+  return IoError(NameOf(DiskCall::kOpen), path);
+}
+
+absl::Status FaultyFileSystem::FailRead(const std::string& path, uint64_t offset,
+                                        std::string* bytes) const {
+  const std::optional<DiskFault> fault = Fire(DiskCall::kRead, path, offset);
+  if (!fault.has_value()) return absl::OkStatus();
+  if (*fault == DiskFault::kShortRead) {
+    bytes->resize(random_.Below(bytes->size() + 1));
+    return absl::OkStatus();
+  }
+  if (*fault != DiskFault::kBitFlip) return IoError(NameOf(DiskCall::kRead), path);
+  if (bytes->empty()) return absl::OkStatus();
+  char& byte = (*bytes)[random_.Below(bytes->size())];
+  byte = static_cast<char>(byte ^ (1 << random_.Below(8)));
+  return absl::OkStatus();
+}
+
 void FaultyFileSystem::MisdirectNextAppend(const std::string& path, uint64_t offset) {
   MutexLock lock(&mutex_);
   misdirected_[path] = offset;
@@ -153,6 +223,7 @@ void FaultyFileSystem::Crash(CrashMode mode) {
   crash_at_.reset();
   fail_at_.clear();
   misdirected_.clear();
+  rule_.reset();
   locked_.clear();
   if (mode == CrashMode::kProcessOnly) return;
   for (auto& [directory, changes] : unsynced_) {
@@ -261,25 +332,38 @@ void FaultyFileSystem::MixIntoTrace(ByteSpan bytes) {
   for (; i < bytes.size(); ++i) trace_digest_ = (trace_digest_ ^ bytes[i]) * kPrime;
 }
 
-absl::StatusOr<FaultyFileSystem::Outcome> FaultyFileSystem::Begin(absl::string_view kind,
+absl::StatusOr<FaultyFileSystem::Outcome> FaultyFileSystem::Begin(DiskCall call,
                                                                   const std::string& path,
                                                                   uint64_t offset, ByteSpan bytes) {
   RETURN_IF_ERROR(CheckPower(path));
   const uint64_t operation = operation_count_++;
-  MixIntoTrace(AsBytes(absl::StrCat(kind, " ", path, " ", offset, " ", bytes.size(), "\n")));
+  MixIntoTrace(
+      AsBytes(absl::StrCat(NameOf(call), " ", path, " ", offset, " ", bytes.size(), "\n")));
   MixIntoTrace(bytes);
   if (crash_at_.has_value() && operation >= *crash_at_) {
     off_ = true;
     return Outcome::kTornByCrash;
   }
-  const auto fault = fail_at_.find(operation);
-  if (fault == fail_at_.end()) return Outcome::kProceed;
-  switch (fault->second) {
+  std::optional<DiskFault> fault = Fire(call, path, offset);
+  if (const auto found = fail_at_.find(operation); found != fail_at_.end()) fault = found->second;
+  if (!fault.has_value()) return Outcome::kProceed;
+  const bool writes = call == DiskCall::kWrite;
+  switch (*fault) {
     case DiskFault::kNoSpace:
       return Outcome::kNoSpace;
     case DiskFault::kShortWrite:
       return Outcome::kShortWrite;
+    case DiskFault::kPowerOff:
+      off_ = true;
+      return Outcome::kTornByCrash;
+    case DiskFault::kBitFlip:
+      return writes ? Outcome::kBitFlip : Outcome::kIoError;
+    case DiskFault::kMisdirected:
+      return writes ? Outcome::kMisdirected : Outcome::kIoError;
+    case DiskFault::kLostWrite:
+      return writes ? Outcome::kLostWrite : Outcome::kIoError;
     case DiskFault::kIoError:
+    case DiskFault::kShortRead:
       break;
   }
   return Outcome::kIoError;
@@ -292,10 +376,26 @@ absl::Status FaultyFileSystem::CheckPower(const std::string& path) const {
 
 absl::Status FaultyFileSystem::AppendTo(Inode* inode, const std::string& path, ByteSpan bytes) {
   const uint64_t end = inode->seen.size();
-  ASSIGN_OR_RETURN(const Outcome outcome, Begin("write", path, end, bytes));
+  ASSIGN_OR_RETURN(const Outcome outcome, Begin(DiskCall::kWrite, path, end, bytes));
   switch (outcome) {
     case Outcome::kProceed:
       break;
+    case Outcome::kBitFlip: {
+      std::string flipped = ToString(bytes);
+      if (!flipped.empty()) {
+        char& byte = flipped[random_.Below(flipped.size())];
+        byte = static_cast<char>(byte ^ (1 << random_.Below(8)));
+      }
+      inode->Write(end, AsBytes(flipped));
+      return absl::OkStatus();
+    }
+    case Outcome::kMisdirected:
+      misdirected_[path] = random_.Below(end / kSectorBytes + 1) * kSectorBytes;
+      break;
+    case Outcome::kLostWrite:
+      inode->Write(end, bytes);
+      inode->lost.emplace_back(end, end + bytes.size());
+      return absl::OkStatus();
     case Outcome::kTornByCrash:
       inode->Write(end, bytes.first(random_.Below(bytes.size() + 1)));
       return CheckPower(path);
@@ -318,7 +418,7 @@ absl::Status FaultyFileSystem::AppendTo(Inode* inode, const std::string& path, B
 }
 
 absl::Status FaultyFileSystem::SyncInode(Inode* inode, const std::string& path) {
-  ASSIGN_OR_RETURN(const Outcome outcome, Begin("fdatasync", path, inode->seen.size(), {}));
+  ASSIGN_OR_RETURN(const Outcome outcome, Begin(DiskCall::kSync, path, inode->seen.size(), {}));
   switch (outcome) {
     case Outcome::kProceed:
       inode->SaveToDisk();
@@ -330,6 +430,9 @@ absl::Status FaultyFileSystem::SyncInode(Inode* inode, const std::string& path) 
     case Outcome::kNoSpace:
       return NoSpace("fdatasync", path);
     case Outcome::kIoError:
+    case Outcome::kBitFlip:
+    case Outcome::kMisdirected:
+    case Outcome::kLostWrite:
       break;
   }
   if (inode->dirty_from < inode->seen.size()) {
@@ -345,9 +448,10 @@ void FaultyFileSystem::Apply(const EntryChange& change, Entries* entries) {
   if (!change.to.empty()) (*entries)[change.to] = change.inode;
 }
 
-absl::Status FaultyFileSystem::ChangeEntry(absl::string_view kind, const std::string& path,
+absl::Status FaultyFileSystem::ChangeEntry(DiskCall call, const std::string& path,
                                            EntryChange change) {
-  ASSIGN_OR_RETURN(const Outcome outcome, Begin(kind, path, 0, {}));
+  const absl::string_view kind = NameOf(call);
+  ASSIGN_OR_RETURN(const Outcome outcome, Begin(call, path, 0, {}));
   if (outcome == Outcome::kIoError) return IoError(kind, path);
   if (outcome == Outcome::kNoSpace || outcome == Outcome::kShortWrite) return NoSpace(kind, path);
   if (outcome == Outcome::kProceed || random_.Chance(500)) {
@@ -369,8 +473,10 @@ absl::StatusOr<std::unique_ptr<AppendFile>> FaultyFileSystem::OpenAppend(const s
   RETURN_IF_ERROR(CheckPower(path));
   if (!directories_.contains(ParentOf(path))) return NotFound(path);
   if (!seen_.contains(path)) {
-    RETURN_IF_ERROR(
-        ChangeEntry("create", path, {.from = "", .to = path, .inode = std::make_shared<Inode>()}));
+    RETURN_IF_ERROR(ChangeEntry(DiskCall::kCreate, path,
+                                {.from = "", .to = path, .inode = std::make_shared<Inode>()}));
+  } else {
+    RETURN_IF_ERROR(FailOpen(path));
   }
   const std::shared_ptr<Inode>& inode = seen_.at(path);
   // As PosixFileSystem: clean pages are dropped, so what a failed sync lost is seen to be lost.
@@ -383,6 +489,7 @@ absl::StatusOr<std::unique_ptr<ReadFile>> FaultyFileSystem::OpenRead(
   MutexLock lock(&mutex_);
   RETURN_IF_ERROR(CheckPower(path));
   ASSIGN_OR_RETURN(std::shared_ptr<Inode> inode, Find(path));
+  RETURN_IF_ERROR(FailOpen(path));
   return std::make_unique<MemoryReadFile>(this, std::move(inode), path, generation_);
 }
 
@@ -400,7 +507,10 @@ absl::StatusOr<std::string> FaultyFileSystem::ReadAll(const std::string& path) c
   MutexLock lock(&mutex_);
   RETURN_IF_ERROR(CheckPower(path));
   ASSIGN_OR_RETURN(const std::shared_ptr<Inode> inode, Find(path));
-  return inode->seen;
+  RETURN_IF_ERROR(FailOpen(path));
+  std::string bytes = inode->seen;
+  RETURN_IF_ERROR(FailRead(path, 0, &bytes));
+  return bytes;
 }
 
 absl::StatusOr<uint64_t> FaultyFileSystem::Size(const std::string& path) const {
@@ -414,7 +524,7 @@ absl::Status FaultyFileSystem::Truncate(const std::string& path, uint64_t size) 
   MutexLock lock(&mutex_);
   RETURN_IF_ERROR(CheckPower(path));
   ASSIGN_OR_RETURN(const std::shared_ptr<Inode> inode, Find(path));
-  ASSIGN_OR_RETURN(const Outcome outcome, Begin("truncate", path, size, {}));
+  ASSIGN_OR_RETURN(const Outcome outcome, Begin(DiskCall::kTruncate, path, size, {}));
   if (outcome == Outcome::kIoError) return IoError("truncate", path);
   if (outcome == Outcome::kNoSpace || outcome == Outcome::kShortWrite) {
     return NoSpace("truncate", path);
@@ -433,14 +543,14 @@ absl::Status FaultyFileSystem::Rename(const std::string& from, const std::string
   RETURN_IF_ERROR(CheckPower(from));
   ASSIGN_OR_RETURN(std::shared_ptr<Inode> inode, Find(from));
   if (!directories_.contains(ParentOf(to))) return NotFound(to);
-  return ChangeEntry("rename", to, {.from = from, .to = to, .inode = std::move(inode)});
+  return ChangeEntry(DiskCall::kRename, to, {.from = from, .to = to, .inode = std::move(inode)});
 }
 
 absl::Status FaultyFileSystem::Remove(const std::string& path) {
   MutexLock lock(&mutex_);
   RETURN_IF_ERROR(CheckPower(path));
   RETURN_IF_ERROR(Find(path).status());
-  return ChangeEntry("remove", path, {.from = path, .to = "", .inode = nullptr});
+  return ChangeEntry(DiskCall::kRemove, path, {.from = path, .to = "", .inode = nullptr});
 }
 
 absl::Status FaultyFileSystem::MakeDirs(const std::string& path) {
@@ -471,7 +581,7 @@ absl::Status FaultyFileSystem::SyncDir(const std::string& path) {
   MutexLock lock(&mutex_);
   RETURN_IF_ERROR(CheckPower(path));
   if (!directories_.contains(path)) return NotFound(path);
-  ASSIGN_OR_RETURN(const Outcome outcome, Begin("fsync", path, 0, {}));
+  ASSIGN_OR_RETURN(const Outcome outcome, Begin(DiskCall::kSyncDir, path, 0, {}));
   if (outcome == Outcome::kIoError) return IoError("fsync", path);
   if (outcome == Outcome::kNoSpace || outcome == Outcome::kShortWrite) {
     return NoSpace("fsync", path);

@@ -16,6 +16,7 @@
 #define VIGIL_LEDGER_STORAGE_FAULTY_FILE_SYSTEM_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,6 +34,34 @@ enum class DiskFault {
   kNoSpace,     // Nothing written; kResourceExhausted.
   kShortWrite,  // Half of an append is written, then no space.
   kIoError,  // Nothing written; kUnavailable. A sync that fails so loses what it should have saved.
+  kPowerOff,     // The call leaves a random part of its work behind; the disk is off until Crash().
+  kBitFlip,      // Success, with one bit of the bytes written or read turned over.
+  kMisdirected,  // Success, but an append lands on an earlier place of its file; zeros where it
+                 // belonged.
+  kLostWrite,    // Success, and read back until the process ends; no sync ever brings it to disk.
+  kShortRead,    // Success with fewer bytes than there are.
+};
+
+// Calls that a FaultRule can wait for.
+enum class DiskCall {
+  kOpen,  // Of a file that is there, for reading or appending.
+  kCreate,
+  kWrite,
+  kSync,
+  kTruncate,
+  kRename,  // By its new name.
+  kRemove,
+  kSyncDir,
+  kRead,
+};
+
+// The first call of this kind after `skip` others on a path that `matches` fails as `fault` says; a
+// fault that the call cannot have is kIoError.
+struct FaultRule {
+  DiskCall call = DiskCall::kWrite;
+  std::function<bool(const std::string& path)> matches;  // Must not call back.
+  uint64_t skip = 0;
+  DiskFault fault = DiskFault::kIoError;
 };
 
 enum class CrashMode {
@@ -56,12 +85,16 @@ class FaultyFileSystem final : public FileSystem {
   void CrashAt(uint64_t operation);
   // Operation number `operation` fails once.
   void FailAt(uint64_t operation, DiskFault fault);
+  // Arms a rule, in place of the one before. It fires once.
+  void FailWhen(FaultRule rule);
+  // The call that the rule of FailWhen() made fail, as "write /d/f at 17"; empty while it has not.
+  std::string fired() const;
   // The next append to `path` lands at `offset` of that file instead, over what is there; where it
   // belonged are zeros. It reports success.
   void MisdirectNextAppend(const std::string& path, uint64_t offset);
   // Ends the running process, and with it every handle and lock, as `mode` says. Afterwards the
-  // disk works again and serves the restarted one. Pending CrashAt, FailAt and misdirections are
-  // dropped.
+  // disk works again and serves the restarted one. Pending CrashAt, FailAt, FailWhen and
+  // misdirections are dropped.
   void Crash(CrashMode mode);
   // Flips bit `bit` (0 to 7) of the byte at `offset`, both seen and on disk.
   // Errors: kNotFound; kOutOfRange when the file is shorter.
@@ -105,14 +138,30 @@ class FaultyFileSystem final : public FileSystem {
     std::string to;                // Name to set; empty: none.
     std::shared_ptr<Inode> inode;  // What `to` names.
   };
-  enum class Outcome { kProceed, kTornByCrash, kNoSpace, kShortWrite, kIoError };
+  enum class Outcome {
+    kProceed,
+    kTornByCrash,
+    kNoSpace,
+    kShortWrite,
+    kIoError,
+    kBitFlip,
+    kMisdirected,
+    kLostWrite,
+  };
   using Entries = std::map<std::string, std::shared_ptr<Inode>>;
 
   // Counts an operation and says what is to become of it; kUnavailable while the disk is off.
-  absl::StatusOr<Outcome> Begin(absl::string_view kind, const std::string& path, uint64_t offset,
+  absl::StatusOr<Outcome> Begin(DiskCall call, const std::string& path, uint64_t offset,
                                 ByteSpan bytes) VIGIL_REQUIRES(mutex_);
+  // The fault of the armed rule, if this is its call.
+  std::optional<DiskFault> Fire(DiskCall call, const std::string& path, uint64_t offset) const
+      VIGIL_REQUIRES(mutex_);
+  // Faults of reading: `bytes` is what was read at `offset`.
+  absl::Status FailRead(const std::string& path, uint64_t offset, std::string* bytes) const
+      VIGIL_REQUIRES(mutex_);
+  absl::Status FailOpen(const std::string& path) const VIGIL_REQUIRES(mutex_);
   // Runs an operation on names: `change` is seen at once and on disk after SyncDir.
-  absl::Status ChangeEntry(absl::string_view kind, const std::string& path, EntryChange change)
+  absl::Status ChangeEntry(DiskCall call, const std::string& path, EntryChange change)
       VIGIL_REQUIRES(mutex_);
   absl::Status CheckPower(const std::string& path) const VIGIL_REQUIRES(mutex_);
   absl::StatusOr<std::shared_ptr<Inode>> Find(const std::string& path) const VIGIL_REQUIRES(mutex_);
@@ -124,7 +173,10 @@ class FaultyFileSystem final : public FileSystem {
   void MixIntoTrace(ByteSpan bytes) VIGIL_REQUIRES(mutex_);
 
   mutable Mutex mutex_;
-  SplitMix64 random_ VIGIL_GUARDED_BY(mutex_);
+  // Reading is const, and may fail as a rule says.
+  mutable SplitMix64 random_ VIGIL_GUARDED_BY(mutex_);
+  mutable std::optional<FaultRule> rule_ VIGIL_GUARDED_BY(mutex_);
+  mutable std::string fired_ VIGIL_GUARDED_BY(mutex_);
   uint64_t generation_ VIGIL_GUARDED_BY(mutex_) = 0;  // Handles of an earlier one are dead.
   bool off_ VIGIL_GUARDED_BY(mutex_) = false;
   uint64_t operation_count_ VIGIL_GUARDED_BY(mutex_) = 0;

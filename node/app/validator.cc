@@ -260,7 +260,7 @@ absl::Status Validator::Run() {
   }
   if (signal == kFatalSignal) {
     const absl::Status fatal = parts_->node->fatal();
-    if (!fatal.ok()) return fatal;
+    if (!fatal.ok()) return absl::Status(fatal.code(), parts_->node->Status().refusing_reason);
   }
   parts_->log(LogLevel::kInfo, "app", "signal received, shutting down");
   return absl::OkStatus();

@@ -9,6 +9,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/log/checkpoint.h"
 #include "ledger/proof/fork_evidence.h"
+#include "ledger/storage/store.h"
 
 namespace vigil::node {
 namespace {
@@ -124,7 +125,10 @@ bool LogActor::Step() {
     cosigner_->OnTimer(now);
     status = Perform(now);
   }
-  if (absl::IsDataLoss(status) || absl::IsNotFound(status)) {
+  if (ledger::IsStoreDamage(status)) {
+    // Not the log's fault: the next start builds the store anew, and the log goes on.
+    ports_.fatal->Fail(Annotate(status, "log"));
+  } else if (absl::IsDataLoss(status) || absl::IsNotFound(status)) {
     Refuse(absl::StrCat(status.message(), "; check with: vigil verify ledger"));
   } else if (!status.ok()) {
     ports_.fatal->Fail(Annotate(status, "log"));

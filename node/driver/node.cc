@@ -112,7 +112,7 @@ Node::Node(const ledger::Genesis& genesis, const NodeConfig& config, const NodeS
       started_micros_(seams.clock->MonotonicMicros()),
       stores_(seams.files, config.data_dir, seams.open_store, &log_),
       fatal_([this](const absl::Status& status) {
-        log_(LogLevel::kError, "node", absl::StrCat("stops for good: ", status.ToString()));
+        log_(LogLevel::kError, "node", absl::StrCat("stops for good: ", FatalReason()));
         if (ledger::IsStoreDamage(status)) stores_.MarkDamaged("state", status.message());
         if (seams_.on_fatal) seams_.on_fatal(status);
       }),
@@ -152,6 +152,7 @@ absl::Status Node::Recover() {
   chain_ = std::make_unique<ChainAccess>(state_store_.get(), journal.reader, &cache_, tip,
                                          config_.recent_bytes_max);
   RETURN_IF_ERROR(OpenIndex());
+  if (!scan.ok() && !absl::IsDataLoss(scan.status())) return scan.status();
   const absl::Status sound = scan.ok() ? CheckStateOnChain(tip, *scan) : scan.status();
   if (!sound.ok()) {
     Refuse(sound);
@@ -472,6 +473,22 @@ const ledger::TileSource* Node::tiles() const {
   return log_actor_ == nullptr ? nullptr : &log_actor_->tiles();
 }
 
+// What an operator is told of the failure that the latch keeps; empty while there is none.
+std::string Node::FatalReason() const {
+  const absl::Status dead = fatal_.status();
+  if (dead.ok()) return "";
+  absl::string_view remedy = "start again: vigild start";
+  if (ledger::IsStoreDamage(dead)) {
+    remedy = "the next start builds the store anew from the journal: vigild start";
+  } else if (absl::IsResourceExhausted(dead)) {
+    remedy = "free space on the disk, then: vigild start";
+  } else if (absl::IsUnavailable(dead)) {
+    remedy =
+        "what is on disk is unknown until it is read again: see to the disk, then: vigild start";
+  }
+  return absl::StrCat(dead.message(), "; it takes no part and signs nothing any more; ", remedy);
+}
+
 NodeStatus Node::Status() const {
   NodeStatus status;
   status.final = FinalHeight();
@@ -503,9 +520,8 @@ NodeStatus Node::Status() const {
   status.fetch = {.answered = counters_.fetches_answered,
                   .refused = counters_.fetches_refused,
                   .bytes = counters_.fetch_bytes};
-  const absl::Status dead = fatal_.status();
-  status.refusing = !refusing_.ok() || !dead.ok();
-  status.refusing_reason = std::string((refusing_.ok() ? dead : refusing_).message());
+  status.refusing = !refusing_.ok() || fatal_.failed();
+  status.refusing_reason = refusing_.ok() ? FatalReason() : std::string(refusing_.message());
   for (uint32_t i = 0; i < genesis_.validators.size(); ++i) {
     const ValidatorIndex peer(i);
     status.connected.push_back(peer == config_.self || seams_.transport->IsConnected(peer));

@@ -186,6 +186,7 @@ class Node final : public NodeServices, public FrameReceiver {
   void OpenFetchServer();
   void Halt();
   void Refuse(const absl::Status& why);
+  std::string FatalReason() const;
   void LogRecovered(const OpenedJournal& journal, const JournalScan& scan,
                     const consensus::Recovered& recovered, Height executed) const;
   // Builds the actors that take part in agreement.

@@ -54,7 +54,7 @@ SubmitTicket Node::Submit(Record record, SubmitDone done) {
     return SubmitTicket();
   };
   if (!refusing_.ok()) return refuse(RefusingError(refusing_.message()));
-  if (fatal_.failed()) return refuse(RefusingError(fatal_.status().message()));
+  if (fatal_.failed()) return refuse(RefusingError(FatalReason()));
   // A repeat of what is under way was judged already: it waits with it.
   SubmitTicket ticket;
   if (pending_.Join(ledger::LeafHash(AsBytes(record.leaf)), done, &ticket)) return ticket;

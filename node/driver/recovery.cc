@@ -28,6 +28,19 @@ absl::Status Damage(absl::string_view what) {
   return absl::DataLossError(absl::StrCat(what, "; ", kRemedy));
 }
 
+// A disk that cannot be read just now says nothing of what lies on it.
+absl::Status Unreadable(const absl::Status& status) {
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(),
+                                   "; nothing is known to be lost: see to the disk, then: vigild "
+                                   "start (docs/operating.md, When a node refuses)"));
+}
+
+// Whether it tells of the bytes on disk, and not of a disk that fails.
+bool IsVerdict(const absl::Status& status) {
+  return status.ok() || absl::IsDataLoss(status) || absl::IsNotFound(status);
+}
+
 // Follows the branch while frames are read.
 class Scanner {
  public:
@@ -121,7 +134,7 @@ class Scanner {
   }
 
   static absl::Status Contradiction(const JournalReader::Frame& frame, absl::string_view what) {
-    return absl::DataLossError(absl::StrCat("journal offset ", frame.position.offset, ": ", what));
+    return Damage(absl::StrCat("journal offset ", frame.position.offset, ": ", what));
   }
 
   const ledger::Genesis& genesis_;
@@ -186,8 +199,12 @@ absl::StatusOr<std::string> KeepOldJournal(const JournalPlace& place) {
 
 absl::Status CheckIsUnsound(const ledger::Genesis& genesis, const JournalPlace& place) {
   const absl::StatusOr<OpenedJournal> opened = OpenJournal(place);
-  if (!opened.ok() || !opened->damage.ok()) return absl::OkStatus();
-  if (!ScanJournal(genesis, *opened->reader).ok()) return absl::OkStatus();
+  if (absl::IsFailedPrecondition(opened.status())) return absl::OkStatus();  // Nothing is there.
+  RETURN_IF_ERROR(opened.status());
+  if (!opened->damage.ok()) return absl::OkStatus();
+  const absl::Status scanned = ScanJournal(genesis, *opened->reader).status();
+  if (!IsVerdict(scanned)) return Unreadable(scanned);
+  if (!scanned.ok()) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat(place.directory,
                    ": the journal is sound, so there is no need to join anew: vigild start; to "
@@ -260,6 +277,9 @@ absl::StatusOr<OpenedJournal> OpenJournal(const JournalPlace& place) {
       ledger::LoadRollbackGuard(place.files, place.guard_path);
   const absl::StatusOr<std::vector<std::string>> segments = place.files->List(place.directory);
   const bool has_journal = segments.ok() && !segments->empty();
+  for (const absl::Status& status : {guard.status(), segments.status()}) {
+    if (!IsVerdict(status)) return Unreadable(status);
+  }
   if (absl::IsNotFound(guard.status()) && !has_journal) {
     return absl::FailedPreconditionError(
         absl::StrCat(place.directory, ": not there; make it once with: vigild init"));
@@ -276,6 +296,7 @@ absl::StatusOr<OpenedJournal> OpenJournal(const JournalPlace& place) {
         opened.last_group_ambiguous = report.last_group_ambiguous;
         return opened;
       }
+      if (!IsVerdict(journal.status())) return Unreadable(journal.status());
       opened.damage = Damage(journal.status().message());
     } else {
       opened.damage =
@@ -297,10 +318,12 @@ absl::StatusOr<JournalScan> ScanJournal(const ledger::Genesis& genesis,
   JournalScan scan;
   Scanner scanner(genesis, &scan);
   absl::Status status;
-  RETURN_IF_ERROR(reader.ForEach(reader.begin(), [&](const JournalReader::Frame& frame) {
+  const absl::Status read = reader.ForEach(reader.begin(), [&](const JournalReader::Frame& frame) {
     status = scanner.OnFrame(frame);
     return status.ok();
-  }));
+  });
+  if (!IsVerdict(read)) return Unreadable(read);
+  RETURN_IF_ERROR(read);
   RETURN_IF_ERROR(status);
   return scan;
 }

@@ -40,6 +40,11 @@ uint32_t WidthIn(uint64_t size, uint32_t level, uint64_t index) {
   return count <= first ? 0 : static_cast<uint32_t>(std::min<uint64_t>(count - first, kTileWidth));
 }
 
+absl::Status Damaged(absl::string_view name, absl::string_view what) {
+  return absl::DataLossError(
+      absl::StrCat(name, " is damaged: ", what, "; the scrub makes it again from the journal"));
+}
+
 // The name of the tile that `id`, which is partial, will be.
 std::string FullName(const TileId& id) {
   const std::string name = ledger::TilePath(id);
@@ -401,7 +406,38 @@ absl::StatusOr<std::string> TileStore::ReadFile(absl::string_view path) const {
   if (width < there && there == kTileWidth) {
     return absl::NotFoundError(absl::StrCat(path, ": ask for the full one"));
   }
-  return ReadWhole(path);
+  ASSIGN_OR_RETURN(std::string bytes, ReadWhole(path));
+  RETURN_IF_ERROR(tile != nullptr ? CheckTile(*tile, AsBytes(bytes))
+                                  : CheckBundle(*bundle, AsBytes(bytes)));
+  return bytes;
+}
+
+absl::Status TileStore::CheckTile(const TileId& id, ByteSpan bytes) const {
+  const absl::StatusOr<std::vector<Hash>> hashes = ledger::DecodeTile(bytes, id.width);
+  if (!hashes.ok()) return Damaged(ledger::TilePath(id), hashes.status().message());
+  if (id.width < kTileWidth || id.level == kTileLevelMax) return absl::OkStatus();
+  const auto place = static_cast<uint32_t>(id.index % kTileWidth);
+  const absl::StatusOr<std::vector<Hash>> above =
+      ReadTile({.level = id.level + 1, .index = id.index / kTileWidth, .width = place + 1});
+  if (absl::IsNotFound(above.status())) return absl::OkStatus();  // Not published yet.
+  RETURN_IF_ERROR(above.status());
+  if (ledger::MerkleRoot(*hashes) == (*above)[place]) return absl::OkStatus();
+  return Damaged(ledger::TilePath(id), "its hashes are not those of the tile above");
+}
+
+absl::Status TileStore::CheckBundle(const BundleId& id, ByteSpan bytes) const {
+  const absl::StatusOr<std::vector<ByteSpan>> leaves = ledger::DecodeBundle(bytes, id.width);
+  if (!leaves.ok()) return Damaged(ledger::BundlePath(id), leaves.status().message());
+  const absl::StatusOr<std::vector<Hash>> hashes =
+      ReadTile({.level = 0, .index = id.index, .width = id.width});
+  if (absl::IsNotFound(hashes.status())) return absl::OkStatus();  // Not published yet.
+  RETURN_IF_ERROR(hashes.status());
+  for (size_t i = 0; i < leaves->size(); ++i) {
+    if (ledger::LeafHash((*leaves)[i]) == (*hashes)[i]) continue;
+    return Damaged(ledger::BundlePath(id),
+                   absl::StrCat("leaf ", i, " is not the one that the hash tile names"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace vigil::node

@@ -86,7 +86,8 @@ class TileStore final : public ledger::TileSource {
   absl::StatusOr<std::vector<Hash>> ReadTile(const ledger::TileId& id) const override;
   // A tile or bundle by its name ("tile/0/x001/234.p/5"), byte for byte.
   // Errors: kInvalidArgument when it is no name of one; kNotFound when the published tree has no
-  // such file, or only the full one is kept.
+  // such file, or only the full one is kept; kDataLoss when the file is not what the rest of the
+  // published tree says: a damaged one is not handed out.
   absl::StatusOr<std::string> ReadFile(absl::string_view path) const;
 
  private:
@@ -103,6 +104,9 @@ class TileStore final : public ledger::TileSource {
   absl::StatusOr<std::string> ReadWhole(absl::string_view name) const;
   // Reads a tile that is there according to `id`; kDataLoss when the file is not one.
   absl::StatusOr<std::vector<Hash>> ReadHashes(const ledger::TileId& id) const;
+  // Holds a file against the hashes above it, as far as those are published.
+  absl::Status CheckTile(const ledger::TileId& id, ByteSpan bytes) const;
+  absl::Status CheckBundle(const ledger::BundleId& id, ByteSpan bytes) const;
   absl::Status Write(const std::string& name, ByteSpan bytes);
   absl::Status AddHash(uint32_t level, const Hash& hash);
   absl::Status FinishBundle();

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "ledger/chain/header.h"
 #include "ledger/log/merkle.h"
+#include "ledger/log/tiles.h"
 
 namespace vigil::sim {
 namespace {
@@ -192,6 +193,73 @@ std::string CheckChains(SimCluster* cluster,
     if (!first.has_value()) first = std::move(chain);
   }
   return "";
+}
+
+namespace {
+
+// All leaves of a chain up to its executed height, seals among them.
+std::string ReadLeaves(const node::Node& node, std::vector<std::string>* leaves) {
+  Hash seal;
+  for (Height height(1); height <= node.Status().executed; height = height.Next()) {
+    const auto block = node.LoadBlock(height);
+    if (!block.ok()) return block.status().ToString();
+    const RecordIndex first(leaves->size());
+    for (const ledger::Block::Entry& entry : (*block)->records()) {
+      leaves->push_back(ToString(entry.leaf));
+    }
+    leaves->push_back(ledger::EncodeSealLeaf((*block)->header_bytes(), seal, first,
+                                             static_cast<uint32_t>((*block)->records().size())));
+    seal = ledger::LeafHash(AsBytes(leaves->back()));
+  }
+  return "";
+}
+
+// Every full tile and bundle of the two lowest levels.
+std::string CheckLogFiles(const node::Node& served, const std::vector<std::string>& leaves) {
+  std::vector<Hash> roots;
+  for (uint64_t index = 0; (index + 1) * ledger::kTileWidth <= leaves.size(); ++index) {
+    std::vector<ByteSpan> bundle;
+    std::vector<Hash> hashes;
+    for (uint64_t i = index * ledger::kTileWidth; i < (index + 1) * ledger::kTileWidth; ++i) {
+      bundle.push_back(AsBytes(leaves[i]));
+      hashes.push_back(ledger::LeafHash(bundle.back()));
+    }
+    const auto differs = [&](const std::string& name, const std::string& expected) {
+      const auto file = served.ReadLogFile(name);
+      return file.ok() && *file != expected;
+    };
+    const std::string bundle_name =
+        ledger::BundlePath({.index = index, .width = ledger::kTileWidth});
+    if (differs(bundle_name, ledger::EncodeBundle(bundle))) return bundle_name;
+    const std::string tile_name =
+        ledger::TilePath({.level = 0, .index = index, .width = ledger::kTileWidth});
+    if (differs(tile_name, ledger::EncodeTile(hashes))) return tile_name;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string CheckServed(const node::Node& served, const node::Node& sound) {
+  const auto theirs = served.Snapshot();
+  const auto ours = sound.Snapshot();
+  for (Height height(1); height <= sound.Status().executed; height = height.Next()) {
+    const auto block = served.LoadBlock(height);
+    const auto expected = sound.LoadBlock(height);
+    if (!expected.ok()) return expected.status().ToString();
+    if (block.ok() && (*block)->frame() != (*expected)->frame()) {
+      return absl::StrCat("serves another block ", height.value());
+    }
+    const auto digest = theirs->StateDigest(height);
+    if (digest.ok() && *digest != *ours->StateDigest(height)) {
+      return absl::StrCat("serves another state digest at ", height.value());
+    }
+  }
+  std::vector<std::string> leaves;
+  std::string wrong = ReadLeaves(sound, &leaves);
+  if (!wrong.empty()) return wrong;
+  wrong = CheckLogFiles(served, leaves);
+  return wrong.empty() ? "" : absl::StrCat("serves a wrong ", wrong);
 }
 
 namespace {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,10 @@ class AgreementWatch {
 //   - every acknowledged batch lies exactly where its receipt says, byte for byte, and nowhere else
 std::string CheckChains(SimCluster* cluster,
                         const std::vector<std::unique_ptr<SimClient>>& clients);
+
+// Holds what a node serves against a sound one: blocks, state digests, and every tile and bundle of
+// its log. What it cannot serve is no answer; a wrong one is returned; empty if there is none.
+std::string CheckServed(const node::Node& served, const node::Node& sound);
 
 // What the detectors of a cluster did, and what is wrong with it: every model that is active was
 // committed by a quorum with one digest and by nobody with another; every alert is confirmed, by

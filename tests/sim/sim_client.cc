@@ -99,6 +99,9 @@ void SimClient::TakeAnswer(const Answer& answer) {
     return;
   }
   if (answer.attempt != waiting.attempt) return;
+  if (error.code == "node.refusing") {
+    favourite_ = static_cast<uint32_t>(random_.Below(cluster_->size()));
+  }
   ++retries_;
   waiting.under_way = false;
   waiting.next_try_micros = cluster_->clock().MonotonicMicros() +

@@ -15,7 +15,8 @@ constexpr char kDataDir[] = "/vigil";
 constexpr int64_t kStepMicrosMax = 2'000;
 constexpr size_t kStepsPerTickMax = 100'000;
 
-node::StoreFactory StoresOn(ledger::FaultyFileSystem* disk, const std::string& data_dir) {
+node::StoreFactory StoresOn(ledger::FaultyFileSystem* disk, const std::string& data_dir,
+                            size_t write_buffer_bytes) {
   return [=](absl::string_view name, bool wipe) -> absl::StatusOr<std::unique_ptr<ledger::Store>> {
     const std::string directory = absl::StrCat(data_dir, "/", name);
     if (wipe) {
@@ -25,7 +26,7 @@ node::StoreFactory StoresOn(ledger::FaultyFileSystem* disk, const std::string& d
     ledger::LevelDbOptions options;
     options.deterministic = true;
     options.cache_bytes = 1u << 20;
-    options.write_buffer_bytes = 256u << 10;
+    options.write_buffer_bytes = write_buffer_bytes;
     return ledger::OpenLevelDbStore(disk, directory, options);
   };
 }
@@ -86,11 +87,11 @@ absl::Status SimCluster::Start(uint32_t i) {
   seams.files = &member.disk;
   seams.clock = &member.clock;
   seams.transport = network_.transport(i);
-  seams.open_store = StoresOn(&member.disk, member.config.data_dir);
+  seams.open_store = StoresOn(&member.disk, member.config.data_dir, write_buffer_bytes_);
+  seams.log = [this, i](node::LogLevel level, absl::string_view, absl::string_view text) {
+    if (log_tap_) log_tap_(i, level, text);
+  };
   seams.start_seed = (seed_ * 1'000'003 + i) * 1'000'003 + ++member.starts;
-  if (log_) {
-    seams.log = [this](node::LogLevel, absl::string_view, absl::string_view text) { log_(text); };
-  }
   absl::StatusOr<std::unique_ptr<node::Node>> opened =
       node::Node::Open(test_network_.genesis(), member.config, seams);
   if (!opened.ok()) return opened.status();

@@ -18,6 +18,7 @@
 #include "ledger/base/random.h"
 #include "ledger/storage/faulty_file_system.h"
 #include "node/driver/actor.h"
+#include "node/driver/log.h"
 #include "node/driver/node.h"
 #include "tests/sim/memory_network.h"
 #include "tests/sim/test_network.h"
@@ -59,8 +60,11 @@ class SimCluster {
   void SetBeginning(uint32_t i, node::Beginning beginning) { members_[i]->beginning = beginning; }
   // Node::Rejoin() for a node that is down.
   absl::StatusOr<std::string> Rejoin(uint32_t i, bool even_if_sound = false);
-  // Gets every line that nodes log from their next start on.
-  void SetLog(std::function<void(absl::string_view line)> log) { log_ = std::move(log); }
+  // What nodes write to their logs. Called with the number of the node.
+  using LogTap = std::function<void(uint32_t, node::LogLevel, absl::string_view)>;
+  void SetLogTap(LogTap tap) { log_tap_ = std::move(tap); }
+  // Of LevelDB, from the next start of a node on: smaller ones write more tables.
+  void SetWriteBufferBytes(size_t bytes) { write_buffer_bytes_ = bytes; }
 
   // Initialises and starts every node.
   void StartAll();
@@ -107,10 +111,11 @@ class SimCluster {
   void StepOnce();
 
   const uint64_t seed_;
+  LogTap log_tap_;
+  size_t write_buffer_bytes_ = 256u << 10;
   ManualClock clock_;
   SplitMix64 random_;
   bool hurried_ = false;
-  std::function<void(absl::string_view line)> log_;
   const TestNetwork test_network_;
   MemoryNetwork network_;
   std::vector<std::unique_ptr<Member>> members_;

@@ -130,6 +130,58 @@ TEST_CASE("faulty disk: failures hit the operation they were asked for", "[ledge
   CHECK(*files->ReadAll("/d/f") == std::string("00XYab!\0\0", 9));
 }
 
+TEST_CASE("faulty disk: a rule strikes the call that it waits for and no other",
+          "[ledger_storage]") {
+  auto files = DiskWith(1, "0123", "");
+  auto file = *files->OpenAppend("/d/f");
+  const auto arm = [&](DiskCall call, DiskFault fault, uint64_t skip = 0) {
+    files->FailWhen({.call = call,
+                     .matches = [](const std::string& path) { return path == "/d/f"; },
+                     .skip = skip,
+                     .fault = fault});
+  };
+  arm(DiskCall::kWrite, DiskFault::kNoSpace, /*skip=*/1);
+  REQUIRE(files->WriteAtomically("/d/other", AsBytes("x")).ok());
+  REQUIRE(file->Append(AsBytes("4")).ok());
+  CHECK(files->fired().empty());
+  CHECK(absl::IsResourceExhausted(file->Append(AsBytes("5"))));
+  CHECK(files->fired() == "write /d/f at 5");
+  REQUIRE(file->Append(AsBytes("5")).ok());
+  arm(DiskCall::kRead, DiskFault::kIoError);
+  CHECK(absl::IsUnavailable(files->ReadAll("/d/f").status()));
+  arm(DiskCall::kRead, DiskFault::kShortRead);
+  CHECK(files->ReadAll("/d/f")->size() < 6);
+  arm(DiskCall::kRead, DiskFault::kBitFlip);
+  CHECK(*files->ReadAll("/d/f") != "012345");
+  CHECK(*files->ReadAll("/d/f") == "012345");  // Only what was read is wrong.
+  arm(DiskCall::kOpen, DiskFault::kIoError);
+  CHECK(absl::IsUnavailable(files->OpenRead("/d/f").status()));
+  arm(DiskCall::kWrite, DiskFault::kBitFlip);
+  REQUIRE(file->Append(AsBytes("6")).ok());
+  CHECK(files->ReadAll("/d/f")->back() != '6');
+  arm(DiskCall::kSync, DiskFault::kPowerOff);
+  CHECK(absl::IsUnavailable(file->Sync()));
+  CHECK(files->is_off());
+}
+
+TEST_CASE(
+    "faulty disk: a lost write is read back until the machine ends and never reaches the disk",
+    "[ledger_storage]") {
+  auto files = DiskWith(1, "0123", "");
+  auto file = *files->OpenAppend("/d/f");
+  files->FailWhen({.call = DiskCall::kWrite,
+                   .matches = [](const std::string&) { return true; },
+                   .fault = DiskFault::kLostWrite});
+  REQUIRE(file->Append(AsBytes("45")).ok());
+  REQUIRE(file->Append(AsBytes("67")).ok());
+  REQUIRE(file->Sync().ok());
+  CHECK(*files->ReadAll("/d/f") == "01234567");
+  files->Crash(CrashMode::kLoseUnsynced);
+  CHECK(*files->ReadAll("/d/f") == std::string("0123\0\0"
+                                               "67",
+                                               8));
+}
+
 TEST_CASE("faulty disk: from the crash on everything fails until the restart", "[ledger_storage]") {
   auto files = DiskWith(1, "0123", "");
   auto file = *files->OpenAppend("/d/f");

@@ -4,8 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "consensus/raft/codec.h"
 #include "node/driver/node.h"
+#include "node/driver/peer_frame.h"
 #include "tests/node/driver/cluster_support.h"
 #include "tests/support/catch.h"
 
@@ -469,6 +471,112 @@ TEST_CASE("recovery: a directory is open once", "[recovery]") {
   SimCluster cluster({.validators = 1}, 41);
   cluster.StartAll();
   CHECK(absl::IsAlreadyExists(cluster.disk(0).Lock("/vigil/LOCK").status()));
+}
+
+TEST_CASE("recovery: a disk that cannot be read just now is no damage", "[recovery]") {
+  for (const absl::string_view part : {"/journal/", "/rollback_guard"}) {
+    CAPTURE(part);
+    StoppedNode t;
+    t.cluster.disk(0).FailWhen({.call = ledger::DiskCall::kRead,
+                                .matches =
+                                    [part](const std::string& path) {
+                                      return path.find(std::string(part)) != std::string::npos;
+                                    },
+                                .fault = ledger::DiskFault::kIoError});
+    const absl::Status status = t.cluster.Start(0);
+    INFO(status);
+    CHECK(absl::IsUnavailable(status));
+    CHECK(absl::StrContains(status.message(), "vigild start"));
+    CHECK_FALSE(absl::StrContains(status.message(), "rejoin"));
+    t.cluster.Crash(0, CrashMode::kProcessOnly);
+    CHECK_FALSE(t.Start().refusing);
+    t.CheckWhole();
+  }
+}
+
+TEST_CASE("recovery: a journal is not given up because it could not be read just now",
+          "[recovery]") {
+  SimCluster cluster({.validators = 3}, /*seed=*/33);
+  cluster.StartAll();
+  WaitForLeader(&cluster);
+  cluster.RunFor(2 * kSecond);
+  cluster.Crash(0, CrashMode::kProcessOnly);
+  cluster.disk(0).FailWhen(
+      {.call = ledger::DiskCall::kRead,
+       .matches = [](const std::string& path) { return absl::EndsWith(path, ".journal"); },
+       .fault = ledger::DiskFault::kIoError});
+  CHECK(absl::IsUnavailable(cluster.Rejoin(0).status()));
+  CHECK(absl::IsFailedPrecondition(cluster.Rejoin(0).status()));  // It is sound.
+}
+
+// Frames but for hellos and answers to fetches: what a validator says in its own name.
+uint64_t CountPromises(SimCluster* cluster, uint32_t node, int64_t micros) {
+  uint64_t count = 0;
+  cluster->network().SetTap([&](uint32_t from, absl::string_view frame) {
+    const auto type = PeerFrameTypeOf(frame);
+    if (from == node && type.ok() && *type != PeerFrameType::kFetchAnswer) ++count;
+  });
+  cluster->RunFor(micros);
+  cluster->network().SetTap(nullptr);
+  return count;
+}
+
+TEST_CASE("recovery: after a failed sync nothing is signed whatever comes before the next start",
+          "[recovery]") {
+  for (const char* file : {".journal", "rollback_guard.tmp", "checkpoint.tmp"}) {
+    const auto call =
+        file[0] == 'c' ? ledger::DiskCall::kWrite : ledger::DiskCall::kSync;  // Never synced.
+    CAPTURE(file);
+    SimCluster cluster({.validators = 3}, /*seed=*/34);
+    cluster.StartAll();
+    const uint32_t leader = WaitForLeader(&cluster);
+    SensorStream stream = StreamOf(cluster);
+    REQUIRE(SubmitAndWait(&cluster, leader, stream.NextBatch(3)).error.ok());
+    REQUIRE(CountPromises(&cluster, leader, kSecond) > 0);
+    cluster.disk(leader).FailWhen(
+        {.call = call,
+         .matches = [file](const std::string& path) { return absl::EndsWith(path, file); },
+         .fault = ledger::DiskFault::kIoError});
+    const ledger::Record record = stream.NextBatch(3);
+    SubmitTo(cluster.node(leader), record);
+    REQUIRE(cluster.RunUntil([&] { return !cluster.node(leader)->fatal().ok(); }, 10 * kSecond));
+    // The others elect, ask it for votes, send blocks and checkpoints; the disk works again.
+    const uint32_t other = (leader + 1) % 3;
+    REQUIRE(cluster.RunUntil([&] { return cluster.leader() != nullptr; }, 20 * kSecond));
+    SubmitTo(cluster.node(other), record);
+    CHECK(CountPromises(&cluster, leader, 10 * kSecond) == 0);
+    const NodeStatus status = cluster.node(leader)->Status();
+    CHECK(status.refusing);
+    CHECK(absl::StrContains(status.refusing_reason, "signs nothing any more"));
+    CHECK(absl::StrContains(status.refusing_reason, ": vigild start"));
+    const OutcomeBox box = SubmitTo(cluster.node(leader), stream.NextBatch(1));
+    REQUIRE(box->has_value());
+    CHECK((*box)->error.code == "node.refusing");
+    cluster.Crash(leader, CrashMode::kLoseUnsynced);
+    REQUIRE(cluster.Start(leader).ok());
+    CHECK(CountPromises(&cluster, leader, 10 * kSecond) > 0);
+    CHECK_FALSE(cluster.node(leader)->Status().refusing);
+  }
+}
+
+TEST_CASE("recovery: damaged state that the log meets ends the node and is built anew",
+          "[recovery]") {
+  StoppedNode t;
+  CHECK_FALSE(t.Start().refusing);
+  t.CheckWhole();
+  // The log begins anew and reads the whole history from the state, whose old tables are damaged.
+  t.cluster.Crash(0, CrashMode::kProcessOnly);
+  DamageTables(&t.cluster, "/vigil/state");
+  REQUIRE(t.cluster.disk(0).WriteAtomically("/vigil/log/progress", AsBytes("x")).ok());
+  const absl::Status started = t.cluster.Start(0);
+  if (started.ok()) {
+    t.cluster.RunFor(5 * kSecond);
+    CHECK(t.cluster.node(0)->Status().log.refusing_reason.empty());
+    t.cluster.Crash(0, CrashMode::kProcessOnly);
+  }
+  CHECK_FALSE(t.Start().refusing);
+  t.CheckWhole();
+  CHECK(t.cluster.node(0)->Status().log.refusing_reason.empty());
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ struct Fixture {
                  .heartbeat_millis = 100,
                  .snapshot_interval_blocks = kInterval},
                 seed) {
-    cluster.SetLog([this](absl::string_view line) { log.emplace_back(line); });
+    cluster.SetLogTap(
+        [this](uint32_t, LogLevel, absl::string_view line) { log.emplace_back(line); });
     cluster.StartAll();
   }
   bool RunTo(uint64_t height, uint32_t node = 0, int64_t seconds = 60) {
