@@ -18,24 +18,6 @@
 namespace vigil::client {
 namespace {
 
-absl::StatusOr<v1::SearchEventsRequest> RequestOf(const EventFilter& filter) {
-  v1::SearchEventsRequest request;
-  for (uint32_t class_uid : filter.classes) request.add_class_uids(class_uid);
-  request.set_severity_min(filter.severity_min);
-  for (const std::string& source : filter.sources) request.add_sources(source);
-  for (const std::string& actor : filter.actors) request.add_actors(actor);
-  for (const std::string& address : filter.addresses) request.add_addresses(address);
-  for (const std::string& term : filter.terms) request.add_terms(term);
-  ASSIGN_OR_RETURN(const int64_t from, ParseTime(filter.from));
-  ASSIGN_OR_RETURN(const int64_t to, ParseTime(filter.to));
-  // In a request 0 means no bound, and no event lies before 1970.
-  if (to == 0 && !filter.to.empty())
-    return absl::InvalidArgumentError("--until: no event lies before 1970");
-  request.set_from_unix_nano(from);
-  request.set_to_unix_nano(to);
-  return request;
-}
-
 v1::Event Parsed(const v1::StoredEvent& stored) {
   v1::Event event;
   event.ParseFromString(stored.event());
@@ -112,9 +94,27 @@ absl::StatusOr<int64_t> ParseTime(const std::string& text) {
   return static_cast<int64_t>(*nanos);
 }
 
+absl::StatusOr<v1::SearchEventsRequest> SearchRequestOf(const EventFilter& filter) {
+  v1::SearchEventsRequest request;
+  for (uint32_t class_uid : filter.classes) request.add_class_uids(class_uid);
+  request.set_severity_min(filter.severity_min);
+  for (const std::string& source : filter.sources) request.add_sources(source);
+  for (const std::string& actor : filter.actors) request.add_actors(actor);
+  for (const std::string& address : filter.addresses) request.add_addresses(address);
+  for (const std::string& term : filter.terms) request.add_terms(term);
+  ASSIGN_OR_RETURN(const int64_t from, ParseTime(filter.from));
+  ASSIGN_OR_RETURN(const int64_t to, ParseTime(filter.to));
+  // In a request 0 means no bound, and no event lies before 1970.
+  if (to == 0 && !filter.to.empty())
+    return absl::InvalidArgumentError("--until: no event lies before 1970");
+  request.set_from_unix_nano(from);
+  request.set_to_unix_nano(to);
+  return request;
+}
+
 absl::Status RunEventSearch(const Session& session, const EventSearchOptions& options) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
-  ASSIGN_OR_RETURN(v1::SearchEventsRequest request, RequestOf(options.filter));
+  ASSIGN_OR_RETURN(v1::SearchEventsRequest request, SearchRequestOf(options.filter));
   request.set_limit(options.limit);
   request.set_cursor(options.cursor);
   request.set_newest_first(options.newest_first);
@@ -160,7 +160,7 @@ absl::Status RunEventWatch(const Session& session, const EventFilter& filter, ui
   v1::SubscribeRequest request;
   request.set_kind(v1::FEED_EVENTS);
   request.set_from_height(from_height);
-  ASSIGN_OR_RETURN(*request.mutable_filter(), RequestOf(filter));
+  ASSIGN_OR_RETURN(*request.mutable_filter(), SearchRequestOf(filter));
   uint64_t seen = 0;
   return client->Subscribe(request, [&](const v1::FeedItem& item) {
     if (session.format == OutputFormat::kTable) {

@@ -45,6 +45,10 @@ absl::Status RunAlertList(const Session& session, const AlertListOptions& option
 absl::Status RunAlertGet(const Session& session, uint64_t record_index);
 absl::Status RunAlertWatch(const Session& session, uint64_t from_height, uint64_t count);
 
+// The filter as a request without limit, cursor and direction.
+// Errors: kInvalidArgument naming the option.
+absl::StatusOr<v1::SearchEventsRequest> SearchRequestOf(const EventFilter& filter);
+
 // Seconds or RFC 3339 as ns since 1970, before 2262; 0 for empty text.
 // Errors: kInvalidArgument.
 absl::StatusOr<int64_t> ParseTime(const std::string& text);

@@ -21,6 +21,8 @@
 #include "client/cli/bench.h"
 #include "client/cli/chain_commands.h"
 #include "client/cli/event_commands.h"
+#include "client/cli/evidence_commands.h"
+#include "client/cli/evidence_export.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/ingest_command.h"
 #include "client/cli/log_commands.h"
@@ -86,6 +88,7 @@ class Program {
     AddIngest();
     AddLog();
     AddProof();
+    AddEvidence();
     AddVerify();
     AddWitness();
     AddBench();
@@ -428,6 +431,59 @@ class Program {
                "file of that checkpoint, as `vigil log checkpoint` printed it");
   }
 
+  CLI::App* AddExport(CLI::App* exporter, const std::string& name, const std::string& help,
+                      ledger::EvidenceSubject subject) {
+    CLI::App* command = Add(exporter, name, help, [this, subject](const Session& session) {
+      evidence_export_.filter = filter_;
+      return RunEvidenceExport(session, subject, evidence_export_);
+    });
+    command->add_option("--file", evidence_export_.file, "where the evidence goes")->required();
+    command->add_option("--witness", evidence_export_.witnesses,
+                        "under the newest checkpoint that this outside witness, too, cosigned");
+    AddNumber(command, "--wait", evidence_export_.wait_seconds,
+              "seconds, at most 60, until a checkpoint reaches far enough", 0, 60)
+        ->capture_default_str();
+    return command;
+  }
+  void AddEvidence() {
+    CLI::App* evidence = Group("evidence", "one file for an outsider, and a page to print");
+    evidence->footer(
+        "  vigil evidence export alert 345 --file alert.evidence\n"
+        "  vigil evidence verify alert.evidence --policy policy.txt\n"
+        "  vigil evidence page alert.evidence --policy policy.txt --file alert.html\n");
+    CLI::App* exporter = evidence->add_subcommand("export", "gather, verify and write the file");
+    exporter->require_subcommand(1);
+    AddExport(exporter, "event", "an event with its record", ledger::EvidenceSubject::kEvent)
+        ->add_option("ref", evidence_export_.ref, "record.item")
+        ->required();
+    AddExport(exporter, "alert",
+              "an alert with its event, who recomputed it, and the commitments to its model",
+              ledger::EvidenceSubject::kAlert)
+        ->add_option("record", evidence_export_.ref, "record index of the alert")
+        ->required();
+    CLI::App* span = AddExport(
+        exporter, "span",
+        "events from --since to --until that answer, in whole batches, and all records between",
+        ledger::EvidenceSubject::kSpan);
+    AddFilter(span);
+    span->add_flag("--only-matching", evidence_export_.only_matching,
+                   "of each batch only the events that answer: then nobody can tell whether others "
+                   "were left out");
+    CLI::App* verify = Add(evidence, "verify", "what a file proves, offline",
+                           [this](const Session& s) { return RunEvidenceVerify(s, evidence_); });
+    verify->add_option("--extract", evidence_.extract,
+                       "folder for the proof of each record as a standard C2SP tlog-proof");
+    CLI::App* page = Add(evidence, "page", "a page to print, of a file that verifies",
+                         [this](const Session& s) { return RunEvidencePage(s, evidence_); });
+    page->add_option("--file", evidence_.page, "where the page goes; default: standard output");
+    for (CLI::App* command : {verify, page}) {
+      command->add_option("evidence", evidence_.file, "evidence file")->required();
+      command
+          ->add_option("--policy", evidence_.policy, "whom to trust, as `vigil log policy` prints")
+          ->required();
+    }
+  }
+
   void AddWitness() {
     CLI::App* witness = Group("witness", "cosign the checkpoints of others' logs");
     witness->footer(
@@ -486,6 +542,8 @@ class Program {
   VerifyLedgerOptions verify_;
   VerifyFileOptions verify_file_;
   ProofOptions proof_;
+  EvidenceExportOptions evidence_export_;
+  EvidenceOptions evidence_;
   WitnessOptions witness_;
   std::vector<std::string> outside_witnesses_;
   BenchOptions bench_;

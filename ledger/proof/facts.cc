@@ -1,24 +1,9 @@
 #include "ledger/proof/facts.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 
 namespace vigil::ledger {
 namespace {
-
-// Keeps text of others from steering a terminal or breaking a line.
-std::string Escaped(absl::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte > 0x20 && byte < 0x7f && c != '\\') {
-      out.push_back(c);
-    } else {
-      absl::StrAppend(&out, "\\x", absl::Hex(byte, absl::kZeroPad2));
-    }
-  }
-  return out;
-}
 
 class FactList {
  public:
@@ -26,11 +11,11 @@ class FactList {
   void Add(absl::string_view name, uint64_t number) { Add(name, absl::StrCat(number)); }
 
   void Add(const ProvenHead& head) {
-    Add("origin", Escaped(head.checkpoint.origin));
+    Add("origin", EscapedFact(head.checkpoint.origin));
     Add("tree_size", head.checkpoint.size);
     Add("root", head.checkpoint.root.ToHex());
     for (const ProvenWitness& witness : head.witnesses) {
-      Add("witness", absl::StrCat(Escaped(witness.name), " ", witness.unix_seconds));
+      Add("witness", absl::StrCat(EscapedFact(witness.name), " ", witness.unix_seconds));
     }
   }
   void Add(const ProvenRecord& record) {
@@ -40,7 +25,7 @@ class FactList {
     Add("author", record.author.ToHex());
     Add("author_key", record.author_key.ToHex());
     if (record.sequence == 0) return;
-    Add("stream", Escaped(record.stream));
+    Add("stream", EscapedFact(record.stream));
     Add("sequence", record.sequence);
   }
   void Add(const ProvenBlock& block) {
@@ -54,7 +39,7 @@ class FactList {
   }
   void Add(const RecordResult& result) {
     Add("result", std::string(ResultCodeName(result.code)));
-    Add("signer", Escaped(result.signer));
+    Add("signer", EscapedFact(result.signer));
   }
   void Add(const ProvenEvent& event) {
     Add("item", event.item.value());
@@ -65,7 +50,7 @@ class FactList {
     Add("event_bytes", event.bytes.size());
     Add("event_time_unix_ns", fields.time_unix_nano);
     Add("event_type_uid", fields.type_uid);
-    Add("event_source", Escaped({fields.source.data(), fields.source.size()}));
+    Add("event_source", EscapedFact({fields.source.data(), fields.source.size()}));
   }
   template <typename Part>
   void AddIfThere(const std::optional<Part>& part) {
@@ -78,6 +63,19 @@ class FactList {
 };
 
 }  // namespace
+
+std::string EscapedFact(absl::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte > 0x20 && byte < 0x7f && c != '\\') {
+      out.push_back(c);
+    } else {
+      absl::StrAppend(&out, "\\x", absl::Hex(byte, absl::kZeroPad2));
+    }
+  }
+  return out;
+}
 
 std::vector<ProofFact> ProofFacts(const ProofReport& report) {
   FactList facts;

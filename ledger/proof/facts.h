@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "ledger/proof/verify_proof.h"
 
 namespace vigil::ledger {
@@ -16,6 +17,9 @@ using ProofFact = std::pair<std::string, std::string>;
 // In the order in which they are proven; "witness" comes once for each. Hashes are hexadecimal, and
 // bytes of others' text that are not visible ASCII are written \xNN.
 std::vector<ProofFact> ProofFacts(const ProofReport& report);
+
+// Text of others as it stands in a fact: it neither steers a terminal nor breaks a line.
+std::string EscapedFact(absl::string_view text);
 
 }  // namespace vigil::ledger
 

@@ -28,6 +28,7 @@ using Outcome = std::optional<Refusal>;
 // One verification: what was read, and what the steps before have established.
 struct Work {
   const Policy* policy = nullptr;
+  const CheckedHead* known = nullptr;
   absl::string_view bytes;
   TlogProof file;
   ProofExtra extra;
@@ -101,6 +102,10 @@ Outcome ReadFile(Work* work) {
 
 // Steps 2 to 4.
 Outcome CheckCheckpointOfFile(Work* work) {
+  if (work->known != nullptr && work->file.checkpoint == work->known->note) {
+    work->report.head = work->known->head;
+    return std::nullopt;
+  }
   ProvenHead head;
   Outcome refusal = CheckHead(*work->policy, work->file.checkpoint, &head);
   if (!refusal.has_value()) work->report.head = std::move(head);
@@ -321,10 +326,9 @@ EventView ProvenEvent::Fields() const {
   return fields;
 }
 
-ProofReport VerifyProof(const Policy& policy, absl::string_view file_bytes) {
-  Work work;
-  work.policy = &policy;
-  work.bytes = file_bytes;
+namespace {
+
+ProofReport Report(Work work) {
   Outcome refusal = Verify(&work);
   if (refusal.has_value()) {
     work.report.verdict = refusal->verdict;
@@ -333,6 +337,24 @@ ProofReport VerifyProof(const Policy& policy, absl::string_view file_bytes) {
     work.report.verdict = ProofVerdict::kVerified;
   }
   return std::move(work.report);
+}
+
+}  // namespace
+
+ProofReport VerifyProof(const Policy& policy, absl::string_view file_bytes) {
+  Work work;
+  work.policy = &policy;
+  work.bytes = file_bytes;
+  return Report(std::move(work));
+}
+
+ProofReport VerifyProof(const Policy& policy, const CheckedHead& known,
+                        absl::string_view file_bytes) {
+  Work work;
+  work.policy = &policy;
+  work.known = &known;
+  work.bytes = file_bytes;
+  return Report(std::move(work));
 }
 
 }  // namespace vigil::ledger

@@ -74,6 +74,16 @@ struct ProofReport {
 
 ProofReport VerifyProof(const Policy& policy, absl::string_view file_bytes);
 
+// A signed checkpoint that CheckHead() let pass under a policy.
+struct CheckedHead {
+  std::string note;
+  ProvenHead head;
+};
+// The same, without checking the signatures of `known` again for a file that has it, byte for byte.
+// REQUIRES: `known` passed under this policy.
+ProofReport VerifyProof(const Policy& policy, const CheckedHead& known,
+                        absl::string_view file_bytes);
+
 }  // namespace vigil::ledger
 
 #endif  // VIGIL_LEDGER_PROOF_VERIFY_PROOF_H_

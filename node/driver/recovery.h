@@ -70,7 +70,8 @@ struct OpenedJournal {
 };
 // Opens the journal and holds it against its guard.
 // Errors: kFailedPrecondition when there is neither journal nor guard: the directory was never
-// initialised; those of a disk that cannot be read: nothing is known then, and a later start may do.
+// initialised; those of a disk that cannot be read: nothing is known then, and a later start may
+// do.
 absl::StatusOr<OpenedJournal> OpenJournal(const JournalPlace& place);
 
 // What the frames of a journal say.

@@ -460,11 +460,47 @@ def scenario_rejoin(cluster):
     assert int(cluster.verify(2)["events"]) == lines
 
 
+def scenario_evidence(cluster):
+    """Evidence of an event, an alert and a span from a running network verifies offline; altered, it does not."""
+    cluster.start_all()
+    ordinary, _ = sample(cluster, "ordinary", 20000)
+    cluster.vigil(*ingest_args(cluster, ordinary))
+    cluster.vigil("wait", "--models", 2, "--all", "--timeout", 120)
+    attacked, lines = sample(cluster, "attacked", 1000, "--seed", 2, "--attacks", "--start", "2026-01-01T12:00:00Z")
+    cluster.vigil(*ingest_args(cluster, attacked, stream="attacked"))
+    cluster.vigil("wait", "--alerts-confirmed", 1, "--timeout", 120)
+    policy = cluster.folder / "policy.txt"
+    policy.write_text(cluster.vigil("log", "policy", "--genesis", cluster.net / "genesis.json").stdout)
+    alert = json.loads(cluster.vigil("alert", "list", "--state", "confirmed", "-o", "json").stdout)["alerts"][0]
+    span = ["--since", "2026-01-01T12:00:00Z", "--until", "2026-01-02T00:00:00Z"]
+    for name, words, says in (("event", ["event", alert["event"]["ref"]], "events_shown: 1\n"),
+                              ("alert", ["alert", alert["record_index"]], "\nconfirmed_by: "),
+                              ("span", ["span", *span], f" attacked sequence 1 to "),
+                              ("some", ["span", *span, "--address", "203.0.113.9", "--only-matching"], " incomplete")):
+        file = cluster.folder / f"{name}.evidence"
+        cluster.vigil("evidence", "export", *words, "--wait", 60, "--file", file)
+        facts = cluster.vigil("evidence", "verify", file, "--policy", policy).stdout
+        assert says in facts and facts.endswith("\nVERIFIED\n"), (name, facts)
+        if name == "span":
+            assert f"events {lines} of {lines} complete" in facts, facts
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 4
+        file.write_bytes(data)
+        cluster.vigil("evidence", "verify", file, "--policy", policy, expect=6)
+    page = cluster.folder / "page.html"
+    cluster.vigil("evidence", "export", "alert", alert["record_index"], "--file", cluster.folder / "again")
+    cluster.vigil("evidence", "page", cluster.folder / "again", "--policy", policy, "--file", page)
+    assert "confirmed by the chain" in page.read_text()
+    cluster.vigil("evidence", "export", "event", "1000000.1", "--wait", 0, "--file", page, expect=5)
+    for i in range(1, cluster.count + 1):
+        assert cluster.end(i) == 0
+
+
 SCENARIOS = {"killed-leader": (scenario_killed_leader, 3), "altered-ledger": (scenario_altered_ledger, 1),
              "full-disk": (scenario_full_disk, 3), "bad-input": (scenario_bad_input, 3),
              "idle-connections": (scenario_idle_connections, 1),
              "stop-without-quorum": (scenario_stop_without_quorum, 3),
-             "outside-witness": (scenario_outside_witness, 4), "rejoin": (scenario_rejoin, 4)}
+             "outside-witness": (scenario_outside_witness, 4), "rejoin": (scenario_rejoin, 4), "evidence": (scenario_evidence, 4)}
 
 
 def main():

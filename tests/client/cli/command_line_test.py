@@ -140,6 +140,37 @@ def check_proof_files(vigil):
     vigil.check(3, *at, "proof", "event", "1.1", "--wait", "0", says=ENDPOINT)
 
 
+def check_evidence_files(vigil):
+    """`vigil evidence verify` and `page` on the golden file, and on what it is not."""
+    golden = pathlib.Path(__file__).resolve().parents[2] / "ledger/evidence/golden"
+    policy = ["--policy", golden / "policy.txt"]
+    file = golden / "alert.evidence"
+    vigil.check(0, "evidence", "verify", file, *policy, "--extract", "proofs",
+                says=["question: alert ", "confirmed_by: ", "\nVERIFIED\n"])
+    proofs = sorted((vigil.folder / "proofs").iterdir())
+    if len(proofs) != 7:
+        failures.append(f"evidence: {len(proofs)} proofs extracted")
+    for proof in proofs:
+        vigil.check(0, "verify", proof, *policy, says=["subject: record\n", "\nVERIFIED\n"])
+    vigil.check(0, "-o", "json", "evidence", "verify", file, *policy, says='"verdict": "VERIFIED"')
+    vigil.check(0, "evidence", "page", file, *policy, "--file", "page.html")
+    if "confirmed by the chain" not in (vigil.folder / "page.html").read_text():
+        failures.append("evidence: the page does not say that the alert is confirmed")
+    data = file.read_bytes()
+    for wrong in (data[:-1], data[:-40] + bytes([data[-40] ^ 1]) + data[-39:], b"x"):
+        (vigil.folder / "wrong").write_bytes(wrong)
+        vigil.check(6, "evidence", "verify", "wrong", *policy)
+        vigil.check(6, "evidence", "page", "wrong", *policy, "--file", "wrong.html")
+    if (vigil.folder / "wrong.html").exists():
+        failures.append("evidence: a page of what does not verify")
+    for words in (["verify"], ["verify", file], ["verify", "none", *policy], ["verify", file, "--policy", file],
+                  ["export", "event", "1", "--file", "x"], ["export", "alert", "x", "--file", "x"],
+                  ["export", "event", "1.1"]):
+        vigil.check(2, "--endpoints", ENDPOINT, "--insecure", "evidence", *words)
+    vigil.check(2, "--endpoints", ENDPOINT, "--insecure", "evidence", "export", "span", "--since", "5", "--file", "x",
+                says="--until")
+
+
 def check_full_output(vigil):
     with open("/dev/full", "wb") as full:
         vigil.check(1, "--help", stdout=full, says="standard output cannot be written")
@@ -197,7 +228,7 @@ def wait_until_handled(process, how):
 def main():
     with tempfile.TemporaryDirectory(prefix="vigil-command-line-") as folder:
         vigil = Vigil(sys.argv[1], pathlib.Path(folder))
-        for check in (check_arguments, check_files, check_proof_files, check_full_output, check_ingest, check_stop):
+        for check in (check_arguments, check_files, check_proof_files, check_evidence_files, check_full_output, check_ingest, check_stop):
             check(vigil)
     for failure in failures:
         print("FAILED", failure, file=sys.stderr)

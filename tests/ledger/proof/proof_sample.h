@@ -49,6 +49,9 @@ class ProofSample final : public ProofSource {
 
   ProofSample();
 
+  // Goes on with a block of these records; only of a sample that is the test's own.
+  void Commit(const std::vector<Record>& records, uint64_t lag = 1);
+
   // Who signs a checkpoint: `witness_count` validators cosign in `epoch`, and the first one's log
   // key signs.
   struct Signers {
@@ -98,7 +101,6 @@ class ProofSample final : public ProofSource {
   const TileSource& tiles() const override { return tiles_; }
 
  private:
-  void Commit(const std::vector<Record>& records, uint64_t lag = 1);
   // Puts the leaves of `parts` into a copy of the log and makes all paths and the head anew.
   void Relog(ProofParts* parts) const;
 

@@ -1,0 +1,190 @@
+#include "client/cli/evidence_collector.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "ledger/base/status_macros.h"
+#include "ledger/chain/payload.h"
+#include "ledger/chain/record.h"
+#include "ledger/evidence/evidence_writer.h"
+#include "ledger/log/tlog_proof.h"
+
+namespace vigil::client {
+namespace {
+
+// Blocks below a model's activation that are searched for commitments to it.
+constexpr uint64_t kCommitmentBlocksMax = 10'000;
+constexpr uint32_t kPage = 1'000;
+
+}  // namespace
+
+absl::StatusOr<v1::Record> EvidenceCollector::Fetch(uint64_t record) const {
+  v1::GetRecordRequest request;
+  request.set_record_index(record);
+  return client_->GetRecord(request);
+}
+
+absl::Status EvidenceCollector::WantEvent(uint64_t record, uint32_t item) {
+  wanted_[record].items.insert(item);
+  return absl::OkStatus();
+}
+
+absl::Status EvidenceCollector::WantAlert(uint64_t record) {
+  v1::GetAlertRequest request;
+  request.set_record_index(record);
+  ASSIGN_OR_RETURN(const v1::Alert alert, client_->GetAlert(request));
+  wanted_[record];
+  wanted_[alert.event().record_index()].items.insert(alert.event().item());
+  for (const v1::AlertVerdict& verdict : alert.verdicts()) wanted_[verdict.record_index()];
+  return WantCommitments(alert);
+}
+
+// From the block whose commitment made the model active downwards, to where its window closed.
+absl::Status EvidenceCollector::WantCommitments(const v1::Alert& alert) {
+  v1::ListModelsRequest request;
+  request.set_limit(kPage);
+  ASSIGN_OR_RETURN(const v1::ListModelsResponse models, client_->ListModels(request));
+  const auto model = std::ranges::find_if(models.models(), [&](const v1::Model& candidate) {
+    return candidate.event_type() == alert.event_type() && candidate.period() == alert.period() &&
+           candidate.digest() == alert.model_digest();
+  });
+  if (model == models.models().end() || model->active_from_height() == 0) {
+    return absl::NotFoundError(absl::StrCat("the model of alert ", alert.record_index(),
+                                            " is not among the ", models.models_size(),
+                                            " newest that the validator lists"));
+  }
+  uint64_t height = model->active_from_height();
+  const uint64_t least =
+      std::max({model->window_end(), height - std::min(height, kCommitmentBlocksMax), uint64_t{1}});
+  uint32_t left = static_cast<uint32_t>(model->committed_by_size());
+  for (; height >= least && left > 0; --height) {
+    v1::GetBlockRequest block_request;
+    block_request.set_height(height);
+    ASSIGN_OR_RETURN(const v1::Block block, client_->GetBlock(block_request));
+    ASSIGN_OR_RETURN(const uint32_t found, WantCommitmentsOf(block, alert));
+    left -= std::min(left, found);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint32_t> EvidenceCollector::WantCommitmentsOf(const v1::Block& block,
+                                                              const v1::Alert& alert) {
+  uint32_t found = 0;
+  for (const v1::RecordSummary& summary : block.records()) {
+    if (summary.kind() != static_cast<uint32_t>(ledger::RecordKind::kModelCommitment) ||
+        summary.result() != v1::RESULT_OK) {
+      continue;
+    }
+    ASSIGN_OR_RETURN(const v1::Record record, Fetch(summary.record_index()));
+    ASSIGN_OR_RETURN(const ledger::RecordView view, ledger::DecodeRecord(AsBytes(record.leaf())));
+    const auto* body = std::get_if<ledger::ModelCommitmentBody>(&view.body);
+    if (body == nullptr || body->event_type != alert.event_type() ||
+        body->period != alert.period() || body->model_digest.view() != alert.model_digest()) {
+      continue;
+    }
+    wanted_[summary.record_index()];
+    ++found;
+  }
+  return found;
+}
+
+std::optional<std::pair<EvidenceCollector::StreamName, EvidenceCollector::Link>>
+EvidenceCollector::LinkOf(const v1::Record& record) {
+  const absl::StatusOr<ledger::RecordView> view = ledger::DecodeRecord(AsBytes(record.leaf()));
+  if (!view.ok()) return std::nullopt;
+  return std::visit(
+      [&](const auto& body) -> std::optional<std::pair<StreamName, Link>> {
+        if constexpr (requires { body.previous; }) {
+          Link link{.record = record.summary().record_index(),
+                    .sequence = body.sequence,
+                    .previous = body.previous.IsZero() ? "" : std::string(body.previous.view())};
+          return std::make_pair(StreamName(record.summary().author(), std::string(body.stream)),
+                                std::move(link));
+        }
+        return std::nullopt;
+      },
+      view->body);
+}
+
+absl::Status EvidenceCollector::WantSpan(v1::SearchEventsRequest request, bool whole) {
+  request.set_limit(kPage);
+  v1::SearchEventsResponse page;
+  do {
+    ASSIGN_OR_RETURN(page, client_->SearchEvents(request));
+    for (const v1::StoredEvent& event : page.events()) {
+      Wanted& wanted = wanted_[event.record_index()];
+      wanted.whole = whole;
+      if (!whole) wanted.items.insert(event.item());
+    }
+    request.set_cursor(page.next_cursor());
+  } while (!page.next_cursor().empty());
+  if (wanted_.empty()) {
+    return absl::NotFoundError(absl::StrCat("no event answers; heights ", page.first_height(),
+                                            " to ", page.complete_height(), " were searched"));
+  }
+  std::map<StreamName, std::pair<Link, Link>> streams;  // First and last.
+  for (const auto& [record, unused] : wanted_) {
+    ASSIGN_OR_RETURN(const v1::Record fetched, Fetch(record));
+    auto link = LinkOf(fetched);
+    if (!link.has_value()) continue;
+    const auto [at, is_new] = streams.try_emplace(link->first, link->second, link->second);
+    if (!is_new) at->second.second = std::move(link->second);
+  }
+  for (const auto& [name, ends] : streams)
+    RETURN_IF_ERROR(WantBetween(ends.first, ends.second, whole));
+  return absl::OkStatus();
+}
+
+// Each record names the one before it; a reset ends the walk early, and the file says so.
+absl::Status EvidenceCollector::WantBetween(const Link& first, Link last, bool whole) {
+  while (last.sequence > first.sequence && last.record > first.record && !last.previous.empty()) {
+    v1::GetRecordRequest request;
+    request.set_leaf_hash(last.previous);
+    ASSIGN_OR_RETURN(const v1::Record before, client_->GetRecord(request));
+    auto link = LinkOf(before);
+    if (!link.has_value() || link->second.record >= last.record) break;
+    last = std::move(link->second);
+    wanted_[last.record].whole |= whole;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> EvidenceCollector::ProofOf(uint64_t record,
+                                                       const std::string& under) const {
+  v1::GetProofRequest request;
+  request.mutable_record()->set_record_index(record);
+  request.set_under_checkpoint(under);
+  if (under.empty()) {
+    request.set_wait_millis(wait_millis_);
+    for (const std::string& witness : witnesses_) request.add_witnessed_by(witness);
+  }
+  ASSIGN_OR_RETURN(v1::Proof proof, client_->GetProof(request, nullptr));
+  return std::move(*proof.mutable_file());
+}
+
+absl::StatusOr<std::string> EvidenceCollector::Finish(const ledger::EvidenceQuestion& question,
+                                                      std::string genesis) {
+  // The last record needs the largest tree.
+  ASSIGN_OR_RETURN(const std::string last, ProofOf(wanted_.rbegin()->first, ""));
+  ASSIGN_OR_RETURN(const ledger::TlogProof head, ledger::DecodeTlogProof(last));
+  ledger::EvidenceWriter writer(question, head.checkpoint, std::move(genesis));
+  for (const auto& [record, wanted] : wanted_) {
+    const RecordIndex index(record);
+    ASSIGN_OR_RETURN(const std::string proof, ProofOf(record, head.checkpoint));
+    RETURN_IF_ERROR(writer.AddRecord(index, proof));
+    if (!wanted.whole && wanted.items.empty()) continue;
+    ASSIGN_OR_RETURN(const v1::Record fetched, Fetch(record));
+    if (fetched.payload().empty()) continue;  // No batch, or its payload is gone.
+    std::set<uint32_t> items = wanted.items;
+    if (wanted.whole) {
+      ASSIGN_OR_RETURN(const std::vector<ByteSpan> events,
+                       ledger::SplitPayload(AsBytes(fetched.payload())));
+      for (uint32_t item = 0; item < events.size(); ++item) items.insert(item);
+    }
+    RETURN_IF_ERROR(writer.AddEvents(index, AsBytes(fetched.payload()), items));
+  }
+  return writer.Finish();
+}
+
+}  // namespace vigil::client

@@ -1,0 +1,71 @@
+// Gathers the records that evidence needs from a validator and puts the file together.
+//
+// Asks for whole records and for proofs of them under one checkpoint. Trusts nothing: whoever has
+// the policy verifies the file afterwards.
+#ifndef VIGIL_CLIENT_CLI_EVIDENCE_COLLECTOR_H_
+#define VIGIL_CLIENT_CLI_EVIDENCE_COLLECTOR_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/lib/client.h"
+#include "ledger/evidence/evidence_file.h"
+#include "vigil/v1/api.pb.h"
+
+namespace vigil::client {
+
+class EvidenceCollector {
+ public:
+  // `client` must outlive the collector. `witnesses`: key names of outside witnesses that must have
+  // cosigned the checkpoint.
+  EvidenceCollector(Client* client, std::vector<std::string> witnesses, uint32_t wait_millis)
+      : client_(client), witnesses_(std::move(witnesses)), wait_millis_(wait_millis) {}
+
+  absl::Status WantEvent(uint64_t record, uint32_t item);
+  // The alert, its event, who judged it, and the commitments to its model.
+  absl::Status WantAlert(uint64_t record);
+  // The events that answer, and of each stream all records between. `whole`: every event of every
+  // batch, so that the reader can tell that none is left out.
+  absl::Status WantSpan(v1::SearchEventsRequest request, bool whole);
+
+  // Proofs of all that is wanted, under the newest checkpoint that reaches far enough.
+  absl::StatusOr<std::string> Finish(const ledger::EvidenceQuestion& question, std::string genesis);
+
+  size_t record_count() const { return wanted_.size(); }
+
+ private:
+  struct Wanted {
+    std::set<uint32_t> items;
+    bool whole = false;
+  };
+  // What links a record of a stream to the one before it.
+  struct Link {
+    uint64_t record = 0;
+    uint64_t sequence = 0;
+    std::string previous;  // Leaf hash; empty for the first.
+  };
+  using StreamName = std::pair<std::string, std::string>;
+
+  absl::StatusOr<v1::Record> Fetch(uint64_t record) const;
+  absl::Status WantCommitments(const v1::Alert& alert);
+  absl::StatusOr<uint32_t> WantCommitmentsOf(const v1::Block& block, const v1::Alert& alert);
+  static std::optional<std::pair<StreamName, Link>> LinkOf(const v1::Record& record);
+  absl::Status WantBetween(const Link& first, Link last, bool whole);
+  absl::StatusOr<std::string> ProofOf(uint64_t record, const std::string& under) const;
+
+  Client* const client_;
+  const std::vector<std::string> witnesses_;
+  const uint32_t wait_millis_;
+  std::map<uint64_t, Wanted> wanted_;
+};
+
+}  // namespace vigil::client
+
+#endif  // VIGIL_CLIENT_CLI_EVIDENCE_COLLECTOR_H_

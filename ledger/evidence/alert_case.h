@@ -1,0 +1,53 @@
+// What the records of an evidence file say of an alert: who raised it, who recomputed it, whether
+// the chain confirmed it, and which model it rests on.
+//
+// Confirmation and activation are read from results, which a quorum vouches for, not counted here.
+#ifndef VIGIL_LEDGER_EVIDENCE_ALERT_CASE_H_
+#define VIGIL_LEDGER_EVIDENCE_ALERT_CASE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ledger/evidence/shown_record.h"
+#include "ledger/proof/head.h"
+
+namespace vigil::ledger {
+
+struct AlertWord {
+  RecordIndex record;
+  std::string validator;  // "org/name"
+  bool confirms = false;
+  uint32_t score_q8 = 0;  // 1/256 bit.
+  bool operator==(const AlertWord&) const = default;
+};
+
+struct AlertCase {
+  RecordIndex record;
+  std::string proposer;
+  Height height;
+  EventRef event;
+  Hash event_leaf;
+  uint32_t event_type = 0;
+  uint64_t period = 0;
+  Hash model_digest;
+  uint32_t score_q8 = 0;      // 1/256 bit.
+  uint32_t threshold_q8 = 0;  // 1/256 bit.
+  uint32_t component = 0;     // 1 forest, 2 LODA, 3 surprisal.
+  std::vector<AlertReason> reasons;
+  std::optional<RecordIndex> confirmed_by;  // Whose result says that the alert was confirmed.
+  std::optional<RecordIndex> contested_by;
+  std::vector<AlertWord> words;               // Verdicts of others, in order of the log.
+  std::optional<RecordIndex> activated_by;    // Whose result says that the model became active.
+  std::vector<std::string> model_committers;  // Who committed to this very model.
+  bool operator==(const AlertCase&) const = default;
+};
+
+// Reads the case of the alert at `alert` from proven records. A refusal says what is not there.
+std::optional<Refusal> ReadAlertCase(const std::vector<ShownRecord>& records, RecordIndex alert,
+                                     AlertCase* out);
+
+}  // namespace vigil::ledger
+
+#endif  // VIGIL_LEDGER_EVIDENCE_ALERT_CASE_H_

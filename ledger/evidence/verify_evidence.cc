@@ -1,0 +1,190 @@
+#include "ledger/evidence/verify_evidence.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "ledger/base/check.h"
+#include "ledger/chain/genesis.h"
+#include "ledger/chain/scanner.h"
+#include "ledger/log/merkle.h"
+#include "ledger/log/tlog_proof.h"
+#include "ledger/proof/extra.h"
+
+namespace vigil::ledger {
+namespace {
+
+using Outcome = std::optional<Refusal>;
+
+template <typename... Parts>
+Refusal Refuse(ProofVerdict verdict, const Parts&... parts) {
+  return {verdict, absl::StrCat(parts...)};
+}
+
+// The genesis file is whose hash the origin ends with; what it says of the validators is as good as
+// the policy, which trusts that origin.
+Outcome ReadGenesis(const Evidence& evidence, EvidenceReport* report) {
+  if (evidence.genesis.empty()) return std::nullopt;
+  const absl::StatusOr<Genesis> genesis = ParseGenesis(evidence.genesis);
+  if (!genesis.ok()) {
+    return Refuse(ProofVerdict::kMalformed, "the genesis file in it: ", genesis.status().message());
+  }
+  const absl::string_view origin = report->head->checkpoint.origin;
+  if (!absl::EndsWith(origin, absl::StrCat("/", genesis->genesis_hash.ToHex()))) {
+    return Refuse(ProofVerdict::kNotIncluded, "the genesis file in it has the hash ",
+                  genesis->genesis_hash.ToHex(), ", the log is ", origin);
+  }
+  for (const GenesisValidator& validator : genesis->validators) {
+    NamedValidator named{.identity = validator.identity(), .organisation = validator.org};
+    for (const GenesisOrganisation& organisation : genesis->organisations) {
+      if (organisation.id == validator.org && !organisation.name.empty())
+        named.organisation = organisation.name;
+    }
+    const std::string prefix = absl::StrCat(origin, "/v/", named.identity, "/");
+    named.cosigned =
+        std::ranges::any_of(report->head->witnesses, [&](const ProvenWitness& witness) {
+          return witness.name == named.identity || absl::StartsWith(witness.name, prefix);
+        });
+    report->validators.push_back(std::move(named));
+  }
+  return std::nullopt;
+}
+
+// What `events` show of a batch that has been proven.
+Outcome CheckEvents(const EvidencePart& part, ShownRecord* record) {
+  if (part.events.empty()) return std::nullopt;
+  const RecordView view = record->Body();
+  const auto* batch = std::get_if<EventBatchBody>(&view.body);
+  if (batch == nullptr) {
+    return Refuse(ProofVerdict::kMalformed, "events of record ", record->index().value(),
+                  ", which is of kind ", KindOf(view.kind).name);
+  }
+  const bool all = part.events.size() == batch->item_count;
+  std::vector<Hash> leaves;
+  for (const EvidenceEvent& event : part.events) {
+    const EventRef ref{.record_index = record->index(), .item = event.item};
+    const Hash leaf = LeafHash(AsBytes(event.bytes));
+    if (all && !event.path.empty())
+      return Refuse(ProofVerdict::kMalformed, "a path that nothing needs");
+    if (!all &&
+        !VerifyInclusion(event.item.value(), batch->item_count, leaf, event.path, batch->items_root)
+             .ok()) {
+      return Refuse(ProofVerdict::kPayloadMismatch, "event ", ref.record_index.value(), ".",
+                    ref.item.value(), " is not what the batch commits to");
+    }
+    EventView fields;
+    const absl::Status scanned = ScanEvent(AsBytes(event.bytes), &fields);
+    if (!scanned.ok()) return Refuse(ProofVerdict::kMalformed, scanned.message());
+    leaves.push_back(leaf);
+    record->events.push_back({.ref = ref, .leaf_hash = leaf, .bytes = event.bytes});
+  }
+  if (!all || MerkleRoot(leaves) == batch->items_root) return std::nullopt;
+  record->events.clear();
+  return Refuse(ProofVerdict::kPayloadMismatch, "the events of record ", record->index().value(),
+                " are not those that the batch commits to");
+}
+
+Outcome CheckPart(const Policy& policy, const CheckedHead& head, const Evidence& evidence,
+                  const EvidencePart& part, EvidenceReport* report) {
+  const std::string file = WholeProof(evidence, part);
+  ShownRecord record;
+  record.report = VerifyProof(policy, head, file);
+  if (!IsVerified(record.report.verdict))
+    return Refusal{record.report.verdict, record.report.reason};
+  if (record.report.subject != ProofSubject::kRecord)
+    return Refuse(ProofVerdict::kMalformed, "a proof that is not one of a record");
+  if (!report->records.empty() && record.index() <= report->records.back().index())
+    return Refuse(ProofVerdict::kMalformed, "record ", record.index().value(), " out of order");
+  record.leaf = DecodeProofExtra(AsBytes(DecodeTlogProof(file)->extra))->leaf;
+  Outcome refusal = CheckEvents(part, &record);
+  if (!refusal.has_value()) report->records.push_back(std::move(record));
+  return refusal;
+}
+
+// Whether the file answers its question.
+Outcome CheckQuestion(EvidenceReport* report) {
+  const EvidenceQuestion& question = *report->question;
+  if (question.subject == EvidenceSubject::kAlert) {
+    AlertCase found;
+    Outcome refusal = ReadAlertCase(report->records, question.alert, &found);
+    if (!refusal.has_value()) report->alert = std::move(found);
+    return refusal;
+  }
+  if (question.subject == EvidenceSubject::kSpan) {
+    if (report->records.empty())
+      return Refuse(ProofVerdict::kNotIncluded, "no record of the span is in the file");
+    return std::nullopt;
+  }
+  const EventRef& ref = question.event;
+  const ShownRecord* const batch = FindShown(report->records, ref.record_index);
+  if (batch == nullptr) {
+    return Refuse(ProofVerdict::kNotIncluded, "record ", ref.record_index.value(),
+                  " is not in the file");
+  }
+  if (std::ranges::find(batch->events, ref, &ShownEvent::ref) != batch->events.end())
+    return std::nullopt;
+  return Refuse(ProofVerdict::kPayloadMissing, "event ", ref.record_index.value(), ".",
+                ref.item.value(), " is not shown, its batch is");
+}
+
+Outcome Verify(const Policy& policy, absl::string_view bytes, EvidenceReport* report) {
+  const absl::StatusOr<Evidence> evidence = DecodeEvidence(bytes);
+  if (!evidence.ok()) {
+    return Refuse(ProofVerdict::kMalformed, evidence.status().message(), ". Get the file anew");
+  }
+  report->question = evidence->question;
+  CheckedHead head{.note = std::string(evidence->checkpoint), .head = {}};
+  Outcome refusal = CheckHead(policy, head.note, &head.head);
+  if (refusal.has_value()) return refusal;
+  report->head = head.head;
+  refusal = ReadGenesis(*evidence, report);
+  if (refusal.has_value()) return refusal;
+  for (size_t i = 0; i < evidence->parts.size(); ++i) {
+    refusal = CheckPart(policy, head, *evidence, evidence->parts[i], report);
+    if (refusal.has_value()) {
+      refusal->reason = absl::StrCat("part ", i, ": ", refusal->reason);
+      return refusal;
+    }
+  }
+  report->streams = ReadStreamCases(report->records);
+  return CheckQuestion(report);
+}
+
+}  // namespace
+
+EventView ShownEvent::Fields() const {
+  EventView fields;
+  const absl::Status status = ScanEvent(AsBytes(bytes), &fields);
+  VIGIL_CHECK(status.ok(), status.message());
+  return fields;
+}
+
+RecordView ShownRecord::Body() const {
+  absl::StatusOr<RecordView> view = DecodeRecord(AsBytes(leaf));
+  VIGIL_CHECK(view.ok(), view.status().message());
+  return *std::move(view);
+}
+
+const ShownRecord* FindShown(const std::vector<ShownRecord>& records, RecordIndex index) {
+  const auto at =
+      std::ranges::lower_bound(records, index, {}, [](const ShownRecord& r) { return r.index(); });
+  return at != records.end() && at->index() == index ? &*at : nullptr;
+}
+
+uint64_t EvidenceReport::events_shown() const {
+  uint64_t count = 0;
+  for (const ShownRecord& record : records) count += record.events.size();
+  return count;
+}
+
+EvidenceReport VerifyEvidence(const Policy& policy, absl::string_view file_bytes) {
+  EvidenceReport report;
+  Outcome refusal = Verify(policy, file_bytes, &report);
+  report.verdict = refusal.has_value() ? refusal->verdict : ProofVerdict::kVerified;
+  if (refusal.has_value()) report.reason = std::move(refusal->reason);
+  return report;
+}
+
+}  // namespace vigil::ledger

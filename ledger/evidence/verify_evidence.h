@@ -1,0 +1,52 @@
+// Decides offline what an evidence file proves (docs/formats/evidence.md, Verification).
+//
+// Pure: a policy and a file in, a report out. Each record is proven as VerifyProof() proves it, all
+// under one checkpoint; each event leads to the items root that its author signed.
+#ifndef VIGIL_LEDGER_EVIDENCE_VERIFY_EVIDENCE_H_
+#define VIGIL_LEDGER_EVIDENCE_VERIFY_EVIDENCE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "ledger/evidence/alert_case.h"
+#include "ledger/evidence/evidence_file.h"
+#include "ledger/evidence/shown_record.h"
+#include "ledger/evidence/stream_case.h"
+#include "ledger/log/policy.h"
+#include "ledger/proof/verify_proof.h"
+
+namespace vigil::ledger {
+
+// A validator as the genesis file in the evidence names it; the origin of the log is that file's
+// hash.
+struct NamedValidator {
+  std::string identity;  // "org/name"
+  std::string organisation;
+  bool cosigned = false;  // The checkpoint.
+  bool operator==(const NamedValidator&) const = default;
+};
+
+// Parts are there as far as the checks came; what is there is proven.
+struct EvidenceReport {
+  ProofVerdict verdict = ProofVerdict::kMalformed;
+  std::string reason;  // Empty when verified.
+  std::optional<EvidenceQuestion> question;
+  std::optional<ProvenHead> head;
+  std::vector<NamedValidator> validators;  // Empty without a genesis file.
+  std::vector<ShownRecord> records;
+  std::vector<StreamCase> streams;
+  std::optional<AlertCase> alert;
+
+  // Of all records.
+  uint64_t events_shown() const;
+};
+
+// Views of the report point into `file_bytes`.
+EvidenceReport VerifyEvidence(const Policy& policy, absl::string_view file_bytes);
+
+}  // namespace vigil::ledger
+
+#endif  // VIGIL_LEDGER_EVIDENCE_VERIFY_EVIDENCE_H_
