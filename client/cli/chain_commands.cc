@@ -105,6 +105,8 @@ std::string Unhealthy(const std::vector<v1::Status>& statuses,
   for (const v1::Status& status : statuses) {
     if (status.role() == "refusing")
       return absl::StrCat(status.validator(), " refuses to vote: ", status.refusing_reason());
+    if (!status.scrub().problem().empty())
+      return absl::StrCat(status.validator(), ": ", status.scrub().problem());
     if (!status.log().refusing_reason().empty())
       return absl::StrCat(status.validator(),
                           " cosigns nothing any more: ", status.log().refusing_reason());

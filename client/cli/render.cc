@@ -325,6 +325,11 @@ Json ToJson(const v1::Status& status) {
                  {"final_size", Number(status.log().final_size())},
                  {"cosigned_size", Number(status.log().cosigned_size())},
                  {"fork_count", Number(status.log().fork_count())}};
+  json["scrub"] = {{"passes", Number(status.scrub().passes())},
+                   {"damaged", Number(status.scrub().damaged())},
+                   {"repaired", Number(status.scrub().repaired())},
+                   {"unrepaired", Number(status.scrub().unrepaired())}};
+  if (!status.scrub().problem().empty()) json["scrub"]["problem"] = status.scrub().problem();
   if (!status.log().refusing_reason().empty()) {
     json["log"]["refusing_reason"] = status.log().refusing_reason();
   }

@@ -82,6 +82,7 @@ void JournalIndex::AddFrame(const JournalReader::Frame& frame, FindingSink* sink
       break;
     case JournalType::kVote:
     case JournalType::kCosigned:
+    case JournalType::kHole:
       break;
     default:
       sink->Add(At(FindingType::kFrameMalformed, Height(0), frame.position,

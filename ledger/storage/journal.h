@@ -34,6 +34,7 @@ enum class JournalType : uint8_t {
   kVote = 2,      // Consensus hard state: term or view, and what was voted for.
   kCommit = 3,    // Commit mark or certificate.
   kCosigned = 4,  // Cosigner's guard: size and root.
+  kHole = 6,      // Offsets without a frame: what lay there was damaged and is not needed any more.
 };
 
 // Where a frame is: offset in the journal as a whole, counted over all segments.
@@ -63,6 +64,7 @@ class JournalReader {
     JournalType type;
     JournalPosition position;
     JournalPosition next;
+    uint64_t synced_up_to = 0;  // The journal was durable up to here when this was appended.
     std::string body;
   };
   // Errors: kOutOfRange before begin() or past the end; kDataLoss naming segment and offset when a
@@ -71,6 +73,9 @@ class JournalReader {
   // Calls `visit` for each frame from `from` to the end until it returns false or an error arises.
   virtual absl::Status ForEach(JournalPosition from,
                                const std::function<bool(const Frame&)>& visit) const = 0;
+  // The file of the segment that starts at `segment_start` was replaced by one with the same
+  // offsets: from now on that one is read.
+  virtual void Refresh(uint64_t segment_start) const { (void)segment_start; }
   virtual JournalPosition begin() const = 0;  // First frame that is still kept.
   virtual JournalPosition end() const = 0;
 };

@@ -47,6 +47,15 @@ void SegmentedReader::AddSegment(const SegmentFile& segment) {
   slots_[segment.start].path = segment.path;
 }
 
+void SegmentedReader::Refresh(uint64_t segment_start) const {
+  MutexLock lock(&mutex_);
+  const auto found = slots_.find(segment_start);
+  if (found == slots_.end() || found->second.file == nullptr) return;
+  found->second.file = nullptr;  // Reads that run hold the old one until they end.
+  found->second.last_use = 0;
+  --open_count_;
+}
+
 JournalPosition SegmentedReader::begin() const {
   MutexLock lock(&mutex_);
   return {.offset = slots_.begin()->first};
@@ -94,6 +103,7 @@ absl::StatusOr<JournalReader::Frame> SegmentedReader::Read(JournalPosition posit
                                                          end().offset, AsBytes(bytes)));
   Frame frame;
   frame.type = header.type;
+  frame.synced_up_to = header.synced_up_to;
   frame.position = position;
   frame.next = {.offset = position.offset + header.frame_bytes()};
   ASSIGN_OR_RETURN(frame.body,
@@ -128,6 +138,7 @@ absl::Status SegmentedReader::ForEach(JournalPosition from,
                                                         header.body_bytes + kFrameTrailerBytes));
       if (!IsBodyOf(header, body)) return Damaged(open.segment, at, "frame body is damaged");
       frame.type = header.type;
+      frame.synced_up_to = header.synced_up_to;
       frame.position = {.offset = at};
       at += header.frame_bytes();
       frame.next = {.offset = at};

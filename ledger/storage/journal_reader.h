@@ -31,6 +31,7 @@ class SegmentedReader final : public JournalReader {
   absl::StatusOr<Frame> Read(JournalPosition position) const override;
   absl::Status ForEach(JournalPosition from,
                        const std::function<bool(const Frame&)>& visit) const override;
+  void Refresh(uint64_t segment_start) const override;
   JournalPosition begin() const override;
   JournalPosition end() const override;
 

@@ -100,6 +100,12 @@ absl::Status FillStatus(const NodeServices& services, v1::Status* out) {
   snapshot->set_height(status.snapshot.height.value());
   snapshot->set_byte_count(status.snapshot.bytes);
   snapshot->set_failure_count(status.snapshot.failure_count);
+  v1::ScrubStatus* const scrub = out->mutable_scrub();
+  scrub->set_passes(status.scrub.passes);
+  scrub->set_damaged(status.scrub.damaged);
+  scrub->set_repaired(status.scrub.repaired);
+  scrub->set_unrepaired(status.scrub.unrepaired);
+  scrub->set_problem(status.scrub.problem);
   FillPeers(services, status, out);
   return FillTrained(*reader, status, out);
 }

@@ -68,8 +68,35 @@ void JournalWriter::PushGuard(std::string body) {
   signal()->Set();
 }
 
+void JournalWriter::SetLast(std::string vote, std::string cosigned) {
+  last_vote_ = std::move(vote);
+  last_cosigned_ = std::move(cosigned);
+}
+
+void JournalWriter::Renew() {
+  renew_wanted_ = true;
+  signal()->Set();
+}
+
+absl::Status JournalWriter::AppendLast() {
+  if (!last_vote_.empty()) {
+    RETURN_IF_ERROR(journal_->Append(JournalType::kVote, AsBytes(last_vote_)).status());
+  }
+  if (!last_cosigned_.empty()) {
+    RETURN_IF_ERROR(journal_->Append(JournalType::kCosigned, AsBytes(last_cosigned_)).status());
+  }
+  RETURN_IF_ERROR(journal_->Sync());
+  renewed_.fetch_add(1, std::memory_order_release);
+  return absl::OkStatus();
+}
+
 bool JournalWriter::Step() {
   if (ports_.fatal->failed()) return false;
+  if (renew_wanted_.exchange(false)) {
+    const absl::Status status = AppendLast();
+    if (!status.ok()) ports_.fatal->Fail(Annotate(status, "journal"));
+    return status.ok();
+  }
   const std::vector<JournalJob> group = inbox_.TryPop(kGroupJobsMax);
   const std::vector<std::string> guards = guards_.TryPop(kGroupJobsMax);
   Durable durable;
@@ -98,6 +125,7 @@ absl::Status JournalWriter::WriteGroup(const std::vector<JournalJob>& group,
     for (const JournalAppend& append : job.append) {
       const ByteSpan body = BodyOf(append);
       ASSIGN_OR_RETURN(const JournalPosition position, journal_->Append(TypeOf(append.kind), body));
+      if (append.kind == JournalAppend::Kind::kVote) last_vote_ = ToString(body);
       if (append.block != nullptr) durable->blocks.emplace_back(append.block->id(), position);
       bytes += body.size();
     }
@@ -106,6 +134,7 @@ absl::Status JournalWriter::WriteGroup(const std::vector<JournalJob>& group,
   }
   for (const std::string& guard : guards) {
     RETURN_IF_ERROR(journal_->Append(JournalType::kCosigned, AsBytes(guard)).status());
+    last_cosigned_ = guard;
     bytes += guard.size();
   }
   ports_.counters->journal_bytes.fetch_add(bytes, std::memory_order_relaxed);

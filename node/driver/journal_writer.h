@@ -6,6 +6,7 @@
 #ifndef VIGIL_NODE_DRIVER_JOURNAL_WRITER_H_
 #define VIGIL_NODE_DRIVER_JOURNAL_WRITER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -62,6 +63,13 @@ class JournalWriter final : public Actor {
   // REQUIRES: the one before was reported by on_guarded. Thread-safe.
   void PushGuard(std::string body);
 
+  // What the journal's last vote and cosigner's guard say; empty: none. Before the first Step().
+  void SetLast(std::string vote, std::string cosigned);
+  // Has the last vote and guard written again and synced, so that older ones are not needed any
+  // more. renewed() grows when that is done. Thread-safe, both.
+  void Renew();
+  uint64_t renewed() const { return renewed_.load(std::memory_order_acquire); }
+
   absl::string_view name() const override { return "journal"; }
   bool Step() override;
   std::optional<int64_t> DeadlineMicros() const override;
@@ -70,6 +78,7 @@ class JournalWriter final : public Actor {
   absl::Status WriteGroup(const std::vector<JournalJob>& group,
                           const std::vector<std::string>& guards, Durable* durable);
   absl::Status SaveGuard(Epoch epoch, View view);
+  absl::Status AppendLast();
 
   const Ports ports_;
   const std::unique_ptr<ledger::Journal> journal_;
@@ -78,6 +87,10 @@ class JournalWriter final : public Actor {
   int64_t guard_saved_micros_;
   Inbox<JournalJob> inbox_;
   Inbox<std::string> guards_;
+  std::string last_vote_;
+  std::string last_cosigned_;
+  std::atomic<bool> renew_wanted_{false};
+  std::atomic<uint64_t> renewed_{0};
 };
 
 }  // namespace vigil::node

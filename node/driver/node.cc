@@ -159,9 +159,11 @@ absl::Status Node::Recover() {
     return absl::OkStatus();
   }
   const Height floor = journal.last_group_ambiguous ? Height(scan->chain.size()) : Height(0);
+  const std::shared_ptr<const ledger::JournalReader> reader = journal.reader;
   Participate(std::move(journal), *scan, std::move(state));
   RETURN_IF_ERROR(OpenLog(*scan, floor));
   OpenFetchServer();
+  if (config_.scrub_bytes_per_second > 0) OpenScrubber(reader);
   return config_.detector_enabled ? OpenDetector() : absl::OkStatus();
 }
 
@@ -262,6 +264,28 @@ void Node::OpenFetchServer() {
   actors_.push_back(fetch_server_.get());
 }
 
+void Node::OpenScrubber(std::shared_ptr<const ledger::JournalReader> reader) {
+  journal_reader_ = std::move(reader);
+  scrubber_ = std::make_unique<Scrubber>(
+      Scrubber::Ports{.genesis = &genesis_,
+                      .clock = seams_.clock,
+                      .files = seams_.files,
+                      .transport = seams_.transport,
+                      .chain = chain_.get(),
+                      .journal = journal_.get(),
+                      .reader = journal_reader_.get(),
+                      .tiles = &log_actor_->tiles(),
+                      .fatal = &fatal_,
+                      .log = &log_},
+      Scrubber::Options{
+          .journal_directory = config_.data_dir + "/journal",
+          .journal_id = JournalId{genesis_.validators[config_.self.value()].journal_id.bytes},
+          .self = config_.self,
+          .bytes_per_second = config_.scrub_bytes_per_second,
+          .interval_micros = config_.scrub_interval_micros});
+  actors_.push_back(scrubber_.get());
+}
+
 absl::Status Node::OpenDetector() {
   absl::StatusOr<std::unique_ptr<ledger::Store>> store = OpenStore("detect");
   absl::Status opened = store.status();
@@ -348,6 +372,8 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan, OpenedSta
                                                       .snapshots = snapshots_.get(),
                                                       .genesis = &genesis_},
                                        std::move(state.state));
+  journal_->SetLast(recovered.vote,
+                    scan.cosigned == CosignGuard() ? "" : EncodeCosignGuard(scan.cosigned));
   // What is committed and not yet executed is replayed before anything new.
   for (const TailBlock& block : tail) {
     if (block.block.id.height > committed) break;
@@ -520,6 +546,16 @@ NodeStatus Node::Status() const {
   status.fetch = {.answered = counters_.fetches_answered,
                   .refused = counters_.fetches_refused,
                   .bytes = counters_.fetch_bytes};
+  if (scrubber_ != nullptr) {
+    const Scrubber::State scrub = scrubber_->state();
+    status.scrub = {.passes = scrub.passes,
+                    .bytes = scrub.bytes,
+                    .damaged = scrub.damaged,
+                    .repaired = scrub.repaired,
+                    .bad_answers = scrub.bad_answers,
+                    .unrepaired = scrub.unrepaired,
+                    .problem = scrub.problem};
+  }
   status.refusing = !refusing_.ok() || fatal_.failed();
   status.refusing_reason = refusing_.ok() ? FatalReason() : std::string(refusing_.message());
   for (uint32_t i = 0; i < genesis_.validators.size(); ++i) {

@@ -48,6 +48,7 @@
 #include "node/driver/log_actor.h"
 #include "node/driver/recovery.h"
 #include "node/driver/replica.h"
+#include "node/driver/scrubber.h"
 #include "node/driver/services.h"
 #include "node/driver/snapshot_actor.h"
 #include "node/driver/transport.h"
@@ -86,6 +87,9 @@ struct NodeConfig {
   uint32_t heartbeat_ticks = 10;
   // What is read from this disk for validators that join, at most.
   uint64_t fetch_bytes_per_second = 16u << 20;
+  // What the scrub reads again of what was written long ago, at most; 0: it does not run.
+  uint64_t scrub_bytes_per_second = 1u << 20;
+  int64_t scrub_interval_micros = int64_t{24} * 3600 * 1'000'000;  // Between passes' beginnings.
 };
 
 // All pointers must outlive the node.
@@ -184,6 +188,7 @@ class Node final : public NodeServices, public FrameReceiver {
   // `floor`: what was cosigned up to there may be forgotten.
   absl::Status OpenLog(const JournalScan& scan, Height floor);
   void OpenFetchServer();
+  void OpenScrubber(std::shared_ptr<const ledger::JournalReader> reader);
   void Halt();
   void Refuse(const absl::Status& why);
   std::string FatalReason() const;
@@ -234,6 +239,9 @@ class Node final : public NodeServices, public FrameReceiver {
   std::unique_ptr<Indexer> indexer_;
   std::unique_ptr<LogActor> log_actor_;
   std::unique_ptr<FetchServer> fetch_server_;
+  // The scrubber's; shared with the journal and whoever reads blocks.
+  std::shared_ptr<const ledger::JournalReader> journal_reader_;
+  std::unique_ptr<Scrubber> scrubber_;       // Null when it does not run.
   std::unique_ptr<DetectorActor> detector_;  // Null when it is not enabled.
   std::vector<Actor*> actors_;
   // When a peer's bad frames were last told in the log.

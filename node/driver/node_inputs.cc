@@ -250,8 +250,13 @@ absl::Status Node::OnFetchRequest(ValidatorIndex from, absl::string_view frame) 
   return absl::OkStatus();
 }
 
-absl::Status Node::OnFetchAnswer(ValidatorIndex /*from*/, absl::string_view frame) {
-  ASSIGN_OR_RETURN(const FetchAnswer answer, DecodeFetchAnswer(frame));
+absl::Status Node::OnFetchAnswer(ValidatorIndex from, absl::string_view frame) {
+  ASSIGN_OR_RETURN(FetchAnswer answer, DecodeFetchAnswer(frame));
+  if (scrubber_ != nullptr && answer.id >= kScrubFetchIdMin) {
+    // One that comes too late is no fault.
+    (void)scrubber_->OnAnswer(from, std::move(answer));
+    return absl::OkStatus();
+  }
   return absl::InvalidArgumentError(
       absl::StrCat("answer to fetch ", answer.id, ", which was not asked"));
 }

@@ -57,6 +57,8 @@ class Scanner {
         return OnCommit(frame);
       case JournalType::kCosigned:
         return OnCosigned(frame);
+      case JournalType::kHole:
+        return absl::OkStatus();
     }
     return absl::DataLossError(absl::StrCat("journal offset ", frame.position.offset,
                                             ": frame of unknown type ",

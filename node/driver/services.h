@@ -58,6 +58,17 @@ struct NodeStatus {
     uint64_t bytes = 0;
   };
   Fetch fetch;
+  // What the scrub found in what was written long ago, since the start (node/driver/scrubber.h).
+  struct Scrub {
+    uint64_t passes = 0;
+    uint64_t bytes = 0;
+    uint64_t damaged = 0;
+    uint64_t repaired = 0;
+    uint64_t bad_answers = 0;
+    uint64_t unrepaired = 0;
+    std::string problem;
+  };
+  Scrub scrub;
   struct TrainedModel {
     uint32_t event_type = 0;
     uint64_t period = 0;

@@ -81,6 +81,22 @@ void AddChain(const NodeServices& services, const NodeStatus& status, Families* 
                     static_cast<double>(tip->alert_confirmed_count));
 }
 
+void AddScrub(const NodeStatus::Scrub& scrub, Families* families) {
+  families->Counter("vigil_scrub_passes_total", "Times that everything old was read again.",
+                    static_cast<double>(scrub.passes));
+  families->Counter("vigil_scrub_bytes_total", "Bytes that were read again.",
+                    static_cast<double>(scrub.bytes));
+  families->Counter("vigil_scrub_damage_total", "Damaged places that the scrub found.",
+                    static_cast<double>(scrub.damaged));
+  families->Counter("vigil_scrub_repaired_total", "Damaged places that the scrub repaired.",
+                    static_cast<double>(scrub.repaired));
+  families->Counter("vigil_scrub_bad_answers_total",
+                    "Blocks of other validators that were not the ones asked for.",
+                    static_cast<double>(scrub.bad_answers));
+  families->Gauge("vigil_scrub_unrepaired", "Damaged places that are not repaired.",
+                  static_cast<double>(scrub.unrepaired));
+}
+
 }  // namespace
 
 std::string MetricsText(const NodeServices& services) {
@@ -123,6 +139,7 @@ std::string MetricsText(const NodeServices& services) {
                    static_cast<double>(status.fetch.refused));
   families.Counter("vigil_fetch_bytes_total", "Bytes of the answers.",
                    static_cast<double>(status.fetch.bytes));
+  AddScrub(status.scrub, &families);
   for (const NodeStatus::TrainedModel& model : status.models) {
     families.Labelled("vigil_model_period", "Period of the model trained last, by event type.",
                       "event_type", std::to_string(model.event_type),

@@ -412,6 +412,25 @@ absl::StatusOr<std::string> TileStore::ReadFile(absl::string_view path) const {
   return bytes;
 }
 
+absl::StatusOr<bool> TileStore::Mend(const std::string& name, ByteSpan expected) const {
+  const absl::StatusOr<std::string> bytes = ReadWhole(name);
+  // What cannot be read is as good as damaged: the copy lies elsewhere on the disk.
+  if (bytes.ok() && *bytes == AsView(expected)) return false;
+  const std::string path = Full(name);
+  const std::string folder = path.substr(0, path.rfind('/'));
+  const std::string copy = path + ".mend";
+  RETURN_IF_ERROR(files_->MakeDirs(folder));
+  if (files_->Exists(copy)) RETURN_IF_ERROR(files_->Remove(copy));
+  {
+    ASSIGN_OR_RETURN(const std::unique_ptr<ledger::AppendFile> file, files_->OpenAppend(copy));
+    RETURN_IF_ERROR(file->Append(expected));
+    RETURN_IF_ERROR(file->Sync());
+  }
+  RETURN_IF_ERROR(files_->Rename(copy, path));
+  RETURN_IF_ERROR(files_->SyncDir(folder));
+  return true;
+}
+
 absl::Status TileStore::CheckTile(const TileId& id, ByteSpan bytes) const {
   const absl::StatusOr<std::vector<Hash>> hashes = ledger::DecodeTile(bytes, id.width);
   if (!hashes.ok()) return Damaged(ledger::TilePath(id), hashes.status().message());

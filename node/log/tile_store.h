@@ -89,6 +89,10 @@ class TileStore final : public ledger::TileSource {
   // such file, or only the full one is kept; kDataLoss when the file is not what the rest of the
   // published tree says: a damaged one is not handed out.
   absl::StatusOr<std::string> ReadFile(absl::string_view path) const;
+  // Puts `expected` in place of the full tile or bundle `name` unless that is what lies there: a
+  // copy, synced and renamed. Returns whether it did. For files below published(); by one thread
+  // besides the writer. Errors: of writing.
+  absl::StatusOr<bool> Mend(const std::string& name, ByteSpan expected) const;
 
  private:
   TileStore(ledger::FileSystem* files, std::string directory);

@@ -1,0 +1,160 @@
+// Scrubber: the actor that reads what was written long ago, before somebody needs it.
+//
+// Pass after pass it re-reads every segment of the journal that is not written any more: the
+// checksums of all frames, and of every block on the chain the leaves, their root and the block's
+// hash against executed state. From the leaves it makes the log's tiles anew in memory and holds
+// the files against them. It reads as much a second as it is allowed to.
+//
+// What is damaged is repaired. A tile is made again from the journal. A block is fetched from
+// another validator, one after the other, and taken only if it is the one that state names at that
+// height, byte for byte what its hash says: who sent it does not matter. Frames that cannot be
+// fetched (votes, commit marks, cosigner's guards, replaced blocks) become a hole once the newest
+// vote and guard stand at the journal's end again, synced. The segment is replaced by a copy, never
+// changed in place. What cannot be repaired is reported and tried again in the next pass; a start
+// would refuse it.
+//
+// OnAnswer() and state() are thread-safe; the rest belongs to the actor.
+//
+// Invariants:
+//   (1) Over any time t, at most rate * (t + 1 s) bytes are read, and one segment more.
+//   (2) Nothing of a peer reaches the disk before it was held against executed state.
+#ifndef VIGIL_NODE_DRIVER_SCRUBBER_H_
+#define VIGIL_NODE_DRIVER_SCRUBBER_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "ledger/base/clock.h"
+#include "ledger/base/mutex.h"
+#include "ledger/chain/genesis.h"
+#include "ledger/storage/file.h"
+#include "ledger/storage/journal.h"
+#include "ledger/storage/journal_scrub.h"
+#include "node/driver/actor.h"
+#include "node/driver/chain_access.h"
+#include "node/driver/fatal_latch.h"
+#include "node/driver/fetch_frame.h"
+#include "node/driver/journal_writer.h"
+#include "node/driver/log.h"
+#include "node/driver/transport.h"
+#include "node/log/tile_scrub.h"
+
+namespace vigil::node {
+
+// Ids of the scrubber's requests begin here, so that nobody takes an answer for another's.
+inline constexpr uint32_t kScrubFetchIdMin = 0xc000'0000;
+
+class Scrubber final : public Actor {
+ public:
+  // All must outlive the actor.
+  struct Ports {
+    const ledger::Genesis* genesis = nullptr;
+    const Clock* clock = nullptr;
+    ledger::FileSystem* files = nullptr;
+    Transport* transport = nullptr;
+    const ChainAccess* chain = nullptr;
+    JournalWriter* journal = nullptr;
+    const ledger::JournalReader* reader = nullptr;
+    const TileStore* tiles = nullptr;
+    FatalLatch* fatal = nullptr;
+    const LogFunction* log = nullptr;
+  };
+  struct Options {
+    std::string journal_directory;
+    ledger::JournalId journal_id;
+    ValidatorIndex self;
+    uint64_t bytes_per_second = 0;  // At least 1.
+    int64_t interval_micros = 0;    // From the beginning of a pass to that of the next.
+  };
+  struct State {
+    uint64_t passes = 0;       // Since the start, as all but the last two.
+    uint64_t bytes = 0;        // Read.
+    uint64_t damaged = 0;      // Ranges of the journal, segment headers, and files of the log.
+    uint64_t repaired = 0;     // Of these.
+    uint64_t bad_answers = 0;  // Blocks of other validators that are not the ones asked for.
+    uint64_t unrepaired = 0;   // Places that the last look at them found damaged and left so.
+    std::string problem;       // About one of those; empty: there is none.
+  };
+
+  Scrubber(const Ports& ports, Options options);
+
+  // An answer to a fetch. Returns whether it was asked for from this validator.
+  bool OnAnswer(ValidatorIndex from, FetchAnswer answer) VIGIL_EXCLUDES(mutex_);
+  State state() const VIGIL_EXCLUDES(mutex_);
+
+  absl::string_view name() const override { return "scrub"; }
+  bool Step() override;
+  std::optional<int64_t> DeadlineMicros() const override;
+
+ private:
+  // What is to be done about the segment at hand.
+  enum class Phase { kBetweenPasses, kReading, kFetching, kRenewing };
+  struct Asked {
+    uint32_t id = 0;
+    ValidatorIndex peer;
+    std::optional<FetchAnswer> answer;
+  };
+
+  void Refill();
+  void Pay(uint64_t bytes);
+  absl::Status Advance();
+  absl::Status BeginSegment();
+  absl::Status ReadSome();
+  absl::Status TakeFrame(const ledger::JournalReader::Frame& frame);
+  absl::Status FeedTiles(const ledger::Block& block, const ledger::BlockInfo& info);
+  absl::Status EndSegment();
+  // scrub_repair.cc
+  void FoundDamage(const ledger::JournalRange& range, absl::string_view what);
+  absl::Status BeginRepair();
+  absl::StatusOr<std::vector<ledger::BlockInfo>> BlocksIn(const ledger::JournalRange& range) const;
+  absl::Status Plan(const ledger::JournalRange& range);
+  void AskNext();
+  absl::Status Fetching();
+  absl::Status TakeAnswer(const FetchAnswer& answer);
+  absl::Status Rewrite();
+  void GiveUp(absl::string_view why);
+  void LookAgain();
+  uint32_t validator_count() const;
+  void Tell(LogLevel level, absl::string_view text) const;
+
+  const Ports ports_;
+  const Options options_;
+  int64_t allowance_;
+  int64_t refilled_micros_;
+
+  Phase phase_ = Phase::kBetweenPasses;
+  int64_t pass_begun_micros_;
+  uint64_t next_start_ = 0;  // The segment that follows the one at hand.
+  ledger::SegmentFile segment_;
+  std::unique_ptr<ledger::SegmentScrub> scrub_;
+  uint64_t segment_end_ = 0;
+  bool looked_at_ = false;  // Repaired, or given up: what is still damaged is passed over.
+  std::vector<ledger::JournalRange> damage_;
+  bool header_damaged_ = false;
+  std::deque<ledger::BlockInfo> wanted_;
+  std::vector<ledger::SegmentPatch> patches_;
+  bool makes_holes_ = false;
+  uint64_t renewed_before_ = 0;
+  uint32_t asked_of_ = 0;  // Requests for the block at hand.
+  uint32_t next_peer_ = 0;
+  uint32_t next_id_ = kScrubFetchIdMin;
+  int64_t answer_by_micros_ = 0;
+  TileScrub tile_scrub_;
+  Height next_height_;
+
+  mutable Mutex mutex_;
+  std::optional<Asked> asked_ VIGIL_GUARDED_BY(mutex_);
+  State state_ VIGIL_GUARDED_BY(mutex_);
+  uint64_t unrepaired_in_pass_ VIGIL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace vigil::node
+
+#endif  // VIGIL_NODE_DRIVER_SCRUBBER_H_

@@ -1,0 +1,336 @@
+// The scrub: rot in old segments and tiles is found and repaired, and nobody's word is taken for
+// it.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "ledger/base/random.h"
+#include "ledger/storage/journal_check.h"
+#include "ledger/storage/journal_format.h"
+#include "node/driver/peer_frame.h"
+#include "tests/node/driver/cluster_support.h"
+#include "tests/support/seed.h"
+
+namespace vigil::node {
+namespace {
+
+using ledger::CrashMode;
+using ledger::JournalReader;
+using ledger::JournalType;
+using sim::SensorStream;
+using sim::SimCluster;
+
+constexpr char kJournal[] = "/vigil/journal";
+
+// Three validators with some history in many segments. The victim's disk is to rot.
+struct OldCluster {
+  SimCluster cluster;
+  SplitMix64 random;
+  SensorStream stream;
+  uint32_t victim = 0;
+
+  explicit OldCluster(uint64_t seed, int batches = 150)
+      : cluster({.validators = 3, .max_block_bytes = 64 * 1024}, seed),
+        random(seed),
+        stream(StreamOf(cluster)) {
+    for (uint32_t i = 0; i < 3; ++i) {
+      cluster.config(i).journal.segment_bytes = 16 * 1024;
+      cluster.config(i).scrub_interval_micros = 5 * kSecond;
+    }
+    cluster.StartAll();
+    // Two elections, so that there are old votes.
+    const uint32_t first = WaitForLeader(&cluster);
+    cluster.RunFor(kSecond);
+    cluster.Crash(first, CrashMode::kProcessOnly);
+    const uint32_t leader = WaitForLeader(&cluster);
+    REQUIRE(cluster.Start(first).ok());
+    for (int i = 0; i < batches; ++i) {
+      REQUIRE(SubmitAndWait(&cluster, leader, stream.NextBatch(10)).error.ok());
+    }
+    cluster.RunFor(2 * kSecond);
+    victim = (leader + 1) % 3;
+  }
+
+  Node& node() { return *cluster.node(victim); }
+  NodeStatus::Scrub scrub() { return node().Status().scrub; }
+  ledger::FaultyFileSystem& disk() { return cluster.disk(victim); }
+
+  std::vector<ledger::SegmentFile> ClosedSegments() {
+    auto segments = ledger::ListSegments(disk(), kJournal);
+    REQUIRE(segments.ok());
+    REQUIRE(segments->size() > 3);
+    segments->pop_back();
+    return *segments;
+  }
+  // Frames of the closed segments, but for the journal's first.
+  std::vector<JournalReader::Frame> Frames() {
+    absl::Status damage;
+    const auto reader = ledger::OpenJournalForReading(&disk(), kJournal, &damage);
+    REQUIRE(reader.ok());
+    REQUIRE(damage.ok());
+    const uint64_t end = ledger::ListSegments(disk(), kJournal)->back().start;
+    std::vector<JournalReader::Frame> frames;
+    REQUIRE((*reader)
+                ->ForEach((*reader)->begin(),
+                          [&](const JournalReader::Frame& frame) {
+                            if (frame.position.offset >= end) return false;
+                            if (frame.position.offset > 0) frames.push_back(frame);
+                            return true;
+                          })
+                .ok());
+    return frames;
+  }
+  void FlipAt(uint64_t journal_offset) {
+    const auto segments = ledger::ListSegments(disk(), kJournal);
+    for (size_t i = segments->size(); i-- > 0;) {
+      const ledger::SegmentFile& segment = (*segments)[i];
+      if (segment.start > journal_offset) continue;
+      const uint64_t at = journal_offset - segment.start + ledger::kSegmentHeaderBytes;
+      REQUIRE(disk().FlipBit(segment.path, at, static_cast<int>(random.Below(8))).ok());
+      return;
+    }
+  }
+  void FlipSomewhereIn(const JournalReader::Frame& frame) {
+    FlipAt(frame.position.offset + random.Below(frame.next.offset - frame.position.offset));
+  }
+  bool JournalIsSound() {
+    const auto check = ledger::CheckJournal(disk(), kJournal, std::nullopt);
+    return check.ok() && check->damage.ok();
+  }
+  // Runs until a pass that began after this call has ended.
+  void WaitForPass() {
+    const uint64_t passes = scrub().passes;
+    REQUIRE(cluster.RunUntil([&] { return scrub().passes >= passes + 2; }, 120 * kSecond));
+  }
+  JournalScan Scan() {
+    absl::Status damage;
+    const auto reader = ledger::OpenJournalForReading(&disk(), kJournal, &damage);
+    REQUIRE(reader.ok());
+    auto scan = ScanJournal(cluster.test_network().genesis(), **reader);
+    INFO(scan.status());
+    REQUIRE(scan.ok());
+    return *std::move(scan);
+  }
+  // A new start takes part, and holds and serves what the others do.
+  void CheckStartsWhole() {
+    cluster.Crash(victim, CrashMode::kLoseUnsynced);
+    REQUIRE(cluster.Start(victim).ok());
+    CHECK(node().Status().refusing_reason.empty());
+    Node& other = *cluster.node((victim + 1) % 3);
+    REQUIRE(cluster.RunUntil([&] { return node().Status().executed >= other.Status().executed; },
+                             20 * kSecond));
+    for (Height height(1); height <= other.Status().executed; height = height.Next()) {
+      const auto block = node().LoadBlock(height);
+      CAPTURE(height.value());
+      REQUIRE(block.ok());
+      REQUIRE((*block)->frame() == (*other.LoadBlock(height))->frame());
+    }
+  }
+};
+
+TEST_CASE("scrub: a sound disk is read again and nothing is changed", "[scrub]") {
+  OldCluster t(41);
+  t.WaitForPass();
+  CHECK(t.scrub().bytes > 0);
+  CHECK(t.scrub().damaged == 0);
+  CHECK(t.scrub().unrepaired == 0);
+  CHECK(t.JournalIsSound());
+}
+
+TEST_CASE("scrub: flipped bits in old segments and tiles are all found and repaired", "[scrub]") {
+  for (uint64_t round = 0; round < 3; ++round) {
+    VIGIL_TEST_SEED(seed, 50 + round);
+    OldCluster t(seed);
+    const JournalScan before = t.Scan();
+    uint64_t flips = 0;
+    for (const JournalReader::Frame& frame : t.Frames()) {
+      // Blocks here and there, of the rest every second one: votes, commit marks, guards.
+      if (!t.random.Chance(frame.type == JournalType::kBlock ? 200 : 500)) continue;
+      t.FlipSomewhereIn(frame);
+      ++flips;
+    }
+    for (const ledger::SegmentFile& segment : t.ClosedSegments()) {
+      if (!t.random.Chance(300)) continue;
+      REQUIRE(t.disk().FlipBit(segment.path, t.random.Below(40), 3).ok());
+    }
+    REQUIRE(flips > 20);
+    for (const char* name : {"tile/0/000", "tile/entries/000"}) {
+      const std::string path = absl::StrCat("/vigil/log/", name);
+      REQUIRE(t.disk().FlipBit(path, t.random.Below(*t.disk().Size(path)), 1).ok());
+      CHECK_FALSE(t.node().ReadLogFile(name).ok());
+    }
+    REQUIRE_FALSE(t.JournalIsSound());
+    t.WaitForPass();
+    const NodeStatus::Scrub scrub = t.scrub();
+    INFO(scrub.problem);
+    CHECK(scrub.damaged > 10);
+    CHECK(scrub.repaired == scrub.damaged);
+    CHECK(scrub.unrepaired == 0);
+    CHECK(scrub.problem.empty());
+    CHECK(t.JournalIsSound());
+    Node& other = *t.cluster.node((t.victim + 1) % 3);
+    for (const char* name : {"tile/0/000", "tile/entries/000"}) {
+      REQUIRE(t.node().ReadLogFile(name).ok());
+      CHECK(*t.node().ReadLogFile(name) == *other.ReadLogFile(name));
+    }
+    // What it promised stands.
+    const JournalScan after = t.Scan();
+    CHECK(after.vote == before.vote);
+    CHECK(after.cosigned.size >= before.cosigned.size);
+    CHECK(after.chain.size() >= before.chain.size());
+    t.CheckStartsWhole();
+  }
+}
+
+TEST_CASE("scrub: votes and guards in a damaged place are written again before it becomes a hole",
+          "[scrub]") {
+  OldCluster t(60);
+  const JournalScan before = t.Scan();
+  bool damaged_vote = false;
+  for (const JournalReader::Frame& frame : t.Frames()) {
+    if (frame.type == JournalType::kBlock) continue;
+    damaged_vote = damaged_vote || frame.type == JournalType::kVote;
+    t.FlipSomewhereIn(frame);
+  }
+  REQUIRE(damaged_vote);
+  t.WaitForPass();
+  CHECK(t.scrub().unrepaired == 0);
+  CHECK(t.JournalIsSound());
+  const JournalScan after = t.Scan();
+  CHECK(after.vote == before.vote);
+  CHECK(after.cosigned.size >= before.cosigned.size);
+  t.CheckStartsWhole();
+}
+
+TEST_CASE("scrub: what another validator sends is taken only if it is the block itself",
+          "[scrub]") {
+  OldCluster t(70, /*batches=*/60);
+  const Height height(20);
+  const ledger::BlockPtr block = *t.node().LoadBlock(height);
+  const ledger::BlockPtr other_block = *t.node().LoadBlock(Height(21));
+  const auto info = t.node().Snapshot()->GetBlock(height);
+  REQUIRE(info.ok());
+  REQUIRE_FALSE(block->records().empty());
+  for (uint32_t i = 0; i < 3; ++i) t.cluster.SetFrozen(i, "fetch");  // Nobody answers but us.
+  std::vector<std::string> lies;
+  lies.push_back(EncodeFetchedBlocks({other_block}));
+  lies.push_back(EncodeFetchedBlocks({block, block}));
+  lies.push_back("no blocks");
+  lies.push_back(EncodeFetchedBlocks({}));
+  const std::string truth = EncodeFetchedBlocks({block});
+  std::string altered = truth;
+  altered.back() = static_cast<char>(altered.back() ^ 1);  // In the payload, which no hash covers.
+  lies.push_back(altered);
+  altered = truth;
+  const size_t signature = altered.find(std::string(block->signature().view()));
+  REQUIRE(signature != std::string::npos);
+  altered[signature + 3] = static_cast<char>(altered[signature + 3] ^ 1);
+  lies.push_back(altered);
+
+  std::string body;  // What every request is answered with.
+  std::vector<std::pair<ValidatorIndex, std::string>> answers;
+  t.cluster.network().SetTap([&](uint32_t from, absl::string_view frame) {
+    const auto request = DecodeFetchRequest(frame);
+    if (from != t.victim || !request.ok() || body.empty()) return;
+    CHECK(request->first == height);
+    for (uint32_t peer = 0; peer < 3; ++peer) {
+      FetchAnswer answer;
+      answer.id = request->id;
+      answer.body = body;
+      answers.emplace_back(ValidatorIndex(peer), EncodeFetchAnswer(answer));
+    }
+  });
+  const auto answer_all = [&] {
+    for (const auto& [peer, frame] : std::exchange(answers, {})) {
+      PeerStream stream;
+      stream.from = peer;
+      stream.greeted = true;
+      (void)t.node().OnFrame(&stream, frame);
+    }
+  };
+  t.FlipAt(info->position.offset + ledger::kFrameHeaderBytes + 200);
+  for (const std::string& lie : lies) {
+    CAPTURE(&lie - lies.data());
+    body = lie;
+    const NodeStatus::Scrub before = t.scrub();
+    REQUIRE(t.cluster.RunUntil([&] { return t.scrub().passes >= before.passes + 2; }, 120 * kSecond,
+                               answer_all));
+    CHECK(t.scrub().bad_answers > before.bad_answers);
+    CHECK(t.scrub().unrepaired == 1);
+    CHECK(absl::StrContains(t.scrub().problem, "vigild rejoin"));
+    CHECK(t.scrub().repaired == 0);
+    CHECK_FALSE(t.JournalIsSound());
+  }
+  body = truth;
+  const uint64_t passes = t.scrub().passes;
+  REQUIRE(t.cluster.RunUntil([&] { return t.scrub().passes >= passes + 2; }, 120 * kSecond,
+                             answer_all));
+  CHECK(t.scrub().unrepaired == 0);
+  CHECK(t.scrub().problem.empty());
+  CHECK(t.scrub().repaired == 1);
+  t.cluster.network().SetTap(nullptr);
+  for (uint32_t i = 0; i < 3; ++i) t.cluster.SetFrozen(i, "");
+  CHECK(t.JournalIsSound());
+  t.CheckStartsWhole();
+}
+
+TEST_CASE("scrub: a crash at any moment of a repair leaves the old segment or the new one",
+          "[scrub]") {
+  int repaired = 0;
+  for (uint64_t skip = 0; skip < 6; ++skip) {
+    VIGIL_TEST_SEED(seed, 80 + skip);
+    OldCluster t(seed, /*batches=*/40);
+    const std::vector<JournalReader::Frame> frames = t.Frames();
+    t.FlipSomewhereIn(frames[frames.size() / 2]);
+    const auto call = std::vector<ledger::DiskCall>{
+        ledger::DiskCall::kCreate, ledger::DiskCall::kWrite,   ledger::DiskCall::kSync,
+        ledger::DiskCall::kRename, ledger::DiskCall::kSyncDir, ledger::DiskCall::kSync}[skip];
+    const bool power = skip != 5;
+    t.disk().FailWhen(
+        {.call = call,
+         .matches =
+             [call](const std::string& path) {
+               if (call == ledger::DiskCall::kSyncDir) return path == kJournal;
+               if (call == ledger::DiskCall::kRename) {
+                 return absl::EndsWith(path, ".journal");
+               }
+               return absl::EndsWith(path, ".repair");
+             },
+         .fault = power ? ledger::DiskFault::kPowerOff : ledger::DiskFault::kIoError});
+    REQUIRE(t.cluster.RunUntil([&] { return !t.node().fatal().ok(); }, 60 * kSecond));
+    CHECK_FALSE(t.disk().fired().empty());
+    t.cluster.Crash(t.victim, CrashMode::kLoseUnsynced);
+    const auto check = ledger::CheckJournal(t.disk(), kJournal, std::nullopt);
+    REQUIRE(check.ok());
+    const bool damaged = absl::IsDataLoss(check->damage);
+    repaired += damaged ? 0 : 1;
+    REQUIRE(t.cluster.Start(t.victim).ok());
+    CHECK(t.node().Status().refusing == damaged);
+  }
+  CHECK(repaired < 6);
+}
+
+TEST_CASE("scrub: reads no more than it is allowed to", "[scrub]") {
+  OldCluster t(90, /*batches=*/60);
+  t.cluster.Crash(t.victim, CrashMode::kProcessOnly);
+  t.cluster.config(t.victim).scrub_bytes_per_second = 8 * 1024;
+  t.cluster.config(t.victim).scrub_interval_micros = 1;
+  REQUIRE(t.cluster.Start(t.victim).ok());
+  const int64_t begin = t.cluster.clock().MonotonicMicros();
+  for (int i = 0; i < 20; ++i) {
+    t.cluster.RunFor(kSecond);
+    const int64_t seconds = (t.cluster.clock().MonotonicMicros() - begin) / kSecond;
+    CHECK(t.scrub().bytes <= static_cast<uint64_t>(seconds + 1) * 8 * 1024 + 96 * 1024);
+  }
+  CHECK(t.scrub().bytes > 100 * 1024);
+  t.cluster.Crash(t.victim, CrashMode::kProcessOnly);
+  t.cluster.config(t.victim).scrub_bytes_per_second = 0;
+  REQUIRE(t.cluster.Start(t.victim).ok());
+  t.cluster.RunFor(10 * kSecond);
+  CHECK(t.scrub().bytes == 0);
+}
+
+}  // namespace
+}  // namespace vigil::node
