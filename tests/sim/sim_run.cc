@@ -1,9 +1,11 @@
 #include "tests/sim/sim_run.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "ledger/state/snapshot_file.h"
 
 namespace vigil::sim {
 namespace {
@@ -214,6 +216,28 @@ bool AtRest(SimCluster* cluster, const std::vector<std::unique_ptr<SimClient>>& 
   return true;
 }
 
+// Every snapshot on every disk is sound, and those of a height are the same. Counts them.
+std::string CheckSnapshots(SimCluster* cluster, uint64_t* count) {
+  const std::string folder = "/vigil/snapshots";
+  std::map<Height, Hash> digests;
+  for (uint32_t i = 0; i < cluster->size(); ++i) {
+    const auto heights = ledger::ListSnapshots(cluster->disk(i), folder);
+    if (!heights.ok()) return absl::StrCat("snapshots of ", i, ": ", heights.status().ToString());
+    for (const Height height : *heights) {
+      const auto file =
+          ledger::SnapshotFile::Open(&cluster->disk(i), ledger::SnapshotPath(folder, height));
+      const absl::Status sound = file.ok() ? (*file)->CheckAll() : file.status();
+      if (!sound.ok()) return absl::StrCat("snapshot of ", i, ": ", sound.ToString());
+      const Hash& digest = digests.emplace(height, (*file)->manifest().digest).first->second;
+      if (digest != (*file)->manifest().digest) {
+        return absl::StrCat("node ", i, " has another snapshot of height ", height.value());
+      }
+      ++*count;
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 RunResult Run(const RunOptions& options, uint64_t seed) {
@@ -254,6 +278,7 @@ RunResult Run(const RunOptions& options, uint64_t seed) {
       cluster.RunUntil([&] { return failed() || AtRest(&cluster, clients); }, kHealMicrosMax, step);
   if (result.wrong.empty() && !rested) result.wrong = "the healed cluster does not come to rest";
   if (result.wrong.empty()) result.wrong = CheckChains(&cluster, clients);
+  if (result.wrong.empty()) result.wrong = CheckSnapshots(&cluster, &result.snapshots);
 
   if (result.wrong.empty() && options.detection) {
     const DetectionFindings findings = CheckDetection(&cluster);

@@ -38,6 +38,7 @@ struct RunResult {
   uint64_t elections = 0;  // Highest view.
   uint64_t models = 0;     // Active ones, by type and period.
   uint64_t alerts = 0;     // All of them confirmed.
+  uint64_t snapshots = 0;  // On all disks, one digest for each height.
 };
 
 RunResult Run(const RunOptions& options, uint64_t seed);

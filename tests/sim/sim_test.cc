@@ -1,4 +1,5 @@
 // Whole clusters under faults, from seeds. VIGIL_TEST_SEED replays one run.
+#include <algorithm>
 #include <iostream>
 
 #include "tests/sim/sim_run.h"
@@ -11,6 +12,7 @@ namespace {
 RunOptions Calm(uint32_t validators) {
   RunOptions options;
   options.network.validators = validators;
+  options.network.snapshot_interval_blocks = 65;
   options.fault_micros = 5'000'000;
   return options;
 }
@@ -18,6 +20,7 @@ RunOptions Calm(uint32_t validators) {
 RunOptions Stormy(uint32_t validators) {
   RunOptions options;
   options.network.validators = validators;
+  options.network.snapshot_interval_blocks = 65;
   options.lose_frames = options.reorder = options.partitions = true;
   options.crashes = options.pauses = options.clock_skew = true;
   // Spread over the whole storm.
@@ -51,9 +54,12 @@ void RunSeeds(const RunOptions& options, uint64_t first, uint64_t count) {
               << ": height " << result.height << ", " << result.acknowledged << " acknowledged, "
               << result.retries << " retries, " << result.crashes << " crashes, view "
               << result.elections << ", " << result.models << " models, " << result.alerts
-              << " alerts" << std::endl;
+              << " alerts, " << result.snapshots << " snapshots" << std::endl;
     REQUIRE(result.wrong == "");
     CHECK(result.acknowledged == options.clients * options.client.batches);
+    // At least the last two of every validator whose chain is long enough.
+    const uint64_t passed = result.height / options.network.snapshot_interval_blocks;
+    CHECK(result.snapshots >= std::min<uint64_t>(passed, 2) * options.network.validators);
     if (!options.detection) continue;
     CHECK(result.models > 0);
     CHECK(result.alerts > 0);

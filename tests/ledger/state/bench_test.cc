@@ -5,6 +5,9 @@
 #include <iostream>
 #include <memory>
 
+#include "ledger/state/snapshot_builder.h"
+#include "ledger/state/snapshot_file.h"
+#include "ledger/state/snapshot_loader.h"
 #include "ledger/state/verify_ledger.h"
 #include "ledger/storage/leveldb_store.h"
 #include "tests/support/catch.h"
@@ -43,7 +46,56 @@ void Measure(const char* name, Store* store, int block_count, int batches, uint3
             << " records, " << report.store_key_count << " store keys in " << seconds << " s\n";
 }
 
+// A snapshot of `record_count` one-event records: made from LevelDB, loaded into LevelDB, and what
+// executing the same blocks again costs.
+void MeasureSnapshot(const std::string& folder, int record_count) {
+  constexpr int kBatches = 500;
+  TestNetwork network;
+  const auto disk = OpenLevelDbStore(PosixFileSystem(), folder + "/a", {}).value();
+  TestChain chain(&network, disk.get());
+  TestStream stream(&network, "acme/fw-1", "conn");
+  double execute = 0;
+  for (int i = 0; i < record_count / kBatches; ++i) {
+    std::vector<Record> records;
+    for (int j = 0; j < kBatches; ++j) records.push_back(stream.Batch(1));
+    const BlockPtr block = chain.Next(records);
+    const double start = MicrosNow();
+    REQUIRE(chain.Add(block).ok());
+    execute += MicrosNow() - start;
+  }
+  double start = MicrosNow();
+  const auto builder = SnapshotBuilder::Begin(disk->Snapshot(), network.genesis()).value();
+  const std::string path = SnapshotPath(folder, chain.tip().height);
+  const auto writer = SnapshotFileWriter::Create(PosixFileSystem(), path).value();
+  while (builder->Step([&](ByteSpan chunk) { return writer->Append(chunk); }).value()) continue;
+  REQUIRE(writer->Finish(builder->manifest()).ok());
+  const double make = MicrosNow() - start;
+  const auto file = SnapshotFile::Open(PosixFileSystem(), path).value();
+  const auto loaded = OpenLevelDbStore(PosixFileSystem(), folder + "/b", {}).value();
+  start = MicrosNow();
+  REQUIRE(LoadSnapshot(*file, loaded.get(), &network.genesis(), [](const BlockInfo&) {
+            return absl::StatusOr<BlockPlace>(BlockPlace{});
+          }).ok());
+  const double load = MicrosNow() - start;
+  const double megabytes = static_cast<double>(file->manifest().bytes) / 1e6;
+  std::cout << "snapshot of " << record_count << " records: " << megabytes << " MB, made in "
+            << make / 1e6 << " s (" << megabytes * 1e6 / make << " MB/s), loaded in " << load / 1e6
+            << " s; executing the blocks took " << execute / 1e6 << " s of CPU\n";
+}
+
 }  // namespace
+
+TEST_CASE("snapshot cost", "[!benchmark]") {
+  const std::string folder =
+      (std::filesystem::temp_directory_path() / ("vigil-bench-" + std::to_string(::getpid())))
+          .string();
+  for (const int record_count : {50'000, 500'000}) {
+    std::filesystem::remove_all(folder);
+    REQUIRE(PosixFileSystem()->MakeDirs(folder).ok());
+    MeasureSnapshot(folder, record_count);
+  }
+  std::filesystem::remove_all(folder);
+}
 
 TEST_CASE("apply cost", "[!benchmark]") {
   struct Shape {
