@@ -1,15 +1,18 @@
 #include "client/cli/log_commands.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/outside_policy.h"
+#include "client/cli/proof_commands.h"
 #include "client/cli/render.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/log/policy.h"
+#include "ledger/log/tlog_proof.h"
 #include "ledger/state/log_keys.h"
 #include "ledger/storage/file.h"
 
@@ -23,19 +26,57 @@ absl::StatusOr<ledger::Policy> PolicyOf(const Session& session) {
   return ledger::LogPolicyOf(*genesis);
 }
 
-// Names on the lines of `note` that are of no key of `policy`.
-std::set<std::string> OtherNames(const ledger::Policy& policy, const std::string& note) {
+// Names on the lines of `note` that are of no key of `policy`, nor in `checked`.
+std::set<std::string> OtherNames(const ledger::Policy& policy, const std::string& note,
+                                 const std::set<std::string>& checked) {
   std::set<std::string> names;
   const absl::StatusOr<ledger::SignedNote> decoded = ledger::DecodeNote(note);
   if (!decoded.ok()) return names;
   for (const ledger::NoteSignature& line : decoded->signatures) names.insert(line.name);
   for (const ledger::PolicyLog& log : policy.logs) names.erase(log.key.name);
   for (const ledger::PolicyWitness& witness : policy.witnesses) names.erase(witness.key.name);
+  for (const std::string& name : checked) names.erase(name);
   return names;
 }
 
-// Whether genesis bears out what the validator answered.
-absl::Status CheckNote(const Session& session, const std::string& note) {
+// Whether every witness has a line on `note`, which verifies where the witness is given by its
+// vkey. Returns the names of those.
+absl::StatusOr<std::set<std::string>> CheckOutsideLines(const std::vector<std::string>& witnesses,
+                                                        const std::string& note) {
+  ASSIGN_OR_RETURN(const ledger::SignedNote decoded, ledger::DecodeNote(note));
+  std::set<std::string> checked;
+  for (const std::string& witness : witnesses) {
+    const absl::StatusOr<ledger::NoteKey> key = ledger::DecodeNoteKey(witness);
+    const bool there =
+        std::ranges::any_of(decoded.signatures, [&](const ledger::NoteSignature& line) {
+          return key.ok() ? ledger::VerifyNoteSignature(*key, decoded.text, line).ok()
+                          : line.name == witness;
+        });
+    if (!there)
+      return absl::DataLossError(
+          absl::StrCat("the checkpoint that was answered has no good line of ", witness));
+    if (key.ok()) checked.insert(key->name);
+  }
+  return checked;
+}
+
+// The newest checkpoint that all of `witnesses` cosigned: the head of a proof of the first block,
+// which stands in every log.
+absl::StatusOr<std::string> WitnessedNote(Client* client, const std::vector<std::string>& witnesses,
+                                          uint32_t wait_seconds) {
+  ProofOptions options;
+  options.ref = "1";
+  options.witnesses = witnesses;
+  options.wait_seconds = wait_seconds;
+  ASSIGN_OR_RETURN(const v1::GetProofRequest request, ProofRequestOf(ProofOf::kBlock, options));
+  ASSIGN_OR_RETURN(const v1::Proof proof, client->GetProof(request, nullptr));
+  ASSIGN_OR_RETURN(ledger::TlogProof decoded, ledger::DecodeTlogProof(proof.file()));
+  return std::move(decoded.checkpoint);
+}
+
+// Whether genesis bears out what the validator answered. Of `checked`, the lines were checked.
+absl::Status CheckNote(const Session& session, const std::string& note,
+                       const std::set<std::string>& checked) {
   ASSIGN_OR_RETURN(const ledger::Policy policy, PolicyOf(session));
   const absl::StatusOr<ledger::CheckpointVerdict> verdict = ledger::CheckCheckpoint(policy, note);
   if (!verdict.ok()) {
@@ -48,7 +89,7 @@ absl::Status CheckNote(const Session& session, const std::string& note) {
   }
   *session.err << "verified under " << session.genesis << ": size " << verdict->checkpoint.size
                << ", cosigned by " << absl::StrJoin(verdict->witnesses, " ") << '\n';
-  const std::string outside = absl::StrJoin(OtherNames(policy, note), " ");
+  const std::string outside = absl::StrJoin(OtherNames(policy, note, checked), " ");
   if (!outside.empty())
     *session.err << "also with a line of " << ForTerminal(outside)
                  << ", not checked: genesis does not name it; a policy with --witness does\n";
@@ -57,18 +98,29 @@ absl::Status CheckNote(const Session& session, const std::string& note) {
 
 }  // namespace
 
-absl::Status RunLogCheckpoint(const Session& session) {
+absl::Status RunLogCheckpoint(const Session& session, const std::vector<std::string>& witnesses,
+                              uint32_t wait_seconds) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
-  ASSIGN_OR_RETURN(const v1::Checkpoint checkpoint, client->GetCheckpoint());
+  v1::Checkpoint checkpoint;
+  std::set<std::string> checked;
+  if (witnesses.empty()) {
+    ASSIGN_OR_RETURN(checkpoint, client->GetCheckpoint());
+  } else {
+    ASSIGN_OR_RETURN(*checkpoint.mutable_note(),
+                     WitnessedNote(client.get(), witnesses, wait_seconds));
+    ASSIGN_OR_RETURN(checked, CheckOutsideLines(witnesses, checkpoint.note()));
+  }
   if (session.genesis.empty()) {
     *session.err << "not verified: pass --genesis FILE to check the signatures\n";
   } else {
-    RETURN_IF_ERROR(CheckNote(session, checkpoint.note()));
+    RETURN_IF_ERROR(CheckNote(session, checkpoint.note(), checked));
   }
   if (session.format == OutputFormat::kTable) {
     *session.out << checkpoint.note();
-  } else {
+  } else if (witnesses.empty()) {
     session.PrintJson(ToJson(checkpoint));
+  } else {
+    session.PrintJson({{"note", checkpoint.note()}});
   }
   return absl::OkStatus();
 }

@@ -356,8 +356,16 @@ class Program {
 
   void AddLog() {
     CLI::App* log = Group("log", "the transparency log, for offline verifiers");
-    Add(log, "checkpoint", "the newest final checkpoint, as a signed note",
-        [](const Session& session) { return RunLogCheckpoint(session); });
+    CLI::App* checkpoint =
+        Add(log, "checkpoint", "the newest final checkpoint, as a signed note",
+            [this](const Session& session) {
+              return RunLogCheckpoint(session, proof_.witnesses, proof_.wait_seconds);
+            });
+    checkpoint->add_option("--witness", proof_.witnesses,
+                           "the newest that this outside witness, name or vkey, cosigned, too");
+    AddNumber(checkpoint, "--wait", proof_.wait_seconds,
+              "seconds, at most 60, until there is one with --witness", 0, 60)
+        ->capture_default_str();
     Add(log, "policy", "which keys and what quorum to trust, from the genesis file (tlog-policy)",
         [this](const Session& session) { return RunLogPolicy(session, outside_witnesses_); })
         ->add_option("--witness", outside_witnesses_,

@@ -394,6 +394,11 @@ def scenario_outside_witness(cluster):
     file, lines = sample(cluster, "few", 300)
     cluster.vigil(*ingest_args(cluster, file))
     size = wait_for_line(cluster, witness.name, above=lines // 100)
+    witnessed = cluster.vigil("log", "checkpoint", "--witness", witness.vkey, "--wait", 60).stdout
+    assert int(witnessed.splitlines()[1]) >= size and f"\n\u2014 {witness.name} " in witnessed, witnessed
+    nobody = subprocess.run([str(cluster.bin / "vigil"), "log", "checkpoint", "--witness", "nobody.example", "--wait", "0"],
+                            env=cluster.env, capture_output=True, text=True)
+    assert nobody.returncode != 0 and nobody.stdout == "", nobody
     again = cluster.run("vigil", "witness", "run", "--dir", witness.folder, "--listen", "127.0.0.1:0", "--log",
                         witness.policy, expect=1)
     assert "another witness runs" in again.stderr, again.stderr

@@ -218,8 +218,13 @@ def check_proofs(cluster, tools, both, flips):
     absent = cluster.folder / "absent"
     absent_vkey = cluster.vigil("witness", "init", "--dir", absent, "--name", "absent.example").stdout.strip()
     refusing = policy_file(cluster, "absent.txt", absent_vkey)
+    witnessed = cluster.folder / "witnessed-checkpoint"
+    stock, own = ((cluster.folder / name / "vkey").read_text().strip() for name in ("stock-witness", OWN_WITNESS))
+    witnessed.write_text(cluster.vigil("--endpoints", f"127.0.0.1:{cluster.port}", "log", "checkpoint", "--witness", stock,
+                                       "--witness", own, "--wait", 60).stdout)
+    rows = tools.interop("checkpoint", "--policy", both, "--demanding", demanding, witnessed)
     files = event_proofs(cluster, demanding, both)
-    rows = tools.interop("proof", "--policy", both, "--demanding", demanding, "--refusing", refusing, "--leaves", *files)
+    rows += tools.interop("proof", "--policy", both, "--demanding", demanding, "--refusing", refusing, "--leaves", *files)
     rows += tools.sigstore(both, *(name for file in files for name in (file, f"{file}.leaf")))
     row = {"tool": "vigil verify", "what": "the same, with what is unread by others", "checked": len(files), "altered": 0,
            "refused": 0, "same": 0, "unread": 0}

@@ -8,6 +8,7 @@
 //	interop fsck   --dir DIR --policy FILE --flips N           tessera fsck of the copy
 //	interop tlog   --dir DIR --policy FILE --old CHECKPOINT --samples N
 //	interop prove  --dir DIR --index I --out FILE              a tlog-proof from the copy's tiles
+//	interop checkpoint --policy FILE --demanding FILE CHECKPOINT   its lines, and every altered byte
 //	interop proof  --policy FILE [--leaf FILE] PROOF ...       proofs, and every altered byte of them
 //
 // Each prints one JSON object per line and exits with 0 only if all held.
@@ -48,9 +49,10 @@ func main() {
 	commands := map[string]func(context.Context, []string) error{
 		"mirror": mirrorCommand, "fsck": fsckCommand, "tlog": tlogCommand,
 		"prove": proveCommand, "proof": proofCommand,
+		"checkpoint": checkpointCommand,
 	}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: interop mirror|fsck|tlog|prove|proof [flags]")
+		fmt.Fprintln(os.Stderr, "usage: interop mirror|fsck|tlog|prove|proof|checkpoint [flags]")
 		os.Exit(2)
 	}
 	if err := commands[os.Args[1]](context.Background(), os.Args[2:]); err != nil {

@@ -203,3 +203,42 @@ func proveCommand(ctx context.Context, args []string) error {
 	}
 	return os.WriteFile(*out, made.Marshal(), 0o644)
 }
+
+// checkpointCommand checks a checkpoint's log signature and cosignatures under two policies.
+func checkpointCommand(_ context.Context, args []string) error {
+	flags := flag.NewFlagSet("checkpoint", flag.ExitOnError)
+	policyPath := flags.String("policy", "", "tlog-policy with every key that signed")
+	demand := flags.String("demanding", "", "another policy that it must satisfy")
+	seed := flags.Uint64("seed", 1, "of the alterations")
+	flags.Parse(args)
+	file, err := os.ReadFile(flags.Arg(0))
+	if err != nil {
+		return err
+	}
+	p, err := readPolicy(*policyPath)
+	if err != nil {
+		return err
+	}
+	demanding, err := readPolicy(*demand)
+	if err != nil {
+		return err
+	}
+	if _, _, err := demanding.open(file); err != nil {
+		return fmt.Errorf("under %s: %w", *demand, err)
+	}
+	good, tree, err := p.open(file)
+	if err != nil {
+		return err
+	}
+	result := report{Tool: "x/mod, formats note", What: fmt.Sprintf("checkpoint with %d lines", len(good.Sigs)), Checked: 1}
+	eachAltered(file, rand.New(rand.NewPCG(*seed, 0)), func(altered []byte) {
+		result.Altered++
+		opened, changed, err := p.open(altered)
+		if err != nil || len(opened.UnverifiedSigs) > 0 {
+			result.Refused++
+		} else if opened.Text == good.Text && changed == tree && len(opened.Sigs) == len(good.Sigs) {
+			result.Same++
+		}
+	})
+	return result.print()
+}
