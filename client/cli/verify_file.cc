@@ -10,6 +10,7 @@
 #include "ledger/log/tlog_proof.h"
 #include "ledger/proof/consistency.h"
 #include "ledger/proof/facts.h"
+#include "ledger/proof/fork_evidence.h"
 #include "ledger/proof/verify_proof.h"
 #include "ledger/storage/file.h"
 
@@ -17,6 +18,7 @@ namespace vigil::client {
 namespace {
 
 constexpr absl::string_view kConsistencyLine = "vigil.dev/consistency-proof@v1\n";
+constexpr absl::string_view kForkLine = "vigil.dev/fork-evidence@v1\n";
 constexpr size_t kFileBytesMax = ledger::kTlogProofBytesMax;
 static_assert(kFileBytesMax >= ledger::kConsistencyBytesMax);
 
@@ -48,6 +50,33 @@ void AddHead(absl::string_view which, const std::optional<ledger::ProvenHead>& h
     facts->emplace_back(absl::StrCat(which, name), std::move(value));
 }
 
+Finding ForkFinding(const absl::StatusOr<ledger::ForkEvidence>& fork) {
+  Finding finding;
+  finding.reason = std::string(fork.status().message());
+  if (!fork.ok()) {
+    if (absl::IsNotFound(fork.status())) finding.verdict = ledger::ProofVerdict::kQuorumShort;
+    return finding;
+  }
+  finding.verdict = ledger::ProofVerdict::kVerified;
+  const auto add = [&finding](absl::string_view name, std::string value) {
+    finding.facts.emplace_back(name, std::move(value));
+  };
+  add("origin", fork->first.origin);
+  for (const ledger::Checkpoint* side : {&fork->first, &fork->second}) {
+    add("tree_size", absl::StrCat(side->size));
+    add("root", side->root.ToHex());
+  }
+  for (const std::string& vkey : fork->culprits) add("signed_both", vkey);
+  for (const std::string& vkey : fork->against_quorum) add("against_quorum", vkey);
+  return finding;
+}
+
+Finding JudgeForkFile(const ledger::Policy& policy, const std::string& bytes) {
+  const absl::StatusOr<ledger::TwoNotes> notes = ledger::DecodeForkEvidence(bytes);
+  if (!notes.ok()) return ForkFinding(notes.status());
+  return ForkFinding(ledger::CheckForkEvidence(policy, notes->first, notes->second));
+}
+
 Finding JudgeFile(const ledger::Policy& policy, const std::string& bytes) {
   Finding finding;
   if (absl::StartsWith(bytes, kConsistencyLine)) {
@@ -58,6 +87,7 @@ Finding JudgeFile(const ledger::Policy& policy, const std::string& bytes) {
     AddHead("newer_", report.newer, &finding.facts);
     return finding;
   }
+  if (absl::StartsWith(bytes, kForkLine)) return JudgeForkFile(policy, bytes);
   const ledger::ProofReport report = ledger::VerifyProof(policy, bytes);
   finding.verdict = report.verdict;
   finding.reason = report.reason;
@@ -67,7 +97,8 @@ Finding JudgeFile(const ledger::Policy& policy, const std::string& bytes) {
 
 void Print(const Session& session, const Finding& finding, absl::string_view verdict) {
   if (session.format == OutputFormat::kTable) {
-    for (const auto& [name, value] : finding.facts) *session.out << name << ": " << value << '\n';
+    for (const auto& [name, value] : finding.facts)
+      *session.out << name << ": " << ForTerminal(value) << '\n';
     *session.out << verdict;
     if (!finding.reason.empty()) *session.out << ": " << ForTerminal(finding.reason);
     *session.out << '\n';
@@ -94,7 +125,13 @@ absl::Status RunVerifyFile(const Session& session, const VerifyFileOptions& opti
   const absl::StatusOr<ledger::Policy> policy = ledger::ParsePolicy(text);
   if (!policy.ok()) return Annotate(policy.status(), options.policy);
   ASSIGN_OR_RETURN(const std::string bytes, ReadInput(options.file, kFileBytesMax));
-  const Finding finding = JudgeFile(*policy, bytes);
+  std::string other;
+  if (!options.other.empty()) {
+    ASSIGN_OR_RETURN(other, ReadInput(options.other, kFileBytesMax));
+  }
+  const Finding finding = options.other.empty()
+                              ? JudgeFile(*policy, bytes)
+                              : ForkFinding(ledger::CheckForkProofs(*policy, bytes, other));
   const absl::string_view verdict = ledger::ProofVerdictName(finding.verdict);
   Print(session, finding, verdict);
   if (ledger::IsVerified(finding.verdict)) return absl::OkStatus();

@@ -10,11 +10,14 @@
 namespace vigil::client {
 
 struct VerifyFileOptions {
-  std::string file;    // Proof of an event, a record or a block, or of consistency.
+  std::string file;    // Proof of an event, a record or a block, of consistency, or of a fork.
+  std::string other;   // A second proof of the same index, to convict whoever signed both.
   std::string policy;  // C2SP tlog-policy.
 };
 
-// Prints the facts in the order in which they are proven, then the verdict with its reason.
+// Prints the facts in the order in which they are proven, then the verdict with its reason. Of fork
+// evidence: VERIFIED, somebody lied; QUORUM_SHORT, two histories, and nobody of the policy signed
+// both or against its quorum; MALFORMED, it shows no two histories.
 // Errors: kDataLoss on any verdict but VERIFIED; kInvalidArgument when the policy cannot be read or
 // is none, or the file cannot be read.
 absl::Status RunVerifyFile(const Session& session, const VerifyFileOptions& options);

@@ -385,9 +385,14 @@ class Program {
         "  vigil verify ledger net/validator-1/data --genesis net/genesis.json\n\n"
         "Of a proof: facts in the order in which they are proven, then the verdict. Exit code 0:\n"
         "VERIFIED; 6: PAYLOAD_MISSING, PAYLOAD_MISMATCH, NOT_INCLUDED, QUORUM_SHORT,\n"
-        "UNKNOWN_EPOCH, MALFORMED or NOT_CONSISTENT; 2: wrong arguments, or no policy.\n");
+        "UNKNOWN_EPOCH, MALFORMED or NOT_CONSISTENT; 2: wrong arguments, or no policy. Of fork\n"
+        "evidence VERIFIED means that somebody lied: `signed_both` and `against_quorum` say "
+        "who.\n");
     verify->require_subcommand(0, 1);
-    verify->add_option("file", verify_file_.file, "proof of an event, record, block, consistency");
+    verify->add_option("file", verify_file_.file,
+                       "proof of an event, record, block or consistency; fork evidence");
+    verify->add_option("other", verify_file_.other,
+                       "a second proof of the same record: who signed two histories?");
     verify->add_option("--policy", verify_file_.policy,
                        "whom to trust, of `vigil log policy` or your own (tlog-policy)");
     CLI::App* ledger =

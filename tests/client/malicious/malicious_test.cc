@@ -209,6 +209,21 @@ TEST_CASE("receipts: a fork that a whole quorum signs is caught by the checkpoin
     const auto fork = ledger::CheckForkEvidence(Chain().policy(), notes->first, notes->second);
     REQUIRE(fork.ok());
     CHECK(fork->culprits.size() >= 4);
+    // So does the program.
+    const testing::TempFolder folder;
+    std::ofstream(folder / "policy.txt") << Chain().policy_text();
+    std::ofstream(folder / "fork", std::ios::binary) << receipts.Evidence();
+    const std::string said = Run(absl::StrCat(VIGIL_PROGRAM, " verify ", folder / "fork",
+                                              " --policy ", folder / "policy.txt"));
+    INFO(said);
+    CHECK(said.rfind("0 ", 0) == 0);
+    CHECK(said.find("signed_both: " + fork->culprits.front()) != std::string::npos);
+    CHECK(said.find("\nVERIFIED\n") != std::string::npos);
+    std::ofstream(folder / "fork", std::ios::binary)
+        << ledger::EncodeForkEvidence({.first = notes->first, .second = notes->first});
+    CHECK(Run(absl::StrCat(VIGIL_PROGRAM, " verify ", folder / "fork", " --policy ",
+                           folder / "policy.txt"))
+              .rfind("6 MALFORMED", 0) == 0);
   }
   SECTION("of an earlier run, too") {
     receipts.verifier = receipts.Make();
