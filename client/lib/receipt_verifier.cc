@@ -10,6 +10,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/log/tlog_proof.h"
 #include "ledger/proof/fork_evidence.h"
+#include "ledger/proof/two_notes.h"
 
 namespace vigil::client {
 namespace {
@@ -100,6 +101,16 @@ absl::Status ReceiptVerifier::Take() {
     status = call_->status;
   }
   const std::unique_ptr<Call> call = std::move(call_);
+  const bool of_growth = call->request.has_older_checkpoint();
+  if (of_growth && (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION ||
+                    status.error_code() == grpc::StatusCode::DATA_LOSS)) {
+    return Lie(call->endpoint,
+               absl::StrCat("shows another history than the one seen before: it does not connect "
+                            "the checkpoints of ",
+                            head_size_, " and ", next_.size,
+                            " leaves, both in the file, and says: ", status.error_message()),
+               ledger::EncodeTwoNotes({.first = head_, .second = next_head_}));
+  }
   if (!status.ok()) {
     return Retry(FromGrpc(status, client_->endpoint(call->endpoint)).message());
   }

@@ -10,7 +10,8 @@
 //
 // Files of the folder:
 //   checkpoint   the newest one that verified, of any run
-//   refused-<n>  evidence: proofs that did not verify, forks; kept until somebody removes them
+//   refused-<n>  evidence: proofs that did not verify, forks, two checkpoints that do not connect;
+//                kept until somebody removes them
 #ifndef VIGIL_CLIENT_LIB_RECEIPT_VERIFIER_H_
 #define VIGIL_CLIENT_LIB_RECEIPT_VERIFIER_H_
 

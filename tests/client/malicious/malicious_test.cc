@@ -12,6 +12,7 @@
 #include "client/lib/receipt_verifier.h"
 #include "ledger/log/merkle.h"
 #include "ledger/proof/fork_evidence.h"
+#include "ledger/proof/two_notes.h"
 #include "ledger/storage/faulty_file_system.h"
 #include "tests/client/malicious/malicious_validator.h"
 #include "tests/support/temp_folder.h"
@@ -240,7 +241,12 @@ TEST_CASE("receipts: a fork that a whole quorum signs is caught by the checkpoin
     REQUIRE(early.Prove(kFirst).ok());
     early.validator.Tell(Lie::kNone);
     early.validator.ShowUpTo(200);
-    CHECK_FALSE(early.Prove(kSecond).ok());
+    const absl::Status status = early.Prove(kSecond);
+    INFO(status.message());
+    CHECK(absl::IsDataLoss(status));
+    const auto notes = ledger::DecodeTwoNotes(early.Evidence());
+    REQUIRE(notes.ok());
+    CHECK(notes->second == Chain().HeadAt(200));
     CHECK(early.verifier->proven_sequence() == 1);
   }
 }
