@@ -41,6 +41,7 @@ class FactList {
         EscapedFact(stream.sensor), " ", EscapedFact(stream.stream), " sequence ",
         stream.first_sequence, " to ", stream.last_sequence, " events ", stream.events_shown,
         " of ", stream.events_held, stream.IsComplete() ? " complete" : " incomplete");
+    if (stream.events_lost != 0) absl::StrAppend(&text, " lost ", stream.events_lost);
     for (const auto& [before, after] : stream.breaks)
       absl::StrAppend(&text, " break ", before, " ", after);
     Add("stream", std::move(text));
@@ -86,6 +87,8 @@ std::vector<ProofFact> EvidenceFacts(const EvidenceReport& report) {
   for (const NamedValidator& validator : report.validators) facts.Add(validator);
   for (const ShownRecord& record : report.records) facts.Add(record);
   facts.Add("events_shown", report.events_shown());
+  if (report.question.has_value() && report.question->subject == EvidenceSubject::kSpan)
+    facts.Add("events_in_span", report.events_in_span());
   for (const StreamCase& stream : report.streams) facts.Add(stream);
   if (report.alert.has_value()) facts.Add(*report.alert);
   return std::move(facts).Take();

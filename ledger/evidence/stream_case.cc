@@ -1,5 +1,7 @@
 #include "ledger/evidence/stream_case.h"
 
+#include <algorithm>
+#include <limits>
 #include <map>
 #include <variant>
 
@@ -11,6 +13,7 @@ struct Link {
   uint64_t sequence = 0;
   Hash previous;
   uint64_t item_count = 0;
+  uint64_t lost_count = 0;
 };
 
 // False for kinds without streams.
@@ -21,6 +24,7 @@ bool ReadLink(const RecordView& view, Link* out) {
           out->sequence = body.sequence;
           out->previous = body.previous;
           if constexpr (requires { body.item_count; }) out->item_count = body.item_count;
+          if constexpr (requires { body.lost_count; }) out->lost_count = body.lost_count;
           return true;
         }
         return false;
@@ -54,6 +58,9 @@ std::vector<StreamCase> ReadStreamCases(const std::vector<ShownRecord>& records)
     ++found.records;
     found.events_shown += record.events.size();
     found.events_held += link.item_count;
+    // A sensor may claim any number, and many times.
+    const uint64_t room = std::numeric_limits<uint64_t>::max() - found.events_lost;
+    found.events_lost += std::min(link.lost_count, room);
   }
   std::vector<StreamCase> cases;
   for (auto& [name, open] : streams) cases.push_back(std::move(open.found));

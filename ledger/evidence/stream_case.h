@@ -24,9 +24,11 @@ struct StreamCase {
   // the one before and of the one after. Between all others the later record names the earlier one
   // as its predecessor, by hash and signed.
   std::vector<std::pair<uint64_t, uint64_t>> breaks;
+  uint64_t events_lost = 0;  // That the sensor itself says it lost, in gap records that are shown.
   bool operator==(const StreamCase&) const = default;
 
-  // Every event of the stream from first to last is in the file.
+  // Every event of the stream from first to last is in the file: all that the sensor sent, which is
+  // not all that it saw when `events_lost` is not 0.
   bool IsComplete() const { return breaks.empty() && events_shown == events_held; }
 };
 

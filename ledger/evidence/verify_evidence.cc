@@ -23,9 +23,15 @@ Refusal Refuse(ProofVerdict verdict, const Parts&... parts) {
   return {verdict, absl::StrCat(parts...)};
 }
 
+// A policy calls its witnesses what it likes; the name on their signature lines is their keys'.
+absl::string_view KeyNameOf(const Policy& policy, const ProvenWitness& proven) {
+  const auto at = std::ranges::find(policy.witnesses, proven.name, &PolicyWitness::name);
+  return at == policy.witnesses.end() ? absl::string_view() : absl::string_view(at->key.name);
+}
+
 // The genesis file is whose hash the origin ends with; what it says of the validators is as good as
 // the policy, which trusts that origin.
-Outcome ReadGenesis(const Evidence& evidence, EvidenceReport* report) {
+Outcome ReadGenesis(const Policy& policy, const Evidence& evidence, EvidenceReport* report) {
   if (evidence.genesis.empty()) return std::nullopt;
   const absl::StatusOr<Genesis> genesis = ParseGenesis(evidence.genesis);
   if (!genesis.ok()) {
@@ -45,7 +51,7 @@ Outcome ReadGenesis(const Evidence& evidence, EvidenceReport* report) {
     const std::string prefix = absl::StrCat(origin, "/v/", named.identity, "/");
     named.cosigned =
         std::ranges::any_of(report->head->witnesses, [&](const ProvenWitness& witness) {
-          return witness.name == named.identity || absl::StartsWith(witness.name, prefix);
+          return absl::StartsWith(KeyNameOf(policy, witness), prefix);
         });
     report->validators.push_back(std::move(named));
   }
@@ -113,8 +119,10 @@ Outcome CheckQuestion(EvidenceReport* report) {
     return refusal;
   }
   if (question.subject == EvidenceSubject::kSpan) {
-    if (report->records.empty())
-      return Refuse(ProofVerdict::kNotIncluded, "no record of the span is in the file");
+    // Batches are shown whole and streams without holes, so other times are there too; a file of
+    // nothing else would pass off other events as those of the span.
+    if (report->events_in_span() == 0)
+      return Refuse(ProofVerdict::kNotIncluded, "no event of the span is in the file");
     return std::nullopt;
   }
   const EventRef& ref = question.event;
@@ -139,7 +147,7 @@ Outcome Verify(const Policy& policy, absl::string_view bytes, EvidenceReport* re
   Outcome refusal = CheckHead(policy, head.note, &head.head);
   if (refusal.has_value()) return refusal;
   report->head = head.head;
-  refusal = ReadGenesis(*evidence, report);
+  refusal = ReadGenesis(policy, *evidence, report);
   if (refusal.has_value()) return refusal;
   for (size_t i = 0; i < evidence->parts.size(); ++i) {
     refusal = CheckPart(policy, head, *evidence, evidence->parts[i], report);
@@ -176,6 +184,17 @@ const ShownRecord* FindShown(const std::vector<ShownRecord>& records, RecordInde
 uint64_t EvidenceReport::events_shown() const {
   uint64_t count = 0;
   for (const ShownRecord& record : records) count += record.events.size();
+  return count;
+}
+
+uint64_t EvidenceReport::events_in_span() const {
+  uint64_t count = 0;
+  for (const ShownRecord& record : records) {
+    count += std::ranges::count_if(record.events, [this](const ShownEvent& event) {
+      const uint64_t time = event.Fields().time_unix_nano;
+      return time >= question->from_unix_nano && time < question->to_unix_nano;
+    });
+  }
   return count;
 }
 

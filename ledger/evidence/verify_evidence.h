@@ -42,6 +42,8 @@ struct EvidenceReport {
 
   // Of all records.
   uint64_t events_shown() const;
+  // Of those, how many bear a time in the span in question. REQUIRES: the question is a span.
+  uint64_t events_in_span() const;
 };
 
 // Views of the report point into `file_bytes`.
