@@ -137,6 +137,13 @@ void RaftCore::OnAppendReply(const Incoming& in, const RaftAppendReply& reply) {
     peer.flow.OnMatched(reply.match, /*before_probe=*/reply.round < peer.probe_round);
     CommitByCounting();
   } else if (reply.result == RaftAppendResult::kMismatch) {
+    // Its log begins above what this leader guessed (R23): guess anew, from the own last block.
+    if (reply.hint_height >= reply.rejected && reply.rejected < log_.last().height &&
+        reply.rejected == peer.flow.previous()) {
+      peer.flow.Reset(log_.last().height, log_.base().height);
+      SendHeartbeat(in.from);
+      return;
+    }
     const Height meeting = log_.HighestWithViewAtMost(reply.hint_height, reply.hint_view);
     peer.flow.OnMismatch(reply.rejected, meeting);
     // It lacks what this log begins above: nothing to send until it has a snapshot (R23).

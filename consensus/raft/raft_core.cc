@@ -96,7 +96,7 @@ void RaftCore::RecoverVote(const Recovered& recovered) {
     hard_state_changed_ = true;
   }
   if (!recovered.forgot_votes) return;
-  forgot_votes_ = term_ == View(0);
+  forgot_votes_ = record.term == View(0);
   hard_state_changed_ = hard_state_changed_ || may_vote_;
   may_vote_ = false;
 }
@@ -105,7 +105,7 @@ void RaftCore::RecoverVote(const Recovered& recovered) {
 void RaftCore::PassForgottenVotes(View heard) {
   if (!forgot_votes_ || heard == View(0)) return;
   forgot_votes_ = false;
-  term_ = View(heard.value() + kForgottenTerms);
+  term_ = View(std::max(heard, term_).value() + kForgottenTerms);
   voted_for_ = config_.self;
   hard_state_changed_ = true;
 }

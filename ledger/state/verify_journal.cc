@@ -83,6 +83,7 @@ void JournalIndex::AddFrame(const JournalReader::Frame& frame, FindingSink* sink
     case JournalType::kVote:
     case JournalType::kCosigned:
     case JournalType::kHole:
+    case JournalType::kBase:  // What it stands for is missing: Resolve() says so.
       break;
     default:
       sink->Add(At(FindingType::kFrameMalformed, Height(0), frame.position,

@@ -35,6 +35,7 @@ enum class JournalType : uint8_t {
   kCommit = 3,    // Commit mark or certificate.
   kCosigned = 4,  // Cosigner's guard: size and root.
   kHole = 6,      // Offsets without a frame: what lay there was damaged and is not needed any more.
+  kBase = 7,      // Above which block the journal goes on, when not above genesis.
 };
 
 // Where a frame is: offset in the journal as a whole, counted over all segments.

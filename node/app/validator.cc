@@ -33,7 +33,7 @@
 namespace vigil::node {
 namespace {
 
-// Sent to the process itself when the node has died, so that Run() wakes.
+// Sent to the process itself when the node has died or joined, so that Run() wakes.
 constexpr int kFatalSignal = SIGUSR1;
 
 sigset_t WaitedSignals() {
@@ -234,6 +234,7 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const LoadedConfig& 
   seams.start_seed = FreshSeed();
   seams.log = log;
   seams.on_fatal = [](const absl::Status& /*error*/) { kill(getpid(), kFatalSignal); };
+  seams.on_joined = [] { kill(getpid(), kFatalSignal); };
   ASSIGN_OR_RETURN(parts->node, Node::Open(genesis, node_config, seams));
 
   RETURN_IF_ERROR(StartSurfaces(config, shares, parts.get()));
@@ -264,10 +265,13 @@ absl::Status Validator::Run() {
   if (signal == kFatalSignal) {
     const absl::Status fatal = parts_->node->fatal();
     if (!fatal.ok()) return absl::Status(fatal.code(), parts_->node->Status().refusing_reason);
+    if (parts_->node->joined()) return absl::OkStatus();
   }
   parts_->log(LogLevel::kInfo, "app", "signal received, shutting down");
   return absl::OkStatus();
 }
+
+bool Validator::joined() const { return parts_->node->joined(); }
 
 absl::Status InitValidator(const LoadedConfig& loaded, bool new_network) {
   ASSIGN_OR_RETURN(const Preflight preflight,

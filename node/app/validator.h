@@ -22,10 +22,12 @@ class Validator {
                                                           const LogFunction& log);
   ~Validator();
 
-  // Waits for SIGTERM or SIGINT, or for the node to die; then shuts down in order. OK after a
-  // signal; what killed the node otherwise. BlockSignals() must have been called before any thread
-  // began.
+  // Waits for SIGTERM or SIGINT, for the node to die, or to have joined; then shuts down in order.
+  // OK after a signal; what killed the node otherwise. BlockSignals() must have been called before
+  // any thread began.
   absl::Status Run();
+  // Run() returned because the validator joined: it is to be started anew.
+  bool joined() const;
   // Blocks the signals that Run() waits for, in this thread and those it starts.
   static void BlockSignals();
 

@@ -55,9 +55,13 @@ int Start(const ConfigFlags& flags) {
   PinTls13();
   const LogFunction log = MakeLog(loaded->config.log_level, loaded->config.log_format);
   TakeLibraryLogs(log);
-  absl::StatusOr<std::unique_ptr<Validator>> validator = Validator::Start(*loaded, log);
-  if (!validator.ok()) return Report(validator.status());
-  return Report((*validator)->Run());
+  // Once more when it has joined: then it opens on what it fetched.
+  for (;;) {
+    absl::StatusOr<std::unique_ptr<Validator>> validator = Validator::Start(*loaded, log);
+    if (!validator.ok()) return Report(validator.status());
+    const absl::Status ended = (*validator)->Run();
+    if (!ended.ok() || !(*validator)->joined()) return Report(ended);
+  }
 }
 
 int Init(const ConfigFlags& flags, bool new_network) {

@@ -22,6 +22,15 @@ size_t BytesOf(const ExecutedBlock& executed) {
   return executed.block->frame().size() + kResultBytes * (1 + executed.results.size());
 }
 
+// A validator that joined by a snapshot knows of older blocks what is in state, not their bytes.
+absl::Status CheckIsHere(const BlockInfo& info) {
+  if (info.frame_bytes > 0) return absl::OkStatus();
+  return absl::NotFoundError(
+      absl::StrCat("block ", info.height.value(),
+                   ": this validator joined by a snapshot above it and has not its bytes; ask "
+                   "another one"));
+}
+
 }  // namespace
 
 ChainAccess::ChainAccess(const ledger::Store* store,
@@ -80,6 +89,7 @@ absl::StatusOr<ExecutedPtr> ChainAccess::LoadStored(Height height) const {
         absl::StrCat("block ", height.value(), ": executed up to ", view.tip.height.value()));
   }
   ASSIGN_OR_RETURN(const BlockInfo info, view.reader->GetBlock(height));
+  RETURN_IF_ERROR(CheckIsHere(info));
   auto executed = std::make_shared<ExecutedBlock>();
   executed->block = cache_->Find(info.hash);
   if (executed->block == nullptr) {
@@ -105,6 +115,7 @@ absl::StatusOr<BlockPtr> ChainAccess::LoadBlock(Height height) const {
   }
   const View view = CurrentView();
   ASSIGN_OR_RETURN(const BlockInfo info, view.reader->GetBlock(height));
+  RETURN_IF_ERROR(CheckIsHere(info));
   if (BlockPtr cached = cache_->Find(info.hash); cached != nullptr) return cached;
   return LoadAt(info.hash, info.position);
 }

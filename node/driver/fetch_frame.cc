@@ -17,16 +17,30 @@ absl::StatusOr<ByteReader> Open(absl::string_view frame, PeerFrameType want) {
                                                  ", expected ", static_cast<int>(want)));
 }
 
-absl::Status CheckRequest(const FetchRequest& request) {
-  if (request.kind == FetchKind::kBlocks) {
-    if (request.first > Height(0) && request.count_max > 0 && request.count_max <= kFetchBlocksMax)
-      return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        absl::StrCat("fetch of ", request.count_max, " blocks from height ", request.first.value(),
-                     "; heights start at 1, and at most ", kFetchBlocksMax, " are asked for"));
+absl::Status CheckCount(absl::string_view what, const FetchRequest& request, uint32_t count_max) {
+  if (request.first > Height(0) && request.count_max > 0 && request.count_max <= count_max) {
+    return absl::OkStatus();
   }
-  if (!request.path.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError("fetch of a file without name");
+  return absl::InvalidArgumentError(
+      absl::StrCat("fetch of ", request.count_max, " ", what, " of height ", request.first.value(),
+                   "; heights start at 1, and at most ", count_max, " are asked for"));
+}
+
+absl::Status CheckRequest(const FetchRequest& request) {
+  switch (request.kind) {
+    case FetchKind::kBlocks:
+      return CheckCount("blocks", request, kFetchBlocksMax);
+    case FetchKind::kLogFile:
+      if (!request.path.empty()) return absl::OkStatus();
+      return absl::InvalidArgumentError("fetch of a file without name");
+    case FetchKind::kOffers:
+      return absl::OkStatus();
+    case FetchKind::kManifest:
+      return CheckCount("manifests", request, 1);
+    case FetchKind::kChunks:
+      return CheckCount("chunks", request, kFetchChunksMax);
+  }
+  return absl::InvalidArgumentError("fetch of unknown kind");
 }
 
 }  // namespace
@@ -41,6 +55,14 @@ std::string EncodeFetchRequest(const FetchRequest& request) {
       break;
     case FetchKind::kLogFile:
       writer.Prefixed(request.path).U64(request.offset);
+      break;
+    case FetchKind::kOffers:
+      break;
+    case FetchKind::kManifest:
+      writer.U64(request.first.value()).U64(request.offset);
+      break;
+    case FetchKind::kChunks:
+      writer.U64(request.first.value()).U32(request.first_chunk).U32(request.count_max);
       break;
   }
   return out;
@@ -86,6 +108,17 @@ absl::StatusOr<FetchRequest> DecodeFetchRequest(absl::string_view frame) {
     case FetchKind::kLogFile:
       request.path = ToString(reader.Prefixed(kFetchPathBytesMax));
       request.offset = reader.U64();
+      break;
+    case FetchKind::kOffers:
+      break;
+    case FetchKind::kManifest:
+      request.first = Height(reader.U64());
+      request.offset = reader.U64();
+      break;
+    case FetchKind::kChunks:
+      request.first = Height(reader.U64());
+      request.first_chunk = reader.U32();
+      request.count_max = reader.U32();
       break;
     default:
       return absl::InvalidArgumentError(absl::StrCat("fetch of unknown kind ", kind));

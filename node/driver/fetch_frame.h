@@ -20,11 +20,15 @@ namespace vigil::node {
 
 // On the wire: never renumber.
 enum class FetchKind : uint8_t {
-  kBlocks = 1,   // Executed blocks from a height on.
-  kLogFile = 2,  // Part of the checkpoint, a tile or an entry bundle.
+  kBlocks = 1,    // Executed blocks from a height on.
+  kLogFile = 2,   // Part of the checkpoint, a tile or an entry bundle.
+  kOffers = 3,    // Which snapshots there are, with proof (snapshot_offer.h).
+  kManifest = 4,  // Part of a snapshot's manifest.
+  kChunks = 5,    // Chunks of a snapshot.
 };
 
 inline constexpr uint32_t kFetchBlocksMax = 256;
+inline constexpr uint32_t kFetchChunksMax = 16;
 inline constexpr size_t kFetchPathBytesMax = 128;
 // An answer holds no more than this, but for a single larger block.
 inline constexpr size_t kFetchAnswerBytesMax = 1024 * 1024;
@@ -33,10 +37,11 @@ inline constexpr size_t kFetchBodyBytesMax = kBlockBytesMax + 4096;
 struct FetchRequest {
   uint32_t id = 0;  // The asker's; the answer repeats it.
   FetchKind kind = FetchKind::kBlocks;
-  Height first;            // kBlocks.
-  uint32_t count_max = 1;  // kBlocks: 1 to kFetchBlocksMax.
-  std::string path;        // kLogFile: "checkpoint", or as the log's files are named.
-  uint64_t offset = 0;     // kLogFile: where in the file the answer begins.
+  Height first;              // kBlocks: the first; kManifest and kChunks: the snapshot's.
+  uint32_t count_max = 1;    // kBlocks: 1 to kFetchBlocksMax; kChunks: 1 to kFetchChunksMax.
+  uint32_t first_chunk = 0;  // kChunks.
+  std::string path;          // kLogFile: "checkpoint", or as the log's files are named.
+  uint64_t offset = 0;       // kLogFile and kManifest: where in the file the answer begins.
 };
 
 // `body` is empty when `status` is not OK; the message is then at most kRefusalTextBytesMax.

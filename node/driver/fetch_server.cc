@@ -107,12 +107,18 @@ std::optional<int64_t> FetchServer::DeadlineMicros() const {
   return refilled_micros_ + wait_millis * 1000;
 }
 
-absl::StatusOr<std::string> FetchServer::Read(const FetchRequest& request, size_t* cost) const {
+absl::StatusOr<std::string> FetchServer::Read(const FetchRequest& request, size_t* cost) {
   switch (request.kind) {
     case FetchKind::kBlocks:
       return ReadBlocks(request, cost);
     case FetchKind::kLogFile:
       return ReadLogFile(request, cost);
+    case FetchKind::kOffers:
+      return ReadOffers(cost);
+    case FetchKind::kManifest:
+      return ReadManifest(request, cost);
+    case FetchKind::kChunks:
+      return ReadChunks(request, cost);
   }
   return absl::UnimplementedError("fetch of this kind");
 }
@@ -146,6 +152,57 @@ absl::StatusOr<std::string> FetchServer::ReadLogFile(const FetchRequest& request
   }
   return EncodeFilePart(file.size(),
                         absl::string_view(file).substr(request.offset, kFetchAnswerBytesMax));
+}
+
+// The newest first, as many as there is proof for.
+absl::StatusOr<std::string> FetchServer::ReadOffers(size_t* cost) const {
+  ASSIGN_OR_RETURN(std::vector<Height> heights,
+                   ledger::ListSnapshots(*ports_.files, options_.snapshots));
+  std::vector<SnapshotOffer> offers;
+  for (size_t i = heights.size(); i > 0 && offers.size() < kSnapshotOffersMax; --i) {
+    absl::StatusOr<SnapshotOffer> offer = ports_.make_offer(heights[i - 1]);
+    *cost += kSnapshotOfferBytesMax;
+    if (offer.ok() && offer->mark.height == heights[i - 1]) offers.push_back(*std::move(offer));
+  }
+  return EncodeOffers(offers);
+}
+
+absl::StatusOr<const ledger::SnapshotFile*> FetchServer::OpenSnapshot(Height height, size_t* cost) {
+  const std::string path = ledger::SnapshotPath(options_.snapshots, height);
+  const bool is_open = snapshot_ != nullptr && snapshot_->manifest().height == height;
+  if (!ports_.files->Exists(path)) snapshot_.reset();
+  if (snapshot_ != nullptr && is_open) return snapshot_.get();
+  ASSIGN_OR_RETURN(snapshot_, ledger::SnapshotFile::Open(ports_.files, path));
+  *cost += sizeof(Hash) * snapshot_->manifest().chunks.size() + ledger::kSnapshotChunkBytes;
+  return snapshot_.get();
+}
+
+absl::StatusOr<std::string> FetchServer::ReadManifest(const FetchRequest& request, size_t* cost) {
+  ASSIGN_OR_RETURN(const ledger::SnapshotFile* const snapshot, OpenSnapshot(request.first, cost));
+  const std::string manifest = ledger::EncodeSnapshotManifest(snapshot->manifest());
+  *cost += manifest.size();
+  if (request.offset > manifest.size()) {
+    return absl::OutOfRangeError(
+        absl::StrCat("manifest: byte ", request.offset, " of ", manifest.size()));
+  }
+  return EncodeFilePart(manifest.size(),
+                        absl::string_view(manifest).substr(request.offset, kFetchAnswerBytesMax));
+}
+
+absl::StatusOr<std::string> FetchServer::ReadChunks(const FetchRequest& request, size_t* cost) {
+  ASSIGN_OR_RETURN(const ledger::SnapshotFile* const snapshot, OpenSnapshot(request.first, cost));
+  const uint64_t count = snapshot->manifest().chunks.size();
+  if (request.first_chunk >= count) {
+    return absl::OutOfRangeError(absl::StrCat("chunk ", request.first_chunk, " of ", count));
+  }
+  std::string chunks;
+  for (uint64_t i = 0; i < request.count_max && request.first_chunk + i < count; ++i) {
+    ASSIGN_OR_RETURN(const std::string chunk,
+                     snapshot->ReadChunk(static_cast<uint32_t>(request.first_chunk + i)));
+    chunks += chunk;
+  }
+  *cost += chunks.size();
+  return chunks;
 }
 
 size_t FetchServer::Send(ValidatorIndex to, const FetchAnswer& answer) {

@@ -16,6 +16,7 @@
 
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,10 +24,13 @@
 #include "absl/status/statusor.h"
 #include "ledger/base/clock.h"
 #include "ledger/base/mutex.h"
+#include "ledger/state/snapshot_file.h"
+#include "ledger/storage/file.h"
 #include "node/driver/actor.h"
 #include "node/driver/chain_access.h"
 #include "node/driver/counters.h"
 #include "node/driver/fetch_frame.h"
+#include "node/driver/snapshot_offer.h"
 #include "node/driver/transport.h"
 
 namespace vigil::node {
@@ -42,11 +46,15 @@ class FetchServer final : public Actor {
     const ChainAccess* chain = nullptr;
     NodeCounters* counters = nullptr;
     // The checkpoint, a tile or an entry bundle by its name. Errors: kNotFound and others.
-    std::function<absl::StatusOr<std::string>(absl::string_view)> read_log_file;
+    std::function<absl::StatusOr<std::string>(absl::string_view)> read_log_file = nullptr;
+    ledger::FileSystem* files = nullptr;
+    // The offer of a snapshot that is on disk. Errors: kNotFound and others.
+    std::function<absl::StatusOr<SnapshotOffer>(Height)> make_offer = nullptr;
   };
   struct Options {
     uint32_t validator_count = 0;
     uint64_t bytes_per_second = 0;  // At least 1.
+    std::string snapshots = "";     // The folder of snapshot files.
   };
   FetchServer(const Ports& ports, const Options& options);
 
@@ -67,15 +75,20 @@ class FetchServer final : public Actor {
   std::optional<Waiting> TakeNext() VIGIL_EXCLUDES(mutex_);
   void Refill();
   // The body of the answer; what was read for it is added to `cost`, in bytes.
-  absl::StatusOr<std::string> Read(const FetchRequest& request, size_t* cost) const;
+  absl::StatusOr<std::string> Read(const FetchRequest& request, size_t* cost);
   absl::StatusOr<std::string> ReadBlocks(const FetchRequest& request, size_t* cost) const;
   absl::StatusOr<std::string> ReadLogFile(const FetchRequest& request, size_t* cost) const;
+  absl::StatusOr<std::string> ReadOffers(size_t* cost) const;
+  absl::StatusOr<std::string> ReadManifest(const FetchRequest& request, size_t* cost);
+  absl::StatusOr<std::string> ReadChunks(const FetchRequest& request, size_t* cost);
+  absl::StatusOr<const ledger::SnapshotFile*> OpenSnapshot(Height height, size_t* cost);
   size_t Send(ValidatorIndex to, const FetchAnswer& answer);
 
   const Ports ports_;
   const Options options_;
   int64_t allowance_;  // Bytes that may be read and sent now; below 0 after a large answer.
   int64_t refilled_micros_;
+  std::unique_ptr<ledger::SnapshotFile> snapshot_;  // The one that was asked for last.
 
   mutable Mutex mutex_;
   std::vector<std::deque<FetchRequest>> waiting_ VIGIL_GUARDED_BY(mutex_);  // By validator.

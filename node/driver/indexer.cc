@@ -16,12 +16,14 @@ using ledger::Block;
 using ledger::RecordKind;
 
 Indexer::Indexer(ChainAccess* chain, ledger::EventIndex* index, const LogFunction* log,
-                 uint64_t keep_blocks, std::function<void(const absl::Status&)> on_damage)
+                 uint64_t keep_blocks, std::function<void(const absl::Status&)> on_damage,
+                 Height first)
     : chain_(chain),
       index_(index),
       log_(log),
       keep_blocks_(keep_blocks),
-      on_damage_(std::move(on_damage)) {}
+      on_damage_(std::move(on_damage)),
+      first_(first) {}
 
 void Indexer::Rebuild() {
   rebuild_wanted_ = true;
@@ -46,8 +48,11 @@ void Indexer::Stop(const absl::Status& why) {
 
 bool Indexer::Step() {
   if (rebuild_wanted_.exchange(false)) return DropAll();
-  // An empty index begins where events are to be kept.
-  const Height next = index_->next_height() == Height(0) ? Oldest() : index_->next_height();
+  // What an earlier life of a validator that joined anew had indexed ends below its first block.
+  if (index_->next_height() > Height(0) && index_->next_height() < first_) return DropAll();
+  // An empty index begins where events are to be kept, and where blocks are here.
+  const Height next =
+      std::max(index_->next_height() == Height(0) ? Oldest() : index_->next_height(), first_);
   if (broken_ || next > chain_->tip()) return false;
   absl::Status status = AddBlock(next);
   if (status.ok()) status = Forget();

@@ -23,9 +23,11 @@ class Indexer final : public Actor {
  public:
   // All must outlive the object.
   // `keep_blocks`: newest blocks whose events stay searchable; older segments are dropped. 0: all.
-  // `on_damage` is told that the index's store is damaged on disk.
+  // `on_damage` is told that the index's store is damaged on disk. `first`: the first block whose
+  // bytes are here.
   Indexer(ChainAccess* chain, ledger::EventIndex* index, const LogFunction* log,
-          uint64_t keep_blocks, std::function<void(const absl::Status&)> on_damage);
+          uint64_t keep_blocks, std::function<void(const absl::Status&)> on_damage,
+          Height first = Height(1));
 
   // Drops what is indexed and starts from the first block again. Thread-safe; done by a later
   // Step().
@@ -47,6 +49,7 @@ class Indexer final : public Actor {
   const LogFunction* const log_;
   const uint64_t keep_blocks_;
   const std::function<void(const absl::Status&)> on_damage_;
+  const Height first_;
   std::atomic<bool> rebuild_wanted_{false};
   bool broken_ = false;
 };

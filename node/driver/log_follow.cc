@@ -32,12 +32,15 @@ absl::Status LogActor::Resume(const Instant& now) {
   const Height height = next_.Previous();
   const ChainAccess::View view = ports_.chain->CurrentView();
   ASSIGN_OR_RETURN(const ledger::BlockInfo info, view.reader->GetBlock(height));
-  ASSIGN_OR_RETURN(const ledger::BlockPtr block, ports_.chain->LoadBlock(height));
+  const absl::StatusOr<ledger::BlockPtr> block = ports_.chain->LoadBlock(height);
+  // The block of the snapshot that it joined by is known, but not its bytes.
+  const bool is_here = info.frame_bytes > 0;
+  if (is_here) RETURN_IF_ERROR(block.status());
   previous_seal_ = info.seal_leaf;
   const BlockEnd end{.height = height,
                      .size = tiles_->tree().size(),
                      .root = tiles_->tree().Root(),
-                     .proposer = block->header().proposer};
+                     .proposer = is_here ? (*block)->header().proposer : ValidatorIndex(0)};
   unverified_.push_back(end);
   return Compare(end, now);
 }

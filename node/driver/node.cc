@@ -35,6 +35,13 @@ JournalPlace PlaceOfJournal(ledger::FileSystem* files, const std::string& data_d
           .options = {}};
 }
 
+std::string DescribeJoin(const JoinActor::State& state) {
+  if (state.height == Height(0)) return "asks for snapshots";
+  return absl::StrCat("snapshot of height ", state.height.value(), ", phase ", state.phase, ", ",
+                      state.chunks_kept, " of ", state.chunk_count, " chunks, ",
+                      state.bytes_fetched, " bytes fetched");
+}
+
 // Whether the keys in hand are those that genesis gives this validator.
 absl::Status CheckKeys(const GenesisValidator& self, const NodeConfig& config,
                        const RevealChain& reveals) {
@@ -158,13 +165,19 @@ absl::Status Node::Recover() {
     Refuse(sound);
     return absl::OkStatus();
   }
-  const Height floor = journal.last_group_ambiguous ? Height(scan->chain.size()) : Height(0);
+  if (scan->IsNew()) return OpenJoin(std::move(journal));
+  const Height floor = journal.last_group_ambiguous ? scan->last_height() : Height(0);
   const std::shared_ptr<const ledger::JournalReader> reader = journal.reader;
   Participate(std::move(journal), *scan, std::move(state));
   RETURN_IF_ERROR(OpenLog(*scan, floor));
   OpenFetchServer();
   if (config_.scrub_bytes_per_second > 0) OpenScrubber(reader);
-  return config_.detector_enabled ? OpenDetector() : absl::OkStatus();
+  if (!config_.detector_enabled) return absl::OkStatus();
+  if (scan->base.id.height == Height(0)) return OpenDetector();
+  log_(LogLevel::kWarning, "detect",
+       "no detector runs here: its windows reach back below the snapshot that this validator "
+       "joined by");
+  return absl::OkStatus();
 }
 
 absl::Status Node::LockDirectory() {
@@ -249,6 +262,29 @@ absl::Status Node::OpenLog(const JournalScan& scan, Height floor) {
   return absl::OkStatus();
 }
 
+absl::Status Node::OpenJoin(OpenedJournal journal) {
+  refusing_ = absl::UnavailableError("it joins the network");
+  ASSIGN_OR_RETURN(join_,
+                   JoinActor::Open({.genesis = &genesis_,
+                                    .self = config_.self,
+                                    .clock = seams_.clock,
+                                    .files = seams_.files,
+                                    .transport = seams_.transport,
+                                    .fatal = &fatal_,
+                                    .log = &log_,
+                                    .on_ready =
+                                        [this] {
+                                          joined_ = true;
+                                          if (seams_.on_joined) seams_.on_joined();
+                                        }},
+                                   {.data_dir = config_.data_dir}, std::move(journal.journal)));
+  log_(LogLevel::kInfo, "join",
+       "joins the network: asks the other validators for a snapshot; if the whole network starts "
+       "for the first time, make the folders with: vigild init --new-network");
+  actors_ = {join_.get()};
+  return absl::OkStatus();
+}
+
 void Node::OpenFetchServer() {
   fetch_server_ = std::make_unique<FetchServer>(
       FetchServer::Ports{
@@ -257,10 +293,18 @@ void Node::OpenFetchServer() {
           .chain = chain_.get(),
           .counters = &counters_,
           .read_log_file = [this](absl::string_view path) -> absl::StatusOr<std::string> {
-            return path == "checkpoint" ? Checkpoint() : ReadLogFile(path);
+            return path == "checkpoint" ? Checkpoint() : ReadNewestLogFile(path);
+          },
+          .files = seams_.files,
+          .make_offer = [this](Height height) -> absl::StatusOr<SnapshotOffer> {
+            ASSIGN_OR_RETURN(const std::string note, Checkpoint());
+            return MakeOffer(
+                genesis_, *chain_->CurrentView().reader, log_actor_->tiles(), note,
+                [this](Height carrier) { return chain_->LoadBlock(carrier); }, height);
           }},
       FetchServer::Options{.validator_count = static_cast<uint32_t>(genesis_.validators.size()),
-                           .bytes_per_second = config_.fetch_bytes_per_second});
+                           .bytes_per_second = config_.fetch_bytes_per_second,
+                           .snapshots = SnapshotDirectory()});
   actors_.push_back(fetch_server_.get());
 }
 
@@ -326,13 +370,12 @@ void Node::LogRecovered(const OpenedJournal& journal, const JournalScan& scan,
                         const consensus::Recovered& recovered, Height executed) const {
   log_(LogLevel::kInfo, "recovery",
        absl::StrCat("journal of ", journal.reader->end().offset, " bytes ends at height ",
-                    scan.chain.size(), ", view ", recovered.view_min.value(), "; committed ",
-                    recovered.committed.value(), ", executed ", executed.value()));
+                    scan.last_height().value(), ", view ", recovered.view_min.value(),
+                    "; committed ", recovered.committed.value(), ", executed ", executed.value()));
   if (scan.joined && !scan.has_voted) {
     log_(LogLevel::kInfo, "recovery",
-         "joins the network: follows, and casts no vote before a quorum has confirmed where things "
-         "stand; if the whole network starts for the first time, make the folders with: vigild "
-         "init --new-network");
+         absl::StrCat("follows from height ", scan.base.id.height.value() + 1,
+                      ", and casts no vote before a quorum has confirmed where things stand"));
   }
   if (!journal.last_group_ambiguous) return;
   log_(LogLevel::kWarning, "recovery",
@@ -350,7 +393,7 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan, OpenedSta
   const Height committed = recovered.committed;
   LogRecovered(journal, scan, recovered, executed);
   std::vector<TailBlock> tail;
-  for (size_t i = executed.value(); i < scan.chain.size(); ++i) {
+  for (size_t i = scan.IndexOf(executed.Next()); i < scan.chain.size(); ++i) {
     tail.push_back({.block = scan.chain[i], .position = scan.positions[i]});
   }
   journal_ = std::make_unique<JournalWriter>(
@@ -403,7 +446,8 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan, OpenedSta
       tail, committed);
   indexer_ = std::make_unique<Indexer>(
       chain_.get(), index_.get(), &log_, config_.index_keep_blocks,
-      [this](const absl::Status& why) { stores_.MarkDamaged("index", why.message()); });
+      [this](const absl::Status& why) { stores_.MarkDamaged("index", why.message()); },
+      scan.base.id.height.Next());
   chain_->AddListener([this](Height) {
     replica_->signal()->Set();
     indexer_->signal()->Set();
@@ -495,6 +539,14 @@ void Node::OnWitnessed(const WitnessedCheckpoint& witnessed) {
   if (log_actor_ != nullptr) log_actor_->OnWitnessed(witnessed);
 }
 
+// A full tile or bundle by its name; what is there of it while it is not full.
+absl::StatusOr<std::string> Node::ReadNewestLogFile(absl::string_view path) const {
+  absl::StatusOr<std::string> file = ReadLogFile(path);
+  if (!absl::IsNotFound(file.status()) || log_actor_ == nullptr) return file;
+  const uint64_t width = log_actor_->tiles().published() % ledger::kTileWidth;
+  return ReadLogFile(absl::StrCat(path, ".p/", width));
+}
+
 const ledger::TileSource* Node::tiles() const {
   return log_actor_ == nullptr ? nullptr : &log_actor_->tiles();
 }
@@ -557,7 +609,18 @@ NodeStatus Node::Status() const {
                     .problem = scrub.problem};
   }
   status.refusing = !refusing_.ok() || fatal_.failed();
-  status.refusing_reason = refusing_.ok() ? FatalReason() : std::string(refusing_.message());
+  status.refusing_reason =
+      refusing_.ok() || fatal_.failed() ? FatalReason() : std::string(refusing_.message());
+  if (join_ != nullptr && !fatal_.failed()) {
+    const JoinActor::State state = join_->state();
+    status.join = {.active = true,
+                   .height = state.height,
+                   .chunk_count = state.chunk_count,
+                   .chunks_kept = state.chunks_kept,
+                   .bytes_fetched = state.bytes_fetched,
+                   .bad_answers = state.bad_answers};
+    absl::StrAppend(&status.refusing_reason, ": ", DescribeJoin(state));
+  }
   for (uint32_t i = 0; i < genesis_.validators.size(); ++i) {
     const ValidatorIndex peer(i);
     status.connected.push_back(peer == config_.self || seams_.transport->IsConnected(peer));

@@ -43,6 +43,7 @@
 #include "node/driver/fetch_server.h"
 #include "node/driver/final_waiters.h"
 #include "node/driver/indexer.h"
+#include "node/driver/join_actor.h"
 #include "node/driver/journal_writer.h"
 #include "node/driver/log.h"
 #include "node/driver/log_actor.h"
@@ -103,6 +104,9 @@ struct NodeSeams {
   // Called once when the node has died, on the thread that found out; must only wake somebody, who
   // then stops the process with an error.
   std::function<void(const absl::Status&)> on_fatal;
+  // Called once when a validator that joins has what it needs, on the thread that found out; must
+  // only wake somebody, who then destroys the node and opens it anew.
+  std::function<void()> on_joined;
 };
 
 class Node final : public NodeServices, public FrameReceiver {
@@ -142,6 +146,8 @@ class Node final : public NodeServices, public FrameReceiver {
   std::string Hello(ValidatorIndex to, const Hash& certificate_hash) const;
   // What killed the node; OK while it lives.
   absl::Status fatal() const { return fatal_.status(); }
+  // It joined and is to be opened anew.
+  bool joined() const { return joined_; }
   const NodeCounters& counters() const { return counters_; }
   // Records for which somebody waits.
   size_t waiting_submissions() const { return pending_.size(); }
@@ -189,6 +195,8 @@ class Node final : public NodeServices, public FrameReceiver {
   absl::Status OpenLog(const JournalScan& scan, Height floor);
   void OpenFetchServer();
   void OpenScrubber(std::shared_ptr<const ledger::JournalReader> reader);
+  absl::StatusOr<std::string> ReadNewestLogFile(absl::string_view path) const;
+  absl::Status OpenJoin(OpenedJournal journal);
   void Halt();
   void Refuse(const absl::Status& why);
   std::string FatalReason() const;
@@ -218,6 +226,7 @@ class Node final : public NodeServices, public FrameReceiver {
   const int64_t started_micros_;
   DerivedStores stores_;
   bool starts_anew_ = false;
+  std::atomic<bool> joined_{false};
   absl::Status refusing_;  // Why it refuses; set while opening.
   FatalLatch fatal_;
   NodeCounters counters_;
@@ -242,6 +251,7 @@ class Node final : public NodeServices, public FrameReceiver {
   // The scrubber's; shared with the journal and whoever reads blocks.
   std::shared_ptr<const ledger::JournalReader> journal_reader_;
   std::unique_ptr<Scrubber> scrubber_;       // Null when it does not run.
+  std::unique_ptr<JoinActor> join_;          // Null but for a validator that joins; then alone.
   std::unique_ptr<DetectorActor> detector_;  // Null when it is not enabled.
   std::vector<Actor*> actors_;
   // When a peer's bad frames were last told in the log.

@@ -108,7 +108,7 @@ void Node::AnswerWaiting() {
 
 absl::Status Node::OnFrame(PeerStream* stream, std::string frame) {
   counters_.frames_received.fetch_add(1, std::memory_order_relaxed);
-  if (replica_ == nullptr || fatal_.failed()) return absl::OkStatus();
+  if ((replica_ == nullptr && join_ == nullptr) || fatal_.failed()) return absl::OkStatus();
   const ValidatorIndex from = stream->from;
   absl::Status status;
   if (from.value() >= genesis_.validators.size() || from == config_.self) {
@@ -146,6 +146,8 @@ absl::Status Node::HandleFrame(PeerStream* stream, PeerFrameType type, absl::str
     return absl::OkStatus();
   }
   if (!stream->greeted) return absl::FailedPreconditionError("frame before a good hello");
+  // One that joins takes no part yet; the others repeat what matters.
+  if (join_ != nullptr && type != PeerFrameType::kFetchAnswer) return absl::OkStatus();
   switch (type) {
     case PeerFrameType::kHello:
       break;
@@ -257,6 +259,7 @@ absl::Status Node::OnFetchAnswer(ValidatorIndex from, absl::string_view frame) {
     (void)scrubber_->OnAnswer(from, std::move(answer));
     return absl::OkStatus();
   }
+  if (join_ != nullptr) return join_->OnAnswer(from, std::move(answer));
   return absl::InvalidArgumentError(
       absl::StrCat("answer to fetch ", answer.id, ", which was not asked"));
 }

@@ -44,7 +44,7 @@ bool IsVerdict(const absl::Status& status) {
 // Follows the branch while frames are read.
 class Scanner {
  public:
-  Scanner(const ledger::Genesis& genesis, JournalScan* scan) : genesis_(genesis), scan_(scan) {}
+  explicit Scanner(JournalScan* scan) : scan_(scan) {}
 
   absl::Status OnFrame(const JournalReader::Frame& frame) {
     switch (frame.type) {
@@ -59,6 +59,8 @@ class Scanner {
         return OnCosigned(frame);
       case JournalType::kHole:
         return absl::OkStatus();
+      case JournalType::kBase:
+        return OnBase(frame);
     }
     return absl::DataLossError(absl::StrCat("journal offset ", frame.position.offset,
                                             ": frame of unknown type ",
@@ -73,19 +75,20 @@ class Scanner {
     const ByteSpan header_bytes = bytes.subspan(2, ledger::kHeaderBytes);
     ASSIGN_OR_RETURN(const ledger::BlockHeader header, ledger::DecodeHeader(header_bytes));
     const uint64_t height = header.height.value();
-    if (height == 0 || height > scan_->chain.size() + 1) {
-      return Contradiction(frame, absl::StrCat("block ", height, " after ", scan_->chain.size()));
+    if (header.height <= scan_->base.id.height || height > scan_->last_height().value() + 1) {
+      return Contradiction(frame,
+                           absl::StrCat("block ", height, " after ", scan_->last_height().value()));
     }
     if (header.height <= scan_->committed) {
       return Contradiction(frame, absl::StrCat("block ", height, " replaces a committed one"));
     }
-    const Hash& parent = height == 1 ? genesis_.genesis_hash : scan_->chain[height - 2].id.hash;
-    if (header.parent_hash != parent) {
+    if (header.parent_hash != scan_->Find(header.height.Previous())->id.hash) {
       return Contradiction(frame, absl::StrCat("block ", height, " does not follow the branch"));
     }
-    scan_->chain.resize(height - 1);
-    scan_->positions.resize(height - 1);
-    scan_->sizes.resize(height - 1);
+    const size_t kept = scan_->IndexOf(header.height);
+    scan_->chain.resize(kept);
+    scan_->positions.resize(kept);
+    scan_->sizes.resize(kept);
     scan_->snapshots.erase(scan_->snapshots.lower_bound(header.height), scan_->snapshots.end());
     if (header.snapshot_height != Height(0)) {
       scan_->snapshots[header.height] = {.height = header.snapshot_height,
@@ -107,21 +110,37 @@ class Scanner {
     scan_->vote = frame.body;
     const absl::StatusOr<consensus::RaftVoteRecord> record =
         consensus::DecodeRaftVoteRecord(frame.body);
-    const bool may_vote = record.ok() && record->may_vote;
-    if (frame.position.offset == 0) scan_->joined = record.ok() && !may_vote;
-    scan_->has_voted = scan_->has_voted || may_vote;
+    if (!record.ok()) return;
+    // Nobody campaigns for term 0, so no vote in it is one: it marks a journal made for joining.
+    const bool marks =
+        record->term == View(0) && record->voted_for.has_value() && !record->may_vote;
+    if (marks && frame.position.offset > 0) scan_->decided = true;
+    if (frame.position.offset == 0) scan_->joined = marks;
+    scan_->has_voted = scan_->has_voted || record->may_vote;
   }
 
   absl::Status OnCommit(const JournalReader::Frame& frame) {
     ASSIGN_OR_RETURN(const consensus::RaftCommitRecord commit,
                      consensus::DecodeRaftCommitRecord(frame.body));
-    const uint64_t height = commit.block.height.value();
-    if (height == 0) return absl::OkStatus();
-    if (height > scan_->chain.size() || scan_->chain[height - 1].id.hash != commit.block.hash) {
-      return Contradiction(frame, absl::StrCat("commit mark for block ", height,
+    const Height height = commit.block.height;
+    if (height == Height(0)) return absl::OkStatus();
+    const ParentBlock* const block = scan_->Find(height);
+    if (block == nullptr || block->id.hash != commit.block.hash) {
+      return Contradiction(frame, absl::StrCat("commit mark for block ", height.value(),
                                                ", which the branch does not hold"));
     }
     scan_->committed = std::max(scan_->committed, commit.block.height);
+    return absl::OkStatus();
+  }
+
+  absl::Status OnBase(const JournalReader::Frame& frame) {
+    ASSIGN_OR_RETURN(const BaseFrame base, DecodeBaseFrame(frame.body));
+    if (!scan_->IsNew()) {
+      return Contradiction(frame, "a base frame in a journal that goes on already");
+    }
+    scan_->base = base.block;
+    scan_->base_frame = base;
+    scan_->committed = base.block.id.height;
     return absl::OkStatus();
   }
 
@@ -139,7 +158,6 @@ class Scanner {
     return Damage(absl::StrCat("journal offset ", frame.position.offset, ": ", what));
   }
 
-  const ledger::Genesis& genesis_;
   JournalScan* const scan_;
 };
 
@@ -160,6 +178,7 @@ absl::Status MakeJoiningJournal(const JournalPlace& place) {
         const std::unique_ptr<ledger::Journal> journal,
         ledger::Journal::Open(place.files, making, place.id, 0, place.options, &report));
     consensus::RaftVoteRecord record;
+    record.voted_for = ValidatorIndex(0);
     record.may_vote = false;
     const std::string body = consensus::EncodeRaftVoteRecord(record);
     RETURN_IF_ERROR(journal->Append(JournalType::kVote, AsBytes(body)).status());
@@ -318,7 +337,12 @@ absl::StatusOr<OpenedJournal> OpenJournal(const JournalPlace& place) {
 absl::StatusOr<JournalScan> ScanJournal(const ledger::Genesis& genesis,
                                         const JournalReader& reader) {
   JournalScan scan;
-  Scanner scanner(genesis, &scan);
+  scan.base.id.hash = genesis.genesis_hash;
+  if (reader.begin().offset > 0) {
+    return absl::DataLossError(absl::StrCat("the journal begins at offset ", reader.begin().offset,
+                                            ": the segments before it are missing"));
+  }
+  Scanner scanner(&scan);
   absl::Status status;
   const absl::Status read = reader.ForEach(reader.begin(), [&](const JournalReader::Frame& frame) {
     status = scanner.OnFrame(frame);
@@ -337,6 +361,7 @@ consensus::Recovered RecoveredFrom(const JournalScan& scan, const OpenedJournal&
   recovered.chain_sizes = scan.sizes;
   recovered.committed = std::max(scan.committed, executed);
   recovered.view_min = View(journal.guard.view);
+  recovered.base = scan.base.id;
   for (const ParentBlock& block : scan.chain) recovered.chain.push_back(block.id);
   const bool never_voted = scan.joined && !scan.has_voted;
   recovered.forgot_votes = never_voted && journal.guard.view == 0;
@@ -411,7 +436,10 @@ absl::StatusOr<OpenedState> OpenState(DerivedStores* stores, const ledger::Genes
     }
   }
   if (snapshots == nullptr) return opened;
-  if (opened.state != nullptr) {
+  const Height base = snapshots->scan().base.id.height;
+  if (opened.state != nullptr && opened.state->tip().height < base) {
+    why = absl::StrCat("the journal begins above height ", base.value());
+  } else if (opened.state != nullptr) {
     const ledger::Tip& tip = opened.state->tip();
     if (!CheckStateOnChain(tip, snapshots->scan()).ok()) return opened;
     const uint64_t above = tip.height.value() % genesis->snapshot_interval_blocks;
@@ -439,18 +467,28 @@ absl::StatusOr<OpenedState> OpenState(DerivedStores* stores, const ledger::Genes
   return RebuildState(stores, genesis, snapshots, newest, fresh ? "it is empty" : why, log);
 }
 
+const ParentBlock* JournalScan::Find(Height height) const {
+  if (height == base.id.height) return &base;
+  if (height < base.id.height || height > last_height()) return nullptr;
+  return &chain[IndexOf(height)];
+}
+
 absl::Status CheckStateOnChain(const ledger::Tip& tip, const JournalScan& scan) {
   const uint64_t height = tip.height.value();
+  if (tip.height < scan.base.id.height) {
+    return Damage(absl::StrCat("state is at height ", height, ", the journal begins above ",
+                               scan.base.id.height.value(),
+                               ", and the snapshot of that height is lost or damaged"));
+  }
   if (height == 0) return absl::OkStatus();
-  if (height > scan.chain.size()) {
-    return Damage(
-        absl::StrCat("state is at height ", height, ", the journal ends at ", scan.chain.size()));
+  const ParentBlock* const block = scan.Find(tip.height);
+  if (block == nullptr) {
+    return Damage(absl::StrCat("state is at height ", height, ", the journal ends at ",
+                               scan.last_height().value()));
   }
-  if (scan.chain[height - 1].id.hash != tip.block_hash) {
-    return Damage(absl::StrCat("state at height ", height, " is of block ", tip.block_hash.ToHex(),
-                               ", the journal holds ", scan.chain[height - 1].id.hash.ToHex()));
-  }
-  return absl::OkStatus();
+  if (block->id.hash == tip.block_hash) return absl::OkStatus();
+  return Damage(absl::StrCat("state at height ", height, " is of block ", tip.block_hash.ToHex(),
+                             ", the journal holds ", block->id.hash.ToHex()));
 }
 
 }  // namespace vigil::node

@@ -20,6 +20,7 @@
 #include "ledger/storage/file.h"
 #include "ledger/storage/journal.h"
 #include "ledger/storage/store.h"
+#include "node/driver/base_frame.h"
 #include "node/driver/block_builder.h"
 #include "node/driver/derived_stores.h"
 #include "node/driver/log.h"
@@ -76,19 +77,30 @@ absl::StatusOr<OpenedJournal> OpenJournal(const JournalPlace& place);
 
 // What the frames of a journal say.
 struct JournalScan {
-  std::vector<ParentBlock> chain;  // The branch, from height 1 on.
+  // What the branch begins above: genesis (height 0), or the block of a base frame.
+  ParentBlock base;
+  std::optional<BaseFrame> base_frame;
+  std::vector<ParentBlock> chain;  // The branch, from the height above the base on.
   std::vector<ledger::JournalPosition> positions;
   std::vector<uint32_t> sizes;  // Frame bytes of each.
   std::string vote;             // Body of the last vote.
   bool joined = false;          // It was made for joining: its first frame says so.
   bool has_voted = false;       // Some vote record allows to vote.
+  bool decided = false;         // It joins and follows from the first block.
   Height committed;             // Highest height that some frame knows to be committed.
   CosignGuard cosigned;         // The last one.
   // What headers of the branch carry, by the height of the header.
   std::map<Height, ledger::SnapshotMark> snapshots;
 
-  // It joins, and nothing has come of it yet.
-  bool IsNew() const { return joined && !has_voted && chain.empty(); }
+  // It joins, and whether by a snapshot is not decided yet.
+  bool IsNew() const {
+    return joined && !has_voted && !decided && !base_frame.has_value() && chain.empty();
+  }
+  Height last_height() const { return Height(base.id.height.value() + chain.size()); }
+  // The base or a block of the chain; null outside of them.
+  const ParentBlock* Find(Height height) const;
+  // Where the block of a height above the base, up to last_height(), stands in the vectors.
+  size_t IndexOf(Height height) const { return height - base.id.height - 1; }
 };
 // Walks a journal: follows the branch through truncations, remembers the last vote and what is
 // known to be committed. Errors: kDataLoss when the frames contradict each other; those of the

@@ -69,6 +69,16 @@ struct NodeStatus {
     std::string problem;
   };
   Scrub scrub;
+  // Of a validator that joins, until it follows.
+  struct Join {
+    bool active = false;
+    Height height;  // Of the snapshot; 0: none is chosen.
+    uint64_t chunk_count = 0;
+    uint64_t chunks_kept = 0;
+    uint64_t bytes_fetched = 0;  // Since the start, as is the next.
+    uint64_t bad_answers = 0;    // Of peers: what does not hold.
+  };
+  Join join;
   struct TrainedModel {
     uint32_t event_type = 0;
     uint64_t period = 0;

@@ -22,13 +22,20 @@ SnapshotFolder::SnapshotFolder(ledger::FileSystem* files, std::string directory,
 
 absl::Status SnapshotFolder::CheckOnChain(const SnapshotFile& file) const {
   const ledger::Tip& tip = file.head().tip;
-  const uint64_t height = tip.height.value();
   if (file.manifest().chain_id != genesis_->chain_id) {
     return absl::DataLossError(absl::StrCat("it is of chain ", file.manifest().chain_id.ToHex()));
   }
-  if (height > scan_.chain.size() || scan_.chain[height - 1].id.hash != tip.block_hash) {
+  const ParentBlock* const block = scan_.Find(tip.height);
+  if (block == nullptr || tip.height == Height(0) || block->id.hash != tip.block_hash) {
     return absl::DataLossError(absl::StrCat("its block ", tip.block_hash.ToHex(), " at height ",
-                                            height, " is not on the journal's branch"));
+                                            tip.height.value(), " is not on the journal's branch"));
+  }
+  // The base's own was proven when the validator joined.
+  if (tip.height == scan_.base.id.height && scan_.base_frame.has_value() &&
+      scan_.base_frame->snapshot_digest != file.manifest().digest) {
+    return absl::DataLossError(absl::StrCat("the journal's base says that its digest is ",
+                                            scan_.base_frame->snapshot_digest.ToHex(), ", it is ",
+                                            file.manifest().digest.ToHex()));
   }
   const auto carried = scan_.snapshots.find(tip.height + genesis_->snapshot_interval_blocks);
   if (carried == scan_.snapshots.end() || carried->first > scan_.committed ||
@@ -70,14 +77,16 @@ absl::StatusOr<std::optional<SnapshotMark>> SnapshotFolder::Newest() {
 }
 
 absl::StatusOr<BlockPlace> SnapshotFolder::PlaceOf(const BlockInfo& info) const {
-  const uint64_t height = info.height.value();
-  if (height > scan_.chain.size() || scan_.chain[height - 1].id.hash != info.hash) {
+  const ParentBlock* const block = scan_.Find(info.height);
+  const bool is_below = info.height < scan_.base.id.height;
+  if (!is_below && (block == nullptr || block->id.hash != info.hash)) {
     return absl::DataLossError(absl::StrCat("snapshot: its block ", info.hash.ToHex(),
-                                            " at height ", height,
+                                            " at height ", info.height.value(),
                                             " is not on the journal's branch"));
   }
-  return BlockPlace{.position = scan_.positions[height - 1],
-                    .frame_bytes = scan_.sizes[height - 1]};
+  if (info.height <= scan_.base.id.height) return BlockPlace();  // Its bytes are not here.
+  const size_t index = scan_.IndexOf(info.height);
+  return BlockPlace{.position = scan_.positions[index], .frame_bytes = scan_.sizes[index]};
 }
 
 absl::Status SnapshotFolder::Load(Height height, ledger::Store* store) const {

@@ -430,6 +430,14 @@ def scenario_outside_witness(cluster):
         assert cluster.end(i) == 0
 
 
+def wait_until_votes(cluster, i, times=1):
+    log = cluster.folder / f"validator-{i}.log"
+    deadline = time.monotonic() + 60
+    while log.read_text().count("may vote again") < times:
+        assert time.monotonic() < deadline, log.read_text()[-2000:]
+        select.select([], [], [], 0.05)
+
+
 def scenario_rejoin(cluster):
     """A validator that lost its folder, then also its rollback guard, comes back by one command and votes."""
     cluster.start_all()
@@ -453,7 +461,8 @@ def scenario_rejoin(cluster):
         cluster.vigil("wait", "--all", "--events", lines, "--timeout", 60)
         busy = cluster.run("vigild", "rejoin", "--even-if-sound", "-c", config, expect=1)
         assert "stop that one first" in busy.stderr, busy.stderr
-        # With another one down it is one of the three that are needed, so that this ends only if it votes.
+        # With another one down it is one of the three that are needed.
+        wait_until_votes(cluster, 2, times=round + 1)
         cluster.end(3, signal.SIGKILL)
         file, more = sample(cluster, f"with-{round}", 100, "--seed", round + 11)
         lines += more
@@ -501,11 +510,62 @@ def scenario_evidence(cluster):
         assert cluster.end(i) == 0
 
 
+def scenario_join(cluster):
+    """A fifth validator joins by a snapshot, killed -9 three times on the way; what it had fetched it keeps."""
+    genesis = cluster.net / "genesis.json"
+    content = json.loads(genesis.read_text())
+    content["parameters"].update(snapshot_interval_blocks=65, heartbeat_millis=100)
+    genesis.write_text(json.dumps(content))
+    for i in range(1, 6):
+        with open(cluster.net / f"validator-{i}/vigild.toml", "a") as config:
+            config.write("\n[fetch]\nbytes_per_second = 65536\n")
+    config = cluster.net / "validator-5/vigild.toml"
+    shutil.rmtree(cluster.data(5))
+    (cluster.net / "validator-5/keys/rollback_guard").unlink()
+    cluster.run("vigild", "init", "-c", config)
+    for i in range(1, 5):
+        cluster.start(i)
+    cluster.vigil("wait", "--leader", "--timeout", 60)
+    lines = 0
+    while min(int(one["final_height"]) for one in cluster.statuses()) < 140:
+        file, more = sample(cluster, f"few-{lines}", 500, "--seed", lines + 1)
+        cluster.vigil("ingest", "--quiet", "--batch", 10, "--stream", f"s{lines}", "--spool",
+                      cluster.folder / f"spool-{lines}", file)
+        lines += more
+
+    folder = cluster.data(5)
+    log = cluster.folder / "validator-5.log"
+    for reached in (folder / "join/goal", folder / "join/chunks", folder / "snapshots"):
+        cluster.start(5)
+        deadline = time.monotonic() + 60
+        while not reached.exists() and time.monotonic() < deadline:
+            select.select([], [], [], 0.005)
+        assert reached.exists(), (reached, log.read_text())
+        cluster.end(5, signal.SIGKILL)
+    cluster.start(5)
+    cluster.vigil("wait", "--all", "--events", lines, "--timeout", 120)
+    assert "joins by the snapshot of height" in log.read_text(), log.read_text()
+    assert "the log up to there; follows from now on" in log.read_text(), log.read_text()
+    # With two others down it is one of the three that are needed.
+    wait_until_votes(cluster, 5)
+    cluster.end(1, signal.SIGKILL)
+    cluster.end(2, signal.SIGKILL)
+    file, more = sample(cluster, "more", 100, "--seed", 999)
+    cluster.vigil(*ingest_args(cluster, file, stream="more"), "--ack", "final")
+    for i in (1, 2):
+        cluster.start(i)
+    cluster.vigil("wait", "--all", "--events", lines + more, "--timeout", 60)
+    digests = {one["executed_height"]: one["state_digest"] for one in cluster.statuses()}
+    for one in cluster.statuses():
+        assert digests.get(one["executed_height"], one["state_digest"]) == one["state_digest"]
+
+
 SCENARIOS = {"killed-leader": (scenario_killed_leader, 3), "altered-ledger": (scenario_altered_ledger, 1),
              "full-disk": (scenario_full_disk, 3), "bad-input": (scenario_bad_input, 3),
              "idle-connections": (scenario_idle_connections, 1),
              "stop-without-quorum": (scenario_stop_without_quorum, 3),
-             "outside-witness": (scenario_outside_witness, 4), "rejoin": (scenario_rejoin, 4), "evidence": (scenario_evidence, 4)}
+             "outside-witness": (scenario_outside_witness, 4), "rejoin": (scenario_rejoin, 4),
+             "join": (scenario_join, 5), "evidence": (scenario_evidence, 4)}
 
 
 def main():

@@ -51,6 +51,17 @@ void MemoryNetwork::SetTap(std::function<void(uint32_t from, absl::string_view f
   tap_ = std::move(tap);
 }
 
+void MemoryNetwork::SetAlter(
+    std::function<std::string(uint32_t from, absl::string_view frame)> alter) {
+  MutexLock lock(&mutex_);
+  alter_ = std::move(alter);
+}
+
+std::function<std::string(uint32_t, absl::string_view)> MemoryNetwork::Alter() const {
+  MutexLock lock(&mutex_);
+  return alter_;
+}
+
 std::function<void(uint32_t, absl::string_view)> MemoryNetwork::Tap() const {
   MutexLock lock(&mutex_);
   return tap_;
@@ -102,6 +113,7 @@ bool MemoryNetwork::IsConnected(uint32_t from, uint32_t to) const {
 bool MemoryNetwork::Send(uint32_t from, uint32_t to, node::OutFrame frame) {
   std::string bytes = Assemble(frame);
   if (const auto tap = Tap(); tap) tap(from, bytes);
+  if (const auto alter = Alter(); alter) bytes = alter(from, bytes);
   if (!IsConnected(from, to)) return false;
   MutexLock lock(&mutex_);
   if (link_bytes_[{from, to}] + bytes.size() > faults_.link_bytes_max) return false;

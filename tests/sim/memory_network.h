@@ -47,6 +47,10 @@ class MemoryNetwork {
   void SetTap(std::function<void(uint32_t from, absl::string_view frame)> tap)
       VIGIL_EXCLUDES(mutex_);
 
+  // Changes what a node sends, on its way.
+  void SetAlter(std::function<std::string(uint32_t from, absl::string_view frame)> alter)
+      VIGIL_EXCLUDES(mutex_);
+
   // The node is up: frames reach `receiver`. `hello` makes its first frame on a stream to a peer.
   using HelloFunction = std::function<std::string(ValidatorIndex to)>;
   void Attach(uint32_t node, node::FrameReceiver* receiver, HelloFunction hello)
@@ -74,6 +78,7 @@ class MemoryNetwork {
   };
 
   std::function<void(uint32_t, absl::string_view)> Tap() const VIGIL_EXCLUDES(mutex_);
+  std::function<std::string(uint32_t, absl::string_view)> Alter() const VIGIL_EXCLUDES(mutex_);
   bool Send(uint32_t from, uint32_t to, node::OutFrame frame) VIGIL_EXCLUDES(mutex_);
   bool IsConnected(uint32_t from, uint32_t to) const VIGIL_EXCLUDES(mutex_);
   void Launch(uint32_t from, uint32_t to, std::string frame) VIGIL_REQUIRES(mutex_);
@@ -86,6 +91,7 @@ class MemoryNetwork {
   SplitMix64 random_ VIGIL_GUARDED_BY(mutex_);
   NetworkFaults faults_ VIGIL_GUARDED_BY(mutex_);
   std::function<void(uint32_t, absl::string_view)> tap_ VIGIL_GUARDED_BY(mutex_);
+  std::function<std::string(uint32_t, absl::string_view)> alter_ VIGIL_GUARDED_BY(mutex_);
   std::vector<Node> nodes_ VIGIL_GUARDED_BY(mutex_);
   std::map<std::pair<uint32_t, uint32_t>, bool> cut_ VIGIL_GUARDED_BY(mutex_);
   std::map<std::pair<uint32_t, uint32_t>, int64_t> last_arrival_ VIGIL_GUARDED_BY(mutex_);

@@ -91,6 +91,7 @@ absl::Status SimCluster::Start(uint32_t i) {
   seams.log = [this, i](node::LogLevel level, absl::string_view, absl::string_view text) {
     if (log_tap_) log_tap_(i, level, text);
   };
+  seams.on_joined = [&member] { member.joined = true; };
   seams.start_seed = (seed_ * 1'000'003 + i) * 1'000'003 + ++member.starts;
   absl::StatusOr<std::unique_ptr<node::Node>> opened =
       node::Node::Open(test_network_.genesis(), member.config, seams);
@@ -127,10 +128,26 @@ void SimCluster::StepOnce() {
   }
   if (hurried_ && random_.Chance(500)) {
     runner.RunUntilIdle(1 + random_.Below(12));
+    ReopenJoined();
     return;
   }
   const size_t steps = runner.RunUntilIdle(kStepsPerTickMax);
   VIGIL_CHECK(steps < kStepsPerTickMax, "actors never come to rest");
+  ReopenJoined();
+}
+
+// What node/app does with a validator that has joined.
+void SimCluster::ReopenJoined() {
+  for (uint32_t i = 0; i < size(); ++i) {
+    Member& member = *members_[i];
+    if (!std::exchange(member.joined, false) || member.node == nullptr) continue;
+    network_.Detach(i);
+    member.node->Stop();
+    member.node.reset();
+    const absl::Status status = Start(i);
+    // Its disk may fail just now: then it is down.
+    if (!status.ok()) member.disk.Crash(ledger::CrashMode::kLoseUnsynced);
+  }
 }
 
 void SimCluster::RunFor(int64_t micros, const std::function<void()>& each_step) {

@@ -103,12 +103,14 @@ class SimCluster {
     bool initialised = false;
     node::Beginning beginning = node::Beginning::kNewNetwork;
     bool paused = false;
-    std::string frozen;  // Name of an actor.
+    bool joined = false;  // To be opened anew.
+    std::string frozen;   // Name of an actor.
     uint64_t starts = 0;
     std::unique_ptr<node::Node> node;
   };
 
   void StepOnce();
+  void ReopenJoined();
 
   const uint64_t seed_;
   LogTap log_tap_;

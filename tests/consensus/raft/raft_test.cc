@@ -380,6 +380,50 @@ TEST_CASE("raft: another block at the height of the base contradicts what is com
   CHECK(BodiesOf<RaftAppendReply>(output.send_now).empty());
 }
 
+TEST_CASE("raft: a leader finds a follower whose log begins above its guess", "[consensus]") {
+  const auto core = MakeRaft(ConfigOf(3), Recovered());
+  const AskBuild ask = Elect(core.get());
+  BlockMaker maker(3);
+  BlockId last = ask.parent;
+  std::vector<BlockId> chain = {kGenesis};
+  for (int i = 0; i < 5; ++i) {
+    const BlockPtr block = maker.Make(last, View(1), V(0), 0);
+    const Output built = core->Step(BlockBuilt{block});
+    core->Step(DurableUpTo{built.sequence});
+    last = block->id();
+    chain.push_back(last);
+    RaftAppendReply reply;
+    reply.result = RaftAppendResult::kMatched;
+    reply.round = 1;
+    reply.session = 5;
+    reply.voter = true;
+    reply.match = last.height;
+    core->Step(From(1, 1, reply));
+  }
+  REQUIRE(core->Status().committed == last);
+  // Validator 2 was thought to have nothing; it joined by a snapshot of height 3.
+  RaftAppendReply reply;
+  reply.result = RaftAppendResult::kMismatch;
+  reply.round = 1;
+  reply.session = 9;
+  reply.voter = false;
+  reply.rejected = Height(0);
+  reply.hint_height = Height(3);
+  reply.hint_view = View(1);
+  Output output = core->Step(From(2, 1, reply));
+  auto appends = BodiesOf<RaftAppend>(output.send_now);
+  REQUIRE(appends.size() == 1);
+  CHECK(appends[0].previous == last);
+  CHECK(appends[0].block_count == 0);
+  reply.rejected = last.height;
+  reply.round = appends[0].round;
+  output = core->Step(From(2, 1, reply));
+  appends = BodiesOf<RaftAppend>(output.send_now);
+  REQUIRE(appends.size() == 1);
+  CHECK(appends[0].previous == chain[3]);
+  CHECK(appends[0].block_count == 1);
+}
+
 TEST_CASE("raft: a leader whose log begins above a follower sends it nothing in vain",
           "[consensus]") {
   Based node;
@@ -435,6 +479,8 @@ TEST_CASE("raft: one that forgot its votes passes every term that it can have vo
   recovered.vote = EncodeRaftVoteRecord({Epoch(1), View(0), std::nullopt, false});
   recovered.may_vote = false;
   recovered.forgot_votes = true;
+  // Also above a base, whose view says nothing of what was voted for.
+  if (GENERATE(false, true)) recovered.base = BlockId{Height(100), View(30), Hash()};
   const auto core = MakeRaft(ConfigOf(3), recovered);
   Output output;
   SECTION("when it hears a leader") {

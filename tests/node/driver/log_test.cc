@@ -418,6 +418,7 @@ uint64_t RunWithCrashes(uint64_t seed) {
     cluster.RunFor(static_cast<int64_t>(cluster.random().Below(500'000)));
     REQUIRE(cluster.Start(victim).ok());
     REQUIRE(watch.wrong() == "");
+    INFO(cluster.node(victim)->Status().refusing_reason);
     REQUIRE_FALSE(cluster.node(victim)->Status().refusing);
     LetOperatorDecide(&cluster);
   }

@@ -90,6 +90,9 @@ TEST_CASE("rejoin: a validator that lost its journal comes back and votes and co
   CHECK(kept->empty());  // Nothing was left to keep.
   REQUIRE(t.cluster.Start(t.lost).ok());
   CHECK_FALSE(Votes(&t.cluster, t.lost));
+  // The others have no snapshot yet, so it follows from the first block.
+  REQUIRE(t.cluster.RunUntil([&] { return !t.cluster.node(t.lost)->Status().join.active; },
+                             30 * kSecond));
   if (keeps_guard) CHECK(t.cluster.node(t.lost)->Status().core.view >= t.view);
   t.CheckIsWhole();
   const View now = t.cluster.node(t.lost)->Status().core.view;
@@ -199,6 +202,28 @@ TEST_CASE("rejoin: a crash anywhere on the way leaves what can be repeated and n
     if (done) break;
     REQUIRE(step < 200);
   }
+}
+
+TEST_CASE("rejoin: one whose very first group was torn has not joined and an operator decides",
+          "[rejoin]") {
+  const sim::TestNetwork network({.validators = 3});
+  ledger::FaultyFileSystem disk(7);
+  const JournalPlace place{&disk, "/v/journal", "/v/rollback_guard", network.journal_id(0), {}};
+  REQUIRE(disk.MakeDirs("/v").ok());
+  REQUIRE(CreateJournal(place).ok());
+  auto opened = OpenJournal(place);
+  REQUIRE(opened.ok());
+  // What the core writes when its first group was lost.
+  const std::string vote = consensus::EncodeRaftVoteRecord(
+      {.epoch = Epoch(1), .term = View(0), .voted_for = std::nullopt, .may_vote = false});
+  REQUIRE(opened->journal->Append(ledger::JournalType::kVote, AsBytes(vote)).ok());
+  REQUIRE(opened->journal->Sync().ok());
+  const auto scan = ScanJournal(network.genesis(), *opened->reader);
+  REQUIRE(scan.ok());
+  CHECK_FALSE(scan->joined);
+  CHECK_FALSE(scan->IsNew());
+  CHECK_FALSE(RecoveredFrom(*scan, *opened, Height(0), false).forgot_votes);
+  CHECK(RecoveredFrom(*scan, *opened, Height(0), /*accept_torn_tail=*/true).may_vote);
 }
 
 TEST_CASE("join: a fifth validator joins a network that runs", "[rejoin]") {

@@ -1,0 +1,67 @@
+#include "node/driver/base_frame.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace vigil::node {
+namespace {
+
+constexpr uint16_t kFormat = 1;
+
+}  // namespace
+
+BaseFrame BaseOf(const ledger::Tip& tip, const Hash& snapshot_digest) {
+  BaseFrame base;
+  base.block = {.id = {.height = tip.height, .view = tip.view, .hash = tip.block_hash},
+                .executed_in_header = tip.executed_in_header,
+                .time_unix_millis = tip.time_unix_millis};
+  base.tree_size = tip.tree.size();
+  base.tree_root = tip.tree.Root();
+  base.seal_leaf = tip.seal_leaf;
+  base.state_digest = tip.state_digest;
+  base.snapshot_digest = snapshot_digest;
+  return base;
+}
+
+std::string EncodeBaseFrame(const BaseFrame& base) {
+  std::string out;
+  ByteWriter(&out)
+      .U16(kFormat)
+      .U64(base.base_offset)
+      .U64(base.block.id.height.value())
+      .U64(base.block.id.view.value())
+      .Fixed(base.block.id.hash)
+      .U64(base.block.executed_in_header.value())
+      .U64(base.block.time_unix_millis)
+      .U64(base.tree_size)
+      .Fixed(base.tree_root)
+      .Fixed(base.seal_leaf)
+      .Fixed(base.state_digest)
+      .Fixed(base.snapshot_digest);
+  return out;
+}
+
+absl::StatusOr<BaseFrame> DecodeBaseFrame(absl::string_view bytes) {
+  ByteReader reader(bytes);
+  const uint16_t format = reader.U16();
+  BaseFrame base;
+  base.base_offset = reader.U64();
+  base.block.id.height = Height(reader.U64());
+  base.block.id.view = View(reader.U64());
+  base.block.id.hash = reader.ReadHash();
+  base.block.executed_in_header = Height(reader.U64());
+  base.block.time_unix_millis = reader.U64();
+  base.tree_size = reader.U64();
+  base.tree_root = reader.ReadHash();
+  base.seal_leaf = reader.ReadHash();
+  base.state_digest = reader.ReadHash();
+  base.snapshot_digest = reader.ReadHash();
+  const absl::Status finished = reader.Finish("base frame");
+  if (!finished.ok()) return absl::DataLossError(finished.message());
+  if (format != kFormat || base.block.id.height == Height(0)) {
+    return absl::DataLossError(
+        absl::StrCat("base frame of format ", format, " at height ", base.block.id.height.value()));
+  }
+  return base;
+}
+
+}  // namespace vigil::node
