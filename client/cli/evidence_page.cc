@@ -3,6 +3,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/cli/html.h"
 #include "client/cli/output.h"
 #include "client/cli/render.h"
 #include "detector/features/event_schema.h"
@@ -28,7 +30,13 @@ constexpr absl::string_view kStyle =
     "#ccc;padding-left:1em}.verdict{border:"
     "2px solid #111;padding:.6em 1em;margin:1em 0}.note{color:#444;font-size:.9em}@page{size:A4;"
     "margin:18mm}@media print{body{margin:0;max-width:none}h2{break-after:avoid}tr{break-inside:"
-    "avoid}thead{display:table-header-group}}";
+    "avoid}thead{display:table-header-group}}.x{border:1px solid #a00;color:#a00;font:.8em "
+    "monospace}";
+
+// Should an escape ever be forgotten: no scripts, and nothing from elsewhere.
+constexpr absl::string_view kNothingLoaded =
+    "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src "
+    "'unsafe-inline'; base-uri 'none'; form-action 'none'\">";
 
 // Text without control characters as HTML text.
 std::string SafeHtml(absl::string_view text) {
@@ -56,10 +64,26 @@ std::string SafeHtml(absl::string_view text) {
   }
   return out;
 }
-// Text of others as HTML text: neither markup nor control characters have an effect.
-std::string Html(absl::string_view text) { return SafeHtml(ForTerminal(text)); }
+std::string Html(absl::string_view text) { return HtmlText(text); }
 std::string Code(absl::string_view text) { return absl::StrCat("<code>", Html(text), "</code>"); }
-std::string NanosText(uint64_t nanos) { return TimeText(static_cast<int64_t>(nanos / 1'000'000)); }
+
+// Of a time that somebody claims: beyond the year 9999 the number with its unit.
+std::string MillisText(uint64_t unix_millis) {
+  constexpr uint64_t kYear10000UnixMillis = 253'402'300'800'000;
+  if (unix_millis >= kYear10000UnixMillis) return absl::StrCat(unix_millis, " ms after 1970");
+  return TimeText(static_cast<int64_t>(unix_millis));
+}
+std::string SecondsText(uint64_t unix_seconds) {
+  constexpr uint64_t kYear10000UnixSeconds = 253'402'300'800;
+  if (unix_seconds >= kYear10000UnixSeconds) return absl::StrCat(unix_seconds, " s after 1970");
+  return TimeText(static_cast<int64_t>(unix_seconds * 1'000));
+}
+// "2026-11-20 14:03:59.123456789Z".
+std::string NanosText(uint64_t unix_nanos) {
+  std::string text = TimeText(static_cast<int64_t>(unix_nanos / 1'000'000));
+  text.pop_back();
+  return absl::StrFormat("%s%06dZ", text, unix_nanos % 1'000'000);
+}
 std::string RefText(const ledger::EventRef& ref) {
   return absl::StrCat(ref.record_index.value(), ".", ref.item.value());
 }
@@ -127,11 +151,14 @@ std::string Reasons(const AlertCase& alert) {
 }
 
 std::string State(const AlertCase& alert) {
+  std::string state;
   if (alert.confirmed_by.has_value())
-    return absl::StrCat("confirmed by the chain, record ", alert.confirmed_by->value());
-  if (alert.contested_by.has_value())
-    return absl::StrCat("contested, record ", alert.contested_by->value());
-  return "proposed; nothing in this file shows that it was confirmed";
+    state = absl::StrCat("confirmed by the chain, record ", alert.confirmed_by->value());
+  if (alert.contested_by.has_value()) {
+    absl::StrAppend(&state, state.empty() ? "" : "; ", "contested, record ",
+                    alert.contested_by->value());
+  }
+  return state.empty() ? "proposed; nothing in this file shows that it was confirmed" : state;
 }
 
 std::string Alert(const AlertCase& alert) {
@@ -197,8 +224,7 @@ std::string Vouchers(const EvidenceReport& report) {
   std::string text = "<h2>Who vouches for it</h2>\n" + facts.Done();
   HtmlTable witnesses({"Cosigned", "At (UTC), as it says"});
   for (const ledger::ProvenWitness& witness : report.head->witnesses) {
-    witnesses.Add(
-        {Html(witness.name), TimeText(static_cast<int64_t>(witness.unix_seconds * 1'000))});
+    witnesses.Add({Html(witness.name), SecondsText(witness.unix_seconds)});
   }
   absl::StrAppend(&text, "<p></p>", witnesses.Done());
   if (report.validators.empty()) return text;
@@ -217,7 +243,7 @@ std::string Records(const EvidenceReport& report) {
     const ShownRecord& record = report.records[i];
     table.Add({absl::StrCat(record.index().value()), Html(KindOf(record.report.record->kind).name),
                Html(record.signer()), absl::StrCat(record.report.block->height.value()),
-               TimeText(static_cast<int64_t>(record.report.block->time_unix_millis)),
+               MillisText(record.report.block->time_unix_millis),
                Code(record.report.record->leaf_hash.ToHex())});
   }
   std::string text = "<h2>Records of the log</h2>\n" + table.Done();
@@ -229,30 +255,45 @@ std::string Records(const EvidenceReport& report) {
 
 std::string Streams(const EvidenceReport& report) {
   if (report.question->subject != EvidenceSubject::kSpan || report.streams.empty()) return "";
-  HtmlTable table({"Sensor", "Stream", "Sequence", "Events shown", "Between first and last"});
+  HtmlTable table({"Sensor", "Stream", "Sequence", "Events shown", "Lost, as the sensor says",
+                   "Between first and last"});
   for (const ledger::StreamCase& stream : report.streams) {
     std::string between = stream.breaks.empty() ? "no record is missing" : "records are missing:";
     for (const auto& [before, after] : stream.breaks)
       absl::StrAppend(&between, " after ", before, " comes ", after, ";");
     table.Add({Html(stream.sensor), Html(stream.stream),
                absl::StrCat(stream.first_sequence, " to ", stream.last_sequence),
-               absl::StrCat(stream.events_shown, " of ", stream.events_held), between});
+               absl::StrCat(stream.events_shown, " of ", stream.events_held),
+               absl::StrCat(stream.events_lost), between});
   }
   return "<h2>Completeness</h2>\n<p>Each record of a stream is numbered and names the one before "
          "it by hash, under the sensor's signature.</p>\n" +
          table.Done();
 }
 
-std::string Limits() {
-  return "<h2>What this shows, and what it does not</h2>\n<ul>"
-         "<li>Each record above was signed with the key of the identity named, is in the log that "
-         "the cosigners vouch for, and was accepted by the chain's rules.</li>"
-         "<li>Each event above is, byte for byte, one that its sensor's batch commits to.</li>"
-         "<li>Times of events are their sensors' word; times of blocks and cosignatures their "
-         "authors'.</li>"
-         "<li>Not shown: that a sensor saw everything or reported it truly; that nothing else is "
-         "in "
-         "the log; that later records did not change how an alert stands.</li></ul>\n";
+std::string Limits(const EvidenceReport& report) {
+  std::string text =
+      "<h2>What this shows, and what it does not</h2>\n<ul>"
+      "<li>Each record above was signed with the key of the identity named, is in the log that "
+      "the cosigners vouch for, and was accepted by the chain's rules.</li>"
+      "<li>Each event above is, byte for byte, one that its sensor's batch commits to.</li>";
+  if (report.question->subject == EvidenceSubject::kSpan) {
+    absl::StrAppend(&text, "<li>Of the events, ", report.events_in_span(),
+                    " bear a time in the span; the others are in the same batches, or in records "
+                    "between them.</li>");
+  }
+  text +=
+      "<li>Times of events are their sensors' word; times of blocks and cosignatures their "
+      "authors'.</li>"
+      "<li>Not shown: that a sensor saw everything or reported it truly; who holds a key; that "
+      "nothing else is in the log; that later records did not change how an alert stands.</li>";
+  if (report.alert.has_value()) {
+    text +=
+        "<li>Not shown of the alert: that no validator disputed it, since such a record could have "
+        "been left out of the file; that its score is right, which is what the validators that "
+        "confirm it say; that anybody did wrong: an alert says that an event is unusual.</li>";
+  }
+  return text + "<li>This page is not signed: the file is what counts.</li></ul>\n";
 }
 
 std::string HowToCheck(absl::string_view file, absl::string_view policy) {
@@ -273,15 +314,16 @@ std::string HowToCheck(absl::string_view file, absl::string_view policy) {
 std::string EvidencePage(const EvidenceReport& report, absl::string_view file,
                          absl::string_view policy) {
   const std::string title = Question(report);
-  std::string page = absl::StrCat(
-      "<!doctype html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport "
-      "content=\"width=device-width\"><title>Evidence: ",
-      title, "</title><style>", kStyle,
-      "</style></head><body>\n<p class=note>Vigil evidence</p><h1>", title, "</h1>\n",
-      Verdict(report));
+  std::string page =
+      absl::StrCat("<!doctype html>\n<html lang=en><head><meta charset=utf-8>", kNothingLoaded,
+                   "<meta name=viewport "
+                   "content=\"width=device-width\"><title>Evidence: ",
+                   title, "</title><style>", kStyle,
+                   "</style></head><body>\n<p class=note>Vigil evidence</p><h1>", title, "</h1>\n",
+                   Verdict(report));
   if (report.alert.has_value()) page += Alert(*report.alert);
   absl::StrAppend(&page, Events(report), Streams(report), Vouchers(report), Records(report),
-                  Limits());
+                  Limits(report));
   absl::StrAppend(&page, HowToCheck(file, policy), "</body></html>\n");
   return page;
 }

@@ -75,5 +75,37 @@ TEST_CASE("evidence page: it lists so many events and says how many more there a
   CHECK_FALSE(absl::StrContains(page, absl::StrCat("7.", kPageEventsMax, "<")));
 }
 
+TEST_CASE("evidence page: an alert both confirmed and contested is told as both", "[evidence]") {
+  Sample sample;
+  sample.report.alert.emplace();
+  sample.report.alert->activated_by = RecordIndex(5);
+  std::string page = EvidencePage(sample.report, "file", "policy");
+  CHECK(absl::StrContains(page, "nothing in this file shows that it was confirmed"));
+  CHECK(absl::StrContains(page, "that no validator disputed it"));
+  sample.report.alert->confirmed_by = RecordIndex(8);
+  sample.report.alert->contested_by = RecordIndex(9);
+  page = EvidencePage(sample.report, "file", "policy");
+  CHECK(absl::StrContains(page, "confirmed by the chain, record 8; contested, record 9"));
+}
+
+TEST_CASE("evidence page: a claimed time beyond the calendar is not shown as another time",
+          "[evidence]") {
+  Sample sample;
+  sample.report.head->witnesses[0].unix_seconds = UINT64_MAX;
+  sample.report.records[0].report.block->time_unix_millis = UINT64_MAX;
+  const std::string page = EvidencePage(sample.report, "file", "policy");
+  CHECK(absl::StrContains(page, "18446744073709551615 s after 1970"));
+  CHECK(absl::StrContains(page, "18446744073709551615 ms after 1970"));
+}
+
+TEST_CASE("evidence page: what a sensor lost stands beside its stream", "[evidence]") {
+  Sample sample;
+  sample.report.question->subject = ledger::EvidenceSubject::kSpan;
+  sample.report.records[0].events.clear();
+  sample.report.streams.push_back(
+      {.sensor = "acme/fw", .stream = "conn", .breaks = {}, .events_lost = 4711});
+  CHECK(absl::StrContains(EvidencePage(sample.report, "file", "policy"), "<td>4711</td>"));
+}
+
 }  // namespace
 }  // namespace vigil::client

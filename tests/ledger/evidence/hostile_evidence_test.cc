@@ -29,7 +29,7 @@ TEST_CASE("evidence: events of another time are no evidence of a span", "[eviden
   CHECK(SpanOf(UINT64_MAX - 1, UINT64_MAX).verdict == ProofVerdict::kNotIncluded);
 }
 
-TEST_CASE("evidence: a validator is named as cosigner by its key, not by a label of the policy",
+TEST_CASE("evidence: a validator cosigned when its key did whatever the policy calls it",
           "[evidence]") {
   const EvidenceSample& sample = TheEvidence();
   const std::string file = sample.EventFile();
