@@ -292,7 +292,8 @@ class CaseRun {
       return;
     }
     const absl::Status status = cluster_.Start(victim_);
-    refuses_ = status.ok() && victim()->Status().refusing;
+    // While it joins it refuses to vote, and that is no refusal.
+    refuses_ = status.ok() && victim()->Status().refusing && !victim()->Status().join.active;
     if (!status.ok() || refuses_) result_.broken = "does not start after it joined anew";
     Came("vigild rejoin");
   }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "ledger/storage/faulty_file_system.h"
 #include "ledger/storage/journal_format.h"
 #include "tests/ledger/storage/storage_test_support.h"
 

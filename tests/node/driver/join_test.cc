@@ -37,7 +37,7 @@ struct Network {
   std::vector<std::string> log;
 
   explicit Network(int batches = 30, uint64_t height = 2 * kInterval + 10) {
-    cluster.SetLog([this](absl::string_view line) {
+    cluster.SetLogTap([this](uint32_t, LogLevel, absl::string_view line) {
       if (!absl::StrContains(line, "digest")) log.emplace_back(line);
     });
     for (uint32_t i = 0; i < kFifth; ++i) REQUIRE(cluster.Start(i).ok());
