@@ -164,6 +164,12 @@ absl::StatusOr<std::string> FetchServer::ReadOffers(size_t* cost) const {
     *cost += kSnapshotOfferBytesMax;
     if (offer.ok() && offer->mark.height == heights[i - 1]) offers.push_back(*std::move(offer));
   }
+  // Where there must be a proof by now, whoever joins shall ask again rather than believe that
+  // there is none, and follow from the first block.
+  if (offers.empty() && !heights.empty() &&
+      heights.front() + options_.snapshot_interval_blocks <= ports_.chain->tip()) {
+    return absl::UnavailableError("there are snapshots, but no proof of them is at hand now");
+  }
   return EncodeOffers(offers);
 }
 

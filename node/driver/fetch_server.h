@@ -55,6 +55,7 @@ class FetchServer final : public Actor {
     uint32_t validator_count = 0;
     uint64_t bytes_per_second = 0;  // At least 1.
     std::string snapshots = "";     // The folder of snapshot files.
+    uint32_t snapshot_interval_blocks = 0;
   };
   FetchServer(const Ports& ports, const Options& options);
 

@@ -38,7 +38,10 @@ JoinActor::JoinActor(const Ports& ports, const Options& options,
       options_(options),
       keys_(ledger::LogKeysOf(*ports.genesis)),
       journal_(std::move(journal)),
-      inbox_({kInboxBytesMax}) {}
+      inbox_({kInboxBytesMax}),
+      // Above those of an earlier start, whose late answers are no fault; below the scrubber's.
+      last_id_(static_cast<uint32_t>(Now() / 1000 & 0x3fff'ffff)),
+      shared_last_id_(last_id_) {}
 
 absl::StatusOr<std::unique_ptr<JoinActor>> JoinActor::Open(
     const Ports& ports, const Options& options, std::unique_ptr<ledger::Journal> journal) {

@@ -136,7 +136,7 @@ class JoinActor final : public Actor {
   Inbox<Answer> inbox_;
 
   Phase phase_ = Phase::kAsk;
-  uint32_t last_id_ = 0;
+  uint32_t last_id_;
   std::optional<Asked> asked_;
   int64_t resume_micros_ = 0;  // Nothing is asked before.
   size_t turn_ = 0;
@@ -160,7 +160,7 @@ class JoinActor final : public Actor {
 
   mutable Mutex mutex_;
   State shared_ VIGIL_GUARDED_BY(mutex_);
-  uint32_t shared_last_id_ VIGIL_GUARDED_BY(mutex_) = 0;
+  uint32_t shared_last_id_ VIGIL_GUARDED_BY(mutex_);
   std::optional<std::pair<ValidatorIndex, uint32_t>> expected_ VIGIL_GUARDED_BY(mutex_);
   State counts_;  // bytes_fetched and bad_answers.
 };

@@ -304,7 +304,8 @@ void Node::OpenFetchServer() {
           }},
       FetchServer::Options{.validator_count = static_cast<uint32_t>(genesis_.validators.size()),
                            .bytes_per_second = config_.fetch_bytes_per_second,
-                           .snapshots = SnapshotDirectory()});
+                           .snapshots = SnapshotDirectory(),
+                           .snapshot_interval_blocks = genesis_.snapshot_interval_blocks});
   actors_.push_back(fetch_server_.get());
 }
 

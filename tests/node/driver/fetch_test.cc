@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "ledger/base/random.h"
+#include "ledger/storage/faulty_file_system.h"
 #include "ledger/storage/memory_store.h"
 #include "node/driver/fetch_frame.h"
 #include "node/driver/fetch_server.h"
@@ -261,6 +262,43 @@ TEST_CASE("fetch server: one that floods waits for itself and the others do not 
   while (rig.server.Step()) {
   }
   CHECK_FALSE(rig.server.DeadlineMicros().has_value());
+}
+
+TEST_CASE("fetch server: snapshots without a proof at hand are not the same as none", "[fetch]") {
+  ledger::FaultyFileSystem disk(4);
+  ManualClock clock;
+  KeepingTransport transport;
+  NodeCounters counters;
+  ledger::MemoryStore store;
+  BlockCache cache(1 << 20);
+  const auto ask = [&](uint64_t tip_height) {
+    ledger::Tip tip;
+    tip.height = Height(tip_height);
+    const ChainAccess chain(&store, nullptr, &cache, tip, 1 << 20);
+    FetchServer server({.clock = &clock,
+                        .transport = &transport,
+                        .chain = &chain,
+                        .counters = &counters,
+                        .files = &disk,
+                        .make_offer = [](Height) -> absl::StatusOr<SnapshotOffer> {
+                          return absl::NotFoundError("no checkpoint");
+                        }},
+                       {.validator_count = 4,
+                        .bytes_per_second = 64u << 20,
+                        .snapshots = "/snapshots",
+                        .snapshot_interval_blocks = 65});
+    FetchRequest request;
+    request.kind = FetchKind::kOffers;
+    server.OnRequest(ValidatorIndex(1), request);
+    REQUIRE(server.Step());
+    return transport.answers[1].back();
+  };
+  REQUIRE(ask(500).status.ok());
+  CHECK(DecodeOffers(ask(500).body)->empty());
+  REQUIRE(disk.MakeDirs("/snapshots").ok());
+  REQUIRE(disk.WriteAtomically(ledger::SnapshotPath("/snapshots", Height(65)), AsBytes("x")).ok());
+  CHECK(DecodeOffers(ask(129).body)->empty());
+  CHECK(absl::IsUnavailable(ask(130).status));
 }
 
 TEST_CASE("fetch: a validator gets blocks and files of another byte for byte", "[fetch]") {
