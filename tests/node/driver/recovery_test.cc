@@ -561,22 +561,34 @@ TEST_CASE("recovery: after a failed sync nothing is signed whatever comes before
 
 TEST_CASE("recovery: damaged state that the log meets ends the node and is built anew",
           "[recovery]") {
-  StoppedNode t;
-  CHECK_FALSE(t.Start().refusing);
-  t.CheckWhole();
-  // The log begins anew and reads the whole history from the state, whose old tables are damaged.
-  t.cluster.Crash(0, CrashMode::kProcessOnly);
-  DamageTables(&t.cluster, "/vigil/state");
-  REQUIRE(t.cluster.disk(0).WriteAtomically("/vigil/log/progress", AsBytes("x")).ok());
-  const absl::Status started = t.cluster.Start(0);
-  if (started.ok()) {
+  int met_by_running = 0;
+  for (uint64_t part = 1; part < 10; ++part) {
+    CAPTURE(part);
+    StoppedNode t;
+    CHECK_FALSE(t.Start().refusing);
+    t.CheckWhole();
+    t.cluster.Crash(0, CrashMode::kProcessOnly);
+    // The log begins anew and reads the whole history from state, whose tables are damaged.
+    const auto names = t.cluster.disk(0).List("/vigil/state");
+    REQUIRE(names.ok());
+    for (const std::string& name : *names) {
+      if (!absl::EndsWith(name, ".ldb")) continue;
+      const std::string path = "/vigil/state/" + name;
+      const uint64_t offset = *t.cluster.disk(0).Size(path) * part / 10;
+      REQUIRE(t.cluster.disk(0).FlipBit(path, offset, 3).ok());
+    }
+    REQUIRE(t.cluster.disk(0).WriteAtomically("/vigil/log/progress", AsBytes("x")).ok());
+    if (t.cluster.Start(0).ok()) {
+      t.cluster.RunFor(5 * kSecond);
+      CHECK(t.cluster.node(0)->Status().log.refusing_reason.empty());
+      met_by_running += t.cluster.node(0)->fatal().ok() ? 0 : 1;
+    }
+    t.cluster.Crash(0, CrashMode::kProcessOnly);
+    CHECK_FALSE(t.Start().refusing);
     t.cluster.RunFor(5 * kSecond);
     CHECK(t.cluster.node(0)->Status().log.refusing_reason.empty());
-    t.cluster.Crash(0, CrashMode::kProcessOnly);
   }
-  CHECK_FALSE(t.Start().refusing);
-  t.CheckWhole();
-  CHECK(t.cluster.node(0)->Status().log.refusing_reason.empty());
+  CHECK(met_by_running > 0);
 }
 
 }  // namespace

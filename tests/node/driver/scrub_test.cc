@@ -229,6 +229,21 @@ TEST_CASE("scrub: what another validator sends is taken only if it is the block 
   altered[signature + 3] = static_cast<char>(altered[signature + 3] ^ 1);
   lies.push_back(altered);
 
+  // Another block of that height and size, well made and signed by its proposer.
+  std::vector<ledger::Record> records;
+  std::vector<const ledger::Record*> pointers;
+  for (const ledger::Block::Entry& entry : block->records()) {
+    records.push_back({.leaf = ToString(entry.leaf), .payload = ToString(entry.payload)});
+  }
+  for (const ledger::Record& record : records) pointers.push_back(&record);
+  ledger::BlockHeader header = block->header();
+  ++header.time_unix_millis;
+  const ledger::BlockPtr twin = ledger::Block::Make(
+      header, pointers, t.cluster.test_network().consensus_key(header.proposer.value()));
+  REQUIRE(twin->frame().size() == block->frame().size());
+  REQUIRE(CheckBlock(t.cluster.test_network().genesis(), *twin).ok());
+  lies.push_back(EncodeFetchedBlocks({twin}));
+
   std::string body;  // What every request is answered with.
   std::vector<std::pair<ValidatorIndex, std::string>> answers;
   t.cluster.network().SetTap([&](uint32_t from, absl::string_view frame) {
