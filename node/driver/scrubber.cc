@@ -16,7 +16,6 @@ namespace {
 using ledger::JournalReader;
 using ledger::JournalType;
 
-constexpr int64_t kMicrosPerSecond = 1'000'000;
 constexpr uint64_t kStepBytes = 256 * 1024;
 constexpr uint64_t kFrameCostBytes = 32;  // Header and trailer.
 constexpr size_t kBlockFormatBytes = 2;
