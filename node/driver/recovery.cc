@@ -28,6 +28,15 @@ absl::Status Damage(absl::string_view what) {
   return absl::DataLossError(absl::StrCat(what, "; ", kRemedy));
 }
 
+// The journal is sound in itself, so that joining anew needs the operator's word.
+absl::Status Contradicted(absl::string_view what) {
+  return absl::DataLossError(absl::StrCat(
+      what,
+      "; what this validator promised may be lost, so it must not vote: what it holds can be "
+      "read, and the others go on without it; it joins anew with: vigild rejoin "
+      "--even-if-sound (docs/operating.md, When a node refuses)"));
+}
+
 // A disk that cannot be read just now says nothing of what lies on it.
 absl::Status Unreadable(const absl::Status& status) {
   return absl::Status(status.code(),
@@ -476,19 +485,20 @@ const ParentBlock* JournalScan::Find(Height height) const {
 absl::Status CheckStateOnChain(const ledger::Tip& tip, const JournalScan& scan) {
   const uint64_t height = tip.height.value();
   if (tip.height < scan.base.id.height) {
-    return Damage(absl::StrCat("state is at height ", height, ", the journal begins above ",
-                               scan.base.id.height.value(),
-                               ", and the snapshot of that height is lost or damaged"));
+    return Contradicted(absl::StrCat("state is at height ", height, ", the journal begins above ",
+                                     scan.base.id.height.value(),
+                                     ", and the snapshot of that height is lost or damaged"));
   }
   if (height == 0) return absl::OkStatus();
   const ParentBlock* const block = scan.Find(tip.height);
   if (block == nullptr) {
-    return Damage(absl::StrCat("state is at height ", height, ", the journal ends at ",
-                               scan.last_height().value()));
+    return Contradicted(absl::StrCat("state is at height ", height, ", the journal ends at ",
+                                     scan.last_height().value()));
   }
   if (block->id.hash == tip.block_hash) return absl::OkStatus();
-  return Damage(absl::StrCat("state at height ", height, " is of block ", tip.block_hash.ToHex(),
-                             ", the journal holds ", block->id.hash.ToHex()));
+  return Contradicted(absl::StrCat("state at height ", height, " is of block ",
+                                   tip.block_hash.ToHex(), ", the journal holds ",
+                                   block->id.hash.ToHex()));
 }
 
 }  // namespace vigil::node

@@ -285,8 +285,10 @@ class CaseRun {
     RunUntil([&] { return AtRest(); }, 60 * kSecond);
     if (ok()) result_.wrong_answer = CheckServed(*victim(), Sound());
     if (!ok()) return;
+    const bool even_if_sound =
+        absl::StrContains(victim()->Status().refusing_reason, "--even-if-sound");
     cluster_.Crash(victim_, CrashMode::kProcessOnly);
-    const absl::StatusOr<std::string> kept = cluster_.Rejoin(victim_);
+    const absl::StatusOr<std::string> kept = cluster_.Rejoin(victim_, even_if_sound);
     if (!kept.ok()) {
       result_.broken = absl::StrCat("rejoin: ", kept.status().ToString());
       return;
@@ -295,7 +297,7 @@ class CaseRun {
     // While it joins it refuses to vote, and that is no refusal.
     refuses_ = status.ok() && victim()->Status().refusing && !victim()->Status().join.active;
     if (!status.ok() || refuses_) result_.broken = "does not start after it joined anew";
-    Came("vigild rejoin");
+    Came(even_if_sound ? "vigild rejoin --even-if-sound" : "vigild rejoin");
   }
 
   void Settle() {

@@ -1,6 +1,7 @@
 // What a node makes of the disk that it finds.
 #include "node/driver/recovery.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -589,6 +590,48 @@ TEST_CASE("recovery: damaged state that the log meets ends the node and is built
     CHECK(t.cluster.node(0)->Status().log.refusing_reason.empty());
   }
   CHECK(met_by_running > 0);
+}
+
+TEST_CASE("recovery: state beyond a journal that is sound in itself names the command that works",
+          "[recovery]") {
+  SimCluster cluster({.validators = 3}, /*seed=*/35);
+  for (uint32_t i = 0; i < 3; ++i) cluster.config(i).journal.segment_bytes = 4096;
+  cluster.StartAll();
+  const uint32_t leader = WaitForLeader(&cluster);
+  SensorStream stream = StreamOf(cluster);
+  for (int i = 0; i < 20; ++i) {
+    REQUIRE(SubmitAndWait(&cluster, leader, stream.NextBatch(5)).error.ok());
+  }
+  const uint32_t victim = (leader + 1) % 3;
+  cluster.RunFor(kSecond);
+  cluster.Crash(victim, CrashMode::kProcessOnly);
+  // The newest segments are gone, and the guard is as old as what is left.
+  ledger::FaultyFileSystem& disk = cluster.disk(victim);
+  auto names = *disk.List(kJournal);
+  names.erase(
+      std::remove_if(names.begin(), names.end(),
+                     [](const std::string& name) { return !absl::EndsWith(name, ".journal"); }),
+      names.end());
+  REQUIRE(names.size() > 4);
+  for (size_t i = names.size() / 2; i < names.size(); ++i) {
+    REQUIRE(disk.Remove(std::string(kJournal) + "/" + names[i]).ok());
+  }
+  auto guard = ledger::LoadRollbackGuard(&disk, kGuard);
+  REQUIRE(guard.ok());
+  guard->durable_offset = 1;
+  REQUIRE(ledger::SaveRollbackGuard(&disk, kGuard, *guard).ok());
+  REQUIRE(cluster.Start(victim).ok());
+  const std::string reason = cluster.node(victim)->Status().refusing_reason;
+  INFO(reason);
+  CHECK(absl::StrContains(reason, "the journal ends at"));
+  CHECK(absl::StrContains(reason, ": vigild rejoin --even-if-sound"));
+  cluster.Crash(victim, CrashMode::kProcessOnly);
+  CHECK(absl::IsFailedPrecondition(cluster.Rejoin(victim).status()));
+  REQUIRE(cluster.Rejoin(victim, /*even_if_sound=*/true).ok());
+  REQUIRE(cluster.Start(victim).ok());
+  const Height height = cluster.node(leader)->Status().executed;
+  CHECK(cluster.RunUntil([&] { return cluster.node(victim)->Status().executed >= height; },
+                         60 * kSecond));
 }
 
 }  // namespace
