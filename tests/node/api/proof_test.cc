@@ -178,15 +178,13 @@ TEST_CASE("proofs: index and paths and head of each are of one checkpoint while 
     while (!stop) (void)proofs.fixture.Submit(stream.NextBatch(3));
   });
   std::set<uint64_t> sizes;
-  for (int i = 0; i < 200; ++i) {
+  for (uint32_t i = 0; i < 200 || sizes.size() < 3; ++i) {
     sizes.insert(proofs.Checked(OfEvent(receipt.record_index(), i % 4)).head.size);
     const uint64_t height = proofs.fixture.client()->GetCheckpoint()->height();
     (void)proofs.Checked(OfBlock(height));
   }
   stop = true;
   load.join();
-  INFO("different checkpoints: " << sizes.size());
-  CHECK(sizes.size() > 1);
 }
 
 TEST_CASE("proofs: a caller that goes away or a stop ends a wait") {
