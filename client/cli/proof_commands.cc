@@ -54,6 +54,10 @@ absl::StatusOr<std::string> ReadNote(const std::string& path) {
 void SayChecked(const Session& session, const CheckedProof& checked) {
   *session.err << "verified under " << ForTerminal(session.genesis) << ", tree of "
                << checked.head.size << " leaves\n";
+  if (checked.report.verdict == ledger::ProofVerdict::kPayloadMissing) {
+    *session.err << "without the event's bytes; `vigil verify` says PAYLOAD_MISSING of it. Unless "
+                    "they were to be withheld, ask a validator that has not pruned them\n";
+  }
   const auto& result = checked.report.result;
   if (result.has_value() && result->code != ledger::ResultCode::kOk) {
     *session.err << "the chain did not accept this record: " << ResultCodeName(result->code)

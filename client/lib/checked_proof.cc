@@ -19,10 +19,11 @@ absl::Status Lie(const Parts&... parts) {
   return absl::DataLossError(absl::StrCat(parts...));
 }
 
-// Everything holds, and all that is missing was not asked for.
+// Whatever the file claims is proven.
 bool Holds(const v1::GetProofRequest& request, const ProofReport& report) {
   if (report.verdict == ProofVerdict::kVerified) return true;
-  if (report.verdict == ProofVerdict::kPayloadMissing) return request.event().withhold();
+  // Withheld, or pruned where it was asked for: no lie, and the verdict tells.
+  if (report.verdict == ProofVerdict::kPayloadMissing) return request.has_event();
   // That the chain refused the record is proven, too.
   return report.verdict == ProofVerdict::kNotIncluded && report.result.has_value() &&
          report.result->code != ledger::ResultCode::kOk;

@@ -17,7 +17,8 @@
 
 namespace vigil::client {
 
-// What was shown. A record's proof may show that the chain did not accept it: `report.result`.
+// What was shown. A record's proof may show that the chain did not accept it: `report.result`. An
+// event's proof may lack its bytes: kPayloadMissing.
 struct CheckedProof {
   ledger::ProofReport report;                            // Of an event, a record or a block.
   std::optional<ledger::ConsistencyReport> consistency;  // Instead.

@@ -26,7 +26,8 @@ absl::Status CheckProofRequest(const v1::GetProofRequest& request);
 absl::StatusOr<std::string> ProofHead(const NodeServices& services,
                                       const v1::GetProofRequest& request);
 
-// Errors: kUnavailable when `head` does not reach far enough and a later one will; others as
+// Errors: kUnavailable when `head` does not reach far enough and a later one will; kAborted when
+// only other validators have what it takes; others as
 // ledger/proof/proof_builder.h; kFailedPrecondition as ProofHead().
 absl::Status FillProof(const NodeServices& services, const v1::GetProofRequest& request,
                        const std::string& head, v1::Proof* out);

@@ -52,6 +52,9 @@ class ProofCall final : public grpc::ServerUnaryReactor {
       tried_ = *head;
       status_ = FillProof(*services_, *request_, *head, response_);
     }
+    if (absl::IsAborted(status_)) {
+      return Finish(ToGrpcStatus(absl::UnavailableError(status_.message())));
+    }
     if (!absl::IsUnavailable(status_) || request_->wait_millis() == 0) {
       return Finish(ToGrpcStatus(status_));
     }

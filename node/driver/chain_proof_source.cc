@@ -51,7 +51,11 @@ absl::StatusOr<ledger::ProofSource::BlockRange> ChainProofSource::BlockOf(Record
 absl::StatusOr<ledger::BlockPtr> ChainProofSource::Load(Height height) const {
   const auto kept = blocks_.find(height);
   if (kept != blocks_.end()) return kept->second;
-  ASSIGN_OR_RETURN(ledger::BlockPtr block, services_->LoadBlock(height));
+  absl::StatusOr<ledger::BlockPtr> loaded = services_->LoadBlock(height);
+  // The chain has the block, so others have its bytes.
+  if (absl::IsNotFound(loaded.status())) return absl::AbortedError(loaded.status().message());
+  if (!loaded.ok()) return loaded.status();
+  ledger::BlockPtr block = *std::move(loaded);
   if (blocks_.size() == kBlocksKept) blocks_.erase(std::prev(blocks_.end()));
   blocks_.emplace(height, block);
   return block;

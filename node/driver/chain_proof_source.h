@@ -4,6 +4,9 @@
 // from block cache or journal, inner nodes from the tile store. A checkpoint that was final before
 // the object was made is covered by its snapshot. At most kBlocksKept blocks are held at a time.
 // Belongs to one thread.
+//
+// Where the chain has a block and this validator has not its bytes, as after joining by a snapshot,
+// the error is kAborted: others can answer, and waiting here does not help.
 #ifndef VIGIL_NODE_DRIVER_CHAIN_PROOF_SOURCE_H_
 #define VIGIL_NODE_DRIVER_CHAIN_PROOF_SOURCE_H_
 

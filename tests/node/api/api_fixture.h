@@ -70,6 +70,7 @@ class Fixture {
   const ledger::SigningKey& sensor_key(uint32_t sensor) const {
     return network_.sensor_key(sensor);
   }
+  Node* node() { return node_.get(); }
   client::Client* client() { return client_.get(); }
   const ledger::Genesis& genesis() const { return network_.genesis(); }
 

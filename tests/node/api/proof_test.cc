@@ -187,6 +187,73 @@ TEST_CASE("proofs: index and paths and head of each are of one checkpoint while 
   load.join();
 }
 
+// A validator that has the chain's state, and of its blocks no bytes.
+class WithoutBlocks final : public NodeServices {
+ public:
+  explicit WithoutBlocks(NodeServices* node) : node_(node) {}
+  const ledger::Genesis& genesis() const override { return node_->genesis(); }
+  SubmitTicket Submit(ledger::Record record, SubmitDone done) override {
+    return node_->Submit(std::move(record), std::move(done));
+  }
+  void Withdraw(const SubmitTicket& ticket) override { node_->Withdraw(ticket); }
+  void AnswerWaiting() override { node_->AnswerWaiting(); }
+  absl::StatusOr<SubmitReceipt> FindReceipt(const Hash& leaf_hash) const override {
+    return node_->FindReceipt(leaf_hash);
+  }
+  std::shared_ptr<const ledger::ChainReader> Snapshot() const override { return node_->Snapshot(); }
+  absl::StatusOr<ledger::BlockPtr> LoadBlock(Height) const override {
+    return absl::NotFoundError("joined by a snapshot above it");
+  }
+  const ledger::EventIndex& index() const override { return node_->index(); }
+  void RebuildIndex() override { node_->RebuildIndex(); }
+  NodeStatus Status() const override { return node_->Status(); }
+  uint64_t AddHeightListener(std::function<void(Height)> listener) override {
+    return node_->AddHeightListener(std::move(listener));
+  }
+  void RemoveHeightListener(uint64_t token) override { node_->RemoveHeightListener(token); }
+  Height FinalHeight() const override { return node_->FinalHeight(); }
+  void WhenFinal(Height height, FinalDone done) override {
+    node_->WhenFinal(height, std::move(done));
+  }
+  absl::StatusOr<std::string> Checkpoint() const override { return node_->Checkpoint(); }
+  absl::StatusOr<std::string> CheckpointWitnessedBy(
+      std::span<const std::string> witnesses) const override {
+    return node_->CheckpointWitnessedBy(witnesses);
+  }
+  absl::StatusOr<std::string> ReadLogFile(absl::string_view path) const override {
+    return node_->ReadLogFile(path);
+  }
+  const ledger::TileSource* tiles() const override { return node_->tiles(); }
+
+ private:
+  NodeServices* const node_;
+};
+
+TEST_CASE("proofs: a validator without the bytes of a block sends to others and does not wait") {
+  Proofs proofs;
+  const v1::Receipt receipt = proofs.Submit(2);
+  (void)proofs.Checked(OfRecord(receipt.record_index()));
+  WithoutBlocks joined(proofs.fixture.node());
+  const auto server = *ApiServer::Start("127.0.0.1:0", grpc::InsecureServerCredentials(), &joined);
+  client::ClientOptions options;
+  options.endpoints = {absl::StrCat("127.0.0.1:", server->port())};
+  options.insecure = true;
+  const v1::GetProofRequest request = OfRecord(receipt.record_index(), kProofWaitMillisMax);
+  {
+    const auto alone = *client::Client::Make(options);
+    const absl::Status status = alone->GetProof(request, nullptr).status();
+    CHECK(client::IsUnreachable(status));
+    CHECK(std::string(status.message()).find("joined by a snapshot") != std::string::npos);
+  }
+  options.endpoints.push_back(proofs.fixture.client()->endpoint(0));
+  const auto both = *client::Client::Make(options);
+  size_t answered = 0;
+  const auto proof = both->GetProof(request, &answered);
+  REQUIRE(proof.ok());
+  CHECK(answered == 1);
+  CHECK(client::CheckProof(proofs.policy, request, proof->file()).ok());
+}
+
 TEST_CASE("proofs: a caller that goes away or a stop ends a wait") {
   Proofs proofs;
   v1::GetProofRequest never = OfBlock(1);
