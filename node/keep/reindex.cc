@@ -7,6 +7,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/index/event_index.h"
 #include "ledger/state/chain_state.h"
+#include "ledger/state/snapshot_builder.h"
 #include "ledger/storage/journal.h"
 #include "node/driver/indexer.h"
 #include "node/driver/recovery.h"
@@ -40,8 +41,9 @@ absl::StatusOr<std::shared_ptr<const JournalReader>> OpenSound(FileSystem* files
 
 // Executes every committed block of `scan` into the two stores.
 absl::StatusOr<ReindexReport> ExecuteInto(
-    const JournalReader& reader, const JournalScan& scan, ledger::ChainState* state,
-    ledger::EventIndex* index, const std::function<void(Height done, Height last)>& progress) {
+    const ledger::Genesis& genesis, const JournalReader& reader, const JournalScan& scan,
+    ledger::ChainState* state, ledger::EventIndex* index,
+    const std::function<void(Height done, Height last)>& progress) {
   ReindexReport report;
   for (uint64_t i = 0; i < scan.committed.value(); ++i) {
     ASSIGN_OR_RETURN(JournalReader::Frame frame, reader.Read(scan.positions[i]));
@@ -49,6 +51,12 @@ absl::StatusOr<ReindexReport> ExecuteInto(
     ASSIGN_OR_RETURN(const ledger::ExecutedBlock executed,
                      state->Execute(block, scan.positions[i]));
     RETURN_IF_ERROR(AddToIndex(executed, index));
+    // A later header carries its digest, and is executed only against our own.
+    if (genesis.HasSnapshot(executed.tip.height)) {
+      ASSIGN_OR_RETURN(const ledger::SnapshotMark mark,
+                       ledger::ComputeSnapshotMark(state->StoreSnapshot(), genesis));
+      state->KnowSnapshot(mark);
+    }
     report.records += block->records().size();
     if (progress) progress(executed.tip.height, scan.committed);
   }
@@ -67,6 +75,12 @@ absl::StatusOr<ReindexReport> Reindex(
   RETURN_IF_ERROR(CheckNoRestore(*files, request.data_dir));
   ASSIGN_OR_RETURN(const std::shared_ptr<const JournalReader> reader, OpenSound(files, request));
   ASSIGN_OR_RETURN(const JournalScan scan, ScanJournal(*request.genesis, *reader));
+  if (scan.base.id.height > Height(0)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        request.data_dir, ": the journal begins above block ", scan.base.id.height.value(),
+        ", where this validator joined by a snapshot, so that state cannot be built from it alone; "
+        "remove state/ and start: it begins at the snapshot on disk"));
+  }
   for (const char* name : kRebuilt) {
     RETURN_IF_ERROR(files->WriteAtomically(MarkerOf(request, name),
                                            AsBytes("a rebuild by command has not ended")));
@@ -79,8 +93,8 @@ absl::StatusOr<ReindexReport> Reindex(
                    ledger::ChainState::Open(state_store.get(), request.genesis));
   ASSIGN_OR_RETURN(const std::unique_ptr<ledger::EventIndex> index,
                    ledger::EventIndex::Open(index_store.get()));
-  ASSIGN_OR_RETURN(const ReindexReport report,
-                   ExecuteInto(*reader, scan, state.get(), index.get(), progress));
+  ASSIGN_OR_RETURN(const ReindexReport report, ExecuteInto(*request.genesis, *reader, scan,
+                                                           state.get(), index.get(), progress));
   RETURN_IF_ERROR(state_store->Sync());
   RETURN_IF_ERROR(index_store->Sync());
   for (const char* name : kRebuilt) RETURN_IF_ERROR(files->Remove(MarkerOf(request, name)));

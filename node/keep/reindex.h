@@ -32,8 +32,9 @@ struct ReindexReport {
 // Empties the stores "state" and "index" and executes the journal's committed blocks into them.
 // Marks both first, so that a start after an interruption builds them anew. A torn end of the
 // journal is left as it is.
-// Errors: kNotFound when there is no journal; kAlreadyExists while a validator runs; kDataLoss when
-// the journal is damaged, or a header's state digest is not what execution gives; of the disk.
+// Errors: kNotFound when there is no journal; kAlreadyExists while a validator runs;
+// kFailedPrecondition when the journal begins above genesis; kDataLoss when the journal is damaged,
+// or a header's state digest is not what execution gives; of the disk.
 absl::StatusOr<ReindexReport> Reindex(
     ledger::FileSystem* files, const ReindexRequest& request,
     const std::function<void(Height done, Height last)>& progress);

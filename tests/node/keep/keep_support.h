@@ -22,9 +22,11 @@ struct KeptCluster {
   sim::SimCluster cluster;
   sim::SensorStream stream = StreamOf(cluster);
 
-  explicit KeptCluster(uint32_t validators, uint64_t seed = 77, uint64_t segment_bytes = 16 * 1024)
-      : cluster({.validators = validators}, seed) {
-    for (uint32_t i = 0; i < validators; ++i) {
+  explicit KeptCluster(uint32_t validators, uint64_t seed = 77)
+      : KeptCluster(sim::NetworkOptions{.validators = validators}, seed, 16 * 1024) {}
+  KeptCluster(const sim::NetworkOptions& options, uint64_t seed, uint64_t segment_bytes)
+      : cluster(options, seed) {
+    for (uint32_t i = 0; i < options.validators; ++i) {
       REQUIRE(cluster.disk(i).MakeDirs("/keys").ok());
       cluster.config(i).guard_path = kGuard;
       cluster.config(i).journal.segment_bytes = segment_bytes;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ledger/base/limits.h"
 #include "ledger/base/random.h"
 #include "tests/node/keep/keep_support.h"
 #include "tests/support/catch.h"
@@ -15,6 +16,8 @@ namespace vigil::node {
 namespace {
 
 using ledger::CrashMode;
+
+constexpr uint32_t kIntervalMin = kExecutionLagHeightsMax + 1;
 
 struct Rebuilt : KeptCluster {
   ledger::Tip tip;
@@ -62,6 +65,27 @@ TEST_CASE("reindex: state and index are the same as before", "[keep]") {
   CHECK(report->indexed == report->height);
   if (report->height == t.tip.height) CHECK(report->state_digest == t.tip.state_digest);
   t.CheckStarts();
+}
+
+TEST_CASE("reindex: headers that carry the digests of snapshots are held against our own",
+          "[keep]") {
+  sim::NetworkOptions options{.validators = 1};
+  options.snapshot_interval_blocks = kIntervalMin;
+  KeptCluster kept(options, 79, 16 * 1024);
+  while (kept.cluster.node(0)->Status().executed.value() < 2 * kIntervalMin + 10) kept.Submit(5);
+  const ledger::Tip tip = kept.cluster.node(0)->Snapshot()->GetTip().value();
+  kept.cluster.RunFor(2 * kSecond);
+  kept.cluster.Crash(0, CrashMode::kProcessOnly);
+  const auto report = Reindex(
+      kept.disk(),
+      {.data_dir = kData, .genesis = &kept.genesis(), .open_store = StoresIn(kept.disk(), kData)},
+      nullptr);
+  INFO(report.status());
+  REQUIRE(report.ok());
+  CHECK(report->height >= tip.height);
+  REQUIRE(kept.cluster.Start(0).ok());
+  CHECK(kept.cluster.node(0)->Snapshot()->StateDigest(tip.height).value() == tip.state_digest);
+  REQUIRE(SubmitAndWait(&kept.cluster, 0, kept.stream.NextBatch(1)).error.ok());
 }
 
 TEST_CASE("reindex: a damaged journal is not built upon and nothing is changed", "[keep]") {
