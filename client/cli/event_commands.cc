@@ -27,7 +27,7 @@ v1::Event Parsed(const v1::StoredEvent& stored) {
 std::vector<std::string> EventRow(const v1::StoredEvent& stored) {
   const v1::Event event = Parsed(stored);
   return {EventRefText(stored), TimeText(static_cast<int64_t>(event.time_unix_nano() / 1'000'000)),
-          ForTerminal(event.source()), absl::StrCat(event.severity_id()), EventLine(event)};
+          ForTerminal(event.source()), absl::StrCat(event.severity_id()), StoredEventLine(stored)};
 }
 
 std::vector<std::string> AlertRow(const v1::Alert& alert) {
@@ -41,7 +41,7 @@ std::vector<std::string> AlertRow(const v1::Alert& alert) {
           alert.proposer(),
           absl::StrCat(confirms, "/", alert.verdicts_size()),
           EventRefText(alert.event()),
-          EventLine(Parsed(alert.event())),
+          StoredEventLine(alert.event()),
           ForTerminal(ReasonsLine(alert))};
 }
 std::vector<std::string> AlertHeadings() {
@@ -68,7 +68,11 @@ void PrintAlertFacts(const Session& session, const v1::Alert& alert) {
               absl::StrCat(ForTerminal(reason.name()), ", ", BitsText(reason.bits_q8()), " bits"));
   facts.Add("event", EventRefText(alert.event()));
   facts.Print(*session.out);
-  *session.out << JsonText(EventJson(Parsed(alert.event())), 2) << '\n';
+  if (alert.event().pruned()) {
+    *session.out << StoredEventLine(alert.event()) << '\n';
+  } else {
+    *session.out << JsonText(EventJson(Parsed(alert.event())), 2) << '\n';
+  }
 }
 
 // What an empty answer means: nothing there, or not looked.

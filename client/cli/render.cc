@@ -104,6 +104,13 @@ std::string EventRefText(const v1::StoredEvent& event) {
   return absl::StrCat(event.record_index(), ".", event.item());
 }
 
+std::string StoredEventLine(const v1::StoredEvent& stored) {
+  if (stored.pruned()) return "(payload pruned by this validator)";
+  v1::Event event;
+  event.ParseFromString(stored.event());
+  return EventLine(event);
+}
+
 Json EventJson(const v1::Event& event) {
   Json json;
   json["time"] = TimeText(static_cast<int64_t>(event.time_unix_nano() / 1'000'000));
@@ -195,6 +202,10 @@ Json ToJson(const v1::StoredEvent& stored) {
   json["height"] = Number(stored.height());
   json["author"] = stored.author();
   json["stream"] = stored.stream();
+  if (stored.pruned()) {
+    json["pruned"] = true;
+    return json;
+  }
   v1::Event event;
   if (event.ParseFromString(stored.event())) json["event"] = EventJson(event);
   return json;

@@ -24,6 +24,8 @@ Json ToJson(const v1::Checkpoint& checkpoint);
 Json EventJson(const v1::Event& event);
 // "10.1.0.7:443 -> ..." and what else says most in one line; safe for a terminal.
 std::string EventLine(const v1::Event& event);
+// The same of what a validator keeps of an event.
+std::string StoredEventLine(const v1::StoredEvent& stored);
 // "bytes out +9.1, port +4.0": the largest reasons of an alert.
 std::string ReasonsLine(const v1::Alert& alert);
 // "192.0.2.1" or "2001:db8::1"; "" for no bytes.

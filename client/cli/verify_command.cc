@@ -101,6 +101,13 @@ Json ReportJson(const ledger::VerifyReport& report, const std::string& owner,
   json["records"] = Number(report.record_count);
   json["events"] = Number(report.event_count);
   json["payload_bytes"] = Number(report.payload_bytes);
+  if (report.pruned.payload_count > 0) {
+    json["pruned_payloads"] = Number(report.pruned.payload_count);
+    json["pruned_events"] = Number(report.pruned.event_count);
+    json["pruned_payload_bytes"] = Number(report.pruned.payload_bytes);
+    json["pruned_heights"] = Json(absl::StrCat(report.pruned.first_height.value(), " to ",
+                                               report.pruned.last_height.value()));
+  }
   json["signatures"] = Number(report.signature_count);
   json["store_keys_compared"] = Number(report.store_key_count);
   json["store_compared"] = report.store_compared;

@@ -118,6 +118,8 @@ class DetectorStream {
 
   // The height that must be fed next. After Restore() it lies at most about 2 * reach events back.
   Height ReplayFrom() const { return Height(next_height_); }
+  // The lowest height that a Restore() of the present state may ask for.
+  Height RestartFrom() const { return Height(state_.marks.front().height); }
   // Last height whose consequences are known.
   Height height() const { return Height(state_.height); }
   // Whether the heights fed only rebuild windows.

@@ -14,6 +14,7 @@ namespace vigil::ledger {
 namespace {
 
 constexpr uint16_t kFrameFormat = 1;
+constexpr uint16_t kPrunedFrameFormat = 2;
 constexpr size_t kFrameFixedBytes = 2 + kHeaderBytes + Signature::size() + 4;
 constexpr size_t kFrameRecordBytes = 4 + 4;
 
@@ -111,6 +112,17 @@ absl::Status CheckProposer(const Genesis& genesis, const Block& block) {
   return absl::OkStatus();
 }
 
+// What a batch commits to can be computed from the hashes of its events.
+absl::Status CheckPrunedEntry(const Block::Entry& entry) {
+  ASSIGN_OR_RETURN(const RecordView record, DecodeRecord(entry.leaf));
+  const auto* const batch = std::get_if<EventBatchBody>(&record.body);
+  if (batch != nullptr) return CheckEventLeaves(*batch, entry.event_leaves);
+  if (entry.event_leaves.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("event hashes of ", entry.event_leaves.size(),
+                                                 " bytes beside a record of kind ",
+                                                 KindOf(record.kind).name));
+}
+
 absl::Status CheckEntry(const Block::Entry& entry) {
   ASSIGN_OR_RETURN(const RecordView record, DecodeRecord(entry.leaf));
   if (KindOf(record.kind).has_payload) {
@@ -127,6 +139,14 @@ absl::Status CheckEntry(const Block::Entry& entry) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Block>> Block::Decode(std::string frame) {
+  return DecodeAs(kFrameFormat, std::move(frame));
+}
+
+absl::StatusOr<std::shared_ptr<const Block>> Block::DecodePruned(std::string frame) {
+  return DecodeAs(kPrunedFrameFormat, std::move(frame));
+}
+
+absl::StatusOr<std::shared_ptr<const Block>> Block::DecodeAs(uint16_t wanted, std::string frame) {
   if (frame.size() > kBlockBytesMax) {
     return Invalid(frame.size(), " bytes, at most ", kBlockBytesMax);
   }
@@ -137,9 +157,13 @@ absl::StatusOr<std::shared_ptr<const Block>> Block::Decode(std::string frame) {
   block->header_bytes_ = reader.Raw(kHeaderBytes);
   block->signature_ = reader.FixedValue<Signature>();
   if (!reader.ok()) return Invalid(block->frame_.size(), " bytes, at least ", kFrameFixedBytes);
-  if (format != kFrameFormat) return Invalid("format ", format, ", must be ", kFrameFormat);
+  if (format != wanted) return Invalid("format ", format, ", must be ", wanted);
   ASSIGN_OR_RETURN(block->header_, DecodeHeader(block->header_bytes_));
   RETURN_IF_ERROR(ReadRecords(&reader, &block->records_));
+  block->pruned_ = wanted == kPrunedFrameFormat;
+  if (block->pruned_) {
+    for (Entry& entry : block->records_) entry.event_leaves = std::exchange(entry.payload, {});
+  }
   const Hash body_root = HashLeaves(&block->records_);
   if (body_root != block->header_.body_root) {
     return absl::DataLossError(absl::StrCat("block at ", block->header_.height.value(),
@@ -181,7 +205,9 @@ BlockPtr Block::Make(BlockHeader header, const std::vector<const Record*>& recor
   return *std::move(block);
 }
 
-absl::Status CheckBlock(const Genesis& genesis, const Block& block) {
+namespace {
+
+absl::Status CheckAnyBlock(const Genesis& genesis, const Block& block) {
   if (block.frame().size() > genesis.max_block_bytes) {
     return Invalid(block.frame().size(), " bytes, at most ", genesis.max_block_bytes);
   }
@@ -189,12 +215,59 @@ absl::Status CheckBlock(const Genesis& genesis, const Block& block) {
   RETURN_IF_ERROR(CheckHeights(block.header()));
   RETURN_IF_ERROR(CheckProposer(genesis, block));
   for (size_t i = 0; i < block.records().size(); ++i) {
-    const absl::Status status = CheckEntry(block.records()[i]);
+    const Block::Entry& entry = block.records()[i];
+    const absl::Status status = block.pruned() ? CheckPrunedEntry(entry) : CheckEntry(entry);
     if (!status.ok()) {
       return Annotate(status, absl::StrCat("block at ", block.height().value(), ": record ", i));
     }
   }
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckBlock(const Genesis& genesis, const Block& block) {
+  if (block.pruned()) return Invalid("its payloads were pruned");
+  return CheckAnyBlock(genesis, block);
+}
+
+absl::Status CheckPrunedBlock(const Genesis& genesis, const Block& block) {
+  if (!block.pruned()) return Invalid("it is whole, not pruned");
+  return CheckAnyBlock(genesis, block);
+}
+
+size_t WholeFrameBytes(const Block& block) {
+  size_t bytes = block.frame().size();
+  for (const Block::Entry& entry : block.records()) {
+    if (entry.event_leaves.empty()) continue;
+    const absl::StatusOr<RecordView> record = DecodeRecord(entry.leaf);
+    const auto* const batch = record.ok() ? std::get_if<EventBatchBody>(&record->body) : nullptr;
+    if (batch != nullptr) bytes += batch->payload_bytes - entry.event_leaves.size();
+  }
+  return bytes;
+}
+
+absl::StatusOr<std::string> MakePrunedFrame(const Block& block) {
+  VIGIL_CHECK(!block.pruned(), "block ", block.height().value(), " is pruned already");
+  std::vector<std::string> leaves(block.records().size());
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    const ByteSpan payload = block.records()[i].payload;
+    if (payload.empty()) continue;
+    ASSIGN_OR_RETURN(const std::vector<ByteSpan> events, SplitPayload(payload));
+    ByteWriter writer(&leaves[i]);
+    for (const ByteSpan event : events) writer.Fixed(LeafHash(event));
+  }
+  std::string frame;
+  ByteWriter writer(&frame);
+  writer.U16(kPrunedFrameFormat).Raw(block.header_bytes()).Fixed(block.signature());
+  writer.U32(static_cast<uint32_t>(leaves.size()));
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    writer.U32(static_cast<uint32_t>(block.records()[i].leaf.size()));
+    writer.U32(static_cast<uint32_t>(leaves[i].size()));
+  }
+  for (const Block::Entry& entry : block.records()) writer.Raw(entry.leaf);
+  for (const std::string& hashes : leaves) writer.Raw(hashes);
+  return frame;
 }
 
 }  // namespace vigil::ledger

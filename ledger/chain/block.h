@@ -4,6 +4,10 @@
 //   u16 format | header | signature (64) | u32 record count
 //   | per record: u32 leaf size, u32 payload size | leaves | payloads
 //
+// A pruned block, which only ever lies in a journal, has format 2 and the hashes of a batch's event
+// leaves, 32 bytes each, where format 1 has its payload. Everything that is hashed and signed is
+// there; events can still be proven by whoever has their bytes.
+//
 // Shared between threads by std::shared_ptr<const Block>: the replica, the journal writer, the
 // applier, senders and subscribers own it together, and the last one frees it.
 #ifndef VIGIL_LEDGER_CHAIN_BLOCK_H_
@@ -35,7 +39,8 @@ class Block {
  public:
   struct Entry {
     ByteSpan leaf;
-    ByteSpan payload;
+    ByteSpan payload;       // Empty in a pruned block.
+    ByteSpan event_leaves;  // Of a pruned block's batches: the event leaf hashes, back to back.
     Hash leaf_hash;
   };
 
@@ -43,6 +48,9 @@ class Block {
   // signatures, record bodies or payloads.
   // Errors: kInvalidArgument on malformed bytes, kDataLoss when the body root differs.
   static absl::StatusOr<std::shared_ptr<const Block>> Decode(std::string frame);
+
+  // The same for a frame that MakePrunedFrame() made.
+  static absl::StatusOr<std::shared_ptr<const Block>> DecodePruned(std::string frame);
 
   // Puts a block together and signs it; fills header.body_root.
   // REQUIRES: the frame stays below kBlockBytesMax.
@@ -58,13 +66,17 @@ class Block {
   Height height() const { return id_.height; }
   const std::vector<Entry>& records() const { return records_; }
   const std::string& frame() const { return frame_; }
+  // Whether its payloads are gone: nobody may be sent it as a block.
+  bool pruned() const { return pruned_; }
 
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
 
  private:
   Block() = default;
+  static absl::StatusOr<std::shared_ptr<const Block>> DecodeAs(uint16_t format, std::string frame);
   std::string frame_;
+  bool pruned_ = false;
   BlockHeader header_;
   ByteSpan header_bytes_;
   Signature signature_;
@@ -80,6 +92,16 @@ using BlockPtr = std::shared_ptr<const Block>;
 // Errors: kInvalidArgument or kDataLoss naming the record and what differs.
 struct Genesis;
 absl::Status CheckBlock(const Genesis& genesis, const Block& block);
+// The same for a pruned block: its event leaf hashes must be what each batch commits to. CheckBlock
+// refuses one.
+absl::Status CheckPrunedBlock(const Genesis& genesis, const Block& block);
+
+// Size of the block's frame with its payloads, also when it is pruned.
+size_t WholeFrameBytes(const Block& block);
+
+// The frame of `block` without its payloads. Errors: kInvalidArgument when a payload does not split
+// into events. REQUIRES: !block.pruned().
+absl::StatusOr<std::string> MakePrunedFrame(const Block& block);
 
 }  // namespace vigil::ledger
 

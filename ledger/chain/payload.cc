@@ -87,6 +87,22 @@ Hash ItemsRoot(const std::vector<ByteSpan>& events) {
   return MerkleRoot(leaves);
 }
 
+absl::Status CheckEventLeaves(const EventBatchBody& batch, ByteSpan event_leaves) {
+  if (event_leaves.size() != size_t{batch.item_count} * Hash::size()) {
+    return Invalid(event_leaves.size(), " bytes of event hashes, the batch says ", batch.item_count,
+                   " items");
+  }
+  std::vector<Hash> leaves;
+  leaves.reserve(batch.item_count);
+  ByteReader reader(event_leaves);
+  for (uint32_t i = 0; i < batch.item_count; ++i) leaves.push_back(reader.ReadHash());
+  const Hash root = MerkleRoot(leaves);
+  if (root == batch.items_root) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("payload: items root ", root.ToHex(),
+                                          " of the event hashes, the batch says ",
+                                          batch.items_root.ToHex()));
+}
+
 absl::Status CheckPayload(const EventBatchBody& batch, ByteSpan payload,
                           std::vector<EventView>* views) {
   if (payload.size() != batch.payload_bytes) {

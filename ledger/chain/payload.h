@@ -19,6 +19,10 @@ absl::StatusOr<std::vector<ByteSpan>> SplitPayload(ByteSpan payload);
 // RFC 6962 root over the event leaves.
 Hash ItemsRoot(const std::vector<ByteSpan>& events);
 
+// Whether `event_leaves`, 32 bytes for each event, is what `batch` committed to.
+// Errors: kInvalidArgument for another number of them; kDataLoss when the items root differs.
+absl::Status CheckEventLeaves(const EventBatchBody& batch, ByteSpan event_leaves);
+
 // Whether `payload` is what `batch` committed to: count, sizes, items root, time span, and every
 // event canonical. The stateless half of admission. When `views` is given it receives one EventView
 // per event, pointing into `payload`.

@@ -106,6 +106,30 @@ absl::StatusOr<ResultProof> ProveResult(const ProofSource& source, const Checkpo
   return proof;
 }
 
+// The event leaves of a batch, and the bytes of one of them if they are wanted and still there.
+struct BatchEvents {
+  std::vector<Hash> leaves;
+  std::string bytes;
+};
+
+absl::StatusOr<BatchEvents> ReadEvents(const ProofSource& source, RecordIndex index, ItemIndex item,
+                                       EventBytes bytes) {
+  BatchEvents read;
+  ASSIGN_OR_RETURN(const std::string pruned, source.PrunedEventLeaves(index));
+  if (!pruned.empty()) {
+    ByteReader reader(pruned);
+    while (reader.ok() && reader.remaining() > 0) read.leaves.push_back(reader.ReadHash());
+    return read;
+  }
+  ASSIGN_OR_RETURN(const std::string payload, source.Payload(index));
+  ASSIGN_OR_RETURN(const std::vector<ByteSpan> events, SplitPayload(AsBytes(payload)));
+  for (const ByteSpan event : events) read.leaves.push_back(LeafHash(event));
+  if (bytes == EventBytes::kInclude && item.value() < events.size()) {
+    read.bytes = ToString(events[item.value()]);
+  }
+  return read;
+}
+
 absl::StatusOr<EventProof> ProveEvent(const ProofSource& source, const RecordView& record,
                                       RecordIndex index, ItemIndex item, EventBytes bytes) {
   if (record.kind != RecordKind::kEventBatch) {
@@ -117,20 +141,16 @@ absl::StatusOr<EventProof> ProveEvent(const ProofSource& source, const RecordVie
     return absl::NotFoundError(absl::StrCat("event ", item.value(), " of ", batch.item_count,
                                             " in record ", index.value()));
   }
-  ASSIGN_OR_RETURN(const std::string payload, source.Payload(index));
-  ASSIGN_OR_RETURN(const std::vector<ByteSpan> events, SplitPayload(AsBytes(payload)));
-  if (events.size() != batch.item_count || ItemsRoot(events) != batch.items_root) {
+  ASSIGN_OR_RETURN(BatchEvents events, ReadEvents(source, index, item, bytes));
+  if (events.leaves.size() != batch.item_count || MerkleRoot(events.leaves) != batch.items_root) {
     return absl::DataLossError(
         absl::StrCat("payload of record ", index.value(), " is not what the batch commits to"));
   }
-  std::vector<Hash> leaves;
-  leaves.reserve(events.size());
-  for (const ByteSpan event : events) leaves.push_back(LeafHash(event));
   EventProof proof;
   proof.item = item;
-  proof.leaf_hash = leaves[item.value()];
-  proof.path = InclusionPath(leaves, item.value());
-  if (bytes == EventBytes::kInclude) proof.bytes = ToString(events[item.value()]);
+  proof.leaf_hash = events.leaves[item.value()];
+  proof.path = InclusionPath(events.leaves, item.value());
+  proof.bytes = std::move(events.bytes);
   return proof;
 }
 

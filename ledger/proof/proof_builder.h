@@ -37,7 +37,12 @@ class ProofSource {
   virtual absl::StatusOr<BlockRange> BlockOf(RecordIndex index) const = 0;
   // The bytes of a record or seal.
   virtual absl::StatusOr<std::string> Leaf(RecordIndex index) const = 0;
-  // The payload of an event batch.
+  // The event leaf hashes of a batch, 32 bytes each, when its payload was pruned; else empty.
+  virtual absl::StatusOr<std::string> PrunedEventLeaves(RecordIndex index) const {
+    (void)index;
+    return std::string();
+  }
+  // The payload of an event batch that was not pruned.
   virtual absl::StatusOr<std::string> Payload(RecordIndex index) const = 0;
   // Results of the records of a block, in order.
   virtual absl::StatusOr<std::vector<RecordResult>> Results(Height height) const = 0;
@@ -58,6 +63,7 @@ enum class EventBytes { kInclude, kWithhold };
 //                     record's result. Later checkpoints will.
 //   kInvalidArgument: `checkpoint` is none.
 //   kDataLoss:        the parts do not fit together.
+// An event whose payload was pruned gets its proof without the event's bytes.
 absl::StatusOr<std::string> BuildEventProof(const ProofSource& source, absl::string_view checkpoint,
                                             RecordIndex index, ItemIndex item, EventBytes bytes);
 absl::StatusOr<std::string> BuildRecordProof(const ProofSource& source,

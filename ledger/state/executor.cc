@@ -103,7 +103,7 @@ BlockInfo MakeBlockInfo(const Block& block, JournalPosition position, RecordInde
   info.first_index = first;
   info.record_count = static_cast<uint32_t>(block.records().size());
   info.event_count = totals.event_count;
-  info.frame_bytes = static_cast<uint32_t>(block.frame().size());
+  info.frame_bytes = static_cast<uint32_t>(WholeFrameBytes(block));
   info.time_unix_millis = block.header().time_unix_millis;
   info.event_time_min = totals.time_min;
   info.event_time_max = totals.time_max;

@@ -12,6 +12,7 @@
 #include "ledger/chain/record.h"
 #include "ledger/chain/scanner.h"
 #include "ledger/crypto/keys.h"
+#include "ledger/state/journal_block.h"
 #include "ledger/state/tables.h"
 
 namespace vigil::ledger {
@@ -133,6 +134,15 @@ bool LocateInPayload(const EventBatchBody& batch, size_t record, ByteSpan payloa
   return true;
 }
 
+// The same for what pruning left of the payload.
+bool LocateInEventLeaves(const EventBatchBody& batch, size_t record, ByteSpan event_leaves,
+                         const BlockFindings& findings) {
+  const absl::Status status = CheckEventLeaves(batch, event_leaves);
+  if (status.ok()) return false;
+  findings.AddRecord(FindingType::kPayloadAltered, record, std::string(status.message()));
+  return true;
+}
+
 // CheckBlock refused the block, whose leaves are those of the header: why, and where?
 void LocateDamage(const Genesis& genesis, const Block& block, const absl::Status& check_status,
                   const BlockFindings& findings) {
@@ -149,7 +159,8 @@ void LocateDamage(const Genesis& genesis, const Block& block, const absl::Status
       located = true;
       findings.AddRecord(FindingType::kRecordInvalid, i, std::string(record.status().message()));
     } else if (const auto* batch = std::get_if<EventBatchBody>(&record->body)) {
-      located |= LocateInPayload(*batch, i, entry.payload, findings);
+      located |= block.pruned() ? LocateInEventLeaves(*batch, i, entry.event_leaves, findings)
+                                : LocateInPayload(*batch, i, entry.payload, findings);
     } else if (!entry.payload.empty()) {
       located = true;
       findings.AddRecord(FindingType::kPayloadAltered, i,
@@ -171,10 +182,25 @@ void CheckRecordSignatures(const Genesis& genesis, const StateBase& state, const
   }
 }
 
+void CountPruned(const Block& block, VerifyReport* report) {
+  for (const Block::Entry& entry : block.records()) {
+    if (entry.event_leaves.empty()) continue;
+    ++report->pruned.payload_count;
+    report->pruned.event_count += entry.event_leaves.size() / Hash::size();
+    if (report->pruned.first_height == Height(0)) report->pruned.first_height = block.height();
+    report->pruned.last_height = block.height();
+    const absl::StatusOr<RecordView> record = DecodeRecord(entry.leaf);
+    if (!record.ok()) continue;  // Reported.
+    const auto* const batch = std::get_if<EventBatchBody>(&record->body);
+    if (batch != nullptr) report->pruned.payload_bytes += batch->payload_bytes;
+  }
+}
+
 void CountContents(const Block& block, VerifyReport* report) {
   ++report->block_count;
   ++report->signature_count;
   report->record_count += block.records().size();
+  if (block.pruned()) return CountPruned(block, report);
   for (const Block::Entry& entry : block.records()) {
     report->payload_bytes += entry.payload.size();
     const absl::StatusOr<std::vector<ByteSpan>> events = SplitPayload(entry.payload);
@@ -212,14 +238,15 @@ void BlockFindings::AddItem(FindingType type, size_t record, size_t item, std::s
   sink_->Add(std::move(finding));
 }
 
-BlockPtr VerifyFrame(const Genesis& genesis, const StateBase& state, std::string frame,
+BlockPtr VerifyFrame(const Genesis& genesis, const StateBase& state, JournalReader::Frame frame,
                      const BlockFindings& findings, VerifyReport* report) {
-  absl::StatusOr<BlockPtr> block = Block::Decode(frame);
+  absl::StatusOr<BlockPtr> block = DecodeJournalBlock(frame);
   if (!block.ok()) {
-    LocateAlteredLeaf(genesis, state, frame, block.status(), findings);
+    LocateAlteredLeaf(genesis, state, frame.body, block.status(), findings);
     return nullptr;
   }
-  const absl::Status checked = CheckBlock(genesis, **block);
+  const absl::Status checked =
+      (*block)->pruned() ? CheckPrunedBlock(genesis, **block) : CheckBlock(genesis, **block);
   if (!checked.ok()) LocateDamage(genesis, **block, checked, findings);
   CheckRecordSignatures(genesis, state, **block, findings, report);
   CountContents(**block, report);

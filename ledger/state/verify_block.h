@@ -37,7 +37,7 @@ class BlockFindings {
 // Decodes a frame and runs CheckBlock on it; says what is wrong and where. Record signatures are
 // checked with the keys in `state`. Returns the block when its leaves are those of its header, so
 // that it can be executed even if its signature or a payload is damaged; null otherwise.
-BlockPtr VerifyFrame(const Genesis& genesis, const StateBase& state, std::string frame,
+BlockPtr VerifyFrame(const Genesis& genesis, const StateBase& state, JournalReader::Frame frame,
                      const BlockFindings& findings, VerifyReport* report);
 
 }  // namespace vigil::ledger

@@ -75,6 +75,7 @@ void JournalIndex::Read(const JournalReader& journal, const ChainReader* store,
 void JournalIndex::AddFrame(const JournalReader::Frame& frame, FindingSink* sink) {
   switch (frame.type) {
     case JournalType::kBlock:
+    case JournalType::kPrunedBlock:
       AddBlock(frame, sink);
       break;
     case JournalType::kCommit:
@@ -83,6 +84,7 @@ void JournalIndex::AddFrame(const JournalReader::Frame& frame, FindingSink* sink
     case JournalType::kVote:
     case JournalType::kCosigned:
     case JournalType::kHole:
+    case JournalType::kSkip:
     case JournalType::kBase:  // What it stands for is missing: Resolve() says so.
       break;
     default:

@@ -180,7 +180,7 @@ void Verifier::VerifyCommitted(Height height, const JournalBlock& committed) {
     return;
   }
   const BlockFindings findings(&sink_, height, committed.position, FirstIndex(height));
-  const BlockPtr block = VerifyFrame(genesis_, state_, std::move(frame->body), findings, &report_);
+  const BlockPtr block = VerifyFrame(genesis_, state_, *std::move(frame), findings, &report_);
   if (block != nullptr) ++report_.proposed[block->header().proposer];
   if (block == nullptr && executing_)
     StopExecuting(height, "its leaves are not those it was signed for");
@@ -207,7 +207,7 @@ void Verifier::VerifyOthers(Height height, const std::vector<JournalBlock>& bloc
     const uint64_t findings_before = report_.finding_count;
     const BlockFindings findings(&sink_, height, block.position, std::nullopt);
     VerifyReport uncounted;
-    VerifyFrame(genesis_, state_, frame->body, findings, &uncounted);
+    VerifyFrame(genesis_, state_, *frame, findings, &uncounted);
     const bool sound = report_.finding_count == findings_before;
     if (sound && committed != nullptr && (block.after_commit || block.view == committed->view)) {
       ReportAt(FindingType::kBlockConflict, height, block.position,

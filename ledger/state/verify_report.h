@@ -58,6 +58,16 @@ struct VerifyFinding {
 // "block_missing at height 7, record 12, item 3, journal offset 4711: ..."
 std::string DescribeFinding(const VerifyFinding& finding);
 
+// Payloads of committed blocks that were pruned: not damage, and nothing is known of their bytes
+// but that each event's hash is what its author signed.
+struct PrunedPayloads {
+  uint64_t payload_count = 0;
+  uint64_t event_count = 0;
+  uint64_t payload_bytes = 0;  // That they had, as their batches say.
+  Height first_height;         // 0: none.
+  Height last_height;
+};
+
 struct VerifyReport {
   uint64_t frame_count = 0;        // In the journal.
   uint64_t block_count = 0;        // Committed and read back.
@@ -66,6 +76,7 @@ struct VerifyReport {
   uint64_t record_count = 0;
   uint64_t event_count = 0;
   uint64_t payload_bytes = 0;
+  PrunedPayloads pruned;
   uint64_t signature_count = 0;  // Of records and proposers, verified.
   uint64_t store_key_count = 0;  // Compared.
   Height committed_height;       // As the journal's marks and the store's tip say.

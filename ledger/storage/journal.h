@@ -30,12 +30,14 @@ using JournalId = FixedBytes<struct JournalIdTag, 16>;
 
 // Stored: never renumber.
 enum class JournalType : uint8_t {
-  kBlock = 1,     // Block frame (ledger/chain/block.h).
-  kVote = 2,      // Consensus hard state: term or view, and what was voted for.
-  kCommit = 3,    // Commit mark or certificate.
-  kCosigned = 4,  // Cosigner's guard: size and root.
-  kHole = 6,      // Offsets without a frame: what lay there was damaged and is not needed any more.
-  kBase = 7,      // Above which block the journal goes on, when not above genesis.
+  kBlock = 1,        // Block frame (ledger/chain/block.h).
+  kVote = 2,         // Consensus hard state: term or view, and what was voted for.
+  kCommit = 3,       // Commit mark or certificate.
+  kCosigned = 4,     // Cosigner's guard: size and root.
+  kPrunedBlock = 5,  // A block without its payloads, where a kBlock was.
+  kHole = 6,  // Offsets without a frame: what lay there was damaged and is not needed any more.
+  kBase = 7,  // Above which block the journal goes on, when not above genesis.
+  kSkip = 8,  // Offsets that take no bytes, in a compacted segment. Readers pass over it.
 };
 
 // Where a frame is: offset in the journal as a whole, counted over all segments.
@@ -75,7 +77,7 @@ class JournalReader {
   virtual absl::Status ForEach(JournalPosition from,
                                const std::function<bool(const Frame&)>& visit) const = 0;
   // The file of the segment that starts at `segment_start` was replaced by one with the same
-  // offsets: from now on that one is read.
+  // frames at the same offsets, but for what was pruned: from now on that one is read.
   virtual void Refresh(uint64_t segment_start) const { (void)segment_start; }
   virtual JournalPosition begin() const = 0;  // First frame that is still kept.
   virtual JournalPosition end() const = 0;

@@ -22,11 +22,11 @@ struct SegmentScan {
 
 class SegmentScanner {
  public:
-  SegmentScanner(const JournalId& journal_id, uint64_t start, const ReadFile* file,
-                 uint64_t file_bytes)
-      : journal_id_(journal_id),
-        start_(start),
-        file_end_(start + file_bytes - kSegmentHeaderBytes),
+  SegmentScanner(const SegmentHeader& header, const ReadFile* file, uint64_t file_bytes)
+      : journal_id_(header.journal_id),
+        start_(header.start),
+        compacted_(header.format == SegmentFormat::kCompacted),
+        file_end_(header.start + file_bytes - kSegmentHeaderBytes),
         window_(file) {}
 
   absl::StatusOr<SegmentScan> Scan() {
@@ -47,15 +47,39 @@ class SegmentScanner {
       scan.synced_up_to = header->synced_up_to;
       ASSIGN_OR_RETURN(scan.damage, BodyDamage(*header));
       if (!scan.damage.empty()) break;
+      if (header->type == JournalType::kPrunedBlock && !compacted_) {
+        scan.damage = "a pruned block where none may be";
+        break;
+      }
+      if (header->type == JournalType::kSkip) {
+        ASSIGN_OR_RETURN(const uint64_t offsets, OffsetsOf(*header));
+        if (offsets == 0) scan.damage = "a hole where none may be";
+        if (offsets == 0 || offsets > UINT64_MAX - file_end_) break;
+        skipped_ += offsets - kSkipFrameBytes;
+        file_end_ += offsets - kSkipFrameBytes;
+        at += offsets;
+        continue;
+      }
       at += header->frame_bytes();
     }
     scan.end = at;
-    if (at < file_end_) RETURN_IF_ERROR(LookBehindDamage(&scan));
+    scan.file_end = file_end_;
+    // What is compacted was durable: nothing behind its damage has to prove it.
+    if (at < file_end_ && !compacted_) RETURN_IF_ERROR(LookBehindDamage(&scan));
     return scan;
   }
 
  private:
-  uint64_t FileOffset(uint64_t at) const { return at - start_ + kSegmentHeaderBytes; }
+  uint64_t FileOffset(uint64_t at) const { return at - start_ - skipped_ + kSegmentHeaderBytes; }
+
+  // How many offsets a sound hole takes; 0: it is none, or may not be here.
+  absl::StatusOr<uint64_t> OffsetsOf(const FrameHeader& header) {
+    if (!compacted_) return uint64_t{0};
+    ASSIGN_OR_RETURN(
+        const ByteSpan body,
+        window_.View(FileOffset(header.offset) + kFrameHeaderBytes, header.body_bytes));
+    return SkipOffsets(body).value_or(0);
+  }
 
   absl::StatusOr<std::optional<FrameHeader>> HeaderAt(uint64_t at) {
     ASSIGN_OR_RETURN(const ByteSpan bytes, window_.View(FileOffset(at), kFrameHeaderBytes));
@@ -112,13 +136,15 @@ class SegmentScanner {
 
   const JournalId journal_id_;
   const uint64_t start_;
-  const uint64_t file_end_;
+  const bool compacted_;
+  uint64_t file_end_;     // Journal offset, with the holes that were passed.
+  uint64_t skipped_ = 0;  // Offsets of those holes that take no bytes.
   FileWindow window_;
 };
 
 // Reads and judges the header of `segment`.
 absl::Status CheckSegmentHeader(const ReadFile& file, const SegmentFile& segment,
-                                const std::optional<JournalId>& expected_id, JournalId* id) {
+                                const std::optional<JournalId>& expected_id, SegmentHeader* found) {
   ASSIGN_OR_RETURN(const std::string bytes, file.Read(0, kSegmentHeaderBytes));
   ASSIGN_OR_RETURN(const SegmentHeader header, DecodeSegmentHeader(AsBytes(bytes)));
   if (header.start != segment.start) {
@@ -129,7 +155,7 @@ absl::Status CheckSegmentHeader(const ReadFile& file, const SegmentFile& segment
     return absl::DataLossError(absl::StrCat(
         "segment belongs to journal ", header.journal_id.ToHex(), ", not ", expected_id->ToHex()));
   }
-  *id = header.journal_id;
+  *found = header;
   return absl::OkStatus();
 }
 
@@ -144,24 +170,30 @@ absl::Status CheckSegment(const FileSystem& files, const SegmentFile& segment,
                           JournalCheck* check) {
   ASSIGN_OR_RETURN(const std::unique_ptr<ReadFile> file, files.OpenRead(segment.path));
   ASSIGN_OR_RETURN(const uint64_t file_bytes, files.Size(segment.path));
-  const absl::Status header = CheckSegmentHeader(*file, segment, expected_id, &check->journal_id);
+  SegmentHeader found;
+  const absl::Status header = CheckSegmentHeader(*file, segment, expected_id, &found);
   if (absl::IsDataLoss(header)) {
     check->damage = DamageAt(segment, segment.start, header.message());
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(header);
+  check->journal_id = found.journal_id;
   check->segments.push_back(segment);
-  SegmentScanner scanner(check->journal_id, segment.start, file.get(), file_bytes);
+  SegmentScanner scanner(found, file.get(), file_bytes);
   ASSIGN_OR_RETURN(const SegmentScan scan, scanner.Scan());
   check->end = scan.end;
   check->proven_end = std::min(scan.end, std::max(segment.start, scan.synced_up_to));
-  if (scan.damage.empty()) {
+  const bool compacted = found.format == SegmentFormat::kCompacted;
+  if (scan.damage.empty() && compacted && next == nullptr) {
+    check->damage = DamageAt(segment, scan.end,
+                             "it was compacted, so another segment followed that is missing");
+  } else if (scan.damage.empty()) {
     if (next != nullptr && next->start != scan.end) {
       check->damage = DamageAt(segment, scan.end,
                                absl::StrCat("the next segment starts at ", next->start,
                                             ": frames or a segment are missing"));
     }
-  } else if (next != nullptr || scan.synced_up_to > scan.end) {
+  } else if (next != nullptr || compacted || scan.synced_up_to > scan.end) {
     const uint64_t synced = next != nullptr ? next->start : scan.synced_up_to;
     check->damage = DamageAt(segment, scan.end,
                              absl::StrCat(scan.damage, "; the journal was durable up to ", synced));
@@ -196,6 +228,16 @@ absl::StatusOr<std::vector<SegmentFile>> ListSegments(const FileSystem& files,
     }
   }
   return segments;
+}
+
+absl::StatusOr<uint64_t> SoundEndOfSegment(const FileSystem& files, const SegmentFile& segment,
+                                           const JournalId& journal_id) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<ReadFile> file, files.OpenRead(segment.path));
+  ASSIGN_OR_RETURN(const uint64_t file_bytes, files.Size(segment.path));
+  SegmentHeader header;
+  RETURN_IF_ERROR(CheckSegmentHeader(*file, segment, journal_id, &header));
+  ASSIGN_OR_RETURN(const SegmentScan scan, SegmentScanner(header, file.get(), file_bytes).Scan());
+  return scan.end;
 }
 
 absl::StatusOr<JournalCheck> CheckJournal(const FileSystem& files, const std::string& directory,

@@ -55,6 +55,10 @@ struct JournalCheck {
   absl::Status damage;
 };
 
+// Up to which offset one segment alone is sound. Errors: kDataLoss for its header; of reading.
+absl::StatusOr<uint64_t> SoundEndOfSegment(const FileSystem& files, const SegmentFile& segment,
+                                           const JournalId& journal_id);
+
 // Checks every header and body. With `expected_id`, a segment of another journal is kDataLoss.
 // Errors: those of reading, and kNotFound when there is no segment.
 absl::StatusOr<JournalCheck> CheckJournal(const FileSystem& files, const std::string& directory,

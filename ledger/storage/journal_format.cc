@@ -10,7 +10,6 @@ namespace {
 
 constexpr absl::string_view kSegmentMagic = "VigilJnl";
 constexpr absl::string_view kSegmentSuffix = ".journal";
-constexpr uint32_t kSegmentFormat = 1;
 constexpr size_t kFrameMagicBytes = 3;
 constexpr size_t kFrameHeaderCrcAt = 24;
 constexpr size_t kSegmentHeaderCrcAt = 36;
@@ -32,7 +31,8 @@ std::optional<uint64_t> ParseSegmentName(absl::string_view name) {
 std::string EncodeSegmentHeader(const SegmentHeader& header) {
   std::string bytes;
   ByteWriter writer(&bytes);
-  writer.Raw(kSegmentMagic).U32(kSegmentFormat).Fixed(header.journal_id).U64(header.start);
+  writer.Raw(kSegmentMagic).U32(static_cast<uint32_t>(header.format));
+  writer.Fixed(header.journal_id).U64(header.start);
   writer.U32(Crc32c(AsBytes(bytes)));
   return bytes;
 }
@@ -52,11 +52,19 @@ absl::StatusOr<SegmentHeader> DecodeSegmentHeader(ByteSpan bytes) {
   if (AsView(magic) != kSegmentMagic || crc != Crc32c(bytes.first(kSegmentHeaderCrcAt))) {
     return absl::DataLossError("segment header is damaged");
   }
-  if (format != kSegmentFormat) {
+  header.format = static_cast<SegmentFormat>(format);
+  if (header.format != SegmentFormat::kWhole && header.format != SegmentFormat::kCompacted) {
     return absl::DataLossError(
-        absl::StrCat("segment format ", format, "; this program reads ", kSegmentFormat));
+        absl::StrCat("segment format ", format, "; this program reads 1 and 2"));
   }
   return header;
+}
+
+std::optional<uint64_t> SkipOffsets(ByteSpan body) {
+  if (body.size() != kSkipBodyBytes) return std::nullopt;
+  const uint64_t offsets = ByteReader(body).U64();
+  if (offsets < kSkipFrameBytes) return std::nullopt;
+  return offsets;
 }
 
 void AppendFrame(const JournalId& journal_id, const FrameHeader& header, ByteSpan body,

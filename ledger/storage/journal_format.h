@@ -23,9 +23,16 @@ std::string SegmentName(uint64_t start);
 // The start offset, or nullopt when `name` is not exactly what SegmentName() gives.
 std::optional<uint64_t> ParseSegmentName(absl::string_view name);
 
+// Stored: never renumber.
+enum class SegmentFormat : uint32_t {
+  kWhole = 1,      // A frame lies as far behind the header as its offset behind the start.
+  kCompacted = 2,  // Holes take fewer bytes than offsets. Never the last segment.
+};
+
 struct SegmentHeader {
   JournalId journal_id;
   uint64_t start = 0;
+  SegmentFormat format = SegmentFormat::kWhole;
 };
 std::string EncodeSegmentHeader(const SegmentHeader& header);
 // Errors: kDataLoss when magic or CRC differ, or the format is a later one.
@@ -44,6 +51,12 @@ struct FrameHeader {
     return kFrameHeaderBytes + uint64_t{body_bytes} + kFrameTrailerBytes;
   }
 };
+
+// A hole's frame takes this many bytes, and at least as many offsets.
+inline constexpr size_t kSkipBodyBytes = 8;
+inline constexpr size_t kSkipFrameBytes = kFrameHeaderBytes + kSkipBodyBytes + kFrameTrailerBytes;
+// The offsets that a hole with this body takes up; nullopt when it is none.
+std::optional<uint64_t> SkipOffsets(ByteSpan body);
 
 // Appends the whole frame to `out`; `header.body_bytes` and `header.crc` are not read.
 void AppendFrame(const JournalId& journal_id, const FrameHeader& header, ByteSpan body,

@@ -19,10 +19,6 @@ absl::Status Damaged(const SegmentFile& segment, uint64_t offset, absl::string_v
       absl::StrCat("journal segment ", segment.path, " at offset ", offset, ": ", what));
 }
 
-uint64_t FileOffset(const SegmentFile& segment, uint64_t offset) {
-  return offset - segment.start + kSegmentHeaderBytes;
-}
-
 // The header of the frame at `offset`, which must end at or before `end`.
 absl::StatusOr<FrameHeader> SoundHeader(const JournalId& id, const SegmentFile& segment,
                                         uint64_t offset, uint64_t end, ByteSpan bytes) {
@@ -47,15 +43,6 @@ void SegmentedReader::AddSegment(const SegmentFile& segment) {
   slots_[segment.start].path = segment.path;
 }
 
-void SegmentedReader::Refresh(uint64_t segment_start) const {
-  MutexLock lock(&mutex_);
-  const auto found = slots_.find(segment_start);
-  if (found == slots_.end() || found->second.file == nullptr) return;
-  found->second.file = nullptr;  // Reads that run hold the old one until they end.
-  found->second.last_use = 0;
-  --open_count_;
-}
-
 JournalPosition SegmentedReader::begin() const {
   MutexLock lock(&mutex_);
   return {.offset = slots_.begin()->first};
@@ -73,41 +60,68 @@ absl::StatusOr<SegmentedReader::OpenSegment> SegmentedReader::Locate(uint64_t of
                                               slots_.begin()->first, ", ", end, ")"));
   }
   auto& [start, slot] = *std::prev(slots_.upper_bound(offset));
-  if (slot.file == nullptr) {
+  const SegmentFile segment{.start = start, .path = slot.path};
+  if (slot.contents == nullptr) {
     ASSIGN_OR_RETURN(std::unique_ptr<ReadFile> file, files_->OpenRead(slot.path));
-    slot.file = std::move(file);
+    ASSIGN_OR_RETURN(SegmentMap map, SegmentMap::Load(*file, segment, journal_id_));
+    slot.contents = std::make_shared<const Contents>(Contents{std::move(file), std::move(map)});
     if (++open_count_ > kOpenFilesMax) CloseLeastUsed();
   }
   slot.last_use = ++use_count_;
-  return OpenSegment{.file = slot.file, .segment = {.start = start, .path = slot.path}};
+  return OpenSegment{.contents = slot.contents, .segment = segment};
 }
 
 void SegmentedReader::CloseLeastUsed() const {
   Slot* oldest = nullptr;
   for (auto& [start, slot] : slots_) {
     // A slot that was opened this moment has not been used yet and stays.
-    if (slot.file == nullptr || slot.last_use == 0) continue;
+    if (slot.contents == nullptr || slot.last_use == 0) continue;
     if (oldest == nullptr || slot.last_use < oldest->last_use) oldest = &slot;
   }
   if (oldest == nullptr) return;
-  oldest->file = nullptr;
+  oldest->contents = nullptr;
   oldest->last_use = 0;
   --open_count_;
 }
 
+void SegmentedReader::Refresh(uint64_t segment_start) const {
+  MutexLock lock(&mutex_);
+  const auto slot = slots_.find(segment_start);
+  if (slot == slots_.end() || slot->second.contents == nullptr) return;
+  slot->second.contents = nullptr;
+  slot->second.last_use = 0;
+  --open_count_;
+}
+
+absl::StatusOr<uint64_t> SegmentedReader::EndOfHole(const OpenSegment& open,
+                                                    const FrameHeader& header) const {
+  ASSIGN_OR_RETURN(const std::string body,
+                   open.file().Read(open.PlaceOf(header.offset) + kFrameHeaderBytes,
+                                    header.body_bytes + kFrameTrailerBytes));
+  const std::optional<uint64_t> offsets = IsBodyOf(header, AsBytes(body))
+                                              ? SkipOffsets(AsBytes(body).first(header.body_bytes))
+                                              : std::nullopt;
+  if (!offsets.has_value()) return Damaged(open.segment, header.offset, "hole is damaged");
+  return header.offset + *offsets;
+}
+
 absl::StatusOr<JournalReader::Frame> SegmentedReader::Read(JournalPosition position) const {
   ASSIGN_OR_RETURN(const OpenSegment open, Locate(position.offset));
-  const uint64_t at = FileOffset(open.segment, position.offset);
-  ASSIGN_OR_RETURN(const std::string bytes, open.file->Read(at, kFrameHeaderBytes));
+  const uint64_t at = open.PlaceOf(position.offset);
+  ASSIGN_OR_RETURN(const std::string bytes, open.file().Read(at, kFrameHeaderBytes));
   ASSIGN_OR_RETURN(const FrameHeader header, SoundHeader(journal_id_, open.segment, position.offset,
                                                          end().offset, AsBytes(bytes)));
+  if (header.type == JournalType::kSkip) {
+    ASSIGN_OR_RETURN(const uint64_t next, EndOfHole(open, header));
+    return Read({.offset = next});  // Two holes never follow each other.
+  }
   Frame frame;
   frame.type = header.type;
   frame.synced_up_to = header.synced_up_to;
   frame.position = position;
   frame.next = {.offset = position.offset + header.frame_bytes()};
-  ASSIGN_OR_RETURN(frame.body,
-                   open.file->Read(at + kFrameHeaderBytes, header.body_bytes + kFrameTrailerBytes));
+  ASSIGN_OR_RETURN(
+      frame.body, open.file().Read(at + kFrameHeaderBytes, header.body_bytes + kFrameTrailerBytes));
   if (!IsBodyOf(header, AsBytes(frame.body))) {
     return Damaged(open.segment, position.offset, "frame body is damaged");
   }
@@ -128,13 +142,17 @@ absl::Status SegmentedReader::ForEach(JournalPosition from,
       const auto next = slots_.upper_bound(at);
       if (next != slots_.end()) segment_end = std::min(end, next->first);
     }
-    FileWindow window(open.file.get());
+    FileWindow window(&open.file());
     while (at < segment_end) {
-      const uint64_t file_offset = FileOffset(open.segment, at);
-      ASSIGN_OR_RETURN(const ByteSpan head, window.View(file_offset, kFrameHeaderBytes));
+      const uint64_t place = open.PlaceOf(at);
+      ASSIGN_OR_RETURN(const ByteSpan head, window.View(place, kFrameHeaderBytes));
       ASSIGN_OR_RETURN(const FrameHeader header,
                        SoundHeader(journal_id_, open.segment, at, segment_end, head));
-      ASSIGN_OR_RETURN(const ByteSpan body, window.View(file_offset + kFrameHeaderBytes,
+      if (header.type == JournalType::kSkip) {
+        ASSIGN_OR_RETURN(at, EndOfHole(open, header));
+        continue;
+      }
+      ASSIGN_OR_RETURN(const ByteSpan body, window.View(place + kFrameHeaderBytes,
                                                         header.body_bytes + kFrameTrailerBytes));
       if (!IsBodyOf(header, body)) return Damaged(open.segment, at, "frame body is damaged");
       frame.type = header.type;

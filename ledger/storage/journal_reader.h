@@ -16,6 +16,7 @@
 #include "ledger/storage/file.h"
 #include "ledger/storage/journal.h"
 #include "ledger/storage/journal_check.h"
+#include "ledger/storage/segment_map.h"
 
 namespace vigil::ledger {
 
@@ -36,19 +37,30 @@ class SegmentedReader final : public JournalReader {
   JournalPosition end() const override;
 
  private:
+  // A file and where its frames lie: both of one moment, also while it is being replaced.
+  struct Contents {
+    std::unique_ptr<ReadFile> file;
+    SegmentMap map;
+  };
+  using ContentsPtr = std::shared_ptr<const Contents>;  // Owned by the cache and running reads.
   struct OpenSegment {
-    std::shared_ptr<const ReadFile> file;  // Owned by this reader's cache and running reads.
+    ContentsPtr contents;
     SegmentFile segment;
+
+    const ReadFile& file() const { return *contents->file; }
+    uint64_t PlaceOf(uint64_t offset) const { return contents->map.PlaceOf(offset); }
   };
   struct Slot {
     std::string path;
-    std::shared_ptr<const ReadFile> file;  // Null while not open.
+    ContentsPtr contents;  // Null while not open.
     uint64_t last_use = 0;
   };
 
   // The segment with the frame at `offset`. Errors: kOutOfRange outside [begin, end).
   absl::StatusOr<OpenSegment> Locate(uint64_t offset) const;
   void CloseLeastUsed() const VIGIL_REQUIRES(mutex_);
+  // Reads the hole's body: where the next frame lies.
+  absl::StatusOr<uint64_t> EndOfHole(const OpenSegment& open, const FrameHeader& header) const;
 
   const FileSystem* const files_;
   const JournalId journal_id_;

@@ -103,11 +103,12 @@ absl::StatusOr<std::unique_ptr<SegmentScrub>> SegmentScrub::Open(const FileSyste
   const absl::StatusOr<SegmentHeader> header = DecodeSegmentHeader(bytes);
   scrub->header_is_sound_ =
       header.ok() && header->journal_id == id && header->start == segment.start;
+  scrub->compacted_ = scrub->header_is_sound_ && header->format == SegmentFormat::kCompacted;
   return scrub;
 }
 
 uint64_t SegmentScrub::FileOffset(uint64_t at) const {
-  return at - segment_.start + kSegmentHeaderBytes;
+  return at - segment_.start - skipped_ + kSegmentHeaderBytes;
 }
 
 absl::StatusOr<bool> SegmentScrub::FrameAt(uint64_t at, JournalReader::Frame* frame) {
@@ -148,8 +149,21 @@ absl::StatusOr<uint64_t> SegmentScrub::NextSound(uint64_t at) {
 absl::StatusOr<SegmentScrub::Item> SegmentScrub::Next() {
   Item item;
   ASSIGN_OR_RETURN(item.is_sound, FrameAt(at_, &item.frame));
+  if (item.is_sound && compacted_ && item.frame.type == JournalType::kSkip) {
+    const std::optional<uint64_t> offsets = SkipOffsets(AsBytes(item.frame.body));
+    item.is_sound = offsets.has_value() && *offsets <= end_ - at_;
+    if (item.is_sound) {
+      skipped_ += *offsets - kSkipFrameBytes;
+      item.frame.next = {.offset = at_ + *offsets};
+    }
+  }
   if (item.is_sound) {
     at_ = item.frame.next.offset;
+    return item;
+  }
+  if (compacted_) {
+    item.damage = {.from = at_, .to = end_};
+    at_ = end_;
     return item;
   }
   ASSIGN_OR_RETURN(const uint64_t sound, NextSound(at_ + 1));
@@ -166,6 +180,9 @@ absl::Status RewriteSegment(FileSystem* files, const SegmentFile& segment, uint6
     ASSIGN_OR_RETURN(std::unique_ptr<AppendFile> file, files->OpenAppend(copy_path));
     SegmentCopy copy(std::move(file), id, segment.start);
     ASSIGN_OR_RETURN(const auto from, SegmentScrub::Open(files, segment, end, id));
+    if (from->compacted()) {
+      return absl::DataLossError(absl::StrCat(segment.path, " was compacted by pruning"));
+    }
     RETURN_IF_ERROR(CopyFrames(from.get(), patches, &copy));
     RETURN_IF_ERROR(copy.Finish());
   }

@@ -34,6 +34,9 @@ class SegmentScrub {
 
   // Whether the segment's own header is what its name says.
   bool header_is_sound() const { return header_is_sound_; }
+  // Whether it was compacted: then what follows a damaged frame cannot be found, and the damage
+  // reaches to the end.
+  bool compacted() const { return compacted_; }
   bool done() const { return at_ >= end_; }
   // The next frame, or the damaged range up to the next sound one. REQUIRES: !done().
   struct Item {
@@ -58,6 +61,8 @@ class SegmentScrub {
   const JournalId id_;
   FileWindow window_;
   bool header_is_sound_ = false;
+  bool compacted_ = false;
+  uint64_t skipped_ = 0;  // Offsets up to `at_` that take no bytes.
   uint64_t at_;
 };
 
@@ -69,8 +74,8 @@ struct SegmentPatch {
 };
 
 // Replaces the segment by a copy of its sound frames and, elsewhere, `patches`, which are in order
-// and fill the damage exactly. Errors: kDataLoss when they do not; of the disk. The old segment
-// stands until the copy is durable.
+// and fill the damage exactly. Errors: kDataLoss when they do not, or the segment is compacted; of
+// the disk. The old segment stands until the copy is durable.
 absl::Status RewriteSegment(FileSystem* files, const SegmentFile& segment, uint64_t end,
                             const JournalId& id, const std::vector<SegmentPatch>& patches);
 

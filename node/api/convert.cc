@@ -100,12 +100,15 @@ absl::StatusOr<v1::StoredEvent> EventAt(const ledger::ChainReader& reader,
     return absl::NotFoundError(
         absl::StrCat("record ", ref.record_index.value(), " has no event ", ref.item.value()));
   }
-  ASSIGN_OR_RETURN(const std::vector<ByteSpan> events, ledger::SplitPayload(entry.payload));
   v1::StoredEvent stored;
   stored.set_record_index(ref.record_index.value());
   stored.set_item(ref.item.value());
   stored.set_height(info.height.value());
-  stored.set_event(ToString(events[ref.item.value()]));
+  stored.set_pruned(block.pruned());
+  if (!block.pruned()) {
+    ASSIGN_OR_RETURN(const std::vector<ByteSpan> events, ledger::SplitPayload(entry.payload));
+    stored.set_event(ToString(events[ref.item.value()]));
+  }
   stored.set_stream(std::string(batch->stream));
   const absl::StatusOr<ledger::IdentityInfo> author = reader.FindKey(record.author);
   if (author.ok()) stored.set_author(author->identity);

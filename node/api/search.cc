@@ -24,6 +24,7 @@ class ChainEventLoader final : public ledger::EventLoader {
   absl::StatusOr<bool> Load(const ledger::EventPosition& position, EventView* view) override {
     chain_status_ = Open(position.record);
     RETURN_IF_ERROR(chain_status_);
+    if (block_->pruned()) return false;
     if (events_.empty()) {
       return absl::DataLossError(absl::StrCat("the search index names record ",
                                               position.record.value(), ", which is no batch"));

@@ -34,6 +34,9 @@ ConfigKey Text(absl::string_view name, absl::string_view help, std::string* (*fi
           .is_path = is_path};
 }
 
+constexpr uint64_t kAgeMillisMin = 3'600'000;
+constexpr uint64_t kAgeMillisMax = uint64_t{36'500} * 86'400'000;
+
 template <typename Number>
 ConfigKey Integer(absl::string_view name, absl::string_view help, uint64_t min, uint64_t max,
                   Number* (*field)(Config*)) {
@@ -83,6 +86,34 @@ ConfigKey Flag(absl::string_view name, absl::string_view help, bool* (*field)(Co
               [field](const Config& config) {
                 return std::string(*field(const_cast<Config*>(&config)) ? "true" : "false");
               }};
+}
+
+}  // namespace
+
+absl::StatusOr<uint64_t> ParseAgeMillis(absl::string_view text) {
+  if (text.empty()) return uint64_t{0};
+  static constexpr std::pair<char, uint64_t> kUnits[] = {
+      {'m', 60'000}, {'h', 3'600'000}, {'d', 86'400'000}};
+  uint64_t count = 0;
+  for (const auto& [unit, millis] : kUnits) {
+    if (text.back() != unit || !absl::SimpleAtoi(text.substr(0, text.size() - 1), &count)) continue;
+    if (count > kAgeMillisMax / millis || count * millis < kAgeMillisMin) break;
+    return count * millis;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", text, "' where an age such as 90m, 12h or 30d belongs, from 1h to 36500d"));
+}
+
+namespace {
+
+ConfigKey Age(absl::string_view name, absl::string_view help, std::string* (*field)(Config*)) {
+  ConfigKey key = Text(name, help, field);
+  key.set = [field](absl::string_view text, Config* config) -> absl::Status {
+    RETURN_IF_ERROR(ParseAgeMillis(text).status());
+    *field(config) = std::string(text);
+    return absl::OkStatus();
+  };
+  return key;
 }
 
 // "org/name=host:port,org/name=host:port"; the file has [[peers]] tables instead.
@@ -188,6 +219,10 @@ std::vector<ConfigKey> MakeKeys() {
               FIELD(election_min_millis)),
       Integer("election.max_millis", "longest election timeout", 200, 60'000,
               FIELD(election_max_millis)),
+      Age("retention.payload_age",
+          "payloads older than this, as 30d or 12h, are dropped; leaves, seals and proofs stay; "
+          "empty: keep them",
+          FIELD(retention_payload_age)),
       FlagOnly(Flag("accept_torn_tail",
                     "for one start after all validators lost power at once: a torn end of the "
                     "journal is taken for a write that was never synced",

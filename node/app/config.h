@@ -47,11 +47,15 @@ struct Config {
   uint64_t index_keep_blocks = 0;
   uint32_t election_min_millis = 500;
   uint32_t election_max_millis = 1000;
-  bool public_entries = false;      // Serve the log's leaves over HTTP, not only hashes.
-  bool accept_torn_tail = false;    // See NodeConfig; a flag only.
-  std::string log_level = "info";   // trace, debug, info, warn, error
-  std::string log_format = "text";  // text, json
+  std::string retention_payload_age;  // "30d"; empty: payloads are kept for ever.
+  bool public_entries = false;        // Serve the log's leaves over HTTP, not only hashes.
+  bool accept_torn_tail = false;      // See NodeConfig; a flag only.
+  std::string log_level = "info";     // trace, debug, info, warn, error
+  std::string log_format = "text";    // text, json
 };
+
+// "30d", "12h" or "90m" in milliseconds, from an hour on; empty text: 0. Errors: kInvalidArgument.
+absl::StatusOr<uint64_t> ParseAgeMillis(absl::string_view text);
 
 // One settable key.
 struct ConfigKey {

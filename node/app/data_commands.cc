@@ -13,9 +13,11 @@
 #include "ledger/chain/genesis.h"
 #include "ledger/storage/file.h"
 #include "ledger/storage/leveldb_store.h"
+#include "node/app/config.h"
 #include "node/keep/backup.h"
 #include "node/keep/data_check.h"
 #include "node/keep/data_export.h"
+#include "node/keep/prune.h"
 #include "node/keep/reindex.h"
 
 namespace vigil::node {
@@ -159,7 +161,23 @@ int RunDataExport(const DataCommand& command) {
                      ShowHeights(&line));
   }
   if (!report.ok()) return Report(report.status());
-  std::cout << "events  " << report->events << "\nheight  " << report->height.value() << '\n';
+  std::cout << "events  " << report->events << "\npruned  " << report->pruned << "\nheight  "
+            << report->height.value() << '\n';
+  return 0;
+}
+
+int RunDataPrune(const DataCommand& command) {
+  const absl::StatusOr<uint64_t> age = ParseAgeMillis(command.older_than);
+  if (!age.ok()) return Report(Annotate(age.status(), "--older-than"));
+  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command.genesis);
+  if (!genesis.ok()) return Report(genesis.status());
+  const absl::StatusOr<PruneReport> report =
+      PruneData(ledger::PosixFileSystem(),
+                {.data_dir = command.data_dir, .genesis = &*genesis, .older_than_millis = *age});
+  if (!report.ok()) return Report(report.status());
+  std::cout << "segments     " << report->segments << "\nblocks       " << report->blocks
+            << "\nbytes_freed  " << report->bytes_freed << "\nheight_max   "
+            << report->height_max.value() << '\n';
   return 0;
 }
 

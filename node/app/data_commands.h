@@ -10,9 +10,10 @@ namespace vigil::node {
 
 struct DataCommand {
   std::string data_dir;
-  std::string genesis;  // Path of the file that the caller trusts.
-  std::string guard;    // Path of the rollback guard, where it is asked for.
-  std::string other;    // Target or source of a backup, file of an export.
+  std::string genesis;     // Path of the file that the caller trusts.
+  std::string guard;       // Path of the rollback guard, where it is asked for.
+  std::string older_than;  // Age of payloads to drop.
+  std::string other;       // Target or source of a backup, file of an export.
 };
 
 // 0: all is sound. 8: something is missing, torn or will be built anew. 6: damaged; the validator
@@ -21,6 +22,7 @@ int RunDataCheck(const DataCommand& command);
 int RunDataBackup(const DataCommand& command);
 int RunDataRestore(const DataCommand& command);
 int RunDataExport(const DataCommand& command);
+int RunDataPrune(const DataCommand& command);
 int RunReindex(const DataCommand& command);
 
 }  // namespace vigil::node

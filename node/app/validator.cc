@@ -58,6 +58,7 @@ NodeConfig NodeConfigOf(const Config& config, ValidatorIndex self) {
   node.fetch_bytes_per_second = config.fetch_bytes_per_second;
   node.scrub_bytes_per_second = config.scrub_bytes_per_second;
   node.scrub_interval_micros = static_cast<int64_t>(config.scrub_interval_hours) * 3600 * 1'000'000;
+  node.payload_age_millis = ParseAgeMillis(config.retention_payload_age).value_or(0);
   node.election_timeout_ticks_min = config.election_min_millis / consensus::kTickMillis;
   node.election_timeout_ticks_max = config.election_max_millis / consensus::kTickMillis;
   return node;

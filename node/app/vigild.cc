@@ -188,6 +188,15 @@ void AddDataCommands(CLI::App* app, DataCommand* options, int* exit_code) {
   events->add_option("FILE", options->other, "file to make")->required();
   events->callback([=] { *exit_code = RunDataExport(*options); });
 
+  CLI::App* prune = data->add_subcommand(
+      "prune",
+      "drop payloads of a stopped validator that are older than an age, measured from its "
+      "newest committed block; leaves, seals and proofs stay");
+  AddDataFolder(prune, options);
+  prune->add_option("--older-than", options->older_than, "age: 90m, 12h or 30d, at least 1h")
+      ->required();
+  prune->callback([=] { *exit_code = RunDataPrune(*options); });
+
   CLI::App* reindex = app->add_subcommand(
       "reindex", "build a stopped validator's state and search index anew from its journal");
   AddDataFolder(reindex, options);

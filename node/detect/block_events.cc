@@ -30,6 +30,12 @@ absl::Status AppendEvents(ByteSpan payload, RecordIndex record,
 }  // namespace
 
 absl::StatusOr<std::vector<BlockEventView>> EventsOf(const ledger::ExecutedBlock& executed) {
+  if (executed.block->pruned()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the payloads of block ", executed.block->height().value(),
+        " were pruned, so that the detector cannot read its events again: models of that time are "
+        "not derived here any more"));
+  }
   std::vector<BlockEventView> events;
   for (size_t i = 0; i < executed.results.size(); ++i) {
     const ledger::Block::Entry& entry = executed.block->records()[i];
@@ -41,6 +47,10 @@ absl::StatusOr<std::vector<BlockEventView>> EventsOf(const ledger::ExecutedBlock
 
 absl::StatusOr<BlockEventView> EventAt(const ledger::ExecutedBlock& executed,
                                        const ledger::EventRef& ref) {
+  if (executed.block->pruned()) {
+    return absl::NotFoundError(absl::StrCat("event ", ref.record_index.value(), "/",
+                                            ref.item.value(), ": its payload was pruned"));
+  }
   for (size_t i = 0; i < executed.results.size(); ++i) {
     if (executed.results[i].index != ref.record_index) continue;
     const ledger::Block::Entry& entry = executed.block->records()[i];

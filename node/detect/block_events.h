@@ -19,7 +19,8 @@ struct BlockEventView {
 };
 
 // Every event of an OK batch, in (record, item) order. Views point into the block.
-// Errors: kDataLoss when a payload is not what CheckBlock lets pass.
+// Errors: kDataLoss when a payload is not what CheckBlock lets pass; kFailedPrecondition when the
+// payloads were pruned.
 absl::StatusOr<std::vector<BlockEventView>> EventsOf(const ledger::ExecutedBlock& executed);
 
 // One event of the block. Errors: kNotFound when the block has no such event; kDataLoss.

@@ -98,6 +98,18 @@ absl::Status DetectDriver::Restore() {
   return absl::OkStatus();
 }
 
+Height DetectDriver::restart_height() const { return std::max(stream_->RestartFrom(), Height(1)); }
+
+absl::StatusOr<Height> DetectDriver::StoredRestartHeight(const ledger::Genesis& genesis,
+                                                         ledger::Store* store) {
+  ASSIGN_OR_RETURN(const ModelStore::Contents contents, ModelStore(store).Load());
+  if (contents.state.empty()) return Height(1);
+  const std::optional<detector::DetectorStream> stream = detector::DetectorStream::Restore(
+      ParametersOf(genesis.detector), genesis.chain_id.bytes, &HashBytes, AsBytes(contents.state));
+  if (!stream.has_value()) return absl::DataLossError("the detector's bookkeeping is damaged");
+  return std::max(stream->RestartFrom(), Height(1));
+}
+
 absl::Status DetectDriver::StartAfresh(absl::string_view why) {
   port_->Warn(absl::StrCat("starts from the first block again: ", why));
   RETURN_IF_ERROR(store_.Clear());

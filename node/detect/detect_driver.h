@@ -54,6 +54,13 @@ class DetectDriver {
                                                             ledger::Store* store, DetectPort* port,
                                                             std::function<void()> on_delivery);
 
+  // The lowest height whose events a start on `store` reads again; 1 when nothing is stored.
+  // Errors: kDataLoss when the bookkeeping is damaged; of the store.
+  static absl::StatusOr<Height> StoredRestartHeight(const ledger::Genesis& genesis,
+                                                    ledger::Store* store);
+  // The same of what was stored last.
+  Height restart_height() const;
+
   // Returns whether there was anything to do.
   // Errors: of store and feed; nothing was lost, the caller may go on later.
   absl::StatusOr<bool> Step();

@@ -177,6 +177,7 @@ absl::StatusOr<std::optional<AlertBody>> DetectDriver::MakeAlert(const ProposeKe
                                                                  const ProposeDuty& duty) const {
   ASSIGN_OR_RETURN(const std::shared_ptr<const ledger::ExecutedBlock> executed,
                    port_->LoadExecuted(duty.height));
+  if (executed->block->pruned()) return std::optional<AlertBody>();
   ASSIGN_OR_RETURN(const BlockEventView event, EventAt(*executed, key.event));
   const detector::Recomputation own = stream_->Recompute(event.view, key.model_digest.bytes);
   // A model that was forgotten meanwhile is too old for alerts.
@@ -243,6 +244,8 @@ absl::StatusOr<std::optional<Attestation>> DetectDriver::Verdict(const ChainRead
   ASSIGN_OR_RETURN(const ledger::BlockInfo block, reader.BlockOfRecord(alert.event.record_index));
   ASSIGN_OR_RETURN(const std::shared_ptr<const ledger::ExecutedBlock> executed,
                    port_->LoadExecuted(block.height));
+  // Whoever cannot see the event any more says nothing about it.
+  if (executed->block->pruned()) return std::optional<Attestation>();
   ASSIGN_OR_RETURN(const BlockEventView event, EventAt(*executed, alert.event));
   const detector::Recomputation own = stream_->Recompute(event.view, alert.model_digest.bytes);
   if (own.outcome == detector::Recomputed::kUnknownModel) return std::optional<Attestation>();

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "ledger/base/check.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/state/journal_block.h"
 
 namespace vigil::node {
 namespace {
@@ -126,12 +127,7 @@ absl::StatusOr<BlockPtr> ChainAccess::LoadAt(const Hash& hash,
     return absl::NotFoundError(absl::StrCat("block ", hash.ToHex(), ": no journal to read"));
   }
   ASSIGN_OR_RETURN(ledger::JournalReader::Frame frame, journal_->Read(position));
-  if (frame.type != ledger::JournalType::kBlock) {
-    return absl::DataLossError(absl::StrCat("journal offset ", position.offset,
-                                            ": no block, but a frame of type ",
-                                            static_cast<int>(frame.type)));
-  }
-  ASSIGN_OR_RETURN(BlockPtr block, ledger::Block::Decode(std::move(frame.body)));
+  ASSIGN_OR_RETURN(BlockPtr block, ledger::DecodeJournalBlock(std::move(frame)));
   if (block->hash() != hash) {
     return absl::DataLossError(absl::StrCat("journal offset ", position.offset, ": block ",
                                             block->hash().ToHex(), ", expected ", hash.ToHex()));

@@ -75,6 +75,14 @@ absl::StatusOr<std::string> ChainProofSource::Leaf(RecordIndex index) const {
                                 info.record_count);
 }
 
+absl::StatusOr<std::string> ChainProofSource::PrunedEventLeaves(RecordIndex index) const {
+  ASSIGN_OR_RETURN(const ledger::BlockInfo info, reader_->BlockOfRecord(index));
+  ASSIGN_OR_RETURN(const ledger::BlockPtr block, Load(info.height));
+  const uint64_t position = index - info.first_index;
+  if (position >= block->records().size()) return std::string();
+  return ToString(block->records()[position].event_leaves);
+}
+
 absl::StatusOr<std::string> ChainProofSource::Payload(RecordIndex index) const {
   ASSIGN_OR_RETURN(const ledger::BlockInfo info, reader_->BlockOfRecord(index));
   ASSIGN_OR_RETURN(const ledger::BlockPtr block, Load(info.height));

@@ -32,6 +32,7 @@ class ChainProofSource final : public ledger::ProofSource {
   absl::StatusOr<BlockRange> BlockAt(Height height) const override;
   absl::StatusOr<BlockRange> BlockOf(RecordIndex index) const override;
   absl::StatusOr<std::string> Leaf(RecordIndex index) const override;
+  absl::StatusOr<std::string> PrunedEventLeaves(RecordIndex index) const override;
   absl::StatusOr<std::string> Payload(RecordIndex index) const override;
   absl::StatusOr<std::vector<ledger::RecordResult>> Results(Height height) const override;
   absl::StatusOr<PublicKey> AuthorKey(const KeyId& id) const override;

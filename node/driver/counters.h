@@ -27,6 +27,7 @@ struct NodeCounters {
   std::atomic<uint64_t> blocks_executed{0};
   std::atomic<uint64_t> records_executed{0};
   std::atomic<uint64_t> fault_proofs{0};
+  std::atomic<uint64_t> pruned_bytes{0};  // That pruning freed since the start.
 };
 
 }  // namespace vigil::node

@@ -25,6 +25,11 @@ absl::StatusOr<std::unique_ptr<DetectorActor>> DetectorActor::Open(const Ports& 
 
 bool DetectorActor::Step() {
   if (ports_.clock->MonotonicMicros() < resume_micros_) return false;
+  if (restart_wanted_.exchange(false)) {
+    // What was stored so far is on disk afterwards: a restart goes on from there or above.
+    const Height from = driver_->restart_height();
+    if (ports_.store->Sync().ok()) restart_height_ = from.value();
+  }
   const absl::StatusOr<bool> worked = driver_->Step();
   if (worked.ok()) return *worked;
   // The ledger does not depend on the detector: it pauses and tries again, it does not stop the
@@ -43,6 +48,14 @@ std::optional<int64_t> DetectorActor::DeadlineMicros() const {
   const std::optional<int64_t> deadline = driver_->DeadlineMicros();
   if (resume_micros_ > ports_.clock->MonotonicMicros()) return resume_micros_;
   return deadline;
+}
+
+std::optional<Height> DetectorActor::DurableRestartHeight() {
+  restart_wanted_ = true;
+  signal()->Set();
+  const uint64_t height = restart_height_;
+  if (height == 0) return std::nullopt;
+  return Height(height);
 }
 
 std::vector<NodeStatus::TrainedModel> DetectorActor::models() const {

@@ -2,6 +2,7 @@
 #ifndef VIGIL_NODE_DRIVER_DETECTOR_ACTOR_H_
 #define VIGIL_NODE_DRIVER_DETECTOR_ACTOR_H_
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -37,6 +38,9 @@ class DetectorActor final : public Actor, private DetectPort {
   // Thread-safe.
   Height height() const { return driver_->height(); }
   std::vector<NodeStatus::TrainedModel> models() const;
+  // The lowest height whose events a restart reads again, whatever of the store survives; nullopt
+  // until a later Step() has made sure of one. Each call asks for a newer one.
+  std::optional<Height> DurableRestartHeight();
 
   absl::string_view name() const override { return "detect"; }
   bool Step() override;
@@ -57,6 +61,8 @@ class DetectorActor final : public Actor, private DetectPort {
   std::unique_ptr<DetectDriver> driver_;
   int64_t resume_micros_ = 0;  // After an error: not before this.
   bool damage_told_ = false;
+  std::atomic<bool> restart_wanted_{false};
+  std::atomic<uint64_t> restart_height_{0};  // 0: not known.
 };
 
 }  // namespace vigil::node

@@ -134,6 +134,12 @@ absl::StatusOr<std::string> FetchServer::ReadBlocks(const FetchRequest& request,
       if (blocks.empty()) return block.status();
       break;
     }
+    // Nobody may take a block without its payloads for a block.
+    if ((*block)->pruned()) {
+      if (!blocks.empty()) break;
+      return absl::NotFoundError(
+          absl::StrCat("the payloads of block ", request.first.value() + i, " were pruned here"));
+    }
     bytes += (*block)->frame().size();
     *cost += (*block)->frame().size();
     if (!blocks.empty() && bytes > kFetchAnswerBytesMax) break;

@@ -155,6 +155,7 @@ absl::Status Node::Recover() {
     ASSIGN_OR_RETURN(state.state, ledger::ChainState::Open(state.store.get(), &genesis_));
   }
   state_store_ = std::move(state.store);
+  journal_reader_ = journal.reader;
   const ledger::Tip tip = state.state->tip();
   chain_ = std::make_unique<ChainAccess>(state_store_.get(), journal.reader, &cache_, tip,
                                          config_.recent_bytes_max);
@@ -167,17 +168,43 @@ absl::Status Node::Recover() {
   }
   if (scan->IsNew()) return OpenJoin(std::move(journal));
   const Height floor = journal.last_group_ambiguous ? scan->last_height() : Height(0);
-  const std::shared_ptr<const ledger::JournalReader> reader = journal.reader;
   Participate(std::move(journal), *scan, std::move(state));
   RETURN_IF_ERROR(OpenLog(*scan, floor));
   OpenFetchServer();
-  if (config_.scrub_bytes_per_second > 0) OpenScrubber(reader);
-  if (!config_.detector_enabled) return absl::OkStatus();
-  if (scan->base.id.height == Height(0)) return OpenDetector();
+  if (config_.scrub_bytes_per_second > 0) OpenScrubber();
+  if (config_.detector_enabled) RETURN_IF_ERROR(OpenDetectorAbove(scan->base.id.height));
+  if (config_.payload_age_millis > 0) OpenPruner(place, scan->base.id.height);
+  return absl::OkStatus();
+}
+
+absl::Status Node::OpenDetectorAbove(Height base) {
+  if (base == Height(0)) return OpenDetector();
   log_(LogLevel::kWarning, "detect",
        "no detector runs here: its windows reach back below the snapshot that this validator "
        "joined by");
   return absl::OkStatus();
+}
+
+void Node::OpenPruner(const JournalPlace& place, Height base) {
+  Pruner::Ports ports{.clock = seams_.clock,
+                      .chain = chain_.get(),
+                      .counters = &counters_,
+                      .fatal = &fatal_,
+                      .log = &log_,
+                      .final_height = [this] { return FinalHeight(); },
+                      .detector_from = nullptr};
+  if (detector_ != nullptr) {
+    ports.detector_from = [this] { return detector_->DurableRestartHeight(); };
+  }
+  pruner_ = std::make_unique<Pruner>(
+      std::move(ports), Pruner::Options{.place = {.files = place.files,
+                                                  .directory = place.directory,
+                                                  .journal_id = place.id,
+                                                  .reader = journal_reader_.get(),
+                                                  .rewriting = &rewriting_},
+                                        .base = base,
+                                        .payload_age_millis = config_.payload_age_millis});
+  actors_.push_back(pruner_.get());
 }
 
 absl::Status Node::LockDirectory() {
@@ -309,8 +336,7 @@ void Node::OpenFetchServer() {
   actors_.push_back(fetch_server_.get());
 }
 
-void Node::OpenScrubber(std::shared_ptr<const ledger::JournalReader> reader) {
-  journal_reader_ = std::move(reader);
+void Node::OpenScrubber() {
   scrubber_ = std::make_unique<Scrubber>(
       Scrubber::Ports{.genesis = &genesis_,
                       .clock = seams_.clock,
@@ -320,6 +346,7 @@ void Node::OpenScrubber(std::shared_ptr<const ledger::JournalReader> reader) {
                       .journal = journal_.get(),
                       .reader = journal_reader_.get(),
                       .tiles = &log_actor_->tiles(),
+                      .rewriting = &rewriting_,
                       .fatal = &fatal_,
                       .log = &log_},
       Scrubber::Options{
@@ -596,6 +623,7 @@ NodeStatus Node::Status() const {
   if (replica_ != nullptr) status.core = replica_->Status();
   status.frames_invalid = counters_.frames_invalid;
   status.frames_dropped = counters_.frames_dropped;
+  status.pruned_bytes = counters_.pruned_bytes;
   status.fetch = {.answered = counters_.fetches_answered,
                   .refused = counters_.fetches_refused,
                   .bytes = counters_.fetch_bytes};

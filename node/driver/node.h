@@ -47,6 +47,7 @@
 #include "node/driver/journal_writer.h"
 #include "node/driver/log.h"
 #include "node/driver/log_actor.h"
+#include "node/driver/pruner.h"
 #include "node/driver/recovery.h"
 #include "node/driver/replica.h"
 #include "node/driver/scrubber.h"
@@ -76,6 +77,8 @@ struct NodeConfig {
   size_t recent_bytes_max = 32u << 20;
   uint64_t index_keep_blocks = 0;  // Newest blocks whose events stay searchable; 0: all.
   ledger::JournalOptions journal;
+  // Payloads older than this are dropped (node/driver/pruner.h); 0: never.
+  uint64_t payload_age_millis = 0;
   bool detector_enabled = true;
   // An operator's word that a torn end of the journal is what power loss left of a write, not
   // damage to what was synced. Needed when so many validators lost power at once that no quorum may
@@ -191,10 +194,13 @@ class Node final : public NodeServices, public FrameReceiver {
   absl::Status OpenIndex();
   absl::Status OpenDetector();
   absl::Status OpenDetectorOnStore();
+  // `base`: height of what the journal begins above.
+  absl::Status OpenDetectorAbove(Height base);
+  void OpenPruner(const JournalPlace& place, Height base);
   // `floor`: what was cosigned up to there may be forgotten.
   absl::Status OpenLog(const JournalScan& scan, Height floor);
   void OpenFetchServer();
-  void OpenScrubber(std::shared_ptr<const ledger::JournalReader> reader);
+  void OpenScrubber();
   absl::StatusOr<std::string> ReadNewestLogFile(absl::string_view path) const;
   absl::Status OpenJoin(OpenedJournal journal);
   void Halt();
@@ -240,6 +246,8 @@ class Node final : public NodeServices, public FrameReceiver {
   std::unique_ptr<ledger::Store> index_store_;
   std::unique_ptr<ledger::Store> detector_store_;
   std::unique_ptr<ledger::EventIndex> index_;
+  std::shared_ptr<const ledger::JournalReader> journal_reader_;  // Null: none can be read.
+  Mutex rewriting_;  // Held while a segment of the journal is replaced.
   std::unique_ptr<ChainAccess> chain_;
   std::unique_ptr<JournalWriter> journal_;
   std::unique_ptr<SnapshotActor> snapshots_;
@@ -249,10 +257,10 @@ class Node final : public NodeServices, public FrameReceiver {
   std::unique_ptr<LogActor> log_actor_;
   std::unique_ptr<FetchServer> fetch_server_;
   // The scrubber's; shared with the journal and whoever reads blocks.
-  std::shared_ptr<const ledger::JournalReader> journal_reader_;
   std::unique_ptr<Scrubber> scrubber_;       // Null when it does not run.
   std::unique_ptr<JoinActor> join_;          // Null but for a validator that joins; then alone.
   std::unique_ptr<DetectorActor> detector_;  // Null when it is not enabled.
+  std::unique_ptr<Pruner> pruner_;           // Null when nothing is pruned.
   std::vector<Actor*> actors_;
   // When a peer's bad frames were last told in the log.
   std::array<std::atomic<int64_t>, kValidatorsMax> told_micros_{};

@@ -58,6 +58,7 @@ class Scanner {
   absl::Status OnFrame(const JournalReader::Frame& frame) {
     switch (frame.type) {
       case JournalType::kBlock:
+      case JournalType::kPrunedBlock:
         return OnBlock(frame);
       case JournalType::kVote:
         OnVote(frame);
@@ -68,6 +69,8 @@ class Scanner {
         return OnCosigned(frame);
       case JournalType::kHole:
         return absl::OkStatus();
+      case JournalType::kSkip:
+        break;  // Readers pass over it.
       case JournalType::kBase:
         return OnBase(frame);
     }

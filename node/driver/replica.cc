@@ -329,6 +329,16 @@ absl::StatusOr<BlockPtr> Replica::FindBody(const BlockId& id) const {
   return block;
 }
 
+void Replica::TellPruned(ValidatorIndex to, Height height) {
+  if (pruned_told_ == to) return;
+  pruned_told_ = to;
+  (*ports_.log)(LogLevel::kWarning, "replica",
+                absl::StrCat(ports_.genesis->validators[to.value()].identity(), " needs block ",
+                             height.value(),
+                             ", whose payloads were pruned here: it lags too far to catch up from "
+                             "this validator; see docs/operating.md, Keep less"));
+}
+
 void Replica::Send(const Message& message) {
   if (ports_.fatal->failed()) return;
   OutFrame frame;
@@ -339,6 +349,8 @@ void Replica::Send(const Message& message) {
       if (absl::IsDataLoss(block.status())) Fail(block.status(), "read block for a peer");
       return;
     }
+    // Whoever lags so far must be restored, or join anew.
+    if ((*block)->pruned()) return TellPruned(message.to, id.height);
     frame.blocks.push_back(*std::move(block));
   }
   frame.head = EncodeConsensusHead(message.header, static_cast<uint32_t>(frame.blocks.size()));

@@ -32,6 +32,11 @@ void Scrubber::FoundDamage(const JournalRange& range, absl::string_view what) {
 }
 
 absl::Status Scrubber::BeginRepair() {
+  if (scrub_ != nullptr && scrub_->compacted()) {
+    return absl::DataLossError(
+        "it was compacted by pruning, and no validator sends blocks without their payloads; bring "
+        "back a backup (vigild data restore)");
+  }
   for (const JournalRange& range : damage_) RETURN_IF_ERROR(Plan(range));
   asked_of_ = 0;
   phase_ = Phase::kFetching;
@@ -170,6 +175,7 @@ absl::Status Scrubber::TakeAnswer(const FetchAnswer& answer) {
 }
 
 absl::Status Scrubber::Rewrite() {
+  MutexLock lock(ports_.rewriting);
   const absl::Status status =
       ledger::RewriteSegment(ports_.files, segment_, segment_end_, options_.journal_id, patches_);
   // The segment as it was still stands. A failed write is latched, as everywhere.

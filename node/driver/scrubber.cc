@@ -8,6 +8,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/header.h"
 #include "ledger/log/merkle.h"
+#include "ledger/state/journal_block.h"
 #include "ledger/storage/store.h"
 
 namespace vigil::node {
@@ -177,7 +178,7 @@ absl::Status Scrubber::ReadSome() {
 // The frame's checksum is right; a block of the chain must besides be the one that was executed.
 absl::Status Scrubber::TakeFrame(const JournalReader::Frame& frame) {
   const ByteSpan bytes = AsBytes(frame.body);
-  if (frame.type != JournalType::kBlock ||
+  if (!ledger::IsBlockFrame(frame.type) ||
       bytes.size() < kBlockFormatBytes + ledger::kHeaderBytes) {
     return absl::OkStatus();
   }
@@ -187,7 +188,7 @@ absl::Status Scrubber::TakeFrame(const JournalReader::Frame& frame) {
   if (header.height > view.tip.height) return absl::OkStatus();
   ASSIGN_OR_RETURN(const ledger::BlockInfo info, view.reader->GetBlock(header.height));
   if (info.position != frame.position) return absl::OkStatus();  // Replaced by another.
-  const absl::StatusOr<ledger::BlockPtr> block = ledger::Block::Decode(frame.body);
+  const absl::StatusOr<ledger::BlockPtr> block = ledger::DecodeJournalBlock(frame);
   if (!block.ok() || (*block)->hash() != info.hash) {
     // Under a right checksum: it was written so, and the copy would take it over.
     if (looked_at_) return absl::OkStatus();

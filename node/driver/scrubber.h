@@ -63,6 +63,7 @@ class Scrubber final : public Actor {
     JournalWriter* journal = nullptr;
     const ledger::JournalReader* reader = nullptr;
     const TileStore* tiles = nullptr;
+    Mutex* rewriting = nullptr;  // Held while a segment is replaced.
     FatalLatch* fatal = nullptr;
     const LogFunction* log = nullptr;
   };

@@ -51,6 +51,7 @@ struct NodeStatus {
   std::vector<bool> connected;  // Per validator; true for this one.
   uint64_t frames_invalid = 0;  // Of peers, since the start: malformed, or without a good hello.
   uint64_t frames_dropped = 0;  // No room for them.
+  uint64_t pruned_bytes = 0;    // That pruning freed since the start.
   // What other validators fetched from this one's disk since the start.
   struct Fetch {
     uint64_t answered = 0;

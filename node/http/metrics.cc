@@ -130,6 +130,8 @@ std::string MetricsText(const NodeServices& services) {
   families.Counter("vigil_frames_invalid_total",
                    "Frames of peers that were malformed or came without a good hello.",
                    static_cast<double>(status.frames_invalid));
+  families.Counter("vigil_pruned_bytes_total", "Bytes that pruning freed since the start.",
+                   static_cast<double>(status.pruned_bytes));
   families.Counter("vigil_frames_dropped_total", "Frames of peers for which there was no room.",
                    static_cast<double>(status.frames_dropped));
   families.Counter("vigil_fetch_answers_total", "Requests of other validators for stored data.",

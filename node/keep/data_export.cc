@@ -13,6 +13,7 @@
 #include "ledger/chain/result.h"
 #include "ledger/log/merkle.h"
 #include "ledger/state/chain_reader.h"
+#include "ledger/state/journal_block.h"
 #include "ledger/storage/journal.h"
 #include "ledger/storage/leveldb_store.h"
 #include "ledger/storage/overlay_file_system.h"
@@ -75,7 +76,7 @@ class Exporter {
     RETURN_IF_ERROR(files_->SyncDir(slash == std::string::npos ? "."
                                     : slash == 0               ? "/"
                                                                : request_.file.substr(0, slash)));
-    return ExportReport{.height = tip.height, .events = events_};
+    return ExportReport{.height = tip.height, .events = events_, .pruned = pruned_};
   }
 
  private:
@@ -84,11 +85,17 @@ class Exporter {
     ASSIGN_OR_RETURN(const ledger::BlockInfo info, reader.GetBlock(height));
     ASSIGN_OR_RETURN(const std::vector<ledger::RecordResult> results, reader.GetResults(height));
     ASSIGN_OR_RETURN(JournalReader::Frame frame, journal.Read(info.position));
-    ASSIGN_OR_RETURN(const ledger::BlockPtr block, ledger::Block::Decode(std::move(frame.body)));
+    ASSIGN_OR_RETURN(const ledger::BlockPtr block, ledger::DecodeJournalBlock(std::move(frame)));
     if (block->hash() != info.hash || block->records().size() != results.size()) {
       return absl::DataLossError(absl::StrCat("journal offset ", info.position.offset,
                                               ": not the block that the state names at height ",
                                               height.value()));
+    }
+    if (block->pruned()) {
+      for (const ledger::Block::Entry& entry : block->records()) {
+        pruned_ += entry.event_leaves.size() / Hash::size();
+      }
+      return absl::OkStatus();
     }
     for (size_t i = 0; i < results.size(); ++i) {
       ASSIGN_OR_RETURN(const ledger::RecordView record,
@@ -137,6 +144,7 @@ class Exporter {
   std::string buffer_;
   v1::Event event_;
   uint64_t events_ = 0;
+  uint64_t pruned_ = 0;
 };
 
 }  // namespace

@@ -21,6 +21,7 @@ struct ExportRequest {
 struct ExportReport {
   Height height;  // Every event up to here.
   uint64_t events = 0;
+  uint64_t pruned = 0;  // Events whose bytes were pruned: they have no line.
 };
 
 // Writes one line per event of every executed block, in the order of the log, each held against

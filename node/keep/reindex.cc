@@ -7,6 +7,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/index/event_index.h"
 #include "ledger/state/chain_state.h"
+#include "ledger/state/journal_block.h"
 #include "ledger/state/snapshot_builder.h"
 #include "ledger/storage/journal.h"
 #include "node/driver/indexer.h"
@@ -47,7 +48,7 @@ absl::StatusOr<ReindexReport> ExecuteInto(
   ReindexReport report;
   for (uint64_t i = 0; i < scan.committed.value(); ++i) {
     ASSIGN_OR_RETURN(JournalReader::Frame frame, reader.Read(scan.positions[i]));
-    ASSIGN_OR_RETURN(ledger::BlockPtr block, ledger::Block::Decode(std::move(frame.body)));
+    ASSIGN_OR_RETURN(ledger::BlockPtr block, ledger::DecodeJournalBlock(std::move(frame)));
     ASSIGN_OR_RETURN(const ledger::ExecutedBlock executed,
                      state->Execute(block, scan.positions[i]));
     RETURN_IF_ERROR(AddToIndex(executed, index));

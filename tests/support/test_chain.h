@@ -208,6 +208,10 @@ class MemoryJournal final : public JournalReader {
         .Fixed(block.hash());
     return Append(JournalType::kCommit, std::move(mark));
   }
+  void Replace(JournalPosition position, JournalType type, std::string body) {
+    frames_[position.offset / 1000].type = type;
+    frames_[position.offset / 1000].body = std::move(body);
+  }
   std::string* body(JournalPosition position) { return &frames_[position.offset / 1000].body; }
   void Remove(JournalPosition position) {
     frames_[position.offset / 1000].type = JournalType::kVote;

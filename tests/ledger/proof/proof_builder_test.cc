@@ -1,6 +1,7 @@
 #include "ledger/proof/proof_builder.h"
 
 #include "absl/strings/match.h"
+#include "ledger/chain/payload.h"
 #include "tests/ledger/proof/proof_sample.h"
 #include "tests/support/catch.h"
 
@@ -12,6 +13,7 @@ class LyingSource final : public ProofSource {
  public:
   std::string leaf_at_1;
   std::string payload;
+  std::string pruned_leaves;
   bool lie_about_results = false;
   MemoryTiles other_tiles;
 
@@ -24,6 +26,10 @@ class LyingSource final : public ProofSource {
   absl::StatusOr<std::string> Leaf(RecordIndex index) const override {
     if (index == RecordIndex(1) && !leaf_at_1.empty()) return leaf_at_1;
     return Sample().Leaf(index);
+  }
+  absl::StatusOr<std::string> PrunedEventLeaves(RecordIndex index) const override {
+    (void)index;
+    return pruned_leaves;
   }
   absl::StatusOr<std::string> Payload(RecordIndex index) const override {
     if (!payload.empty()) return payload;
@@ -105,6 +111,27 @@ TEST_CASE("parts that do not fit together never become a proof", "[proof]") {
   SECTION("no checkpoint") {
     CHECK(absl::IsInvalidArgument(BuildRecordProof(source, "x", ProofSample::kBatch).status()));
   }
+}
+
+TEST_CASE("an event whose payload was pruned is proven without its bytes", "[proof]") {
+  LyingSource source;
+  const std::string payload = Sample().Payload(ProofSample::kBatch).value();
+  const std::vector<ByteSpan> events = SplitPayload(AsBytes(payload)).value();
+  ByteWriter writer(&source.pruned_leaves);
+  for (const ByteSpan event : events) writer.Fixed(LeafHash(event));
+  source.payload = "gone";
+  const auto proof = BuildEventProof(source, Sample().Head(), ProofSample::kBatch, ItemIndex(2),
+                                     EventBytes::kInclude);
+  INFO(proof.status());
+  REQUIRE(proof.ok());
+  // Exactly what anybody gets who withholds the bytes.
+  CHECK(*proof == BuildEventProof(Sample(), Sample().Head(), ProofSample::kBatch, ItemIndex(2),
+                                  EventBytes::kWithhold)
+                      .value());
+  source.pruned_leaves[5] = static_cast<char>(source.pruned_leaves[5] ^ 1);
+  CHECK(absl::IsDataLoss(BuildEventProof(source, Sample().Head(), ProofSample::kBatch, ItemIndex(2),
+                                         EventBytes::kInclude)
+                             .status()));
 }
 
 TEST_CASE("proof sizes are as documented", "[proof]") {

@@ -156,6 +156,43 @@ TEST_CASE("verify locates a flipped bit in an event", "[state]") {
   }
 }
 
+TEST_CASE("verify counts what was pruned and finds what was altered in what is left", "[state]") {
+  Ledger ledger;
+  const VerifyReport before = ledger.Verify();
+  REQUIRE(before.ok());
+  const auto prune = [&](uint64_t height) {
+    ledger.chain.journal()->Replace(ledger.chain.position(height), JournalType::kPrunedBlock,
+                                    MakePrunedFrame(*ledger.chain.blocks()[height - 1]).value());
+  };
+  prune(2);
+  prune(5);
+  const VerifyReport pruned = ledger.Verify();
+  INFO(Describe(pruned));
+  CHECK(pruned.ok());
+  CHECK(pruned.store_compared);
+  CHECK(pruned.tip.state_digest == before.tip.state_digest);
+  CHECK(pruned.pruned.payload_count >= 2);
+  CHECK(pruned.pruned.first_height == Height(2));
+  CHECK(pruned.pruned.last_height == Height(5));
+  CHECK(pruned.event_count + pruned.pruned.event_count == before.event_count);
+  CHECK(pruned.payload_bytes + pruned.pruned.payload_bytes == before.payload_bytes);
+
+  SECTION("one bit of an event's hash") {
+    FlipBit(ledger.Frame(5), ledger.Frame(5)->size() - 7);
+    const VerifyReport report = ledger.Verify();
+    CHECK(Only(report, FindingType::kPayloadAltered, 5).position == ledger.chain.position(5));
+    CHECK(report.finding_count == 1);
+  }
+  SECTION("a block that says it is pruned and is whole, or the other way round") {
+    std::string whole = ledger.chain.blocks()[4]->frame();
+    ledger.chain.journal()->Replace(ledger.chain.position(5), JournalType::kPrunedBlock, whole);
+    CHECK_FALSE(ledger.Verify().ok());
+    ledger.chain.journal()->Replace(ledger.chain.position(5), JournalType::kBlock,
+                                    MakePrunedFrame(*ledger.chain.blocks()[4]).value());
+    CHECK_FALSE(ledger.Verify().ok());
+  }
+}
+
 TEST_CASE("verify locates a flipped bit in a leaf", "[state]") {
   Ledger ledger;
   const size_t records = ledger.chain.blocks()[3]->records().size();
