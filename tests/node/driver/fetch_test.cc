@@ -246,7 +246,7 @@ TEST_CASE("fetch server: cheap answers are paid for as well", "[fetch]") {
 TEST_CASE("fetch server: one that floods waits for itself and the others do not wait for it",
           "[fetch]") {
   Rig rig(64u << 20);
-  rig.files["f"] = "x";
+  rig.files["f"].push_back('x');
   for (uint32_t id = 1; id <= 100; ++id) {
     rig.server.OnRequest(ValidatorIndex(1), FileRequest(id, "f"));
   }
