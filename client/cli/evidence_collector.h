@@ -38,8 +38,6 @@ class EvidenceCollector {
   // Proofs of all that is wanted, under the newest checkpoint that reaches far enough.
   absl::StatusOr<std::string> Finish(const ledger::EvidenceQuestion& question, std::string genesis);
 
-  size_t record_count() const { return wanted_.size(); }
-
  private:
   struct Wanted {
     std::set<uint32_t> items;

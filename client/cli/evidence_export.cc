@@ -7,11 +7,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/evidence_collector.h"
+#include "client/cli/outside_policy.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/evidence/verify_evidence.h"
-#include "ledger/log/note.h"
 #include "ledger/state/log_keys.h"
 #include "ledger/storage/file.h"
 
@@ -94,9 +94,7 @@ absl::Status RunEvidenceExport(const Session& session, EvidenceSubject subject,
   ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
   std::vector<std::string> witnesses;
   for (const std::string& witness : options.witnesses) {
-    // A vkey names its key, too.
-    const absl::StatusOr<ledger::NoteKey> key = ledger::DecodeNoteKey(witness);
-    witnesses.push_back(key.ok() ? key->name : witness);
+    witnesses.push_back(WitnessName(witness));
   }
   EvidenceCollector collector(client.get(), std::move(witnesses), options.wait_seconds * 1000);
   EvidenceQuestion question;

@@ -6,33 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/lib/terminal_text.h"
 
 namespace vigil::client {
 namespace {
-
-struct Character {
-  uint32_t code = 0;
-  size_t size = 0;  // Bytes; 0: the first byte begins no UTF-8 character.
-};
-
-// The character at the front of `text`, which is not empty (RFC 3629).
-Character FirstCharacter(absl::string_view text) {
-  const auto lead = static_cast<uint8_t>(text[0]);
-  if (lead < 0x80) return {.code = lead, .size = 1};
-  if (lead < 0xC2 || lead > 0xF4) return {};
-  const size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (text.size() < size) return {};
-  uint32_t code = lead & (0x7Fu >> size);
-  for (size_t i = 1; i < size; ++i) {
-    const auto byte = static_cast<uint8_t>(text[i]);
-    if ((byte & 0xC0) != 0x80) return {};
-    code = code << 6 | (byte & 0x3F);
-  }
-  const bool overlong = (size == 3 && code < 0x800) || (size == 4 && code < 0x10000);
-  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-  if (overlong || surrogate || code > 0x10FFFF) return {};
-  return {.code = code, .size = size};
-}
 
 struct CodeRange {
   uint32_t first = 0;
@@ -83,7 +60,7 @@ std::string HtmlText(absl::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    const Character first = FirstCharacter(text);
+    const Utf8Character first = FirstUtf8Character(text);
     const size_t size = first.size == 0 ? 1 : first.size;
     if (first.size == 0) {
       AppendMark(absl::StrFormat("\\x%02X", static_cast<uint8_t>(text[0])), &out);

@@ -59,4 +59,9 @@ absl::StatusOr<ledger::Policy> WithOutsideWitnesses(ledger::Policy policy,
   return policy;
 }
 
+std::string WitnessName(const std::string& witness) {
+  const absl::StatusOr<ledger::NoteKey> key = ledger::DecodeNoteKey(witness);
+  return key.ok() ? key->name : witness;
+}
+
 }  // namespace vigil::client

@@ -19,6 +19,9 @@ namespace vigil::client {
 absl::StatusOr<ledger::Policy> WithOutsideWitnesses(ledger::Policy policy,
                                                     std::span<const std::string> vkeys);
 
+// The key name of a witness that is given by that name or by its vkey.
+std::string WitnessName(const std::string& witness);
+
 }  // namespace vigil::client
 
 #endif  // VIGIL_CLIENT_CLI_OUTSIDE_POLICY_H_

@@ -5,6 +5,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/outside_policy.h"
 #include "client/lib/checked_proof.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/status_macros.h"
@@ -117,9 +118,7 @@ absl::StatusOr<v1::GetProofRequest> ProofRequestOf(ProofOf what, const ProofOpti
     ASSIGN_OR_RETURN(*request.mutable_under_checkpoint(), ReadNote(options.under));
   }
   for (const std::string& witness : options.witnesses) {
-    // A vkey names its key, too.
-    const absl::StatusOr<ledger::NoteKey> key = ledger::DecodeNoteKey(witness);
-    request.add_witnessed_by(key.ok() ? key->name : witness);
+    request.add_witnessed_by(WitnessName(witness));
   }
   request.set_wait_millis(options.wait_seconds * 1000);
   return request;

@@ -1,19 +1,19 @@
 #include "client/lib/terminal_text.h"
 
-#include <cstdint>
-
 #include "absl/strings/str_format.h"
 
 namespace vigil::client {
 namespace {
 
-struct Character {
-  uint32_t code = 0;
-  size_t size = 0;  // Bytes; 0: the first byte begins no UTF-8 character.
-};
+// Unicode: Bidi_Control, and categories Cc, Zl and Zp.
+bool IsUnsafe(uint32_t code) {
+  return code < 0x20 || (code >= 0x7F && code <= 0x9F) || code == 0x061C || code == 0x200E ||
+         code == 0x200F || (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+}
 
-// The character at the front of `text`, which is not empty (RFC 3629).
-Character FirstCharacter(absl::string_view text) {
+}  // namespace
+
+Utf8Character FirstUtf8Character(absl::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
   if (byte(0) < 0x80) return {.code = byte(0), .size = 1};
   const size_t size = byte(0) >= 0xF0 ? 4 : byte(0) >= 0xE0 ? 3 : 2;
@@ -29,19 +29,11 @@ Character FirstCharacter(absl::string_view text) {
   return {.code = code, .size = size};
 }
 
-// Unicode: Bidi_Control, and categories Cc, Zl and Zp.
-bool IsUnsafe(uint32_t code) {
-  return code < 0x20 || (code >= 0x7F && code <= 0x9F) || code == 0x061C || code == 0x200E ||
-         code == 0x200F || (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
-}
-
-}  // namespace
-
 std::string ForTerminal(absl::string_view text) {
   std::string safe;
   safe.reserve(text.size());
   while (!text.empty()) {
-    const Character first = FirstCharacter(text);
+    const Utf8Character first = FirstUtf8Character(text);
     const size_t size = first.size == 0 ? 1 : first.size;
     if (first.size == 0 || IsUnsafe(first.code)) {
       safe.push_back('?');
@@ -57,7 +49,7 @@ std::string ForTerminalJson(absl::string_view json) {
   std::string safe;
   safe.reserve(json.size());
   while (!json.empty()) {
-    const Character first = FirstCharacter(json);
+    const Utf8Character first = FirstUtf8Character(json);
     const size_t size = first.size == 0 ? 1 : first.size;
     // Below U+0020 there are the line ends between values alone: in texts they are escaped already.
     if (first.code >= 0x7F && IsUnsafe(first.code)) {

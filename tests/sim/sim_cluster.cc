@@ -15,6 +15,8 @@ constexpr char kDataDir[] = "/vigil";
 constexpr int64_t kStepMicrosMax = 2'000;
 constexpr size_t kStepsPerTickMax = 100'000;
 
+}  // namespace
+
 node::StoreFactory StoresOn(ledger::FaultyFileSystem* disk, const std::string& data_dir,
                             size_t write_buffer_bytes) {
   return [=](absl::string_view name, bool wipe) -> absl::StatusOr<std::unique_ptr<ledger::Store>> {
@@ -30,8 +32,6 @@ node::StoreFactory StoresOn(ledger::FaultyFileSystem* disk, const std::string& d
     return ledger::OpenLevelDbStore(disk, directory, options);
   };
 }
-
-}  // namespace
 
 SimCluster::SimCluster(const NetworkOptions& options, uint64_t seed)
     : seed_(seed),

@@ -38,6 +38,10 @@ class SkewedClock final : public Clock {
   int64_t skew_millis_ = 0;
 };
 
+// A node's stores below `data_dir` of a disk, such that the same operations give the same files.
+node::StoreFactory StoresOn(ledger::FaultyFileSystem* disk, const std::string& data_dir,
+                            size_t write_buffer_bytes);
+
 class SimCluster {
  public:
   SimCluster(const NetworkOptions& options, uint64_t seed);

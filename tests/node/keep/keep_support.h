@@ -58,19 +58,9 @@ struct KeptCluster {
   }
 };
 
+// Small buffers write more tables.
 inline StoreFactory StoresIn(ledger::FaultyFileSystem* disk, const std::string& data_dir) {
-  return [=](absl::string_view name, bool wipe) -> absl::StatusOr<std::unique_ptr<ledger::Store>> {
-    const std::string directory = absl::StrCat(data_dir, "/", name);
-    if (wipe) {
-      const absl::Status removed = ledger::RemoveLevelDbStore(disk, directory);
-      if (!removed.ok()) return removed;
-    }
-    ledger::LevelDbOptions options;
-    options.deterministic = true;
-    options.cache_bytes = 1u << 20;
-    options.write_buffer_bytes = 64u << 10;
-    return ledger::OpenLevelDbStore(disk, directory, options);
-  };
+  return sim::StoresOn(disk, data_dir, /*write_buffer_bytes=*/64u << 10);
 }
 
 }  // namespace vigil::node
