@@ -351,6 +351,7 @@ void Node::OpenScrubber() {
                       .log = &log_},
       Scrubber::Options{
           .journal_directory = config_.data_dir + "/journal",
+          .snapshot_directory = SnapshotDirectory(),
           .journal_id = JournalId{genesis_.validators[config_.self.value()].journal_id.bytes},
           .self = config_.self,
           .bytes_per_second = config_.scrub_bytes_per_second,

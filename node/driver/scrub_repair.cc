@@ -27,6 +27,7 @@ void Scrubber::FoundDamage(const JournalRange& range, absl::string_view what) {
   Tell(LogLevel::kError,
        absl::StrCat(what, " of ", segment_.path, " at offset ", range.from, " to ", range.to,
                     " damaged on disk; it is repaired from other validators: check the disk"));
+  if (!known_damage_.emplace(range.from, range.to).second) return;
   MutexLock lock(&mutex_);
   ++state_.damaged;
 }
@@ -187,6 +188,8 @@ absl::Status Scrubber::Rewrite() {
   Pay(2 * (segment_end_ - segment_.start));
   const uint64_t count = damage_.size() + (header_damaged_ ? 1 : 0);
   Tell(LogLevel::kWarning, absl::StrCat(segment_.path, " was repaired in ", count, " places"));
+  known_damage_.erase(known_damage_.lower_bound({segment_.start, 0}),
+                      known_damage_.lower_bound({segment_end_, 0}));
   {
     MutexLock lock(&mutex_);
     state_.repaired += count;

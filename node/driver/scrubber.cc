@@ -76,7 +76,8 @@ bool Scrubber::Step() {
   if (phase_ == Phase::kBetweenPasses && now < pass_begun_micros_ + options_.interval_micros) {
     return false;
   }
-  if (phase_ == Phase::kReading && allowance_ <= 0) return false;
+  const bool reads = phase_ == Phase::kReading || phase_ == Phase::kSnapshots;
+  if (reads && allowance_ <= 0) return false;
   if (phase_ == Phase::kRenewing && ports_.journal->renewed() == renewed_before_) return false;
   if (phase_ == Phase::kFetching && now < answer_by_micros_) {
     MutexLock lock(&mutex_);
@@ -109,6 +110,9 @@ absl::Status Scrubber::Advance() {
       return Fetching();
     case Phase::kRenewing:
       return Rewrite();
+    case Phase::kSnapshots:
+      ReadSnapshots();
+      return absl::OkStatus();
   }
   return absl::OkStatus();
 }
@@ -120,11 +124,7 @@ absl::Status Scrubber::BeginSegment() {
   const auto at = std::find_if(segments.begin(), segments.end(),
                                [&](const auto& segment) { return segment.start >= next_start_; });
   if (at == segments.end() || at + 1 == segments.end()) {
-    phase_ = Phase::kBetweenPasses;
-    MutexLock lock(&mutex_);
-    ++state_.passes;
-    state_.unrepaired = unrepaired_in_pass_;
-    if (state_.unrepaired == 0) state_.problem.clear();
+    BeginSnapshots();
     return absl::OkStatus();
   }
   segment_ = *at;
@@ -133,6 +133,17 @@ absl::Status Scrubber::BeginSegment() {
   looked_at_ = false;
   LookAgain();
   return absl::OkStatus();
+}
+
+void Scrubber::EndPass() {
+  phase_ = Phase::kBetweenPasses;
+  MutexLock lock(&mutex_);
+  ++state_.passes;
+  state_.unrepaired = unrepaired_in_pass_;
+  if (state_.unrepaired == 0) {
+    state_.problem.clear();
+    known_damage_.clear();
+  }
 }
 
 void Scrubber::LookAgain() {

@@ -3,7 +3,8 @@
 // Pass after pass it re-reads every segment of the journal that is not written any more: the
 // checksums of all frames, and of every block on the chain the leaves, their root and the block's
 // hash against executed state. From the leaves it makes the log's tiles anew in memory and holds
-// the files against them. It reads as much a second as it is allowed to.
+// the files against them. Then it reads the snapshots. It reads as much a second as it is allowed
+// to.
 //
 // What is damaged is repaired. A tile is made again from the journal. A block is fetched from
 // another validator, one after the other, and taken only if it is the one that state names at that
@@ -11,7 +12,8 @@
 // fetched (votes, commit marks, cosigner's guards, replaced blocks) become a hole once the newest
 // vote and guard stand at the journal's end again, synced. The segment is replaced by a copy, never
 // changed in place. What cannot be repaired is reported and tried again in the next pass; a start
-// would refuse it.
+// would refuse it. A damaged snapshot is removed, so that nobody is sent it and no start relies on
+// it: the next one takes its place.
 //
 // OnAnswer() and state() are thread-safe; the rest belongs to the actor.
 //
@@ -27,13 +29,16 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "ledger/base/clock.h"
 #include "ledger/base/mutex.h"
 #include "ledger/chain/genesis.h"
+#include "ledger/state/snapshot_file.h"
 #include "ledger/storage/file.h"
 #include "ledger/storage/journal.h"
 #include "ledger/storage/journal_scrub.h"
@@ -69,15 +74,18 @@ class Scrubber final : public Actor {
   };
   struct Options {
     std::string journal_directory;
+    std::string snapshot_directory;
     ledger::JournalId journal_id;
     ValidatorIndex self;
     uint64_t bytes_per_second = 0;  // At least 1.
     int64_t interval_micros = 0;    // From the beginning of a pass to that of the next.
   };
   struct State {
-    uint64_t passes = 0;       // Since the start, as all but the last two.
-    uint64_t bytes = 0;        // Read.
-    uint64_t damaged = 0;      // Ranges of the journal, segment headers, and files of the log.
+    uint64_t passes = 0;  // Since the start, as all but the last two.
+    uint64_t bytes = 0;   // Read.
+    // Ranges of the journal, segment headers, files of the log, and snapshots; each once, however
+    // many passes find it.
+    uint64_t damaged = 0;
     uint64_t repaired = 0;     // Of these.
     uint64_t bad_answers = 0;  // Blocks of other validators that are not the ones asked for.
     uint64_t unrepaired = 0;   // Places that the last look at them found damaged and left so.
@@ -96,7 +104,7 @@ class Scrubber final : public Actor {
 
  private:
   // What is to be done about the segment at hand.
-  enum class Phase { kBetweenPasses, kReading, kFetching, kRenewing };
+  enum class Phase { kBetweenPasses, kReading, kFetching, kRenewing, kSnapshots };
   struct Asked {
     uint32_t id = 0;
     ValidatorIndex peer;
@@ -111,6 +119,12 @@ class Scrubber final : public Actor {
   absl::Status TakeFrame(const ledger::JournalReader::Frame& frame);
   absl::Status FeedTiles(const ledger::Block& block, const ledger::BlockInfo& info);
   absl::Status EndSegment();
+  void EndPass();
+  // scrub_snapshots.cc
+  void BeginSnapshots();
+  void ReadSnapshots();
+  void CannotRead(absl::string_view path, const absl::Status& why);
+  void DropSnapshot(const std::string& path, absl::string_view why);
   // scrub_repair.cc
   void FoundDamage(const ledger::JournalRange& range, absl::string_view what);
   absl::Status BeginRepair();
@@ -149,6 +163,13 @@ class Scrubber final : public Actor {
   int64_t answer_by_micros_ = 0;
   TileScrub tile_scrub_;
   Height next_height_;
+  // Damaged ranges that were counted and are not repaired.
+  std::set<std::pair<uint64_t, uint64_t>> known_damage_;
+
+  // Snapshots that this pass has yet to read; the first is at hand.
+  std::deque<Height> snapshots_;
+  std::unique_ptr<ledger::SnapshotFile> snapshot_;  // Null: not opened yet.
+  uint32_t next_chunk_ = 0;
 
   mutable Mutex mutex_;
   std::optional<Asked> asked_ VIGIL_GUARDED_BY(mutex_);

@@ -47,21 +47,25 @@ absl::Status SnapshotFolder::CheckOnChain(const SnapshotFile& file) const {
                    carried->second.digest.ToHex(), ", it is ", file.manifest().digest.ToHex()));
 }
 
-absl::StatusOr<std::optional<SnapshotMark>> SnapshotFolder::Check(Height height) {
-  const std::string path = ledger::SnapshotPath(directory_, height);
-  const absl::StatusOr<std::unique_ptr<SnapshotFile>> file = SnapshotFile::Open(files_, path);
-  if (absl::IsNotFound(file.status())) return std::optional<SnapshotMark>();
-  absl::Status sound = file.status();
-  if (sound.ok() && (*file)->manifest().height != height) {
-    sound =
-        absl::DataLossError(absl::StrCat("it is of height ", (*file)->manifest().height.value()));
+absl::StatusOr<SnapshotMark> SnapshotFolder::Judge(Height height) const {
+  ASSIGN_OR_RETURN(const std::unique_ptr<SnapshotFile> file,
+                   SnapshotFile::Open(files_, ledger::SnapshotPath(directory_, height)));
+  if (file->manifest().height != height) {
+    return absl::DataLossError(absl::StrCat("it is of height ", file->manifest().height.value()));
   }
-  if (sound.ok()) sound = CheckOnChain(**file);
-  if (sound.ok()) sound = (*file)->CheckAll();
-  if (sound.ok()) return std::optional<SnapshotMark>((*file)->manifest().mark());
-  if (!absl::IsDataLoss(sound)) return sound;
+  RETURN_IF_ERROR(CheckOnChain(*file));
+  RETURN_IF_ERROR(file->CheckAll());
+  return file->manifest().mark();
+}
+
+absl::StatusOr<std::optional<SnapshotMark>> SnapshotFolder::Check(Height height) {
+  const absl::StatusOr<SnapshotMark> mark = Judge(height);
+  if (mark.ok()) return std::optional<SnapshotMark>(*mark);
+  if (absl::IsNotFound(mark.status())) return std::optional<SnapshotMark>();
+  if (!absl::IsDataLoss(mark.status())) return mark.status();
+  const std::string path = ledger::SnapshotPath(directory_, height);
   (*log_)(LogLevel::kWarning, "recovery",
-          absl::StrCat("refuses and removes the snapshot ", path, ": ", sound.message()));
+          absl::StrCat("refuses and removes the snapshot ", path, ": ", mark.status().message()));
   RETURN_IF_ERROR(files_->Remove(path));
   return std::optional<SnapshotMark>();
 }

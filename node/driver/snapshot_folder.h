@@ -30,8 +30,10 @@ class SnapshotFolder {
   SnapshotFolder(ledger::FileSystem* files, std::string directory, const ledger::Genesis* genesis,
                  const JournalScan* scan, const LogFunction* log);
 
-  // The digest of the snapshot of `height`, after every byte of it was read; nullopt: there is none
-  // that is sound. Errors: of the disk, but damage.
+  // Reads every byte of the snapshot of `height`; changes nothing.
+  // Errors: kNotFound; kDataLoss saying what is not sound; of the disk.
+  absl::StatusOr<ledger::SnapshotMark> Judge(Height height) const;
+  // As Judge(); nullopt: there is none that is sound. Errors: of the disk, but damage.
   absl::StatusOr<std::optional<ledger::SnapshotMark>> Check(Height height);
   // The highest one that is sound; nullopt: none. Errors: as Check().
   absl::StatusOr<std::optional<ledger::SnapshotMark>> Newest();

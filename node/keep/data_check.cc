@@ -10,10 +10,12 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/index/event_index.h"
 #include "ledger/state/chain_reader.h"
+#include "ledger/state/snapshot_file.h"
 #include "ledger/storage/journal_check.h"
 #include "ledger/storage/leveldb_store.h"
 #include "ledger/storage/overlay_file_system.h"
 #include "node/driver/recovery.h"
+#include "node/driver/snapshot_folder.h"
 #include "node/keep/folder.h"
 #include "node/keep/tile_check.h"
 
@@ -56,6 +58,7 @@ class Checker {
     RETURN_IF_ERROR(CheckStore("index"));
     RETURN_IF_ERROR(CheckStore("detect"));
     RETURN_IF_ERROR(CheckTileFiles());
+    RETURN_IF_ERROR(CheckSnapshots());
     return std::move(report_);
   }
 
@@ -200,6 +203,37 @@ class Checker {
       Add(Part("tiles", PartVerdict::kRebuildable, tiles.damage,
                absl::StrCat("stop the validator, remove ", directory,
                             "/progress and start it: the tiles are made again from the journal")));
+    }
+    return absl::OkStatus();
+  }
+
+  // Every byte of each, and its place on the journal's branch.
+  absl::Status CheckSnapshots() {
+    const std::string directory = request_.data_dir + "/snapshots";
+    ASSIGN_OR_RETURN(const std::vector<Height> heights, ledger::ListSnapshots(*files_, directory));
+    if (heights.empty()) {
+      Add(Part("snapshots", PartVerdict::kSound, "none yet"));
+      return absl::OkStatus();
+    }
+    std::string what;
+    for (const Height height : heights) {
+      if (!scan_.has_value()) break;  // The chain's finding says why.
+      const absl::Status sound =
+          SnapshotFolder(files_, directory, request_.genesis, &*scan_, nullptr)
+              .Judge(height)
+              .status();
+      if (sound.ok()) continue;
+      if (!absl::IsDataLoss(sound)) return sound;
+      absl::StrAppend(&what, what.empty() ? "" : "; ", ledger::SnapshotPath(directory, height),
+                      ": ", sound.message());
+    }
+    if (what.empty()) {
+      Add(Part(
+          "snapshots", PartVerdict::kSound,
+          absl::StrCat(heights.size(), " files, the newest of height ", heights.back().value())));
+    } else {
+      Add(Part("snapshots", PartVerdict::kRebuildable, std::move(what),
+               "the next start removes what is damaged, and the validator makes another"));
     }
     return absl::OkStatus();
   }

@@ -30,7 +30,8 @@ enum class PartVerdict {
 absl::string_view PartVerdictName(PartVerdict verdict);
 
 struct DataPart {
-  std::string name;  // "journal", "guard", "state", "index", "detect", "tiles", "folder".
+  std::string name;  // "journal", "guard", "state", "index", "detect", "tiles", "snapshots",
+                     // "folder".
   PartVerdict verdict = PartVerdict::kSound;
   std::string what;
   std::string remedy;  // Empty: nothing needs to be done.

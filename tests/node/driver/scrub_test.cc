@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "ledger/base/random.h"
+#include "ledger/state/snapshot_file.h"
 #include "ledger/storage/journal_check.h"
 #include "ledger/storage/journal_format.h"
 #include "node/driver/peer_frame.h"
@@ -24,6 +25,13 @@ using sim::SimCluster;
 
 constexpr char kJournal[] = "/vigil/journal";
 
+// 0: the usual interval.
+sim::NetworkOptions OptionsOf(uint64_t snapshot_interval_blocks) {
+  sim::NetworkOptions options{.validators = 3, .max_block_bytes = 64 * 1024};
+  if (snapshot_interval_blocks > 0) options.snapshot_interval_blocks = snapshot_interval_blocks;
+  return options;
+}
+
 // Three validators with some history in many segments. The victim's disk is to rot.
 struct OldCluster {
   SimCluster cluster;
@@ -31,8 +39,8 @@ struct OldCluster {
   SensorStream stream;
   uint32_t victim = 0;
 
-  explicit OldCluster(uint64_t seed, int batches = 150)
-      : cluster({.validators = 3, .max_block_bytes = 64 * 1024}, seed),
+  explicit OldCluster(uint64_t seed, int batches = 150, uint64_t snapshot_interval_blocks = 0)
+      : cluster(OptionsOf(snapshot_interval_blocks), seed),
         random(seed),
         stream(StreamOf(cluster)) {
     for (uint32_t i = 0; i < 3; ++i) {
@@ -274,6 +282,7 @@ TEST_CASE("scrub: what another validator sends is taken only if it is the block 
                                answer_all));
     CHECK(t.scrub().bad_answers > before.bad_answers);
     CHECK(t.scrub().unrepaired == 1);
+    CHECK(t.scrub().damaged == 1);  // In however many passes.
     CHECK(absl::StrContains(t.scrub().problem, "vigild rejoin"));
     CHECK(t.scrub().repaired == 0);
     CHECK_FALSE(t.JournalIsSound());
@@ -288,6 +297,24 @@ TEST_CASE("scrub: what another validator sends is taken only if it is the block 
   t.cluster.network().SetTap(nullptr);
   for (uint32_t i = 0; i < 3; ++i) t.cluster.SetFrozen(i, "");
   CHECK(t.JournalIsSound());
+  t.CheckStartsWhole();
+}
+
+TEST_CASE("scrub: a damaged snapshot is removed and offered to nobody", "[scrub]") {
+  OldCluster t(75, /*batches=*/150, /*snapshot_interval_blocks=*/65);
+  const auto heights = ledger::ListSnapshots(t.disk(), "/vigil/snapshots");
+  REQUIRE(heights.ok());
+  REQUIRE(heights->size() == 2);
+  const std::string damaged = ledger::SnapshotPath("/vigil/snapshots", heights->front());
+  const std::string sound = ledger::SnapshotPath("/vigil/snapshots", heights->back());
+  REQUIRE(t.disk().FlipBit(damaged, *t.disk().Size(damaged) - 5, 2).ok());
+  t.WaitForPass();
+  CHECK_FALSE(t.disk().Exists(damaged));
+  CHECK(t.disk().Exists(sound));
+  CHECK(t.scrub().damaged == 1);
+  CHECK(t.scrub().repaired == 1);
+  CHECK(t.scrub().unrepaired == 0);
+  CHECK(t.node().fatal().ok());
   t.CheckStartsWhole();
 }
 

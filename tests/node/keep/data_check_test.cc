@@ -14,7 +14,7 @@ namespace {
 using ledger::CrashMode;
 
 struct StoppedFolder : KeptCluster {
-  StoppedFolder() : KeptCluster(1) {
+  StoppedFolder() : KeptCluster({.validators = 1, .snapshot_interval_blocks = 65}, 77, 16 * 1024) {
     // Enough leaves for full tiles.
     for (int round = 0; round < 8; ++round) {
       std::vector<OutcomeBox> boxes;
@@ -23,6 +23,7 @@ struct StoppedFolder : KeptCluster {
       }
       REQUIRE(cluster.RunUntil([&] { return boxes.back()->has_value(); }, 20 * kSecond));
     }
+    while (cluster.node(0)->Status().executed < Height(70)) Submit(1);  // For a snapshot.
     cluster.RunFor(3 * kSecond);
     cluster.node(0)->Stop();  // Saves how far the tiles are.
     cluster.Crash(0, CrashMode::kProcessOnly);
@@ -73,7 +74,7 @@ TEST_CASE("data check: a folder in order is sound in every part", "[keep]") {
     CHECK(part.verdict == PartVerdict::kSound);
   }
   CHECK(report.validator == "acme/v0");
-  CHECK(report.parts.size() == 7);
+  CHECK(report.parts.size() == 8);
   REQUIRE(folder.cluster.Start(0).ok());
   CHECK(absl::IsAlreadyExists(
       CheckData(folder.disk(),
@@ -146,6 +147,13 @@ TEST_CASE("data check: what is derived is told to be built anew", "[keep]") {
     folder.cluster.node(0)->Stop();
     folder.cluster.Crash(0, CrashMode::kProcessOnly);
     CHECK(folder.Check().verdict() == PartVerdict::kSound);
+  }
+  SECTION("a snapshot") {
+    const std::string snapshot = folder.FileIn(std::string(kData) + "/snapshots", ".snapshot");
+    REQUIRE(folder.disk()->FlipBit(snapshot, *folder.disk()->Size(snapshot) / 2, 4).ok());
+    folder.CheckOnly("snapshots", PartVerdict::kRebuildable);
+    CHECK(StoppedFolder::PartOf(folder.Check(), "snapshots").what.find(snapshot) !=
+          std::string::npos);
   }
   SECTION("an entry bundle") {
     REQUIRE(folder.disk()->FlipBit(std::string(kData) + "/log/tile/entries/000", 60, 1).ok());
