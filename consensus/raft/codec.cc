@@ -21,6 +21,8 @@ enum class Kind : uint8_t {
   kVoteReply = 4,
   kAppend = 5,
   kAppendReply = 6,
+  kRead = 7,
+  kReadReply = 8,
 };
 
 // Reads numbers and flags and remembers whether each was in range.
@@ -72,6 +74,8 @@ Kind KindOf(const RaftMessage& message) {
   if (const auto* reply = std::get_if<RaftVoteReply>(&message.body)) {
     return reply->pre ? Kind::kPreVoteReply : Kind::kVoteReply;
   }
+  if (std::holds_alternative<RaftRead>(message.body)) return Kind::kRead;
+  if (std::holds_alternative<RaftReadReply>(message.body)) return Kind::kReadReply;
   return std::holds_alternative<RaftAppend>(message.body) ? Kind::kAppend : Kind::kAppendReply;
 }
 
@@ -93,6 +97,12 @@ void WriteBody(ByteWriter* out, const RaftAppendReply& reply) {
   out->U64(reply.round).U64(reply.session).U8(reply.voter).U8(static_cast<uint8_t>(reply.result));
   out->U64(reply.match.value()).U64(reply.rejected.value());
   out->U64(reply.hint_height.value()).U64(reply.hint_view.value());
+}
+
+void WriteBody(ByteWriter* out, const RaftRead& read) { out->U64(read.session).U64(read.read_id); }
+
+void WriteBody(ByteWriter* out, const RaftReadReply& reply) {
+  out->U64(reply.session).U64(reply.read_id).U64(reply.height.value());
 }
 
 RaftVote ReadVote(StrictReader* in, bool pre) {
@@ -144,6 +154,19 @@ RaftAppendReply ReadAppendReply(StrictReader* in) {
   return reply;
 }
 
+RaftRead ReadRead(StrictReader* in) {
+  RaftRead read;
+  read.session = in->AnyU64();
+  read.read_id = in->Number();
+  in->Require(read.session != 0);
+  return read;
+}
+
+RaftReadReply ReadReadReply(StrictReader* in) {
+  const RaftRead read = ReadRead(in);
+  return RaftReadReply{read.session, read.read_id, Height(in->Number())};
+}
+
 }  // namespace
 
 std::string EncodeRaftMessage(const RaftMessage& message) {
@@ -176,6 +199,12 @@ absl::StatusOr<RaftMessage> DecodeRaftMessage(absl::string_view bytes) {
       break;
     case Kind::kAppendReply:
       message.body = ReadAppendReply(&in);
+      break;
+    case Kind::kRead:
+      message.body = ReadRead(&in);
+      break;
+    case Kind::kReadReply:
+      message.body = ReadReadReply(&in);
       break;
     default:
       return absl::InvalidArgumentError(absl::StrCat("raft message of kind ", kind));

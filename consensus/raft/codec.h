@@ -62,10 +62,24 @@ struct RaftAppendReply {
   bool operator==(const RaftAppendReply&) const = default;
 };
 
+// A follower asks the leader for the height that a linearizable read must see.
+struct RaftRead {
+  uint64_t session = 0;  // The reader's start: its ids are unique within that.
+  uint64_t read_id = 0;
+  bool operator==(const RaftRead&) const = default;
+};
+
+struct RaftReadReply {
+  uint64_t session = 0;
+  uint64_t read_id = 0;
+  Height height;  // 0: not answered, ask again.
+  bool operator==(const RaftReadReply&) const = default;
+};
+
 struct RaftMessage {
   Epoch epoch{1};
   View term;  // The sender's current one.
-  std::variant<RaftVote, RaftVoteReply, RaftAppend, RaftAppendReply> body;
+  std::variant<RaftVote, RaftVoteReply, RaftAppend, RaftAppendReply, RaftRead, RaftReadReply> body;
   bool operator==(const RaftMessage&) const = default;
 };
 

@@ -13,13 +13,12 @@ using ledger::BlockHeader;
 void RaftCore::BecomeLeader() {
   role_ = CoreRole::kLeader;
   term_leader_ = config_.self;
-  heartbeat_ticks_ = 0;
   for (const ValidatorIndex other : OtherValidators()) {
     Peer& peer = PeerOf(other);
     peer = Peer();
     peer.flow.Reset(log_.last().height, log_.base().height);
-    SendHeartbeat(other);
   }
+  SendHeartbeats();
 }
 
 // protocol.md, R17.
@@ -29,7 +28,12 @@ void RaftCore::OnLeaderTick() {
     return;
   }
   if (++heartbeat_ticks_ < config_.heartbeat_ticks) return;
+  SendHeartbeats();
+}
+
+void RaftCore::SendHeartbeats() {
   heartbeat_ticks_ = 0;
+  broadcast_round_ = round_;
   for (const ValidatorIndex other : OtherValidators()) SendHeartbeat(other);
 }
 

@@ -1,6 +1,6 @@
 // Raft over blocks: agreement that survives crashes of f of 2f + 1 validators, 1 to 7 of them.
 //
-// A log slot is a block. docs/protocol.md, steps R1 to R22, is the protocol; the code cites it.
+// A log slot is a block. docs/protocol.md, steps R1 to R25, is the protocol; the code cites it.
 // Sources: Ongaro, "Consensus: Bridging Theory and Practice" (2014), chapters 3, 6.4 and 9.6
 // (pre-vote, check-quorum); etcd/raft's asynchronous storage writes for the shape.
 //
@@ -9,11 +9,11 @@
 // Inputs that Raft accepts and ignores: PayloadAvailable (an AskBuild is outstanding whenever the
 // leader wants a block), Wake, BodyVerdict, BodyFetched, CertificateFetched (Simplex only),
 // Executed, SnapshotInstalled, Transfer and EpochAnchor (this version makes no snapshots, transfers
-// of leadership or epochs). ReadRequest is answered at once with height 0, "ask again": this
-// version does not serve linearizable reads.
+// of leadership or epochs). Every ReadRequest is answered by one ReadReady; its id must be another
+// one than those of all earlier requests of this start.
 //
 // Memory: 56 bytes per block of the chain, for ever, because nothing is compacted yet; besides that
-// a constant amount per peer.
+// a bounded amount per peer.
 #ifndef VIGIL_CONSENSUS_RAFT_RAFT_H_
 #define VIGIL_CONSENSUS_RAFT_RAFT_H_
 
@@ -54,6 +54,9 @@ struct RaftConfig {
   uint64_t peer_bytes_in_flight_max = 8 * 1024 * 1024;
   uint64_t message_bytes_max = 1024 * 1024;
   uint32_t message_blocks_max = 64;
+
+  // Reads under way, per validator that asks; one more is answered "ask again".
+  uint32_t reads_outstanding_max = 64;
 };
 
 // First byte of FaultProof::evidence; docs/formats/raft.md draws what follows. Members are trusted

@@ -116,9 +116,7 @@ Output RaftCore::Step(const Input& input) {
                  [this](const Tick&) { OnTick(); },
                  [this](const BlockBuilt& built) { OnBlockBuilt(built.block); },
                  [this](const DurableUpTo& durable) { OnDurable(durable.sequence); },
-                 [this](const ReadRequest& request) {
-                   output_.reads_ready.push_back(ReadReady{request.read_id, Height(0)});
-                 },
+                 [this](const ReadRequest& request) { OnReadRequest(request.read_id); },
                  // Ignored, as raft.h says.
                  [](const PayloadAvailable&) {},
                  [](const Wake&) {},
@@ -131,7 +129,11 @@ Output RaftCore::Step(const Input& input) {
                  [](const EpochAnchor&) {},
              },
              input);
-  if (role_ == CoreRole::kLeader) AskForBlock();
+  GiveUpReads();
+  if (role_ == CoreRole::kLeader) {
+    AskForBlock();
+    ServeReads();
+  }
   return FinishStep();
 }
 
@@ -160,6 +162,8 @@ void RaftCore::OnMessage(const PeerMessage& message) {
                  [&](const RaftVoteReply& reply) { OnVoteReply(in, reply); },
                  [&](const RaftAppend& append) { OnAppend(in, append); },
                  [&](const RaftAppendReply& reply) { OnAppendReply(in, reply); },
+                 [&](const RaftRead& read) { OnRead(in, read); },
+                 [&](const RaftReadReply& reply) { OnReadReply(reply); },
              },
              decoded->body);
 }
@@ -170,6 +174,7 @@ void RaftCore::OnTick() {
   const uint32_t enough = config_.election_timeout_ticks_min;
   for (Peer& peer : peers_) peer.silent_ticks = std::min(peer.silent_ticks + 1, enough);
   leader_silent_ticks_ = std::min(leader_silent_ticks_ + 1, enough);
+  AgeReads();
   if (role_ == CoreRole::kLeader) {
     OnLeaderTick();
     return;
@@ -297,6 +302,7 @@ Hash RaftCore::digest() const {
     out.U64(peer.acked_round).U64(peer.probe_round).U8(peer.voter);
   }
   out.U8(asked_on_.has_value()).Fixed(asked_on_.value_or(BlockId{}).hash);
+  AppendReadsTo(&out);
   out.U64(sequence_).U64(durable_sequence_).U64(hard_state_sequence_).U8(hard_state_changed_);
   // The headers themselves are named by the last block's hash.
   out.U64(recent_headers_.empty() ? 0 : recent_headers_.begin()->first.value());

@@ -1,7 +1,8 @@
 // The state machine behind MakeRaft (consensus/raft/raft.h): private to consensus/raft.
 //
 // One class, its member functions in files by idea: raft_core.cc (inputs, outputs, status, digest),
-// election.cc, follower.cc, leader.cc, fault.cc. Steps cited as R1 ... R22 are docs/protocol.md's.
+// election.cc, follower.cc, leader.cc, reads.cc, fault.cc. Steps cited as R1 ... R25 are
+// docs/protocol.md's.
 //
 // Invariants:
 //   (1) term_ never decreases; within a term voted_for_ is set at most once.
@@ -12,6 +13,7 @@
 #define VIGIL_CONSENSUS_RAFT_RAFT_CORE_H_
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -55,6 +57,20 @@ class RaftCore final : public Core {
     ValidatorIndex from;
     View term;
     const std::vector<BlockPtr>* blocks = nullptr;
+  };
+  // A read that this leader is to answer: once a quorum has followed it after `after_round`.
+  struct LedRead {
+    ValidatorIndex reader;
+    RaftRead read;
+    uint64_t after_round = 0;
+    Height index;  // The answer; 0: no block of the own term is committed yet.
+    uint32_t ticks = 0;
+  };
+  // A read that this follower passed on to the leader of `term`.
+  struct AskedRead {
+    uint64_t read_id = 0;
+    View term;
+    uint32_t ticks = 0;
   };
 
   // --- raft_core.cc: inputs and outputs
@@ -108,11 +124,24 @@ class RaftCore final : public Core {
   void AskForBlock();
   bool SendBlocks(ValidatorIndex to);
   void SendHeartbeat(ValidatorIndex to);
+  void SendHeartbeats();
   void SendAppend(ValidatorIndex to, Height previous, Height last);
   void CommitByCounting();
   void AnnounceCommit();
   bool HearsQuorum() const;
   uint64_t ConfirmedRound() const;
+
+  // --- reads.cc
+  void OnReadRequest(uint64_t read_id);
+  void OnRead(const Incoming& in, const RaftRead& read);
+  void OnReadReply(const RaftReadReply& reply);
+  void TakeRead(ValidatorIndex reader, const RaftRead& read);
+  void AnswerRead(ValidatorIndex reader, const RaftRead& read, Height height);
+  bool IsConfirmedAfter(uint64_t round) const;
+  void ServeReads();
+  void GiveUpReads();
+  void AgeReads();
+  void AppendReadsTo(ByteWriter* out) const;
 
   // --- fault.cc
   void RememberHeader(const BlockPtr& block);
@@ -150,6 +179,11 @@ class RaftCore final : public Core {
   uint64_t round_ = 0;
   uint32_t heartbeat_ticks_ = 0;
   std::optional<BlockId> asked_on_;  // Parent of the outstanding AskBuild.
+
+  // Reads: of a leader, in order of arrival; of a follower.
+  uint64_t broadcast_round_ = 0;  // Everybody was sent an append of a later round than this.
+  std::deque<LedRead> led_reads_;
+  std::deque<AskedRead> asked_reads_;
 
   // Durability and the output under construction.
   uint64_t sequence_ = 0;

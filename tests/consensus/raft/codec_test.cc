@@ -12,7 +12,8 @@
 namespace vigil::consensus {
 namespace {
 
-RaftMessage Message(std::variant<RaftVote, RaftVoteReply, RaftAppend, RaftAppendReply> body) {
+template <typename Body>
+RaftMessage Message(const Body& body) {
   RaftMessage message;
   message.epoch = Epoch(1);
   message.term = View(7);
@@ -47,7 +48,9 @@ std::vector<RaftMessage> Samples() {
           Message(RaftVoteReply{false, View(7), false}),
           Message(append),
           Message(matched),
-          Message(mismatch)};
+          Message(mismatch),
+          Message(RaftRead{12, 14}),
+          Message(RaftReadReply{12, 14, Height(13)})};
 }
 
 TEST_CASE("raft codec: every message comes back as it went", "[consensus]") {

@@ -48,6 +48,14 @@ std::string Describe(const RaftAppendReply& reply, size_t) {
   return "?";
 }
 
+std::string Describe(const RaftRead& read, size_t) { return absl::StrCat("read ", read.read_id); }
+
+std::string Describe(const RaftReadReply& reply, size_t) {
+  return reply.height == Height(0)
+             ? absl::StrCat("read ", reply.read_id, " is not answered")
+             : absl::StrCat("read ", reply.read_id, " from height ", reply.height.value());
+}
+
 std::string DescribeRecord(const JournalAppend& record) {
   if (record.kind == JournalAppend::Kind::kBlock) {
     return absl::StrCat("block ", DescribeBlock(record.block->id()));

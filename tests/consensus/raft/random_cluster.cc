@@ -1,6 +1,7 @@
 #include "tests/consensus/raft/random_cluster.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
@@ -40,7 +41,11 @@ RaftConfig ConfigOf(uint32_t validator_count, ValidatorIndex self) {
 class RandomCluster {
  public:
   RandomCluster(uint32_t validator_count, uint64_t seed)
-      : count_(validator_count), random_(seed), maker_(validator_count), oracle_(validator_count) {
+      : count_(validator_count),
+        random_(seed),
+        maker_(validator_count),
+        oracle_(validator_count),
+        clock_rate_(validator_count, 950) {
     for (uint32_t i = 0; i < count_; ++i) {
       hosts_.push_back(std::make_unique<TestHost>(ConfigOf(count_, ValidatorIndex(i))));
       synced_seen_.push_back(0);
@@ -84,9 +89,10 @@ class RandomCluster {
     if (stormy) Hurt();
     for (uint32_t i = 0; i < count_; ++i) {
       const ValidatorIndex node(i);
-      if (hosts_[i]->up() && (!stormy || random_.Chance(950))) StepNode(node, Tick{});
+      if (hosts_[i]->up() && (!stormy || random_.Chance(clock_rate_[i]))) StepNode(node, Tick{});
       if (hosts_[i]->up() && random_.Chance(stormy ? 500 : 900)) Sync(node);
       Build(node, stormy);
+      if (random_.Chance(80)) Read(node);
     }
     DeliverDue();
   }
@@ -109,6 +115,11 @@ class RandomCluster {
       }
     }
     if (random_.Chance(30)) cut_.clear();
+    // Clocks that run slow, or nearly stand still.
+    if (random_.Chance(20)) {
+      constexpr uint64_t kRates[] = {100, 500, 950, 1000};
+      clock_rate_[random_.Below(count_)] = kRates[random_.Below(4)];
+    }
   }
 
   // One validator at a time may have forgotten what it promised: more is beyond any protocol.
@@ -143,27 +154,37 @@ class RandomCluster {
     return RecoverFrom(host.SyncedRecords(), host.base());
   }
 
-  // A committed block that every other disk reaches, so that whoever leads can serve everybody.
+  // A committed block that every other disk reaches, and above which each of them has every block,
+  // so that whoever leads can serve everybody.
   BlockId RandomBase(ValidatorIndex node) {
+    Height bottom;
     Height top = oracle_.highest_committed();
     for (uint32_t i = 0; i < count_; ++i) {
+      if (i == node.value()) continue;
       const Recovered other = Recover(ValidatorIndex(i));
-      if (i != node.value()) top = std::min(top, other.committed);
+      bottom = std::max(bottom, other.base.height);
+      top = std::min(top, other.committed);
     }
-    const Height height(random_.Below(top.value() + 1));
+    top = std::max(top, bottom);
+    const Height height = bottom + random_.Below(top - bottom + 1);
     for (uint32_t i = 0; i < count_; ++i) {
+      if (i == node.value()) continue;
       const Recovered other = Recover(ValidatorIndex(i));
+      if (other.base.height == height) return other.base;
       if (other.base.height < height && other.committed >= height) {
         return other.chain[height - other.base.height - 1];
       }
     }
-    return BlockId{};  // All others begin there or above.
+    return BlockId{};
   }
 
   void StartNode(ValidatorIndex node) {
     TestHost& host = *hosts_[node.value()];
     synced_seen_[node.value()] = host.SyncedRecords().size();
     oracle_.OnStart(node, Recover(node));
+    // Ids begin anew at every start, so that answers to an earlier one's bear the same.
+    reads_[node.value()].clear();
+    last_read_[node.value()] = 0;
     host.Start(random_.Next());
   }
 
@@ -186,7 +207,8 @@ class RandomCluster {
     std::string what = absl::StrCat("no progress after the storm, everyone should pass ",
                                     oracle_.highest_committed().value());
     for (uint32_t i = 0; i < count_; ++i) {
-      absl::StrAppend(&what, "; ", i, ": ", DescribeStatus(hosts_[i]->core().Status()));
+      absl::StrAppend(&what, "; ", i, ": base ", hosts_[i]->base().height.value(), ", ",
+                      DescribeStatus(hosts_[i]->core().Status()));
     }
     oracle_.Fail(what);
   }
@@ -198,6 +220,38 @@ class RandomCluster {
     if (!random_.Chance(ask.empty ? 800 : stormy ? 400 : 600)) return;
     const uint32_t size = ask.empty ? 0 : static_cast<uint32_t>(random_.Below(3000));
     StepNode(node, BlockBuilt{maker_.Make(ask.parent, ask.view, node, size)});
+  }
+
+  // A read must see whatever was committed anywhere before it began.
+  void Read(ValidatorIndex node) {
+    if (!hosts_[node.value()]->up()) return;
+    std::map<uint64_t, Height>& begun = reads_[node.value()];
+    const uint64_t read_id = ++last_read_[node.value()];
+    begun[read_id] = oracle_.highest_committed();
+    StepNode(node, ReadRequest{read_id});
+  }
+
+  void OnReadReady(ValidatorIndex node, const ReadReady& ready) {
+    std::map<uint64_t, Height>& begun = reads_[node.value()];
+    const auto read = begun.find(ready.read_id);
+    if (read == begun.end()) {
+      oracle_.Fail(absl::StrCat("read ", ready.read_id, " answered twice, or never asked"));
+      return;
+    }
+    if (ready.height == Height(0)) {
+      ++report_.reads_lost;
+    } else {
+      ++report_.reads_answered;
+      if (ready.height < read->second) {
+        oracle_.Fail(absl::StrCat("stale read ", ready.read_id, " of ", node.value(), ": height ",
+                                  ready.height.value(), ", committed before it began ",
+                                  read->second.value()));
+      }
+      if (ready.height > oracle_.highest_committed()) {
+        oracle_.Fail("a read from what is not committed");
+      }
+    }
+    begun.erase(read);
   }
 
   void DeliverDue() {
@@ -237,6 +291,7 @@ class RandomCluster {
     for (const Committed& committed : output.committed) {
       oracle_.OnCommitted(node, committed.block);
     }
+    for (const ReadReady& ready : output.reads_ready) OnReadReady(node, ready);
     if (!output.fault_proofs.empty()) oracle_.Fail(output.fault_proofs.front().what);
     const CoreStatus status = host.core().Status();
     oracle_.OnStatus(node, status);
@@ -270,6 +325,9 @@ class RandomCluster {
   Oracle oracle_;
   std::vector<std::unique_ptr<TestHost>> hosts_;
   std::vector<size_t> synced_seen_;  // Records that the oracle knows to be on disk.
+  std::map<uint32_t, std::map<uint64_t, Height>> reads_;  // Committed when it began, by id.
+  std::map<uint32_t, uint64_t> last_read_;
+  std::vector<uint64_t> clock_rate_;  // Ticks of 1,000, while it storms.
   std::vector<Envelope> network_;
   std::set<std::pair<uint32_t, uint32_t>> cut_;
   std::set<uint32_t> forgetful_;  // Lost a group and does not vote yet.

@@ -1,6 +1,6 @@
 // A whole cluster of cores on one thread, hurt at random from one seed: lost, late, repeated and
-// reordered messages, partitions, slow disks, crashes that lose what was not synced, and one
-// validator at a time whose last synced group is lost. Then it heals and must make progress.
+// reordered messages, partitions, slow disks and clocks, crashes that lose what was not synced, and
+// one validator at a time whose last synced group is lost. Then it heals and must make progress.
 #ifndef VIGIL_TESTS_CONSENSUS_RAFT_RANDOM_CLUSTER_H_
 #define VIGIL_TESTS_CONSENSUS_RAFT_RANDOM_CLUSTER_H_
 
@@ -18,6 +18,8 @@ struct ClusterReport {
   uint64_t terms_led = 0;
   uint64_t crashes = 0;
   uint64_t lost_groups = 0;
+  uint64_t reads_answered = 0;
+  uint64_t reads_lost = 0;     // To be asked again.
   uint64_t lost_journals = 0;  // The log began anew above a committed block.
 };
 

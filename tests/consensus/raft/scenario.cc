@@ -55,6 +55,8 @@ void Scenario::Run(absl::string_view line) {
     }
   } else if (command == "propose") {
     Propose(Node(words.at(1)), words.size() > 2 ? static_cast<uint32_t>(Number(words[2])) : 100);
+  } else if (command == "read") {
+    StepNode(Node(words.at(1)), ReadRequest{Number(words.at(2))});
   } else if (command == "status") {
     ShowStatus();
   } else if (command == "quiet" || command == "loud") {
@@ -157,6 +159,8 @@ void Scenario::Set(const std::string& key, uint64_t value) {
     config_.message_blocks_max = small;
   } else if (key == "election-delay") {
     config_.election_delay_ticks = small;
+  } else if (key == "reads-outstanding") {
+    config_.reads_outstanding_max = small;
   } else {
     VIGIL_CHECK(false, "unknown setting ", key);
   }
@@ -339,6 +343,11 @@ void Scenario::Narrate(ValidatorIndex node, const Output& output, const CoreStat
     } else {
       Say(absl::StrCat(self, " asks for no block any more"));
     }
+  }
+  for (const ReadReady& read : output.reads_ready) {
+    Say(read.height == Height(0) ? absl::StrCat(self, " must ask read ", read.read_id, " again")
+                                 : absl::StrCat(self, " may answer read ", read.read_id,
+                                                " from height ", read.height.value()));
   }
   for (const FaultProof& fault : output.fault_proofs) {
     Say(absl::StrCat(self, " ALARM: ", fault.what));
