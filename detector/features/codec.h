@@ -24,6 +24,16 @@ class LittleEndianWriter {
   LittleEndianWriter& U64(uint64_t value) { return Put(value, 8); }
   LittleEndianWriter& I32(int32_t value) { return Put(static_cast<uint32_t>(value), 4); }
   LittleEndianWriter& I64(int64_t value) { return Put(static_cast<uint64_t>(value), 8); }
+  LittleEndianWriter& I64s(std::span<const int64_t> values) {
+    size_t at = bytes_.size();
+    bytes_.resize(at + 8 * values.size());
+    for (const int64_t value : values) {
+      for (int i = 0; i < 8; ++i) {
+        bytes_[at++] = static_cast<uint8_t>(static_cast<uint64_t>(value) >> (8 * i));
+      }
+    }
+    return *this;
+  }
   LittleEndianWriter& Raw(std::span<const uint8_t> raw) {
     bytes_.insert(bytes_.end(), raw.begin(), raw.end());
     return *this;

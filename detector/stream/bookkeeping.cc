@@ -1,43 +1,20 @@
 #include "detector/stream/bookkeeping.h"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 #include <utility>
 
 #include "detector/features/codec.h"
 #include "detector/features/event_type.h"
+#include "detector/stream/stream_head.h"
 
 namespace vigil::detector {
 namespace {
 
 constexpr std::string_view kMagic = "vigil-stream";
-constexpr uint16_t kFormat = 1;
+constexpr uint16_t kFormat = 2;
 constexpr uint8_t kTypesMask = 0b111110;  // Bits 1 to 5.
 static_assert(kEventTypes.size() == 5);
-
-std::array<uint32_t, 10> NumbersOf(const Parameters& p) {
-  return {p.profile,
-          p.window_rows_max,
-          p.window_rows_min,
-          p.period_events,
-          p.trees,
-          p.sample_rows,
-          p.identical_rows_max,
-          p.threshold_quantile_ppm,
-          p.threshold_floor_q8,
-          p.seed_reveals};
-}
-
-bool ReadHead(LittleEndianReader* reader, const Digest& chain_id, const Parameters& parameters) {
-  if (!reader->SkipTag(kMagic) || reader->U16() != kFormat || reader->ReadDigest() != chain_id) {
-    return false;
-  }
-  for (const uint32_t number : NumbersOf(parameters)) {
-    if (reader->U32() != number) return false;
-  }
-  return reader->ok();
-}
 
 bool ReadMarks(LittleEndianReader* reader, Bookkeeping* b) {
   const size_t count = reader->U16();
@@ -47,8 +24,8 @@ bool ReadMarks(LittleEndianReader* reader, Bookkeeping* b) {
     const HeightMark mark{reader->U64(), reader->U64()};
     const bool rises = i == 0 || (mark.height > b->marks.back().height &&
                                   mark.events_before > b->marks.back().events_before);
-    const bool within = mark.height >= 1 && mark.height <= std::max<uint64_t>(b->height, 1) &&
-                        mark.events_before <= b->events;
+    const bool within =
+        mark.height >= 1 && mark.height <= b->height + 1 && mark.events_before <= b->events;
     if (!rises || !within) return false;
     b->marks.push_back(mark);
   }
@@ -63,6 +40,7 @@ bool ReadPending(LittleEndianReader* reader, uint32_t seed_reveals, Bookkeeping*
     pending.period = reader->U64();
     pending.window_end = reader->U64();
     pending.events = reader->U64();
+    pending.window_digest = reader->ReadDigest();
     pending.types_left = reader->U8();
     const size_t reveals = reader->U8();
     const bool rises = i == 0 || (pending.period > b->pending.back().period &&
@@ -87,15 +65,16 @@ bool ReadPending(LittleEndianReader* reader, uint32_t seed_reveals, Bookkeeping*
 std::vector<uint8_t> SerializeBookkeeping(const Bookkeeping& b, const Digest& chain_id,
                                           const Parameters& parameters) {
   LittleEndianWriter writer;
-  writer.Tag(kMagic).U16(kFormat).Raw(chain_id);
-  for (const uint32_t number : NumbersOf(parameters)) writer.U32(number);
+  WriteStreamHead(kMagic, kFormat, chain_id, parameters, &writer);
   writer.U64(b.height).U64(b.events).U64(b.period).U64(b.period_end).U64(b.period_end_events);
   writer.U16(static_cast<uint16_t>(b.marks.size()));
   for (const HeightMark& mark : b.marks) writer.U64(mark.height).U64(mark.events_before);
   writer.U8(static_cast<uint8_t>(b.pending.size()));
   for (const PendingPeriod& pending : b.pending) {
     writer.U64(pending.period).U64(pending.window_end).U64(pending.events);
-    writer.U8(pending.types_left).U8(static_cast<uint8_t>(pending.reveals.size()));
+    writer.Raw(pending.window_digest)
+        .U8(pending.types_left)
+        .U8(static_cast<uint8_t>(pending.reveals.size()));
     for (const Digest& reveal : pending.reveals) writer.Raw(reveal);
   }
   return writer.Take();
@@ -105,7 +84,7 @@ std::optional<Bookkeeping> ParseBookkeeping(std::span<const uint8_t> bytes, cons
                                             const Parameters& parameters) {
   LittleEndianReader reader(bytes);
   Bookkeeping b;
-  if (!ReadHead(&reader, chain_id, parameters)) return std::nullopt;
+  if (!ReadStreamHead(kMagic, kFormat, chain_id, parameters, &reader)) return std::nullopt;
   b.height = reader.U64();
   b.events = reader.U64();
   b.period = reader.U64();

@@ -2,11 +2,11 @@
 // wait for a model, and from which height the windows can be rebuilt.
 //
 // Bytes (little-endian):
-//   "vigil-stream" 00 | u16 format = 1 | chain id 32 | ten u32 parameters |
+//   "vigil-stream" 00 | u16 format = 2 | chain id 32 | ten u32 parameters |
 //   u64 height | u64 events | u64 period | u64 period end | u64 events at period end |
 //   u16 marks | per mark: u64 height, u64 events before |
-//   u8 pending | per period: u64 period, u64 window end, u64 events, u8 types left (bit = type),
-//                            u8 reveals, reveals 32 each
+//   u8 pending | per period: u64 period, u64 window end, u64 events, window digest 32,
+//                            u8 types left (bit = type), u8 reveals, reveals 32 each
 #ifndef VIGIL_DETECTOR_STREAM_BOOKKEEPING_H_
 #define VIGIL_DETECTOR_STREAM_BOOKKEEPING_H_
 
@@ -39,6 +39,7 @@ struct PendingPeriod {
   uint64_t period = 0;
   uint64_t window_end = 0;      // Height that closed the window.
   uint64_t events = 0;          // Events up to that height, included.
+  Digest window_digest{};       // Of the checkpoint at that height.
   uint8_t types_left = 0;       // Bit (1 << type): not trained yet.
   std::vector<Digest> reveals;  // Of the heights window_end + 1 ...; complete at seed_reveals.
 

@@ -11,6 +11,23 @@ namespace {
 
 uint8_t BitOf(EventType type) { return static_cast<uint8_t>(1u << static_cast<uint32_t>(type)); }
 
+constexpr uint8_t kAllTypes = 0b111110;  // Bits 1 to 5.
+static_assert(kEventTypes.size() == 5);
+
+// Whether a stream that stood where `state` says can go on from the windows at `place`.
+bool Fits(const CheckpointPlace& place, const Bookkeeping& state) {
+  const bool waits = !state.pending.empty();
+  if (waits && place.height > state.pending.front().window_end) return false;
+  if (waits && place.height == state.pending.front().window_end &&
+      (place.events != state.pending.front().events ||
+       place.period != state.pending.front().period)) {
+    return false;
+  }
+  if (place.height == state.height && place.events != state.events) return false;
+  return place.height <= state.height && place.events <= state.events &&
+         place.period <= state.period;
+}
+
 }  // namespace
 
 DetectorStream::DetectorStream(const Parameters& parameters, const Digest& chain_id, Hash32 hash)
@@ -21,10 +38,19 @@ DetectorStream::DetectorStream(const Parameters& parameters, const Digest& chain
 
 std::optional<DetectorStream> DetectorStream::Restore(const Parameters& parameters,
                                                       const Digest& chain_id, Hash32 hash,
-                                                      std::span<const uint8_t> state) {
+                                                      std::span<const uint8_t> state,
+                                                      std::span<const uint8_t> checkpoint) {
   std::optional<Bookkeeping> bookkeeping = ParseBookkeeping(state, chain_id, parameters);
   if (!bookkeeping) return std::nullopt;
   DetectorStream stream(parameters, chain_id, hash);
+  if (!checkpoint.empty()) {
+    std::optional<CheckpointContents> contents =
+        ParseCheckpoint(checkpoint, chain_id, parameters, hash);
+    if (!contents || !Fits(contents->place, *bookkeeping)) return std::nullopt;
+    stream.state_ = std::move(*bookkeeping);
+    stream.BeginAfter(std::move(*contents));
+    return stream;
+  }
   uint64_t oldest = stream.OldestEvent(bookkeeping->events);
   for (const PendingPeriod& pending : bookkeeping->pending) {
     oldest = std::min(oldest, stream.OldestEvent(pending.events));
@@ -37,6 +63,51 @@ std::optional<DetectorStream> DetectorStream::Restore(const Parameters& paramete
   return stream;
 }
 
+std::optional<DetectorStream> DetectorStream::FromCheckpoint(const Parameters& parameters,
+                                                             const Digest& chain_id, Hash32 hash,
+                                                             std::span<const uint8_t> checkpoint) {
+  std::optional<CheckpointContents> contents =
+      ParseCheckpoint(checkpoint, chain_id, parameters, hash);
+  if (!contents) return std::nullopt;
+  DetectorStream stream(parameters, chain_id, hash);
+  const CheckpointPlace place = contents->place;
+  Bookkeeping& state = stream.state_;
+  state.height = place.height;
+  state.events = place.events;
+  state.period = place.period;
+  state.period_end = place.height;
+  state.period_end_events = place.events;
+  state.marks = {{place.height + 1, place.events}};
+  stream.BeginAfter(std::move(*contents));
+  const uint8_t types = stream.CloseWindows(place.period, kAllTypes);
+  if (types != 0) {
+    state.pending.push_back(
+        {place.period, place.height, place.events, CheckpointDigest(checkpoint, hash), types, {}});
+  }
+  return stream;
+}
+
+void DetectorStream::BeginAfter(CheckpointContents contents) {
+  for (size_t i = 0; i < types_.size(); ++i) types_[i].window = std::move(contents.windows[i]);
+  next_height_ = contents.place.height + 1;
+  counted_ = contents.place.events;
+  for (const PendingPeriod& pending : state_.pending) {
+    if (pending.window_end == contents.place.height) {
+      CloseWindows(pending.period, pending.types_left);
+    }
+  }
+}
+
+std::vector<uint8_t> DetectorStream::Checkpoint(const CheckpointPlace& place) const {
+  std::vector<const EventWindow*> windows;
+  for (const TypeState& state : types_) windows.push_back(&state.window);
+  return SerializeCheckpoint(place, windows, chain_id_, parameters_, hash_);
+}
+
+std::optional<PeriodCheckpoint> DetectorStream::TakeCheckpoint() {
+  return std::exchange(checkpoint_, std::nullopt);
+}
+
 std::vector<uint8_t> DetectorStream::SerializeState() const {
   Require(!in_block_ && !refilling(), "state is taken between blocks");
   return SerializeBookkeeping(state_, chain_id_, parameters_);
@@ -45,13 +116,14 @@ std::vector<uint8_t> DetectorStream::SerializeState() const {
 bool DetectorStream::BeginBlock(Height height, const Digest& reveal) {
   if (in_block_ || height.value() != next_height_) return false;
   in_block_ = true;
+  checkpoint_.reset();
   reveal_ = reveal;
   if (!refilling()) PlaceMark();
   return true;
 }
 
 void DetectorStream::PlaceMark() {
-  const uint64_t distance = std::max<uint64_t>(reach() / kMarksPerReach, 1);
+  const uint64_t distance = std::max<uint64_t>(ReachOf(parameters_) / kMarksPerReach, 1);
   if (counted_ - state_.marks.back().events_before < distance) return;
   state_.marks.push_back({next_height_, counted_});
 }
@@ -84,6 +156,8 @@ bool DetectorStream::EndBlock() {
       if (pending.events != counted_) return false;
       // What was trained before the restart is not trained again.
       CloseWindows(pending.period, pending.types_left);
+      const std::vector<uint8_t> bytes = Checkpoint({height, counted_, pending.period});
+      if (CheckpointDigest(bytes, hash_) != pending.window_digest) return false;
     }
     if (height == state_.height && counted_ != state_.events) return false;
     ++next_height_;
@@ -123,18 +197,20 @@ bool DetectorStream::PeriodEndsHere() const {
 }
 
 void DetectorStream::EndPeriod() {
+  const Height previous_end(state_.period_end);
   ++state_.period;
   state_.period_end = state_.height;
   state_.period_end_events = state_.events;
-  uint8_t all = 0;
-  for (const EventType type : kEventTypes) all |= BitOf(type);
-  const uint8_t types = CloseWindows(state_.period, all);
+  const uint8_t types = CloseWindows(state_.period, kAllTypes);
+  std::vector<uint8_t> bytes = Checkpoint({state_.height, state_.events, state_.period});
+  const Digest digest = CheckpointDigest(bytes, hash_);
+  checkpoint_ = {state_.period, Height(state_.height), previous_end, digest, std::move(bytes)};
   if (types == 0) return;
   if (state_.pending.size() == kPendingPeriodsMax) {
     closed_.erase(state_.pending.front().period);
     state_.pending.erase(state_.pending.begin());
   }
-  state_.pending.push_back({state_.period, state_.height, state_.events, types, {}});
+  state_.pending.push_back({state_.period, state_.height, state_.events, digest, types, {}});
 }
 
 uint8_t DetectorStream::CloseWindows(uint64_t period, uint8_t types) {
@@ -183,6 +259,7 @@ std::optional<TrainingJob> DetectorStream::NextJob() {
     TrainingJob job{rows->first,
                     pending.period,
                     Height(pending.window_end),
+                    pending.window_digest,
                     SeedOf(rows->first, pending),
                     std::move(rows->second),
                     parameters_,
@@ -195,7 +272,7 @@ std::optional<TrainingJob> DetectorStream::NextJob() {
 }
 
 TrainingResult DetectorStream::Run(const TrainingJob& job) {
-  return {job.type, job.period, job.window_end,
+  return {job.type, job.period, job.window_end, job.window_digest,
           Model::Train(EventSchema(job.type), job.rows, job.seed, job.parameters, job.hash)};
 }
 
@@ -211,16 +288,18 @@ std::optional<ModelInfo> DetectorStream::Install(TrainingResult result) {
                        result.period,
                        result.window_end,
                        result.model->digest(),
+                       result.window_digest,
                        result.model->row_count(),
                        result.model->threshold_q8(),
                        false};
-  Keep(result.type, {result.period, result.window_end.value(), std::move(*result.model)});
+  Keep(result.type,
+       {result.period, result.window_end.value(), result.window_digest, std::move(*result.model)});
   return info;
 }
 
 bool DetectorStream::AddModel(EventType type, uint64_t period, Model model) {
   if (model.schema().HashWith(hash_) != EventSchema(type).HashWith(hash_)) return false;
-  Keep(type, {period, 0, std::move(model)});
+  Keep(type, {period, 0, Digest{}, std::move(model)});
   return true;
 }
 
@@ -294,7 +373,7 @@ std::vector<ModelInfo> DetectorStream::Models() const {
     const Activation* active = ActiveAt(state, std::max(next_height_, state_.height + 1));
     for (const KeptModel& kept : state.models) {
       infos.push_back({state.type, kept.period, Height(kept.window_end), kept.model.digest(),
-                       kept.model.row_count(), kept.model.threshold_q8(),
+                       kept.window_digest, kept.model.row_count(), kept.model.threshold_q8(),
                        active != nullptr && active->digest == kept.model.digest()});
     }
   }

@@ -16,10 +16,13 @@
 // seed_reveals heights after the end of the period, in order). Types with fewer than
 // window_rows_min rows are not trained.
 //
+// Checkpoints. The windows at the end of a period, as bytes (checkpoint.h). Whoever has them goes
+// on from there: FromCheckpoint() without anything else, Restore() with less to replay.
+//
 // Life of a host: Restore() or construct; feed BeginBlock, OnEvent, EndBlock for every height from
 // ReplayFrom(), with verdict OK events in (record, item) order; after each block store
-// SerializeState() and ask NextJob(); Run() it anywhere, Install() the result, put the digest on
-// chain; Activate() what the chain's state says is active.
+// SerializeState(), keep what TakeCheckpoint() gives, and ask NextJob(); Run() it anywhere,
+// Install() the result, put the digest on chain; Activate() what the chain's state says is active.
 #ifndef VIGIL_DETECTOR_STREAM_DETECTOR_STREAM_H_
 #define VIGIL_DETECTOR_STREAM_DETECTOR_STREAM_H_
 
@@ -35,6 +38,7 @@
 #include "detector/model/model.h"
 #include "detector/model/parameters.h"
 #include "detector/stream/bookkeeping.h"
+#include "detector/stream/checkpoint.h"
 #include "detector/stream/event_window.h"
 #include "ledger/base/event_view.h"
 #include "ledger/base/strong_id.h"
@@ -42,7 +46,6 @@
 namespace vigil::detector {
 
 inline constexpr uint64_t kPeriodHeightStep = 4;
-inline constexpr uint64_t kReachFactor = 16;
 // Models kept per type: the active one, and others to recompute older alerts with.
 inline constexpr size_t kModelsPerTypeMax = 4;
 
@@ -71,6 +74,7 @@ struct TrainingJob {
   EventType type = EventType::kGeneric;
   uint64_t period = 0;
   Height window_end;
+  Digest window_digest{};
   Digest seed{};
   RawTable rows;
   Parameters parameters;
@@ -81,6 +85,7 @@ struct TrainingResult {
   EventType type = EventType::kGeneric;
   uint64_t period = 0;
   Height window_end;
+  Digest window_digest{};
   std::optional<Model> model;  // Nothing: too few different rows.
 };
 
@@ -90,9 +95,19 @@ struct ModelInfo {
   uint64_t period = 0;
   Height window_end;  // 0 for models that were added after a restart.
   Digest digest{};
+  Digest window_digest{};  // Of the checkpoint at window_end; zero where that is 0.
   uint32_t row_count = 0;
   uint32_t threshold_q8 = 0;
   bool active = false;  // For the next height.
+};
+
+// The windows at the end of a period.
+struct PeriodCheckpoint {
+  uint64_t period = 0;
+  Height height;
+  Height previous_end;  // End of the period before; 0: there was none.
+  Digest digest{};
+  std::vector<uint8_t> bytes;
 };
 
 enum class Recomputed { kOk, kUnknownModel, kWrongType };
@@ -109,10 +124,20 @@ class DetectorStream {
   DetectorStream(const Parameters& parameters, const Digest& chain_id, Hash32 hash);
 
   // A stream that goes on where SerializeState() was called. It still has to be fed the heights
-  // from ReplayFrom() on; up to the stored height they only rebuild the windows.
-  // Returns nothing for bytes that are damaged or of another chain or other parameters.
+  // from ReplayFrom() on; up to the stored height they only rebuild the windows. With the bytes of
+  // a `checkpoint`, that is from the height after it.
+  // Returns nothing for bytes that are damaged or of another chain or other parameters, for a
+  // checkpoint that is newer than a window that `state` still needs, and where a stream that began
+  // with a checkpoint cannot do without it yet.
   static std::optional<DetectorStream> Restore(const Parameters& parameters, const Digest& chain_id,
-                                               Hash32 hash, std::span<const uint8_t> state);
+                                               Hash32 hash, std::span<const uint8_t> state,
+                                               std::span<const uint8_t> checkpoint = {});
+  // A stream that begins at the end of a period, whose blocks it never saw: from there on it says
+  // what one says that saw all of them. The caller has held the digest against the chain.
+  // Returns nothing for bytes that are no checkpoint of this chain, parameters and schemas.
+  static std::optional<DetectorStream> FromCheckpoint(const Parameters& parameters,
+                                                      const Digest& chain_id, Hash32 hash,
+                                                      std::span<const uint8_t> checkpoint);
   // What Restore() needs; a few kilobytes. REQUIRES: between blocks, not while refilling.
   std::vector<uint8_t> SerializeState() const;
 
@@ -137,6 +162,9 @@ class DetectorStream {
   // The three calls above for a whole block. Nothing where one of them returns false.
   std::optional<std::vector<Candidate>> OnBlock(Height height, const Digest& reveal,
                                                 std::span<const BlockEvent> events);
+
+  // The checkpoint of the period that ended with the last block, once; else nothing.
+  std::optional<PeriodCheckpoint> TakeCheckpoint();
 
   // The next model to train, oldest period first; nothing while there is none, or while refilling.
   // Each job is given out once per run of the host.
@@ -170,6 +198,7 @@ class DetectorStream {
   struct KeptModel {
     uint64_t period = 0;
     uint64_t window_end = 0;
+    Digest window_digest{};
     Model model;
   };
   struct TypeState {
@@ -183,13 +212,16 @@ class DetectorStream {
 
   TypeState& StateOf(EventType type) { return types_[static_cast<size_t>(type) - 1]; }
   const TypeState& StateOf(EventType type) const { return types_[static_cast<size_t>(type) - 1]; }
-  uint64_t reach() const { return kReachFactor * parameters_.window_rows_max; }
   // The number of the oldest event that the windows after `events` events may hold.
-  uint64_t OldestEvent(uint64_t events) const { return events > reach() ? events - reach() : 0; }
+  uint64_t OldestEvent(uint64_t events) const { return detector::OldestEvent(parameters_, events); }
 
   static const Activation* ActiveAt(const TypeState& state, uint64_t height);
   static const KeptModel* ModelOf(const TypeState& state, const Digest& digest);
   void Keep(EventType type, KeptModel kept);
+  // Takes over windows; the next height is the one after.
+  void BeginAfter(CheckpointContents contents);
+  // Of the windows as they are. REQUIRES: CloseWindows() went before.
+  std::vector<uint8_t> Checkpoint(const CheckpointPlace& place) const;
   void CollectReveal();
   bool PeriodEndsHere() const;
   void EndPeriod();
@@ -207,6 +239,7 @@ class DetectorStream {
   std::vector<TypeState> types_;  // In the order of kEventTypes.
   // Closed windows that wait for their seed or for NextJob(), by period.
   std::map<uint64_t, std::map<EventType, RawTable>> closed_;
+  std::optional<PeriodCheckpoint> checkpoint_;  // Not taken yet.
   uint64_t next_height_ = 1;
   uint64_t counted_ = 0;  // Number of the next event; state_.events between blocks when live.
   bool in_block_ = false;

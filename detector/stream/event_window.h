@@ -12,8 +12,20 @@
 #include <vector>
 
 #include "detector/features/schema.h"
+#include "detector/model/parameters.h"
 
 namespace vigil::detector {
+
+// Windows reach back over so many events of all types, in units of their largest row count.
+inline constexpr uint64_t kReachFactor = 16;
+inline uint64_t ReachOf(const Parameters& parameters) {
+  return kReachFactor * parameters.window_rows_max;
+}
+// The number of the oldest event that windows may hold after `events` events.
+inline uint64_t OldestEvent(const Parameters& parameters, uint64_t events) {
+  const uint64_t reach = ReachOf(parameters);
+  return events > reach ? events - reach : 0;
+}
 
 class EventWindow {
  public:
@@ -27,6 +39,13 @@ class EventWindow {
   void DropBefore(uint64_t sequence);
 
   size_t row_count() const { return sequences_.size() - first_; }
+  // Event numbers and cells of the rows, oldest first. Valid until the next change.
+  std::span<const uint64_t> sequences() const {
+    return std::span<const uint64_t>(sequences_).subspan(first_);
+  }
+  std::span<const int64_t> cells() const {
+    return std::span<const int64_t>(cells_).subspan(first_ * field_count_);
+  }
   // A copy, oldest row first.
   RawTable Rows() const;
 

@@ -5,42 +5,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/status_macros.h"
-#include "ledger/crypto/sha256.h"
+#include "node/detect/detect_convert.h"
 
 namespace vigil::node {
 namespace {
 
 using detector::Candidate;
-using detector::Digest;
 using detector::EventType;
 using ledger::ExecutedBlock;
 
 constexpr uint32_t kModelsListedMax = 1024;
-
-Digest HashBytes(std::span<const uint8_t> bytes) { return ledger::Sha256(bytes).bytes; }
-
-Hash AsHash(const Digest& digest) {
-  Hash hash;
-  hash.bytes = digest;
-  return hash;
-}
-
-std::string AsString(const std::vector<uint8_t>& bytes) { return ToString(bytes); }
-
-detector::Parameters ParametersOf(const ledger::DetectorParameters& governed) {
-  detector::Parameters parameters;
-  parameters.profile = governed.profile;
-  parameters.window_rows_max = governed.window_rows_max;
-  parameters.window_rows_min = governed.window_rows_min;
-  parameters.period_events = governed.period_events;
-  parameters.trees = governed.trees;
-  parameters.sample_rows = governed.sample_rows;
-  parameters.identical_rows_max = governed.identical_rows_max;
-  parameters.threshold_quantile_ppm = governed.threshold_quantile_ppm;
-  parameters.threshold_floor_q8 = governed.threshold_floor_q8;
-  parameters.seed_reveals = governed.seed_reveals;
-  return parameters;
-}
 
 }  // namespace
 
@@ -69,45 +43,16 @@ absl::StatusOr<std::unique_ptr<DetectDriver>> DetectDriver::Open(
   return driver;
 }
 
-absl::Status DetectDriver::Restore() {
-  absl::StatusOr<ModelStore::Contents> contents = store_.Load();
-  if (absl::IsDataLoss(contents.status())) return StartAfresh(contents.status().message());
-  RETURN_IF_ERROR(contents.status());
-  const detector::Parameters parameters = ParametersOf(genesis_->detector);
-  if (contents->state.empty()) {
-    stream_ = std::make_unique<detector::DetectorStream>(parameters, genesis_->chain_id.bytes,
-                                                         &HashBytes);
-    return absl::OkStatus();
-  }
-  std::optional<detector::DetectorStream> stream = detector::DetectorStream::Restore(
-      parameters, genesis_->chain_id.bytes, &HashBytes, AsBytes(contents->state));
-  if (!stream.has_value()) return StartAfresh("its bookkeeping is damaged");
-  stream_ = std::make_unique<detector::DetectorStream>(*std::move(stream));
-  for (const ModelStore::Model& stored : contents->models) {
-    const auto& [type, period] = stored.key;
-    std::optional<detector::Model> model =
-        detector::Model::Parse(AsBytes(stored.bytes), detector::EventSchema(type), &HashBytes);
-    if (!model.has_value()) return StartAfresh("a stored model is damaged");
-    if (!stream_->AddModel(type, period, *std::move(model))) {
-      return StartAfresh("a stored model is of another schema");
-    }
-  }
-  duties_ = std::move(contents->duties);
-  height_ = stream_->height().value();
-  PublishModels();
-  return absl::OkStatus();
-}
-
 Height DetectDriver::restart_height() const { return std::max(stream_->RestartFrom(), Height(1)); }
 
 absl::StatusOr<Height> DetectDriver::StoredRestartHeight(const ledger::Genesis& genesis,
                                                          ledger::Store* store) {
   ASSIGN_OR_RETURN(const ModelStore::Contents contents, ModelStore(store).Load());
   if (contents.state.empty()) return Height(1);
-  const std::optional<detector::DetectorStream> stream = detector::DetectorStream::Restore(
-      ParametersOf(genesis.detector), genesis.chain_id.bytes, &HashBytes, AsBytes(contents.state));
-  if (!stream.has_value()) return absl::DataLossError("the detector's bookkeeping is damaged");
-  return std::max(stream->RestartFrom(), Height(1));
+  const std::optional<detector::Bookkeeping> bookkeeping = detector::ParseBookkeeping(
+      AsBytes(contents.state), genesis.chain_id.bytes, ParametersOf(genesis.detector));
+  if (!bookkeeping.has_value()) return absl::DataLossError("the detector's bookkeeping is damaged");
+  return Height(bookkeeping->marks.front().height);
 }
 
 absl::Status DetectDriver::StartAfresh(absl::string_view why) {
@@ -115,6 +60,9 @@ absl::Status DetectDriver::StartAfresh(absl::string_view why) {
   RETURN_IF_ERROR(store_.Clear());
   stream_ = std::make_unique<detector::DetectorStream>(ParametersOf(genesis_->detector),
                                                        genesis_->chain_id.bytes, &HashBytes);
+  for (const auto& [height, digest] : std::exchange(checkpoints_, {})) {
+    port_->DropCheckpoint(height);
+  }
   duties_ = Duties();
   under_way_.clear();
   active_from_.clear();
@@ -187,6 +135,7 @@ absl::Status DetectDriver::TakeBlock(Height height) {
   if (!is_new) return absl::OkStatus();
   TakeCandidates(*executed, *candidates);
   TakeResults(*executed);
+  KeepCheckpoint();
   height_ = height.value();
   return Save(std::nullopt);
 }
@@ -239,11 +188,12 @@ absl::StatusOr<bool> DetectDriver::TrainOne() {
                            .event_type = static_cast<uint32_t>(trained->type)};
     duties_.commitments[key] = {.window_end = trained->window_end,
                                 .model_digest = AsHash(trained->digest),
+                                .window_digest = AsHash(trained->window_digest),
                                 .row_count = trained->row_count,
                                 .threshold_q8 = trained->threshold_q8,
                                 .attempt = {}};
     if (model != nullptr) {
-      stored = {.key = {trained->type, trained->period}, .bytes = AsString(model->Serialize())};
+      stored = {.key = {trained->type, trained->period}, .bytes = ToString(model->Serialize())};
     }
     PublishModels();
   }
@@ -254,7 +204,7 @@ absl::StatusOr<bool> DetectDriver::TrainOne() {
 absl::Status DetectDriver::Save(const std::optional<ModelStore::Model>& model) {
   std::set<ModelKey> kept;
   for (const detector::ModelInfo& info : stream_->Models()) kept.insert({info.type, info.period});
-  return store_.Save(AsString(stream_->SerializeState()), duties_, model, kept);
+  return store_.Save(ToString(stream_->SerializeState()), duties_, model, kept, checkpoints_);
 }
 
 void DetectDriver::PublishModels() {

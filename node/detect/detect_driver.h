@@ -9,7 +9,11 @@
 //   judgements   alerts of others are recomputed and confirmed or disputed, in one record per
 //   executed
 //                block; an alert whose model is not here yet waits
-//   commitments  every model trained is committed
+//   commitments  every model trained is committed, and with it the windows that it is from
+//
+// The windows at the ends of periods are kept as checkpoints, one in kCheckpointsPerSnapshot-th of
+// a snapshot interval at most; a start goes on from the newest that fits where that is shorter than
+// replaying the windows.
 //
 // Records go the same way in as everybody's, and are tried again when they are refused or lost.
 // Belongs to one thread, but for height() and models().
@@ -35,6 +39,10 @@
 #include "node/detect/model_store.h"
 
 namespace vigil::node {
+
+// Of checkpoints, bytes are kept of the first in every such part of snapshot_interval_blocks.
+inline constexpr uint32_t kCheckpointsPerSnapshot = 8;
+inline constexpr size_t kCheckpointsKept = 4;
 
 class DetectDriver {
  public:
@@ -89,8 +97,12 @@ class DetectDriver {
                const ledger::SigningKey* record_key, ledger::Store* store, DetectPort* port,
                std::function<void()> on_delivery);
 
-  // detect_driver.cc: along the chain.
+  // detect_checkpoint.cc: what a start goes on from.
   absl::Status Restore();
+  std::unique_ptr<detector::DetectorStream> RestoreStream(const ModelStore::Contents& contents);
+  void KeepCheckpoint();
+
+  // detect_driver.cc: along the chain.
   absl::Status StartAfresh(absl::string_view why);
   absl::Status ActivateFromState();
   absl::Status TakeBlock(Height height);
@@ -124,6 +136,7 @@ class DetectDriver {
   DetectPort* const port_;
   const std::function<void()> on_delivery_;
   ModelStore store_;
+  ModelStore::Checkpoints checkpoints_;  // Whose bytes are kept.
   std::unique_ptr<detector::DetectorStream> stream_;
   Duties duties_;
   bool activated_ = false;                  // The chain's active models are known to stream_.

@@ -7,7 +7,9 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "ledger/base/bytes.h"
 #include "ledger/chain/record.h"
 #include "ledger/state/chain_reader.h"
 #include "ledger/state/chain_state.h"
@@ -31,6 +33,10 @@ class DetectPort {
   virtual std::shared_ptr<const ledger::ChainReader> Reader() const = 0;
   // The same way in as everybody's. `done` is called exactly once, on any thread.
   virtual void Submit(ledger::Record record, std::function<void(const Delivery&)> done) = 0;
+  // Files of detector checkpoints, by height. What they hold is checked by whoever reads it.
+  virtual absl::Status SaveCheckpoint(Height height, ByteSpan bytes) = 0;
+  virtual absl::StatusOr<std::string> LoadCheckpoint(Height height) const = 0;
+  virtual void DropCheckpoint(Height height) = 0;
   virtual int64_t NowMicros() const = 0;
   virtual void Warn(absl::string_view text) const = 0;
 };

@@ -136,6 +136,7 @@ absl::StatusOr<bool> DetectDriver::Commit(const ChainReader& reader) {
     body.period = key.period;
     body.window_end = commit.window_end;
     body.model_digest = commit.model_digest;
+    body.window_digest = commit.window_digest;
     body.row_count = commit.row_count;
     body.threshold_q8 = commit.threshold_q8;
     commit.attempt.under_way = true;

@@ -7,7 +7,7 @@
 namespace vigil::node {
 namespace {
 
-constexpr uint16_t kFormat = 1;
+constexpr uint16_t kFormat = 2;
 
 Hash OrderKey(const Hash& block_hash, const ledger::EventRef& event, uint32_t validator) {
   std::string bytes;
@@ -57,7 +57,10 @@ std::string Duties::Encode() const {
   writer.U32(static_cast<uint32_t>(commitments.size()));
   for (const auto& [key, duty] : commitments) {
     writer.U64(key.period).U32(key.event_type).U64(duty.window_end.value());
-    writer.Fixed(duty.model_digest).U32(duty.row_count).U32(duty.threshold_q8);
+    writer.Fixed(duty.model_digest)
+        .Fixed(duty.window_digest)
+        .U32(duty.row_count)
+        .U32(duty.threshold_q8);
   }
   return bytes;
 }
@@ -88,6 +91,7 @@ std::optional<Duties> Duties::Decode(absl::string_view bytes) {
     CommitDuty& duty = duties.commitments[key];
     duty.window_end = Height(reader.U64());
     duty.model_digest = reader.ReadHash();
+    duty.window_digest = reader.ReadHash();
     duty.row_count = reader.U32();
     duty.threshold_q8 = reader.U32();
   }

@@ -54,6 +54,7 @@ struct JudgeDuty {
 struct CommitDuty {
   Height window_end;
   Hash model_digest;
+  Hash window_digest;
   uint32_t row_count = 0;
   uint32_t threshold_q8 = 0;
   Attempt attempt;

@@ -13,11 +13,35 @@ constexpr absl::string_view kStateKey = "state";
 constexpr absl::string_view kDutiesKey = "duties";
 constexpr absl::string_view kModelPrefix = "model/";
 constexpr absl::string_view kModelEnd = "model0";  // '0' follows '/'.
+constexpr absl::string_view kCheckpointPrefix = "checkpoint/";
+constexpr absl::string_view kCheckpointEnd = "checkpoint0";
 
 std::string KeyOf(const ModelKey& model) {
   std::string key(kModelPrefix);
   ByteWriter(&key).U32(static_cast<uint32_t>(model.first)).U64(model.second);
   return key;
+}
+
+std::string KeyOf(Height checkpoint) {
+  std::string key(kCheckpointPrefix);
+  ByteWriter(&key).U64(checkpoint.value());
+  return key;
+}
+
+absl::StatusOr<ModelStore::Checkpoints> LoadCheckpoints(const ledger::StoreReader& store) {
+  ModelStore::Checkpoints checkpoints;
+  absl::Status damage;
+  RETURN_IF_ERROR(store.Scan(kCheckpointPrefix, kCheckpointEnd, /*reverse=*/false,
+                             [&](absl::string_view key, absl::string_view value) {
+                               ByteReader height(key.substr(kCheckpointPrefix.size()));
+                               ByteReader digest(value);
+                               checkpoints[Height(height.U64())] = digest.ReadHash();
+                               damage = height.Finish("checkpoint key");
+                               damage.Update(digest.Finish("checkpoint digest"));
+                               return damage.ok();
+                             }));
+  if (!damage.ok()) return absl::DataLossError(damage.message());
+  return checkpoints;
 }
 
 }  // namespace
@@ -49,11 +73,14 @@ absl::StatusOr<ModelStore::Contents> ModelStore::Load() {
         return true;
       }));
   RETURN_IF_ERROR(damage);
+  ASSIGN_OR_RETURN(contents.checkpoints, LoadCheckpoints(*store_));
+  stored_checkpoints_ = contents.checkpoints;
   return contents;
 }
 
 absl::Status ModelStore::Save(absl::string_view state, const Duties& duties,
-                              const std::optional<Model>& model, const std::set<ModelKey>& kept) {
+                              const std::optional<Model>& model, const std::set<ModelKey>& kept,
+                              const Checkpoints& checkpoints) {
   StoreBatch batch;
   batch.Put(kStateKey, state);
   batch.Put(kDutiesKey, duties.Encode());
@@ -66,7 +93,16 @@ absl::Status ModelStore::Save(absl::string_view state, const Duties& duties,
       batch.Delete(KeyOf(stored));
     }
   }
+  for (const auto& [height, digest] : stored_checkpoints_) {
+    if (!checkpoints.contains(height)) batch.Delete(KeyOf(height));
+  }
+  for (const auto& [height, digest] : checkpoints) {
+    const auto stored = stored_checkpoints_.find(height);
+    if (stored != stored_checkpoints_.end() && stored->second == digest) continue;
+    batch.Put(KeyOf(height), absl::string_view(ToString(digest.bytes)));
+  }
   RETURN_IF_ERROR(store_->Write(batch));
+  stored_checkpoints_ = checkpoints;
   if (model.has_value()) left.insert(model->key);
   stored_ = std::move(left);
   return absl::OkStatus();
@@ -80,6 +116,7 @@ absl::Status ModelStore::Clear() {
         return true;
       }));
   stored_.clear();
+  stored_checkpoints_.clear();
   return store_->Write(batch);
 }
 

@@ -3,6 +3,7 @@
 //   "state"                        detector/stream/bookkeeping.h
 //   "duties"                       Duties::Encode()
 //   "model/" u32 type u64 period   detector/model/model.h
+//   "checkpoint/" u64 height       digest of a checkpoint whose bytes lie in a file
 //
 // Bookkeeping, duties and a new model go in one batch, so that none is ahead of another. All of it
 // is derived from the chain: lost or damaged, the detector starts from the first block again.
@@ -10,6 +11,7 @@
 #define VIGIL_NODE_DETECT_MODEL_STORE_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -19,6 +21,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "detector/features/event_type.h"
+#include "ledger/base/bytes.h"
+#include "ledger/base/strong_id.h"
 #include "ledger/storage/store.h"
 #include "node/detect/duties.h"
 
@@ -35,22 +39,27 @@ class ModelStore {
     ModelKey key;
     std::string bytes;
   };
+  using Checkpoints = std::map<Height, Hash>;  // Digests (detector/stream/checkpoint.h).
   struct Contents {
     std::string state;  // Empty: nothing was stored.
     Duties duties;
     std::vector<Model> models;  // By type and period.
+    Checkpoints checkpoints;
   };
   // Errors: kDataLoss when duties or keys do not decode; disk errors.
   absl::StatusOr<Contents> Load();
 
-  // Replaces bookkeeping and duties; adds `model` if given, and drops every model not in `kept`.
+  // Replaces bookkeeping, duties and the list of checkpoints; adds `model` if given, and drops
+  // every model not in `kept`.
   absl::Status Save(absl::string_view state, const Duties& duties,
-                    const std::optional<Model>& model, const std::set<ModelKey>& kept);
+                    const std::optional<Model>& model, const std::set<ModelKey>& kept,
+                    const Checkpoints& checkpoints);
   absl::Status Clear();
 
  private:
   ledger::Store* const store_;
-  std::set<ModelKey> stored_;  // After Load() or Save().
+  std::set<ModelKey> stored_;  // After Load() or Save(), as is the next.
+  Checkpoints stored_checkpoints_;
 };
 
 }  // namespace vigil::node

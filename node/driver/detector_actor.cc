@@ -92,6 +92,11 @@ void DetectorActor::Submit(ledger::Record record, std::function<void(const Deliv
   });
 }
 
+void DetectorActor::DropCheckpoint(Height height) {
+  const absl::Status dropped = ports_.checkpoints->Drop(height);
+  if (!dropped.ok() && !absl::IsNotFound(dropped)) Warn(dropped.message());
+}
+
 void DetectorActor::Warn(absl::string_view text) const {
   (*ports_.log)(LogLevel::kWarning, "detect", text);
 }

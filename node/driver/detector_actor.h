@@ -12,6 +12,7 @@
 #include "node/detect/detect_driver.h"
 #include "node/driver/actor.h"
 #include "node/driver/chain_access.h"
+#include "node/driver/checkpoint_folder.h"
 #include "node/driver/log.h"
 #include "node/driver/services.h"
 
@@ -26,7 +27,8 @@ class DetectorActor final : public Actor, private DetectPort {
     const ledger::SigningKey* record_key = nullptr;
     const Clock* clock = nullptr;
     ChainAccess* chain = nullptr;
-    ledger::Store* store = nullptr;  // Its own.
+    ledger::Store* store = nullptr;           // Its own.
+    CheckpointFolder* checkpoints = nullptr;  // Likewise.
     const LogFunction* log = nullptr;
     std::function<void(ledger::Record, SubmitDone)> submit;
     // Told once that `store` is damaged on disk.
@@ -54,6 +56,13 @@ class DetectorActor final : public Actor, private DetectPort {
   absl::StatusOr<ExecutedPtr> LoadExecuted(Height height) const override;
   std::shared_ptr<const ledger::ChainReader> Reader() const override;
   void Submit(ledger::Record record, std::function<void(const Delivery&)> done) override;
+  absl::Status SaveCheckpoint(Height height, ByteSpan bytes) override {
+    return ports_.checkpoints->Save(height, bytes);
+  }
+  absl::StatusOr<std::string> LoadCheckpoint(Height height) const override {
+    return ports_.checkpoints->Load(height);
+  }
+  void DropCheckpoint(Height height) override;
   int64_t NowMicros() const override { return ports_.clock->MonotonicMicros(); }
   void Warn(absl::string_view text) const override;
 

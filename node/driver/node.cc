@@ -126,6 +126,7 @@ Node::Node(const ledger::Genesis& genesis, const NodeConfig& config, const NodeS
       cache_(config.block_cache_bytes_max),
       pending_(config.pending_bytes_max),
       reveals_(config.reveal_seed, genesis.validators[config.self.value()].reveal_length),
+      checkpoints_(seams.files, config.data_dir + "/checkpoints"),
       threads_(seams.clock) {}
 
 Node::~Node() { Halt(); }
@@ -387,6 +388,7 @@ absl::Status Node::OpenDetectorOnStore() {
            .clock = seams_.clock,
            .chain = chain_.get(),
            .store = detector_store_.get(),
+           .checkpoints = &checkpoints_,
            .log = &log_,
            .submit = [this](ledger::Record record,
                             SubmitDone done) { Submit(std::move(record), std::move(done)); },

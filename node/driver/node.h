@@ -8,6 +8,8 @@
 //   LOCK             held while a node is open
 //   journal/         segments (docs/formats/journal.md): the truth
 //   snapshots/       the newest snapshots of executed state (docs/formats/snapshot.md)
+//   checkpoints/     the newest checkpoints of the detector's windows
+//                    (docs/formats/detector_model.md)
 //   log/             tiles, checkpoint, evidence (docs/formats/transparency_log.md)
 //   rollback_guard   journal id, view and durable offset, unless the configuration puts it
 //   elsewhere and the stores that StoreFactory opens: state, index, detect; all can be rebuilt from
@@ -37,6 +39,7 @@
 #include "node/driver/actor.h"
 #include "node/driver/applier.h"
 #include "node/driver/chain_access.h"
+#include "node/driver/checkpoint_folder.h"
 #include "node/driver/counters.h"
 #include "node/driver/derived_stores.h"
 #include "node/driver/detector_actor.h"
@@ -245,6 +248,7 @@ class Node final : public NodeServices, public FrameReceiver {
   std::unique_ptr<ledger::Store> state_store_;
   std::unique_ptr<ledger::Store> index_store_;
   std::unique_ptr<ledger::Store> detector_store_;
+  CheckpointFolder checkpoints_;
   std::unique_ptr<ledger::EventIndex> index_;
   std::shared_ptr<const ledger::JournalReader> journal_reader_;  // Null: none can be read.
   Mutex rewriting_;  // Held while a segment of the journal is replaced.

@@ -20,7 +20,8 @@ Bookkeeping Sample() {
   b.period_end = 40;
   b.period_end_events = 980;
   b.marks = {{1, 0}, {9, 200}, {30, 700}};
-  b.pending = {{2, 20, 500, 0b10, {Sha256("a"), Sha256("b")}}, {3, 40, 980, 0b110, {Sha256("c")}}};
+  b.pending = {{2, 20, 500, Sha256("w"), 0b10, {Sha256("a"), Sha256("b")}},
+               {3, 40, 980, Sha256("x"), 0b110, {Sha256("c")}}};
   return b;
 }
 
@@ -72,7 +73,7 @@ TEST_CASE("bookkeeping: contradictions are refused", "[detector]") {
   CHECK(refused([](Bookkeeping* b) { b->period = 0; }));
   CHECK(refused([](Bookkeeping* b) { b->marks.clear(); }));
   CHECK(refused([](Bookkeeping* b) { b->marks[1].height = 30; }));
-  CHECK(refused([](Bookkeeping* b) { b->marks[2].height = 42; }));
+  CHECK(refused([](Bookkeeping* b) { b->marks[2].height = 43; }));
   CHECK(refused([](Bookkeeping* b) { b->marks[2].events_before = 1001; }));
   CHECK(refused([](Bookkeeping* b) { b->marks[0].height = 0; }));
   CHECK(refused([](Bookkeeping* b) { b->pending[0].types_left = 0; }));

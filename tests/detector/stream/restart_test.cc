@@ -24,8 +24,10 @@ struct Host {
   std::map<std::pair<EventType, uint64_t>, std::vector<uint8_t>> disk;
   ModelInfo active;
   uint64_t active_from = 0;
-  std::vector<std::string> story;  // One line for everything that came out.
-  bool lazy = false;               // Leaves jobs alone.
+  std::vector<std::string> story;                        // One line for everything that came out.
+  bool lazy = false;                                     // Leaves jobs alone.
+  std::map<uint64_t, std::vector<uint8_t>> checkpoints;  // By height.
+  std::map<uint64_t, Digest> window_digests;             // Likewise.
 
   void Tell(const std::string& what, uint64_t height, const Digest& digest, uint64_t number) {
     story.push_back(what + " " + std::to_string(height) + " " + testing::Hex(digest) + " " +
@@ -37,6 +39,7 @@ struct Host {
       REQUIRE(info.has_value());
       disk[{info->type, info->period}] = stream.FindModel(info->digest)->Serialize();
       Tell("model", info->window_end.value(), info->digest, info->period);
+      CHECK(info->window_digest == window_digests[info->window_end.value()]);
       if (info->type != EventType::kFlow) continue;
       active = *info;
       active_from = info->window_end.value() + SmallParameters().seed_reveals + 2;
@@ -51,14 +54,24 @@ struct Host {
       Tell("alert", height, candidate.leaf_hash, candidate.score.score_q8);
     }
     if (stream.refilling() || stream.height() != Height(height)) return;
+    if (const std::optional<PeriodCheckpoint> taken = stream.TakeCheckpoint()) {
+      CHECK(taken->height == Height(height));
+      CHECK(taken->digest == CheckpointDigest(taken->bytes, Sha256));
+      checkpoints[height] = taken->bytes;
+      window_digests[height] = taken->digest;
+      CHECK_FALSE(stream.TakeCheckpoint().has_value());
+    }
     if (!lazy) Train();
     state = stream.SerializeState();
   }
   // Loses the stream, and everything else but what lies on disk.
-  void Restart() {
-    auto restored = DetectorStream::Restore(SmallParameters(), kChainId, Sha256, state);
+  void Restart(std::span<const uint8_t> checkpoint = {}) {
+    auto restored = DetectorStream::Restore(SmallParameters(), kChainId, Sha256, state, checkpoint);
     REQUIRE(restored.has_value());
-    stream = std::move(*restored);
+    GoOnWith(std::move(*restored));
+  }
+  void GoOnWith(DetectorStream other) {
+    stream = std::move(other);
     for (const auto& [key, bytes] : disk) {
       auto model = Model::Parse(bytes, EventSchema(key.first), Sha256);
       REQUIRE(model.has_value());
@@ -97,6 +110,102 @@ TEST_CASE("restart: at every height the story goes on the same", "[detector]") {
     CHECK(host.story == whole.story);
     CHECK(host.state == whole.state);
   }
+}
+
+TEST_CASE("restart: with any checkpoint that is not too new the story goes on the same",
+          "[detector]") {
+  Host whole;
+  whole.Finish();
+  size_t shorter = 0;
+  for (uint64_t stop = 1; stop < kHeights; stop += 7) {
+    CAPTURE(stop);
+    Host before;
+    for (uint64_t height = 1; height <= stop; ++height) before.Step(height);
+    for (const auto& [at, bytes] : before.checkpoints) {
+      CAPTURE(at);
+      Host host = before;
+      const auto by_marks =
+          DetectorStream::Restore(SmallParameters(), kChainId, Sha256, before.state);
+      host.Restart(bytes);
+      CHECK(host.stream.ReplayFrom() == Height(at + 1));
+      if (host.stream.ReplayFrom() > by_marks->ReplayFrom()) ++shorter;
+      for (uint64_t height = at + 1; height <= stop; ++height) host.Step(height);
+      CHECK_FALSE(host.stream.refilling());
+      CHECK(host.stream.SerializeState() == before.state);
+      host.Finish();
+      CHECK(host.story == whole.story);
+      CHECK(host.checkpoints == whole.checkpoints);
+    }
+  }
+  CHECK(shorter > 10);
+}
+
+TEST_CASE("restart: a stream that begins with a checkpoint says the same from there on",
+          "[detector]") {
+  Host whole;
+  whole.Finish();
+  REQUIRE(whole.checkpoints.size() >= 6);
+  for (const auto& [at, bytes] : whole.checkpoints) {
+    CAPTURE(at);
+    // What the chain says was active then, and the models that others serve.
+    Host host;
+    for (uint64_t height = 1; height <= at; ++height) host.Step(height);
+    host.story.clear();
+    auto begun = DetectorStream::FromCheckpoint(SmallParameters(), kChainId, Sha256, bytes);
+    REQUIRE(begun.has_value());
+    CHECK(begun->height() == Height(at));
+    CHECK_FALSE(begun->refilling());
+    host.GoOnWith(std::move(*begun));
+    host.state = host.stream.SerializeState();
+
+    // It can be stopped at once, but then needs the checkpoint again.
+    if (!host.stream.Models().empty()) {
+      CHECK_FALSE(DetectorStream::Restore(SmallParameters(), kChainId, Sha256, host.state));
+      host.Restart(bytes);
+    }
+    host.Finish();
+    std::vector<std::string> rest;
+    for (const std::string& line : whole.story) {
+      if (std::stoull(line.substr(line.find(' '))) > at ||
+          line.starts_with("model " + std::to_string(at) + " ")) {
+        rest.push_back(line);
+      }
+    }
+    CHECK(host.story == rest);
+    CHECK(host.checkpoints == whole.checkpoints);
+  }
+}
+
+TEST_CASE("restart: a checkpoint newer than a window that still waits is refused", "[detector]") {
+  Host host;
+  host.lazy = true;
+  for (uint64_t height = 1; host.checkpoints.size() < 2; ++height) host.Step(height);
+  const std::vector<uint8_t>& newest = host.checkpoints.rbegin()->second;
+  REQUIRE(ParseBookkeeping(host.state, kChainId, SmallParameters())->pending.size() == 2);
+  CHECK_FALSE(DetectorStream::Restore(SmallParameters(), kChainId, Sha256, host.state, newest));
+  CHECK(DetectorStream::Restore(SmallParameters(), kChainId, Sha256, host.state,
+                                host.checkpoints.begin()->second));
+}
+
+TEST_CASE("restart: a replay that leads to another window than was committed is noticed",
+          "[detector]") {
+  Host host;
+  host.lazy = true;
+  uint64_t height = 1;
+  while (host.checkpoints.empty()) host.Step(height++);
+  const uint64_t end = height - 1;
+  auto changed = ParseBookkeeping(host.state, kChainId, SmallParameters());
+  REQUIRE(changed->pending.size() == 1);
+  changed->pending[0].window_digest[0] ^= 1;
+  host.state = SerializeBookkeeping(*changed, kChainId, SmallParameters());
+  host.Restart();
+  bool noticed = false;
+  for (uint64_t again = 1; again <= end && !noticed; ++again) {
+    const TestBlock block = MakeBlock(3, again);
+    noticed = !host.stream.OnBlock(Height(again), block.reveal, block.events).has_value();
+    if (noticed) CHECK(again == end);
+  }
+  CHECK(noticed);
 }
 
 TEST_CASE("restart: a period that was not trained yet is trained afterwards", "[detector]") {

@@ -29,6 +29,7 @@ constexpr uint32_t kValidators = 3;
 sim::NetworkOptions Options() {
   sim::NetworkOptions options;
   options.validators = kValidators;
+  options.snapshot_interval_blocks = 65;
   options.detector.window_rows_max = 512;
   options.detector.window_rows_min = 128;
   options.detector.period_events = 512;
@@ -127,6 +128,7 @@ class DetectTest : public DetectPort {
   Height tip() const override { return cluster_node().Status().executed; }
   absl::StatusOr<std::shared_ptr<const ledger::ExecutedBlock>> LoadExecuted(
       Height height) const override {
+    ++reads[height];
     auto executed = std::make_shared<ledger::ExecutedBlock>();
     auto block = cluster_node().LoadBlock(height);
     if (!block.ok()) return block.status();
@@ -140,6 +142,17 @@ class DetectTest : public DetectPort {
   void Submit(Record record, std::function<void(const Delivery&)> done) override {
     submitted.push_back({std::move(record), std::move(done)});
   }
+  absl::Status SaveCheckpoint(Height height, ByteSpan bytes) override {
+    files[height] = ToString(bytes);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::string> LoadCheckpoint(Height height) const override {
+    ++loaded;
+    const auto file = files.find(height);
+    if (file == files.end()) return absl::NotFoundError("no file");
+    return file->second;
+  }
+  void DropCheckpoint(Height height) override { files.erase(height); }
   int64_t NowMicros() const override { return cluster.clock().MonotonicMicros(); }
   void Warn(absl::string_view text) const override { warnings.push_back(std::string(text)); }
 
@@ -155,6 +168,9 @@ class DetectTest : public DetectPort {
   uint32_t self = 0;
   std::deque<Submitted> submitted;
   mutable std::vector<std::string> warnings;
+  std::map<Height, std::string> files;
+  mutable int loaded = 0;
+  mutable std::map<Height, int> reads;  // Of blocks.
 
  private:
   const Node& cluster_node() const { return *cluster.node(0); }
@@ -188,6 +204,8 @@ TEST_CASE("detect driver: commits each model once and says the same as another v
   for (size_t i = 0; i < first.size(); ++i) {
     CHECK(second[i].model_digest == first[i].model_digest);
     CHECK(second[i].window_end == first[i].window_end);
+    CHECK(second[i].window_digest == first[i].window_digest);
+    CHECK_FALSE(second[i].window_digest.IsZero());
     CHECK(second[i].threshold_q8 == first[i].threshold_q8);
   }
 }
@@ -378,6 +396,68 @@ TEST_CASE("detect driver: goes on after a restart with what it owes and says not
     CHECK_FALSE(t.warnings.empty());
     t.Drive();
     CHECK(t.submitted.size() == leaves.size());
+  }
+}
+
+TEST_CASE("detect driver: a restart goes on from the newest checkpoint that fits", "[detect]") {
+  DetectTest t;
+  t.Open();
+  t.Traffic(40);
+  t.cluster.RunFor(5 * kSecond);
+  t.Drive();
+  t.CommitSubmitted();
+  t.Drive();
+  REQUIRE(t.files.size() >= 2);
+  CHECK(t.files.size() <= kCheckpointsKept);
+  const Height newest = t.files.rbegin()->first;
+  const std::vector<DetectDriver::TrainedModel> before = t.driver->models();
+  const auto lowest_read = [&] {
+    t.reads.clear();
+    t.Open();
+    t.Traffic(30);
+    t.Drive();
+    REQUIRE_FALSE(t.reads.empty());
+    return t.reads.begin()->first;
+  };
+
+  SECTION("and reads no block below it") {
+    CHECK(lowest_read() > newest);
+    CHECK(t.warnings.empty());
+  }
+  SECTION("or from an older one, when it is damaged or lost") {
+    if (GENERATE(false, true)) {
+      t.files[newest][100] ^= 1;
+    } else {
+      t.files.erase(newest);
+    }
+    const Height older = t.files.begin()->first;
+    const Height lowest = lowest_read();
+    CHECK(lowest > older);
+    CHECK(lowest <= newest);
+  }
+  SECTION("or replays blocks, when there is none") {
+    t.files.clear();
+    CHECK(lowest_read() == Height(1));
+  }
+  // Whatever it went on from, what it says afterwards is what one says that saw everything.
+  const auto said = t.Sent<ModelCommitmentBody>();
+  REQUIRE_FALSE(said.empty());
+  ledger::MemoryStore other_store;
+  t.submitted.clear();
+  auto other = DetectDriver::Open(&t.cluster.test_network().genesis(), ValidatorIndex(1),
+                                  &t.cluster.test_network().record_key(1), &other_store, &t, [] {});
+  REQUIRE(other.ok());
+  t.driver = *std::move(other);
+  t.self = 1;
+  t.Drive();
+  const auto fresh = t.Sent<ModelCommitmentBody>();
+  for (const ModelCommitmentBody& body : said) {
+    const auto same = std::find_if(fresh.begin(), fresh.end(), [&](const auto& candidate) {
+      return candidate.period == body.period && candidate.event_type == body.event_type;
+    });
+    REQUIRE(same != fresh.end());
+    CHECK(same->model_digest == body.model_digest);
+    CHECK(same->window_digest == body.window_digest);
   }
 }
 

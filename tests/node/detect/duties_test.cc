@@ -26,6 +26,7 @@ Duties SampleDuties() {
   duties.judgements[RecordIndex(77)] = {.height = Height(11), .attempt = {}};
   duties.commitments[{4, 2}] = {.window_end = Height(8),
                                 .model_digest = Filled(2),
+                                .window_digest = Filled(3),
                                 .row_count = 500,
                                 .threshold_q8 = 900,
                                 .attempt = {}};
@@ -40,6 +41,7 @@ TEST_CASE("duties: what is stored is read back but for attempts", "[duties]") {
   CHECK(decoded->Encode() == duties.Encode());
   CHECK(decoded->proposals.begin()->second.due == Height(14));
   CHECK(decoded->commitments.begin()->second.model_digest == Filled(2));
+  CHECK(decoded->commitments.begin()->second.window_digest == Filled(3));
   CHECK_FALSE(decoded->judgements.begin()->second.attempt.under_way);
 }
 
@@ -112,8 +114,14 @@ TEST_CASE("model store: bookkeeping and duties and models survive together", "[m
   {
     ModelStore store(&memory);
     REQUIRE(store.Load()->state.empty());
-    REQUIRE(store.Save("state 1", SampleDuties(), ModelStore::Model{flow, "model 1"}, {flow}).ok());
-    REQUIRE(store.Save("state 2", {}, ModelStore::Model{later, "model 2"}, {flow, later}).ok());
+    REQUIRE(store
+                .Save("state 1", SampleDuties(), ModelStore::Model{flow, "model 1"}, {flow},
+                      {{Height(4), Filled(4)}, {Height(8), Filled(5)}})
+                .ok());
+    REQUIRE(store
+                .Save("state 2", {}, ModelStore::Model{later, "model 2"}, {flow, later},
+                      {{Height(8), Filled(6)}, {Height(12), Filled(7)}})
+                .ok());
   }
   ModelStore store(&memory);
   auto contents = store.Load();
@@ -122,11 +130,14 @@ TEST_CASE("model store: bookkeeping and duties and models survive together", "[m
   CHECK(contents->duties.proposals.empty());
   REQUIRE(contents->models.size() == 2);
   CHECK(contents->models[1].bytes == "model 2");
+  CHECK(contents->checkpoints ==
+        ModelStore::Checkpoints{{Height(8), Filled(6)}, {Height(12), Filled(7)}});
   // What the stream has forgotten goes.
-  REQUIRE(store.Save("state 3", {}, std::nullopt, {later}).ok());
+  REQUIRE(store.Save("state 3", {}, std::nullopt, {later}, {}).ok());
   contents = ModelStore(&memory).Load();
   REQUIRE(contents->models.size() == 1);
   CHECK(contents->models[0].key == later);
+  CHECK(contents->checkpoints.empty());
   REQUIRE(store.Clear().ok());
   CHECK(ModelStore(&memory).Load()->models.empty());
   CHECK(ModelStore(&memory).Load()->state.empty());
@@ -137,6 +148,8 @@ TEST_CASE("model store: damaged duties and keys are data loss", "[model_store]")
   ledger::StoreBatch batch;
   SECTION("duties") { batch.Put("duties", "nonsense"); }
   SECTION("short key") { batch.Put("model/x", "m"); }
+  SECTION("short key of a checkpoint") { batch.Put("checkpoint/x", std::string(32, 'd')); }
+  SECTION("short digest of a checkpoint") { batch.Put("checkpoint/12345678", "d"); }
   SECTION("unknown type") {
     std::string key = "model/";
     ByteWriter(&key).U32(6).U64(1);

@@ -1,0 +1,99 @@
+#include "detector/stream/checkpoint.h"
+
+#include <string_view>
+#include <utility>
+
+#include "detector/features/codec.h"
+#include "detector/features/event_schema.h"
+#include "detector/features/event_type.h"
+#include "detector/features/require.h"
+#include "detector/stream/stream_head.h"
+
+namespace vigil::detector {
+namespace {
+
+constexpr std::string_view kTag = "vigil-checkpoint";
+constexpr uint16_t kFormat = 1;
+constexpr uint16_t kSections = 1;
+constexpr uint16_t kWindowsSection = 1;  // Stored: never renumber.
+constexpr size_t kCellBytes = 8;
+
+void WriteWindows(std::span<const EventWindow* const> windows, Hash32 hash,
+                  LittleEndianWriter* writer) {
+  for (size_t i = 0; i < kEventTypes.size(); ++i) {
+    writer->U32(static_cast<uint32_t>(kEventTypes[i]));
+    writer->Raw(EventSchema(kEventTypes[i]).HashWith(hash));
+    writer->U32(static_cast<uint32_t>(windows[i]->row_count()));
+    for (const uint64_t sequence : windows[i]->sequences()) writer->U64(sequence);
+    writer->I64s(windows[i]->cells());
+  }
+}
+
+bool ReadWindow(EventType type, const CheckpointPlace& place, const Parameters& parameters,
+                Hash32 hash, LittleEndianReader* reader, EventWindow* window) {
+  const Schema& schema = EventSchema(type);
+  const uint64_t oldest = OldestEvent(parameters, place.events);
+  if (reader->U32() != static_cast<uint32_t>(type) || reader->ReadDigest() != schema.HashWith(hash))
+    return false;
+  const uint32_t rows = reader->U32();
+  if (rows > parameters.window_rows_max) return false;
+  if (!reader->CanHold(rows, kCellBytes * (1 + schema.field_count()))) return false;
+  std::vector<uint64_t> sequences(rows);
+  for (uint64_t& sequence : sequences) sequence = reader->U64();
+  std::vector<int64_t> row(schema.field_count());
+  for (uint32_t i = 0; i < rows; ++i) {
+    const bool rises = i == 0 || sequences[i] > sequences[i - 1];
+    if (!rises || sequences[i] < oldest || sequences[i] >= place.events) return false;
+    for (int64_t& cell : row) cell = reader->I64();
+    window->Push(sequences[i], row);
+  }
+  return reader->ok();
+}
+
+}  // namespace
+
+std::vector<uint8_t> SerializeCheckpoint(const CheckpointPlace& place,
+                                         std::span<const EventWindow* const> windows,
+                                         const Digest& chain_id, const Parameters& parameters,
+                                         Hash32 hash) {
+  Require(windows.size() == kEventTypes.size(), "a window per event type");
+  LittleEndianWriter section;
+  WriteWindows(windows, hash, &section);
+  LittleEndianWriter writer;
+  WriteStreamHead(kTag, kFormat, chain_id, parameters, &writer);
+  writer.U64(place.height).U64(place.events).U64(place.period);
+  writer.U16(kSections).U16(kWindowsSection).U64(section.bytes().size()).Raw(section.bytes());
+  return writer.Take();
+}
+
+std::optional<CheckpointContents> ParseCheckpoint(std::span<const uint8_t> bytes,
+                                                  const Digest& chain_id,
+                                                  const Parameters& parameters, Hash32 hash) {
+  if (bytes.size() > kCheckpointBytesMax) return std::nullopt;
+  LittleEndianReader reader(bytes);
+  if (!ReadStreamHead(kTag, kFormat, chain_id, parameters, &reader)) return std::nullopt;
+  CheckpointContents contents;
+  CheckpointPlace& place = contents.place;
+  place = {reader.U64(), reader.U64(), reader.U64()};
+  if (place.height == 0 || place.period == 0 || place.period > place.height) return std::nullopt;
+  if (reader.U16() != kSections || reader.U16() != kWindowsSection) return std::nullopt;
+  const uint64_t size = reader.U64();
+  if (!reader.CanHold(size, 1)) return std::nullopt;
+  LittleEndianReader section(reader.Raw(size));
+  for (const EventType type : kEventTypes) {
+    contents.windows.emplace_back(EventSchema(type).field_count(), parameters.window_rows_max);
+    if (!ReadWindow(type, place, parameters, hash, &section, &contents.windows.back())) {
+      return std::nullopt;
+    }
+  }
+  if (!section.AtEnd() || !reader.AtEnd()) return std::nullopt;
+  return contents;
+}
+
+Digest CheckpointDigest(std::span<const uint8_t> bytes, Hash32 hash) {
+  LittleEndianWriter writer;
+  writer.Tag("vigil/detector/checkpoint/v1").Raw(hash(bytes));
+  return hash(writer.bytes());
+}
+
+}  // namespace vigil::detector
