@@ -43,6 +43,11 @@ class LoadStream {
   // The batch made last is on the chain.
   void Accepted();
 
+  const std::string& name() const { return stream_; }
+  // Sequence and leaf hash of the batch made last.
+  uint64_t sequence() const { return sequence_; }
+  const Hash& leaf_hash() const { return made_; }
+
  private:
   std::shared_ptr<const LoadAuthor> author_;
   std::string stream_;

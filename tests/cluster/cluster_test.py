@@ -16,110 +16,11 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 
-
-class Cluster:
-    def __init__(self, bin_folder, validators, first_port=None):
-        self.bin = pathlib.Path(bin_folder)
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vigil-cluster-"))
-        self.count = validators
-        self.net = self.folder / "net"
-        self.port = free_port_range(10 * validators, first_port or 20000 + os.getpid() % 10000)
-        self.processes = {}
-        self.run("vigild", "testnet", "--dir", self.net, "--validators", validators, "--base-port", self.port,
-                 "--heartbeat-millis", 500, "--reveal-length", 4096, "--period-events", 512)
-        self.env = dict(os.environ, VIGIL_CONTEXT=str(self.net / "clients/vigil.toml"))
-
-    def run(self, program, *args, expect=0):
-        """Runs a program to its end; fails unless it exits with `expect`."""
-        env = getattr(self, "env", None)
-        done = subprocess.run([str(self.bin / program), *map(str, args)], env=env, capture_output=True, text=True)
-        assert done.returncode == expect, (program, args, done.returncode, done.stdout[-2000:], done.stderr[-2000:])
-        return done
-
-    def vigil(self, *args, expect=0):
-        return self.run("vigil", *args, expect=expect)
-
-    def start(self, i, descriptors_max=None):
-        log = open(self.folder / f"validator-{i}.log", "ab")
-
-        def limit():
-            if descriptors_max:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors_max, descriptors_max))
-
-        self.processes[i] = subprocess.Popen(
-            [str(self.bin / "vigild"), "start", "-c", str(self.net / f"validator-{i}/vigild.toml")],
-            stdout=log, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=limit)
-        log.close()
-
-    def start_all(self):
-        for i in range(1, self.count + 1):
-            self.start(i)
-        self.vigil("wait", "--leader", "--all", "--timeout", 60)
-
-    def end(self, i, how=signal.SIGTERM):
-        process = self.processes.pop(i)
-        process.send_signal(how)
-        return process.wait()
-
-    def statuses(self):
-        """Of the validators that answer."""
-        done = subprocess.run([str(self.bin / "vigil"), "status", "-o", "ndjson"], env=self.env, capture_output=True,
-                              text=True)
-        assert done.returncode in (0, 8), (done.returncode, done.stderr)
-        return [one for one in map(json.loads, done.stdout.splitlines()) if one["role"] != "unreachable"]
-
-    def leader(self):
-        self.vigil("wait", "--leader", "--timeout", 60)
-        for status in self.statuses():
-            if status["role"] == "leader":
-                return int(status["validator"].rsplit("-", 1)[1])
-        return self.leader()
-
-    def data(self, i):
-        return self.net / f"validator-{i}/data"
-
-    def verify(self, i, expect=0):
-        done = self.vigil("verify", "ledger", self.data(i), "--genesis", self.net / "genesis.json", "-o", "json",
-                          expect=expect)
-        return json.loads(done.stdout)
-
-    def close(self):
-        for i in list(self.processes):
-            self.end(i, signal.SIGKILL)
-        shutil.rmtree(self.folder)
-
-
-def free_port_range(size, first):
-    """The first port of a range from `first` on that nobody listens on right now."""
-    for base in range(first, 60000, size):
-        sockets = []
-        try:
-            for port in range(base, base + size):
-                sockets.append(socket.socket())
-                sockets[-1].bind(("127.0.0.1", port))
-            return base
-        except OSError:
-            continue
-        finally:
-            for one in sockets:
-                one.close()
-    raise RuntimeError("no free ports")
-
-
-def sample(cluster, name, events, *more):
-    folder = cluster.folder / name
-    cluster.vigil("sample", "--dir", folder, "--events", events, *more)
-    file = folder / "zeek.json"
-    return file, sum(1 for _ in open(file))
-
-
-def ingest_args(cluster, file, stream="ingest"):
-    return ["ingest", "--quiet", "-o", "json", "--batch", 100, "--stream", stream,
-            "--spool", cluster.folder / f"spool-{stream}", file]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from driver import Cluster, ingest_args, sample  # noqa: E402
 
 
 def scenario_killed_leader(cluster):
