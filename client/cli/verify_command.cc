@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "client/cli/output.h"
 #include "ledger/base/status_macros.h"
@@ -88,13 +89,61 @@ absl::StatusOr<std::string> OwnerOf(const ledger::JournalId& id, const ledger::G
                                           ", which genesis gives to no validator"));
 }
 
+std::string HeightsText(const std::vector<ledger::HeightRange>& ranges) {
+  std::vector<std::string> texts;
+  for (const ledger::HeightRange& range : ranges) {
+    texts.push_back(absl::StrCat(range.first.value(), " to ", range.last.value()));
+  }
+  return absl::StrJoin(texts, ", ");
+}
+
+absl::string_view BaseDigestText(const ledger::BaseJudgement& base) {
+  if (base.digest_signed_by != Height(0)) return "a proposer above signed it";
+  if (base.digest_in_snapshot) return "that of the snapshot";
+  return "not compared: no header above carries it, and no snapshot was of use";
+}
+
+// What stands in for genesis, and how much of it is proven by what.
+void AddBase(const ledger::VerifyReport& report, Json* json) {
+  if (!report.missing.empty()) (*json)["missing_heights"] = Json(HeightsText(report.missing));
+  if (!report.not_executed.empty()) {
+    (*json)["not_executed_heights"] = Json(
+        absl::StrCat(HeightsText(report.not_executed), ": no snapshot of a height below is here"));
+  }
+  if (report.snapshot.has_value()) {
+    const Height carrier = report.snapshot->carried_by;
+    (*json)["executed_from_snapshot"] = Number(report.snapshot->height.value());
+    (*json)["snapshot_proven_by"] =
+        Json(carrier == Height(0)
+                 ? std::string("the base frame alone, as the validator that joined wrote it")
+                 : absl::StrCat("block ", carrier.value()));
+  }
+  if (report.base.has_value()) {
+    const ledger::BaseJudgement& base = *report.base;
+    (*json)["base_height"] = Number(base.frame.block.height.value());
+    (*json)["base_block_hash"] = Json(base.frame.block.hash.ToHex());
+    (*json)["base_in_log"] =
+        Json(base.in_log ? std::string("its block, seal and root are in the log's files")
+                         : absl::StrCat("not compared: ", base.not_in_log_reason));
+    (*json)["base_state_digest"] = Json(BaseDigestText(base));
+  }
+  if (report.checkpoint.has_value()) {
+    const ledger::CheckpointJudgement& checkpoint = *report.checkpoint;
+    (*json)["checkpoint_size"] = Number(checkpoint.size);
+    (*json)["checkpoint"] = Json(CheckpointStateName(checkpoint.state));
+    (*json)["checkpoint_cosigned_by"] = Json(absl::StrJoin(checkpoint.witnesses, ", "));
+  } else {
+    (*json)["checkpoint"] = "none beside the journal: no quorum's word on the log was compared";
+  }
+}
+
 Json ReportJson(const ledger::VerifyReport& report, const std::string& owner,
                 const ledger::Genesis& genesis) {
   Json json;
-  json["verdict"] = report.ok() ? "VERIFIED" : "DAMAGED";
+  json["verdict"] = Json(VerdictName(report.verdict()));
   json["validator"] = Json(owner);
   json["committed_height"] = Number(report.committed_height.value());
-  json["executed_height"] = Number(report.tip.height.value());
+  json["executed_height"] = Number(report.executed_height.value());
   json["blocks"] = Number(report.block_count);
   json["superseded_blocks"] = Number(report.superseded_count);
   json["uncommitted_blocks"] = Number(report.uncommitted_count);
@@ -112,9 +161,13 @@ Json ReportJson(const ledger::VerifyReport& report, const std::string& owner,
   json["store_keys_compared"] = Number(report.store_key_count);
   json["store_compared"] = report.store_compared;
   json["block_hash"] = Json(report.tip.block_hash.ToHex());
-  json["state_digest"] = Json(report.tip.state_digest.ToHex());
-  json["tree_size"] = Number(report.tip.tree.size());
-  json["tree_root"] = Json(report.tip.tree.Root().ToHex());
+  if (report.executed_height == report.tip.height)
+    json["state_digest"] = Json(report.tip.state_digest.ToHex());
+  if (report.tree_known) {
+    json["tree_size"] = Number(report.tip.tree.size());
+    json["tree_root"] = Json(report.tip.tree.Root().ToHex());
+  }
+  AddBase(report, &json);
   json["end"] = report.end_pinned
                     ? "known from elsewhere"
                     : "not proven: compare height and block hash with another validator's, or pass "
@@ -172,6 +225,9 @@ absl::Status RunVerifyLedger(const Session& session, const VerifyLedgerOptions& 
 
   ledger::VerifyOptions verify;
   verify.stop_at_first = options.stop_at_first;
+  verify.files = files;
+  verify.log_directory = options.directory + "/log";
+  verify.snapshot_directory = options.directory + "/snapshots";
   RETURN_IF_ERROR(ReadPins(options, genesis, files, &verify));
   ledger::JournalId journal_id;
   ASSIGN_OR_RETURN(const std::shared_ptr<const ledger::JournalReader> journal,
@@ -199,7 +255,12 @@ absl::Status RunVerifyLedger(const Session& session, const VerifyLedgerOptions& 
                              [&](const ledger::VerifyProgress& progress) { line.Show(progress); });
   }
   PrintReport(session, report, ReportJson(report, owner, genesis));
-  if (report.ok()) return absl::OkStatus();
+  if (report.verdict() == ledger::VerifyVerdict::kVerified) return absl::OkStatus();
+  if (report.ok()) {
+    return absl::AbortedError(absl::StrCat(
+        "what is in ", options.directory, " is sound; heights ", HeightsText(report.missing),
+        " are not in it: for those verify the folder of a validator that has them"));
+  }
   return absl::DataLossError(
       absl::StrCat(report.finding_count, " findings in ", options.directory));
 }

@@ -22,7 +22,8 @@ struct VerifyLedgerOptions {
 };
 
 // Prints counts and findings.
-// Errors: kDataLoss when there is a finding; kAlreadyExists when the node runs; kNotFound.
+// Errors: kDataLoss when there is a finding; kAborted when there is none, but not everything from
+// genesis on is there; kAlreadyExists when the node runs; kNotFound.
 absl::Status RunVerifyLedger(const Session& session, const VerifyLedgerOptions& options);
 
 }  // namespace vigil::client

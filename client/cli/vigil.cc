@@ -398,6 +398,10 @@ class Program {
     CLI::App* ledger =
         Add(verify, "ledger", "re-read, re-hash and re-execute a stopped validator's data",
             [this](const Session& session) { return RunVerifyLedger(session, verify_); });
+    ledger->footer(
+        "Verdicts and exit codes: VERIFIED 0, everything from genesis on; VERIFIED_FROM_BASE 9,\n"
+        "everything above base_height (a validator that joined by a snapshot); VERIFIED_PARTLY 9,\n"
+        "everything that is there, missing_heights says what is not; DAMAGED 6.\n");
     ledger->add_option("directory", verify_.directory, "data folder")->required();
     ledger->add_flag("--journal-only", verify_.journal_only, "do not compare the state store");
     ledger->add_flag("--stop-at-first", verify_.stop_at_first, "stop at the first finding");

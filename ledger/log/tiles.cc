@@ -227,6 +227,22 @@ absl::StatusOr<Hash> RootFromTiles(const TileSource& source, uint64_t size) {
   return TileReader(source, size).RangeRoot({.begin = 0, .end = size});
 }
 
+absl::StatusOr<MerkleFrontier> FrontierFromTiles(const TileSource& source, uint64_t size) {
+  RETURN_IF_ERROR(CheckSize(size));
+  std::vector<LeafRange> subtrees;
+  for (uint64_t begin = 0; begin < size;) {
+    const uint64_t end = begin + std::bit_floor(size - begin);
+    subtrees.push_back({.begin = begin, .end = end});
+    begin = end;
+  }
+  ASSIGN_OR_RETURN(const std::vector<Hash> edge, RangeRoots(source, size, subtrees));
+  std::string bytes;
+  ByteWriter writer(&bytes);
+  writer.U64(size);
+  for (const Hash& hash : edge) writer.Fixed(hash);
+  return MerkleFrontier::Decode(AsBytes(bytes));
+}
+
 absl::StatusOr<std::vector<Hash>> InclusionFromTiles(const TileSource& source, uint64_t index,
                                                      uint64_t size) {
   RETURN_IF_ERROR(CheckSize(size));

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "ledger/base/bytes.h"
+#include "ledger/log/merkle.h"
 
 namespace vigil::ledger {
 
@@ -87,6 +88,8 @@ class TileSource {
 //   kDataLoss:        the source answered a tile with too few hashes.
 //   the source's own.
 absl::StatusOr<Hash> RootFromTiles(const TileSource& source, uint64_t size);
+// The tree's right edge, to append to.
+absl::StatusOr<MerkleFrontier> FrontierFromTiles(const TileSource& source, uint64_t size);
 // RFC 6962 section 2.1.1.
 absl::StatusOr<std::vector<Hash>> InclusionFromTiles(const TileSource& source, uint64_t index,
                                                      uint64_t size);

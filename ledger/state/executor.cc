@@ -71,23 +71,11 @@ void CountEffects(const std::vector<RecordResult>& results, Tip* tip) {
   }
 }
 
-// The tip after `block`: its leaves and its seal join the tree.
+// The tip after `block` was executed.
 Tip NextTip(const Tip& tip, const Block& block, const std::vector<RecordResult>& results,
             const EventTotals& totals, const Hash& state_digest) {
-  const BlockHeader& header = block.header();
-  const RecordIndex first(tip.tree.size());
-  Tip next = tip;
-  next.height = header.height;
-  next.view = header.view;
-  next.block_hash = block.hash();
-  next.time_unix_millis = header.time_unix_millis;
-  next.executed_in_header = header.executed_height;
+  Tip next = SealedTip(tip, block);
   next.state_digest = state_digest;
-  for (const Block::Entry& entry : block.records()) next.tree.Append(entry.leaf_hash);
-  const std::string seal = EncodeSealLeaf(block.header_bytes(), tip.seal_leaf, first,
-                                          static_cast<uint32_t>(block.records().size()));
-  next.seal_leaf = LeafHash(AsBytes(seal));
-  next.tree.Append(next.seal_leaf);
   next.event_count += totals.event_count;
   CountEffects(results, &next);
   return next;
@@ -229,6 +217,23 @@ absl::Status CheckSnapshotAgreement(const SnapshotMark& own, const BlockHeader& 
   return absl::DataLossError(absl::StrCat(
       "state divergence at height ", own.height.value(), ": block ", header.height.value(),
       " says snapshot digest ", header.snapshot_digest.ToHex(), ", ours is ", own.digest.ToHex()));
+}
+
+Tip SealedTip(const Tip& tip, const Block& block) {
+  const BlockHeader& header = block.header();
+  const RecordIndex first(tip.tree.size());
+  Tip next = tip;
+  next.height = header.height;
+  next.view = header.view;
+  next.block_hash = block.hash();
+  next.time_unix_millis = header.time_unix_millis;
+  next.executed_in_header = header.executed_height;
+  for (const Block::Entry& entry : block.records()) next.tree.Append(entry.leaf_hash);
+  const std::string seal = EncodeSealLeaf(block.header_bytes(), tip.seal_leaf, first,
+                                          static_cast<uint32_t>(block.records().size()));
+  next.seal_leaf = LeafHash(AsBytes(seal));
+  next.tree.Append(next.seal_leaf);
+  return next;
 }
 
 absl::StatusOr<BlockOutcome> ExecuteOnTip(const Genesis& genesis, const StoreReader& store,

@@ -40,6 +40,10 @@ absl::Status CheckAgreement(const ChainReader& reader, const Tip& tip, const Blo
 // Errors: kDataLoss "state divergence ..." naming block, height and both digests.
 absl::Status CheckSnapshotAgreement(const SnapshotMark& own, const BlockHeader& header);
 
+// The tip behind the seal of `block`, which continues `tip`: what follows from its bytes alone, so
+// state digest and counts are still those of `tip`.
+Tip SealedTip(const Tip& tip, const Block& block);
+
 struct BlockOutcome {
   StoreBatch batch;  // Everything that must be written, at once.
   ExecutedBlock executed;

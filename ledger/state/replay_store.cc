@@ -93,7 +93,7 @@ absl::Status ReplayStore::Write(const StoreBatch& batch) {
     if (space == Space::kBlockHash || space == Space::kFirstIndex) continue;
     kept.Put(operation.key, *operation.value);
   }
-  return kept_.Write(kept);
+  return kept_->Write(kept);
 }
 
 void ReplayStore::CompareAll(const std::function<void(uint64_t keys)>& progress) {
@@ -127,7 +127,7 @@ void ReplayStore::CompareKept(Space space, const std::function<void(uint64_t key
       given_->Scan(from, PrefixEnd(from), /*reverse=*/false,
                    [&](absl::string_view key, absl::string_view value) {
                      ++compared_count_;
-                     const absl::StatusOr<std::optional<std::string>> expected = kept_.Get(key);
+                     const absl::StatusOr<std::optional<std::string>> expected = kept_->Get(key);
                      if (!expected.ok() || !expected->has_value()) {
                        Report(FindingType::kStoreExtra, key, absl::StrCat("value ", Shown(value)));
                      } else {
@@ -146,11 +146,11 @@ void ReplayStore::CompareKept(Space space, const std::function<void(uint64_t key
     ++expected_count;
     return true;
   };
-  if (!kept_.Scan(from, PrefixEnd(from), /*reverse=*/false, count).ok()) return;
+  if (!kept_->Scan(from, PrefixEnd(from), /*reverse=*/false, count).ok()) return;
   if (found == expected_count) return;
   // Something is missing: look for each key. A scan that broke off has been reported; what it did
   // not reach is told apart here.
-  const absl::Status searched = kept_.Scan(
+  const absl::Status searched = kept_->Scan(
       from, PrefixEnd(from), /*reverse=*/false, [&](absl::string_view key, absl::string_view) {
         const absl::StatusOr<std::optional<std::string>> got = given_->Get(key);
         if (got.ok() && !got->has_value()) Report(FindingType::kStoreMissing, key, "not there");

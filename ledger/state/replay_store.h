@@ -32,17 +32,20 @@ class ReplayStore final : public Store {
   // Says which block the next Write() belongs to.
   void BeginBlock(Height height) { height_ = height; }
 
+  // Forgets what was written; what was compared stays so.
+  void Clear() { kept_.emplace(); }
+
   absl::StatusOr<std::optional<std::string>> Get(absl::string_view key) const override {
-    return kept_.Get(key);
+    return kept_->Get(key);
   }
   absl::Status Scan(absl::string_view from, absl::string_view to, bool reverse,
                     const std::function<bool(absl::string_view key, absl::string_view value)>&
                         visit) const override {
-    return kept_.Scan(from, to, reverse, visit);
+    return kept_->Scan(from, to, reverse, visit);
   }
   absl::Status Write(const StoreBatch& batch) override;
   absl::Status Sync() override { return absl::OkStatus(); }
-  std::unique_ptr<StoreReader> Snapshot() const override { return kept_.Snapshot(); }
+  std::unique_ptr<StoreReader> Snapshot() const override { return kept_->Snapshot(); }
 
   // Compares everything that is kept with the given store, both ways, and looks for keys
   // of blocks that are not there. To be called when the block at the given store's tip has been
@@ -59,7 +62,7 @@ class ReplayStore final : public Store {
   const StoreReader* const given_;
   const Height given_height_;
   FindingSink* const sink_;
-  MemoryStore kept_;
+  std::optional<MemoryStore> kept_{std::in_place};
   Height height_;
   uint64_t compared_count_ = 0;
 };

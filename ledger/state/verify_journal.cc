@@ -81,11 +81,13 @@ void JournalIndex::AddFrame(const JournalReader::Frame& frame, FindingSink* sink
     case JournalType::kCommit:
       AddMark(frame, sink);
       break;
+    case JournalType::kBase:
+      AddBase(frame, sink);
+      break;
     case JournalType::kVote:
     case JournalType::kCosigned:
     case JournalType::kHole:
     case JournalType::kSkip:
-    case JournalType::kBase:  // What it stands for is missing: Resolve() says so.
       break;
     default:
       sink->Add(At(FindingType::kFrameMalformed, Height(0), frame.position,
@@ -119,6 +121,18 @@ void JournalIndex::AddBlock(const JournalReader::Frame& frame, FindingSink* sink
   }
 }
 
+void JournalIndex::AddBase(const JournalReader::Frame& frame, FindingSink* sink) {
+  const absl::StatusOr<BaseFrame> base = DecodeBaseFrame(frame.body);
+  if (!base.ok()) {
+    sink->Add(At(FindingType::kFrameMalformed, Height(0), frame.position,
+                 std::string(base.status().message())));
+    return;
+  }
+  bases_.push_back({.position = frame.position, .frame = *base});
+  // The chain up to there was committed when it was written.
+  marked_ = std::max(marked_, base->block.height);
+}
+
 void JournalIndex::AddMark(const JournalReader::Frame& frame, FindingSink* sink) {
   ByteReader reader(frame.body);
   reader.U64();  // Epoch.
@@ -150,9 +164,31 @@ JournalBlock* JournalIndex::Find(Height height, const Hash& hash) {
   return nullptr;
 }
 
+const JournalBase* JournalIndex::FindBase(Height height) const {
+  for (auto base = bases_.rbegin(); base != bases_.rend(); ++base) {
+    if (base->frame.block.height == height) return &*base;
+  }
+  return nullptr;
+}
+
+const JournalBlock* JournalIndex::Committed(Height height) const {
+  const auto found = blocks_.find(height);
+  if (found == blocks_.end()) return nullptr;
+  for (const JournalBlock& block : found->second) {
+    if (block.committed) return &block;
+  }
+  return nullptr;
+}
+
+Height JournalIndex::base_height() const {
+  return bases_.empty() ? Height(0) : bases_.back().frame.block.height;
+}
+
 std::optional<Hash> JournalIndex::NamedHash(Height height, const ChainReader* store) const {
   const auto mark = marks_.find(height);
   if (mark != marks_.end()) return mark->second;
+  const JournalBase* const base = FindBase(height);
+  if (base != nullptr) return base->frame.block.hash;
   return StoreHash(store, height);
 }
 
@@ -167,7 +203,8 @@ Height JournalIndex::HighestNamed(const ChainReader* store, FindingSink* sink) c
     sink->Add(std::move(finding));
     return marked;
   }
-  // A tip that names no block of the journal is no witness; it is reported as kStoreAhead.
+  // A tip that names no block of the journal is no witness; it is reported as kStoreAhead, unless
+  // it is the base.
   const auto blocks = blocks_.find(tip->height);
   if (tip->height <= marked || blocks == blocks_.end()) return marked;
   const bool known =
@@ -215,8 +252,31 @@ void JournalIndex::CheckMark(Height height, const Hash& chosen, FindingSink* sin
   sink->Add(std::move(finding));
 }
 
-Height JournalIndex::Resolve(const Genesis& genesis, const ChainReader* store, FindingSink* sink) {
-  const Height top = HighestNamed(store, sink);
+// A base frame must name the block that the chain has there.
+void JournalIndex::CheckBase(Height height, const Hash& found, absl::string_view whose,
+                             FindingSink* sink) const {
+  for (const JournalBase& base : bases_) {
+    if (base.frame.block.height != height || base.frame.block.hash == found) continue;
+    sink->Add(At(FindingType::kBaseDiffers, height, base.position,
+                 absl::StrCat("the base frame names block ", base.frame.block.hash.ToHex(), ", ",
+                              whose, " ", found.ToHex())));
+  }
+}
+
+// What lies at or below the base need not be here.
+void JournalIndex::AddGap(HeightRange gap, VerifyReport* report, FindingSink* sink) const {
+  const Height base = base_height();
+  if (gap.last > base) {
+    sink->Add(Missing(std::max(gap.first, base.Next()), gap.last,
+                      "the journal has no block of these heights"));
+    gap.last = base;
+  }
+  if (gap.first <= gap.last) report->missing.insert(report->missing.begin(), gap);
+}
+
+Height JournalIndex::Resolve(const Genesis& genesis, const ChainReader* store, VerifyReport* report,
+                             FindingSink* sink) {
+  const Height top = std::max(HighestNamed(store, sink), base_height());
   std::optional<Hash> expected = NamedHash(top, store);
   Height height = top;
   while (height > Height(0) && !sink->stop()) {
@@ -224,7 +284,8 @@ Height JournalIndex::Resolve(const Genesis& genesis, const ChainReader* store, F
     const auto above = blocks_.upper_bound(height);
     const Height present = above == blocks_.begin() ? Height(0) : std::prev(above)->first;
     if (present < height) {
-      sink->Add(Missing(present.Next(), height, "the journal has no block of these heights"));
+      if (expected.has_value()) CheckBase(height, *expected, "its child or mark", sink);
+      AddGap({.first = present.Next(), .last = height}, report, sink);
       height = present;
       expected = height == Height(0) ? std::nullopt : NamedHash(height, store);
       continue;
@@ -233,6 +294,7 @@ Height JournalIndex::Resolve(const Genesis& genesis, const ChainReader* store, F
     if (chosen != nullptr) {
       chosen->committed = true;
       CheckMark(height, chosen->hash, sink);
+      CheckBase(height, chosen->hash, "the chain holds", sink);
       expected = chosen->parent_hash;
     }
     height = height.Previous();

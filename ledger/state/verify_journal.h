@@ -11,6 +11,7 @@
 #include "ledger/base/bytes.h"
 #include "ledger/base/strong_id.h"
 #include "ledger/chain/genesis.h"
+#include "ledger/state/base_frame.h"
 #include "ledger/state/chain_reader.h"
 #include "ledger/state/verify_report.h"
 #include "ledger/storage/journal.h"
@@ -27,6 +28,12 @@ struct JournalBlock {
   bool committed = false;
 };
 
+// A base frame and where it lies.
+struct JournalBase {
+  JournalPosition position;
+  BaseFrame frame;
+};
+
 class JournalIndex {
  public:
   using ProgressFn = std::function<void(uint64_t done_bytes, uint64_t total_bytes)>;
@@ -37,25 +44,39 @@ class JournalIndex {
             FindingSink* sink, const ProgressFn& progress);
 
   // Marks the committed chain, from the highest commit mark or the store's tip down to genesis, and
-  // reports what is missing. Returns the committed height.
-  Height Resolve(const Genesis& genesis, const ChainReader* store, FindingSink* sink);
+  // reports what is missing: a finding above the base, and in `report` below it. Returns the
+  // committed height.
+  Height Resolve(const Genesis& genesis, const ChainReader* store, VerifyReport* report,
+                 FindingSink* sink);
 
   // By height; blocks of one height in the order of the journal.
   const std::map<Height, std::vector<JournalBlock>>& blocks() const { return blocks_; }
+  // In the order of the journal; the last one counts.
+  const std::vector<JournalBase>& bases() const { return bases_; }
+  // The last one of this height; null when there is none.
+  const JournalBase* FindBase(Height height) const;
+  // After Resolve(); null when there is none.
+  const JournalBlock* Committed(Height height) const;
 
  private:
   void AddFrame(const JournalReader::Frame& frame, FindingSink* sink);
   void AddBlock(const JournalReader::Frame& frame, FindingSink* sink);
+  void AddBase(const JournalReader::Frame& frame, FindingSink* sink);
   void AddMark(const JournalReader::Frame& frame, FindingSink* sink);
   JournalBlock* Find(Height height, const Hash& hash);
   std::optional<Hash> NamedHash(Height height, const ChainReader* store) const;
   JournalBlock* Choose(Height height, const std::optional<Hash>& expected, const ChainReader* store,
                        FindingSink* sink);
   void CheckMark(Height height, const Hash& chosen, FindingSink* sink) const;
+  void CheckBase(Height height, const Hash& found, absl::string_view whose,
+                 FindingSink* sink) const;
+  void AddGap(HeightRange gap, VerifyReport* report, FindingSink* sink) const;
+  Height base_height() const;
   Height HighestNamed(const ChainReader* store, FindingSink* sink) const;
 
   std::map<Height, std::vector<JournalBlock>> blocks_;
   std::map<Height, Hash> marks_;
+  std::vector<JournalBase> bases_;
   Height marked_;  // The highest mark so far, while frames are read.
 };
 

@@ -9,11 +9,15 @@
 #include "absl/strings/str_cat.h"
 #include "ledger/chain/block.h"
 #include "ledger/state/executor.h"
+#include "ledger/state/log_folder.h"
 #include "ledger/state/replay_store.h"
 #include "ledger/state/snapshot_builder.h"
+#include "ledger/state/snapshot_loader.h"
 #include "ledger/state/store_state.h"
+#include "ledger/state/verify_base.h"
 #include "ledger/state/verify_block.h"
 #include "ledger/state/verify_journal.h"
+#include "ledger/state/verify_snapshot.h"
 
 namespace vigil::ledger {
 
@@ -36,7 +40,9 @@ class Verifier {
         given_tip_(GivenTip()),
         replay_(given, given_tip_.height, &sink_),
         replayed_(Borrow(&replay_)),
-        state_(&replay_) {}
+        state_(&replay_),
+        log_(LogOf(options)),
+        checkpoint_(&genesis, log_.has_value() ? &*log_ : nullptr, &report_, &sink_) {}
 
   VerifyReport Run();
 
@@ -46,7 +52,21 @@ class Verifier {
   void ReportAt(FindingType type, Height height, std::optional<JournalPosition> position,
                 std::string what);
 
+  static std::optional<LogFolder> LogOf(const VerifyOptions& options);
   void CheckPins();
+  void CheckBase();
+  void CheckBaseDigest(const BlockHeader& header, JournalPosition position);
+  void BeginAtGenesis();
+  void PassGap(Height height);
+  void BeginAbove(Height base);
+  bool LoadStart(const ChosenSnapshot& chosen);
+  void KnowTree(const BaseFrame* base);
+  void CheckLowerPart(Height top, const Hash& hash);
+  void Follow(const BlockPtr& block, JournalPosition position);
+  void CheckFollowed(const BlockPtr& block, JournalPosition position);
+  void CompareWithSnapshot(const Block& block, JournalPosition position);
+  void Resume(JournalPosition position);
+  void AfterBlock();
   void VerifyChain();
   void VerifyCommitted(Height height, const JournalBlock& committed);
   void VerifyOthers(Height height, const std::vector<JournalBlock>& blocks);
@@ -73,8 +93,19 @@ class Verifier {
 
   SnapshotMark snapshot_;  // The last one that execution passed.
   JournalIndex index_;
-  bool executing_ = true;
+  // How blocks are taken: executed; held against their parents, while there is no state to execute
+  // on; or, behind what could not be executed, each alone.
+  enum class Mode : uint8_t { kExecuting, kFollowing, kAlone };
+  Mode mode_ = Mode::kExecuting;
+  bool tip_known_ = true;    // While following: whether report_.tip is that of the parent.
+  bool above_base_ = false;  // The parent is known from the base frame alone.
+  Height resume_at_;         // While following: height of the snapshot that is loaded; 0: none.
+  Tip resume_tip_;           // Of that snapshot.
+  SnapshotMark resume_mark_;
+  const std::optional<LogFolder> log_;
+  CheckpointWatch checkpoint_;
   Height last_height_;  // Of the committed chain, as far as verified.
+  Hash last_hash_;
   JournalPosition last_position_;
 };
 
@@ -105,15 +136,11 @@ VerifyReport Verifier::Run() {
     ReportAt(FindingType::kJournalDamaged, Height(0), journal_.end(),
              std::string(options_.journal_damage.message()));
   }
-  report_.committed_height = index_.Resolve(genesis_, given_.get(), &sink_);
+  report_.committed_height = index_.Resolve(genesis_, given_.get(), &report_, &sink_);
   CheckPins();
-  GenesisOutcome genesis = ExecuteGenesis(genesis_);
-  report_.tip = std::move(genesis.tip);
-  const absl::Status written = replay_.Write(genesis.batch);
-  if (!written.ok()) StopExecuting(Height(0), std::string(written.message()));
-  const bool at_genesis =
-      given_ != nullptr && given_->GetTip().ok() && given_tip_.height == Height(0) && !sink_.stop();
-  if (at_genesis) FinishStore();
+  checkpoint_.Open();
+  CheckBase();
+  BeginAtGenesis();
   VerifyChain();
   if (given_ != nullptr && !report_.store_compared && !sink_.stop()) {
     if (given_tip_.height > report_.committed_height) {
@@ -123,8 +150,158 @@ VerifyReport Verifier::Run() {
                             report_.committed_height.value()));
     }
   }
+  if (mode_ != Mode::kAlone && report_.tree_known && !sink_.stop()) {
+    checkpoint_.End(report_.tip, report_.uncommitted_count > 0);
+  }
   report_.store_key_count = replay_.compared_count();
   return std::move(report_);
+}
+
+std::optional<LogFolder> Verifier::LogOf(const VerifyOptions& options) {
+  if (options.files == nullptr || options.log_directory.empty()) return std::nullopt;
+  return LogFolder(options.files, options.log_directory);
+}
+
+void Verifier::CheckBase() {
+  if (index_.bases().empty()) return;
+  const JournalBase& base = index_.bases().back();
+  report_.base.emplace();
+  report_.base->frame = base.frame;
+  const BaseCheck check(&base, &sink_);
+  check.AgainstJournal(journal_, index_);
+  if (log_.has_value()) {
+    check.AgainstLog(*log_, &*report_.base);
+  } else {
+    report_.base->not_in_log_reason = "no log beside the journal";
+  }
+  if (given_ != nullptr && base.frame.block.height <= given_tip_.height) {
+    check.AgainstStore(*given_, "the store");
+  }
+}
+
+// What a proposer signed about the state at the base.
+void Verifier::CheckBaseDigest(const BlockHeader& header, JournalPosition position) {
+  if (!report_.base.has_value()) return;
+  const BaseFrame& base = report_.base->frame;
+  if (header.executed_height != base.block.height) return;
+  if (report_.base->digest_signed_by == Height(0)) report_.base->digest_signed_by = header.height;
+  if (header.state_digest == base.state_digest) return;
+  ReportAt(FindingType::kBaseDiffers, header.height, position,
+           absl::StrCat("the block says that the state digest at height ",
+                        base.block.height.value(), " is ", header.state_digest.ToHex(),
+                        ", the base frame says ", base.state_digest.ToHex()));
+}
+
+void Verifier::BeginAtGenesis() {
+  GenesisOutcome genesis = ExecuteGenesis(genesis_);
+  report_.tip = std::move(genesis.tip);
+  report_.tree_known = true;
+  const absl::Status written = replay_.Write(genesis.batch);
+  if (!written.ok()) StopExecuting(Height(0), std::string(written.message()));
+  const bool at_genesis =
+      given_ != nullptr && given_->GetTip().ok() && given_tip_.height == Height(0) && !sink_.stop();
+  if (at_genesis) FinishStore();
+}
+
+// There is no block between the last one and `height`.
+void Verifier::PassGap(Height height) {
+  const Height first = last_height_.Next();
+  const bool lawful =
+      std::any_of(report_.missing.begin(), report_.missing.end(), [&](const HeightRange& range) {
+        return range == HeightRange{.first = first, .last = height.Previous()};
+      });
+  if (lawful) return BeginAbove(height.Previous());
+  if (mode_ == Mode::kExecuting) {
+    StopExecuting(height, absl::StrCat("the chain has no block at height ", first.value()));
+  }
+  mode_ = Mode::kAlone;
+}
+
+// From here on the chain stands on the block at `base`, which is not here.
+void Verifier::BeginAbove(Height base) {
+  const Height lower_top = last_height_;
+  const Hash lower_hash = last_hash_;
+  const JournalBase* const frame = index_.FindBase(base);
+  mode_ = Mode::kFollowing;
+  resume_at_ = Height(0);
+  snapshot_ = SnapshotMark();
+  tip_known_ = above_base_ = frame != nullptr;
+  report_.tip = frame != nullptr ? TipAtBase(frame->frame) : Tip();
+  report_.tree_known = false;
+  replay_.Clear();
+  if (frame != nullptr) {
+    snapshot_ = {.height = base, .digest = frame->frame.snapshot_digest};
+    if (snapshot_.digest == Hash()) snapshot_ = SnapshotMark();
+    KnowTree(&frame->frame);
+  }
+  std::optional<ChosenSnapshot> chosen;
+  if (options_.files != nullptr && !options_.snapshot_directory.empty()) {
+    chosen = ChooseSnapshot(*options_.files, options_.snapshot_directory, genesis_, journal_,
+                            index_, {.first = base, .last = report_.committed_height}, &sink_);
+  }
+  if (!chosen.has_value() || !LoadStart(*chosen)) {
+    replay_.Clear();
+    const GenesisOutcome genesis =
+        ExecuteGenesis(genesis_);  // The keys that records are signed by.
+    const absl::Status written = replay_.Write(genesis.batch);
+    if (!written.ok()) StopExecuting(base, std::string(written.message()));
+    if (report_.tree_known) checkpoint_.Begin(report_.tip);
+    return;
+  }
+  CheckLowerPart(lower_top, lower_hash);
+  if (frame != nullptr) {
+    BaseCheck(frame, &sink_)
+        .AgainstStore(replayed_, absl::StrCat("the snapshot of height ", resume_at_.value()));
+    report_.base->digest_in_snapshot = true;
+  }
+  if (resume_at_ != base) {
+    if (report_.tree_known) checkpoint_.Begin(report_.tip);
+    return;
+  }
+  Resume(journal_.begin());
+  checkpoint_.Begin(report_.tip);
+  AfterBlock();
+}
+
+// The right edge below the base, from the log's files.
+void Verifier::KnowTree(const BaseFrame* base) {
+  if (!log_.has_value() || base->tree_size == 0) return;
+  const absl::StatusOr<MerkleFrontier> edge = FrontierFromTiles(*log_, base->tree_size);
+  // Files that differ are reported by CheckBase().
+  if (!edge.ok() || edge->Root() != base->tree_root) return;
+  report_.tip.tree = *edge;
+  report_.tree_known = true;
+}
+
+bool Verifier::LoadStart(const ChosenSnapshot& chosen) {
+  replay_.BeginBlock(chosen.start.height);
+  const auto place = [this](const BlockInfo& info) -> absl::StatusOr<BlockPlace> {
+    if (given_ == nullptr) return BlockPlace();
+    const absl::StatusOr<BlockInfo> stored = given_->GetBlock(info.height);
+    if (!stored.ok()) return BlockPlace();  // Reported when it is compared.
+    return BlockPlace{.position = stored->position, .frame_bytes = stored->frame_bytes};
+  };
+  const absl::StatusOr<Tip> tip = LoadSnapshot(*chosen.file, &replay_, &genesis_, place);
+  if (!tip.ok()) {
+    ReportAt(FindingType::kSnapshotDiffers, chosen.start.height, std::nullopt,
+             std::string(tip.status().message()));
+    return false;
+  }
+  report_.snapshot = chosen.start;
+  resume_at_ = chosen.start.height;
+  resume_tip_ = *tip;
+  resume_mark_ = chosen.file->manifest().mark();
+  return true;
+}
+
+// What was verified below the gap must be what the snapshot says of those heights.
+void Verifier::CheckLowerPart(Height top, const Hash& hash) {
+  if (top == Height(0)) return;
+  const absl::StatusOr<BlockInfo> info = replayed_.GetBlock(top);
+  if (info.ok() && info->hash == hash) return;
+  ReportAt(FindingType::kBlockLink, top, last_position_,
+           absl::StrCat("block ", hash.ToHex(), ", the snapshot of height ", resume_at_.value(),
+                        " says ", info.ok() ? info->hash.ToHex() : info.status().ToString()));
 }
 
 void Verifier::CheckPins() {
@@ -164,33 +341,37 @@ void Verifier::VerifyChain() {
     VerifyOthers(height, blocks);
     Tell("blocks", report_.block_count, report_.committed_height.value());
   }
+  // A base above which nothing is committed yet.
+  if (!sink_.stop() && !report_.missing.empty() &&
+      report_.missing.back().last == report_.committed_height) {
+    PassGap(report_.committed_height.Next());
+  }
 }
 
 void Verifier::VerifyCommitted(Height height, const JournalBlock& committed) {
-  if (executing_ && height != last_height_.Next()) {
-    StopExecuting(height,
-                  absl::StrCat("the chain has no block at height ", last_height_.Next().value()));
-  }
+  if (height != last_height_.Next()) PassGap(height);
   CheckOrder(height, committed);
   absl::StatusOr<JournalReader::Frame> frame = journal_.Read(committed.position);
   if (!frame.ok()) {
     ReportAt(FindingType::kJournalDamaged, height, committed.position,
              std::string(frame.status().message()));
-    if (executing_) StopExecuting(height, "the block cannot be read");
+    StopExecuting(height, "the block cannot be read");
     return;
   }
   const BlockFindings findings(&sink_, height, committed.position, FirstIndex(height));
   const BlockPtr block = VerifyFrame(genesis_, state_, *std::move(frame), findings, &report_);
-  if (block != nullptr) ++report_.proposed[block->header().proposer];
-  if (block == nullptr && executing_)
-    StopExecuting(height, "its leaves are not those it was signed for");
-  if (executing_) {
+  if (block != nullptr) {
+    ++report_.proposed[block->header().proposer];
+    CheckBaseDigest(block->header(), committed.position);
+  }
+  if (block == nullptr) StopExecuting(height, "its leaves are not those it was signed for");
+  if (mode_ == Mode::kExecuting) {
     ExecuteAgain(block, committed.position);
   } else {
     CompareEntry(height, committed);
+    if (mode_ == Mode::kFollowing) Follow(block, committed.position);
   }
-  if (given_ != nullptr && executing_ && height == given_tip_.height && !sink_.stop())
-    FinishStore();
+  if (mode_ != Mode::kAlone) AfterBlock();
 }
 
 // What lies in the journal beside the committed chain must still be what its proposer signed.
@@ -225,12 +406,13 @@ void Verifier::CheckOrder(Height height, const JournalBlock& committed) {
              absl::StrCat("the parent lies behind it, at journal offset ", last_position_.offset));
   }
   last_height_ = height;
+  last_hash_ = committed.hash;
   last_position_ = committed.position;
 }
 
 // Known from execution, or from what the store says of the block.
 std::optional<RecordIndex> Verifier::FirstIndex(Height height) const {
-  if (executing_) return RecordIndex(report_.tip.tree.size());
+  if (mode_ != Mode::kAlone && report_.tree_known) return RecordIndex(report_.tip.tree.size());
   if (given_ == nullptr) return std::nullopt;
   const absl::StatusOr<BlockInfo> info = given_->GetBlock(height);
   if (!info.ok()) return std::nullopt;
@@ -253,7 +435,91 @@ void Verifier::ExecuteAgain(const BlockPtr& block, JournalPosition position) {
   const absl::Status written = replay_.Write(outcome->batch);
   if (!written.ok()) return StopExecuting(height, std::string(written.message()));
   report_.tip = std::move(outcome->executed.tip);
+  report_.executed_height = height;
   if (genesis_.HasSnapshot(height)) TakeSnapshot(height);
+}
+
+// Takes a block whose state is not known: everything but execution.
+void Verifier::Follow(const BlockPtr& block, JournalPosition position) {
+  const Height height = block->height();
+  if (tip_known_) CheckFollowed(block, position);
+  if (resume_at_ != Height(0)) CompareWithSnapshot(*block, position);
+  report_.tip = SealedTip(report_.tip, *block);
+  tip_known_ = true;
+  above_base_ = false;
+  if (!report_.not_executed.empty() && report_.not_executed.back().last.Next() == height) {
+    report_.not_executed.back().last = height;
+  } else {
+    report_.not_executed.push_back({.first = height, .last = height});
+  }
+  if (height == resume_at_) Resume(position);
+}
+
+void Verifier::CheckFollowed(const BlockPtr& block, JournalPosition position) {
+  const BlockHeader& header = block->header();
+  const absl::Status link = CheckContinues(genesis_, report_.tip, header);
+  if (!link.ok()) {
+    ReportAt(above_base_ ? FindingType::kBaseDiffers : FindingType::kBlockLink, header.height,
+             position, std::string(link.message()));
+  }
+  CheckSnapshot(header, position);
+  // The state of a snapshot, else what the store says.
+  const bool is_loaded = resume_at_ != Height(0);
+  if (!is_loaded && (given_ == nullptr || header.executed_height > given_tip_.height)) return;
+  const absl::Status agreement =
+      CheckAgreement(is_loaded ? replayed_ : *given_, report_.tip, header);
+  if (agreement.ok()) return;
+  ReportAt(is_loaded ? FindingType::kStateDivergence : FindingType::kStoreDiffers, header.height,
+           position, std::string(agreement.message()));
+}
+
+// A snapshot above tells of every block below it.
+void Verifier::CompareWithSnapshot(const Block& block, JournalPosition position) {
+  const absl::StatusOr<BlockInfo> info = replayed_.GetBlock(block.height());
+  const bool agrees = info.ok() && info->hash == block.hash() &&
+                      info->record_count == block.records().size() &&
+                      (!report_.tree_known || info->first_index.value() == report_.tip.tree.size());
+  if (agrees) return;
+  ReportAt(FindingType::kSnapshotDiffers, block.height(), position,
+           absl::StrCat("the snapshot of height ", resume_at_.value(),
+                        " tells of another block, or of another place in the log"));
+}
+
+// Execution goes on at the snapshot, whose height the chain has reached.
+void Verifier::Resume(JournalPosition position) {
+  Tip reached = report_.tip;
+  reached.state_digest = resume_tip_.state_digest;
+  if (!report_.tree_known) {
+    reached.tree = resume_tip_.tree;
+    reached.seal_leaf = resume_tip_.seal_leaf;
+  }
+  if (tip_known_ && BaseOf(reached, Hash()) != BaseOf(resume_tip_, Hash())) {
+    ReportAt(FindingType::kSnapshotDiffers, resume_at_, position,
+             absl::StrCat("the snapshot is of block ", resume_tip_.block_hash.ToHex(),
+                          ", log root ", resume_tip_.tree.Root().ToHex(), " at size ",
+                          resume_tip_.tree.size(), "; the chain gives ", reached.block_hash.ToHex(),
+                          ", ", reached.tree.Root().ToHex(), " at size ", reached.tree.size()));
+  }
+  snapshot_ = resume_mark_;
+  report_.tip = resume_tip_;
+  report_.tree_known = tip_known_ = true;
+  above_base_ = false;
+  mode_ = Mode::kExecuting;
+  report_.executed_height = resume_at_;
+}
+
+// report_.tip is that of a block that was taken.
+void Verifier::AfterBlock() {
+  const Height height = report_.tip.height;
+  if (report_.tree_known) checkpoint_.Advance(report_.tip);
+  for (const JournalBase& base : index_.bases()) {
+    if (base.frame.block.height != height || mode_ != Mode::kExecuting) continue;
+    BaseCheck(&base, &sink_).AgainstTip(report_.tip, "the chain");
+  }
+  if (given_ != nullptr && mode_ == Mode::kExecuting && height == given_tip_.height &&
+      !sink_.stop()) {
+    FinishStore();
+  }
 }
 
 // A header that names another height than it must is reported by CheckBlock and CheckContinues.
@@ -273,7 +539,8 @@ void Verifier::TakeSnapshot(Height height) {
 }
 
 void Verifier::StopExecuting(Height height, std::string what) {
-  executing_ = false;
+  const Mode before = std::exchange(mode_, Mode::kAlone);
+  if (before == Mode::kAlone) return;
   ReportAt(FindingType::kNotExecuted, height, std::nullopt,
            absl::StrCat(what, "; from here on state and store are not compared"));
 }

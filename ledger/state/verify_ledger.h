@@ -12,6 +12,12 @@
 // block hash), the store's tip, and all ancestors of these. Other blocks must still be what their
 // proposer signed.
 //
+// A journal may begin above genesis: then a base frame (base_frame.h) says above which block. It is
+// held against the log's files, a checkpoint that a quorum cosigned, the state digests that later
+// headers carry, and the store. Everything above it is verified as ever; execution begins at the
+// lowest snapshot in the folder that the chain vouches for. What was not here, and what was not
+// executed, is in the report.
+//
 // The bytes alone cannot prove that nothing was cut off their end, nor that validators who signed
 // every block did not agree on another past. What is known from elsewhere (VerifyOptions::pin,
 // height_min, durable_offset_min) does.
@@ -24,11 +30,13 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/state/verify_report.h"
+#include "ledger/storage/file.h"
 #include "ledger/storage/journal.h"
 #include "ledger/storage/store.h"
 
@@ -41,6 +49,10 @@ struct VerifyOptions {
   size_t findings_max = 1000;
   // What OpenJournalForReading() met behind the sound part of the journal.
   absl::Status journal_damage;
+  // The log's files and the snapshots that lie beside the journal. Null, or empty: there are none.
+  const FileSystem* files = nullptr;  // Must outlive the call.
+  std::string log_directory;
+  std::string snapshot_directory;
   // A block that is known to be committed, for example from another validator's status.
   struct Pin {
     Height height;

@@ -48,6 +48,10 @@ absl::string_view FindingTypeName(FindingType type) {
       return "store_unreadable";
     case FindingType::kStoreMissing:
       return "store_missing";
+    case FindingType::kBaseDiffers:
+      return "base_differs";
+    case FindingType::kCheckpointDiffers:
+      return "checkpoint_differs";
     case FindingType::kEndMissing:
       return "end_missing";
     case FindingType::kPinDiffers:
@@ -60,6 +64,43 @@ absl::string_view FindingTypeName(FindingType type) {
       return "store_ahead";
   }
   return "unknown";
+}
+
+absl::string_view CheckpointStateName(CheckpointJudgement::State state) {
+  switch (state) {
+    case CheckpointJudgement::State::kMatches:
+      return "matches";
+    case CheckpointJudgement::State::kBelowBase:
+      return "below the base, which continues it";
+    case CheckpointJudgement::State::kBeyondEnd:
+      return "beyond the last block that is known to be committed";
+    case CheckpointJudgement::State::kNotCompared:
+      return "not compared: the tree at its size is not known here";
+  }
+  return "unknown";
+}
+
+absl::string_view VerdictName(VerifyVerdict verdict) {
+  switch (verdict) {
+    case VerifyVerdict::kVerified:
+      return "VERIFIED";
+    case VerifyVerdict::kVerifiedFromBase:
+      return "VERIFIED_FROM_BASE";
+    case VerifyVerdict::kVerifiedPartly:
+      return "VERIFIED_PARTLY";
+    case VerifyVerdict::kDamaged:
+      return "DAMAGED";
+  }
+  return "unknown";
+}
+
+VerifyVerdict VerifyReport::verdict() const {
+  if (!ok()) return VerifyVerdict::kDamaged;
+  if (missing.empty()) return VerifyVerdict::kVerified;
+  const bool is_one =
+      missing.size() == 1 && base.has_value() &&
+      missing[0] == HeightRange{.first = Height(1), .last = base->frame.block.height};
+  return is_one ? VerifyVerdict::kVerifiedFromBase : VerifyVerdict::kVerifiedPartly;
 }
 
 std::string DescribeFinding(const VerifyFinding& finding) {

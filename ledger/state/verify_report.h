@@ -11,37 +11,40 @@
 #include "absl/strings/string_view.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/strong_id.h"
+#include "ledger/state/base_frame.h"
 #include "ledger/state/chain_reader.h"
 #include "ledger/storage/journal.h"
 
 namespace vigil::ledger {
 
 enum class FindingType : uint8_t {
-  kJournalDamaged,    // A frame cannot be read: its checksum differs, or it ends early.
-  kFrameMalformed,    // A sound frame does not hold a block header or commit mark.
-  kMarkConflict,      // A commit mark names another block than the chain holds.
-  kBlockMissing,      // No block with the hash that its child, mark or store entry names.
-  kBlockAltered,      // A block that is not what its proposer signed.
-  kBlockConflict,     // A second block of a committed height, in its view or after the commit.
-  kBlockOutOfOrder,   // A block lies before its parent.
-  kBlockInvalid,      // The header breaks a rule by itself, or the frame does.
-  kBlockLink,         // The header does not continue its parent.
-  kLeafAltered,       // The leaves are not those that the header commits to.
-  kRecordInvalid,     // A record that is not canonical.
-  kRecordSignature,   // A record that its author did not sign.
-  kRecordKeyUnknown,  // A record by a key that is not enrolled.
-  kPayloadAltered,    // A payload that is not what its batch commits to.
-  kEventInvalid,      // An event that is not canonical.
-  kStateDivergence,   // A header's state digest or results root is not what execution gives.
-  kSnapshotDiffers,   // A header's snapshot digest is not that of the state at its height.
-  kNotExecuted,       // From here on nothing could be executed again.
-  kStoreUnreadable,   // The store gave an error or an undecodable value.
-  kStoreMissing,      // The store lacks a key.
-  kStoreExtra,        // The store has a key too many.
-  kStoreDiffers,      // The store holds another value than execution gives.
-  kStoreAhead,        // The store goes on where the journal ends.
-  kEndMissing,        // The ledger ends before what is known of it from elsewhere.
-  kPinDiffers,        // Another block stands where one is known from elsewhere.
+  kJournalDamaged,     // A frame cannot be read: its checksum differs, or it ends early.
+  kFrameMalformed,     // A sound frame does not hold a block header or commit mark.
+  kMarkConflict,       // A commit mark names another block than the chain holds.
+  kBlockMissing,       // No block with the hash that its child, mark or store entry names.
+  kBlockAltered,       // A block that is not what its proposer signed.
+  kBlockConflict,      // A second block of a committed height, in its view or after the commit.
+  kBlockOutOfOrder,    // A block lies before its parent.
+  kBlockInvalid,       // The header breaks a rule by itself, or the frame does.
+  kBlockLink,          // The header does not continue its parent.
+  kLeafAltered,        // The leaves are not those that the header commits to.
+  kRecordInvalid,      // A record that is not canonical.
+  kRecordSignature,    // A record that its author did not sign.
+  kRecordKeyUnknown,   // A record by a key that is not enrolled.
+  kPayloadAltered,     // A payload that is not what its batch commits to.
+  kEventInvalid,       // An event that is not canonical.
+  kStateDivergence,    // A header's state digest or results root is not what execution gives.
+  kSnapshotDiffers,    // A header's snapshot digest is not that of the state at its height.
+  kNotExecuted,        // From here on nothing could be executed again.
+  kStoreUnreadable,    // The store gave an error or an undecodable value.
+  kStoreMissing,       // The store lacks a key.
+  kStoreExtra,         // The store has a key too many.
+  kStoreDiffers,       // The store holds another value than execution gives.
+  kStoreAhead,         // The store goes on where the journal ends.
+  kBaseDiffers,        // The journal's base frame is not what lies beside it.
+  kCheckpointDiffers,  // The folder's checkpoint is not of this log, or no quorum cosigned it.
+  kEndMissing,         // The ledger ends before what is known of it from elsewhere.
+  kPinDiffers,         // Another block stands where one is known from elsewhere.
 };
 // "block_missing".
 absl::string_view FindingTypeName(FindingType type);
@@ -68,6 +71,55 @@ struct PrunedPayloads {
   Height last_height;
 };
 
+// Heights, both included.
+struct HeightRange {
+  Height first;
+  Height last;
+  bool operator==(const HeightRange&) const = default;
+};
+
+// What was found of the journal's last base frame; differences are findings.
+struct BaseJudgement {
+  BaseFrame frame;
+  // Its block, seal and root were read from the files of the log; else why not.
+  bool in_log = false;
+  std::string not_in_log_reason;
+  bool digest_in_snapshot = false;  // The snapshot that was begun at tells of its state digest.
+  Height digest_signed_by;  // Lowest block above whose header carries its state digest; 0: none.
+};
+
+// The snapshot at which execution began.
+struct SnapshotStart {
+  Height height;
+  Height carried_by;  // The block whose header carries its digest; 0: the base frame alone does.
+};
+
+// The checkpoint that lies beside the journal, which a quorum cosigned.
+struct CheckpointJudgement {
+  enum class State : uint8_t {
+    kMatches,      // Its root is that of the leaves that were read.
+    kBelowBase,    // The log's files prove that the base's tree continues it.
+    kBeyondEnd,    // Its size lies in blocks of which the journal does not say they are committed.
+    kNotCompared,  // The tree that it is of is not known here.
+  };
+  uint64_t size = 0;
+  Hash root;
+  std::vector<std::string> witnesses;  // Validators that cosigned, "org/name".
+  State state = State::kNotCompared;
+};
+// "matches".
+absl::string_view CheckpointStateName(CheckpointJudgement::State state);
+
+// From the strongest to the weakest.
+enum class VerifyVerdict : uint8_t {
+  kVerified,          // Everything from genesis on.
+  kVerifiedFromBase,  // Everything above a base; nothing below it is here.
+  kVerifiedPartly,    // Everything that is here, and below the base more than one piece is missing.
+  kDamaged,           // There are findings.
+};
+// "VERIFIED_FROM_BASE".
+absl::string_view VerdictName(VerifyVerdict verdict);
+
 struct VerifyReport {
   uint64_t frame_count = 0;        // In the journal.
   uint64_t block_count = 0;        // Committed and read back.
@@ -82,8 +134,19 @@ struct VerifyReport {
   Height committed_height;       // As the journal's marks and the store's tip say.
   // Committed blocks by proposer: each is one validator's signature.
   std::map<ValidatorIndex, uint64_t> proposed;
-  bool end_pinned = false;      // Something from elsewhere says that nothing was cut off the end.
-  Tip tip;                      // After the last block that was executed again.
+  // Lawfully not here, because a base frame stands for them; ascending.
+  std::vector<HeightRange> missing;
+  // Read and held against each other, not executed again: no snapshot at or below; ascending.
+  std::vector<HeightRange> not_executed;
+  std::optional<BaseJudgement> base;
+  std::optional<SnapshotStart> snapshot;  // The last one, when there were several.
+  std::optional<CheckpointJudgement> checkpoint;
+  Height executed_height;   // Of the last block that was executed again; 0: none.
+  bool tree_known = false;  // Whether tip.tree is the log's.
+  bool end_pinned = false;  // Something from elsewhere says that nothing was cut off the end.
+  // After the last block that was read, as far as known: its state digest and counts are those
+  // after block `executed_height`.
+  Tip tip;
   bool store_compared = false;  // Every state key and value of the store was compared.
   bool stopped_early = false;   // At a finding, as asked.
 
@@ -92,6 +155,7 @@ struct VerifyReport {
   std::map<FindingType, uint64_t> counts;
 
   bool ok() const { return finding_count == 0; }
+  VerifyVerdict verdict() const;
 };
 
 // Collects findings into a report, up to the caller's limits.

@@ -8,8 +8,8 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/log/merkle.h"
 #include "ledger/log/tiles.h"
+#include "ledger/state/base_frame.h"
 #include "ledger/state/snapshot_file.h"
-#include "node/driver/base_frame.h"
 
 namespace vigil::node {
 namespace {
@@ -405,7 +405,7 @@ absl::Status JoinActor::FinishLog() {
 }
 
 absl::Status JoinActor::WriteBase() {
-  const std::string base = EncodeBaseFrame(BaseOf(tip_, goal_offer_->mark.digest));
+  const std::string base = ledger::EncodeBaseFrame(ledger::BaseOf(tip_, goal_offer_->mark.digest));
   RETURN_IF_ERROR(journal_->Append(ledger::JournalType::kBase, AsBytes(base)).status());
   RETURN_IF_ERROR(journal_->Sync());
   Say(LogLevel::kInfo, absl::StrCat("has the snapshot of height ", tip_.height.value(),

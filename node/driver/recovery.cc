@@ -146,13 +146,15 @@ class Scanner {
   }
 
   absl::Status OnBase(const JournalReader::Frame& frame) {
-    ASSIGN_OR_RETURN(const BaseFrame base, DecodeBaseFrame(frame.body));
+    ASSIGN_OR_RETURN(const ledger::BaseFrame base, ledger::DecodeBaseFrame(frame.body));
     if (!scan_->IsNew()) {
       return Contradiction(frame, "a base frame in a journal that goes on already");
     }
-    scan_->base = base.block;
+    scan_->base = {.id = base.block,
+                   .executed_in_header = base.executed_in_header,
+                   .time_unix_millis = base.time_unix_millis};
     scan_->base_frame = base;
-    scan_->committed = base.block.id.height;
+    scan_->committed = base.block.height;
     return absl::OkStatus();
   }
 

@@ -16,11 +16,11 @@
 #include "absl/status/statusor.h"
 #include "consensus/core/core.h"
 #include "ledger/chain/genesis.h"
+#include "ledger/state/base_frame.h"
 #include "ledger/state/chain_state.h"
 #include "ledger/storage/file.h"
 #include "ledger/storage/journal.h"
 #include "ledger/storage/store.h"
-#include "node/driver/base_frame.h"
 #include "node/driver/block_builder.h"
 #include "node/driver/derived_stores.h"
 #include "node/driver/log.h"
@@ -79,7 +79,7 @@ absl::StatusOr<OpenedJournal> OpenJournal(const JournalPlace& place);
 struct JournalScan {
   // What the branch begins above: genesis (height 0), or the block of a base frame.
   ParentBlock base;
-  std::optional<BaseFrame> base_frame;
+  std::optional<ledger::BaseFrame> base_frame;
   std::vector<ParentBlock> chain;  // The branch, from the height above the base on.
   std::vector<ledger::JournalPosition> positions;
   std::vector<uint32_t> sizes;  // Frame bytes of each.

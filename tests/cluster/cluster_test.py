@@ -461,6 +461,27 @@ def scenario_join(cluster):
     for one in cluster.statuses():
         assert digests.get(one["executed_height"], one["state_digest"]) == one["state_digest"]
 
+    # Its folder verifies above the snapshot, and the report says that it is so.
+    for i in (1, 5):
+        assert cluster.end(i) == 0
+    whole, report = cluster.verify(1), cluster.verify(5, expect=9)
+    base = int(report["base_height"])
+    assert report["verdict"] == "VERIFIED_FROM_BASE" and report["missing_heights"] == f"1 to {base}", report
+    start = int(report["executed_from_snapshot"])
+    assert report["store_compared"] and report["executed_height"] == report["committed_height"], report
+    # Two snapshots are kept, so that of the base may be gone.
+    assert ("not_executed_heights" in report) == (start > base), report
+    assert report["base_in_log"].startswith("its block, seal and root"), report
+    assert report["checkpoint"] == whole["checkpoint"] == "matches", (report, whole)
+    assert int(report["blocks"]) + base == int(report["committed_height"]), report
+    name = f"{start:020}.snapshot"
+    with open(folder / "snapshots" / name, "r+b") as snapshot:
+        snapshot.seek(1000)
+        byte = snapshot.read(1)
+        snapshot.seek(1000)
+        snapshot.write(bytes([byte[0] ^ 1]))
+    assert any("snapshot_differs" in one for one in cluster.verify(5, expect=6)["findings"])
+
 
 SCENARIOS = {"killed-leader": (scenario_killed_leader, 3), "altered-ledger": (scenario_altered_ledger, 1),
              "full-disk": (scenario_full_disk, 3), "bad-input": (scenario_bad_input, 3),

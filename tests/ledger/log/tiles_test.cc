@@ -233,6 +233,9 @@ TEST_CASE("tiles: roots and paths are the definition's at every boundary", "[log
     const MemoryTiles tiles({leaves.hashes.begin(), leaves.hashes.begin() + size});
     INFO("size " << size);
     CHECK(*RootFromTiles(tiles, size) == reference::Root(bytes));
+    MerkleFrontier edge;
+    for (const std::string& leaf : bytes) edge.Append(LeafHash(AsBytes(leaf)));
+    CHECK(FrontierFromTiles(tiles, size)->Encode() == edge.Encode());
     for (uint64_t index : BoundaryIndexes(size, &random)) {
       INFO("index " << index);
       CHECK(*InclusionFromTiles(tiles, index, size) == reference::Path(index, bytes));

@@ -7,8 +7,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "ledger/state/base_frame.h"
 #include "ledger/state/snapshot_file.h"
-#include "node/driver/base_frame.h"
 #include "node/driver/fetch_frame.h"
 #include "node/driver/peer_frame.h"
 #include "node/driver/recovery.h"
@@ -341,11 +341,11 @@ TEST_CASE("join: a journal whose first segments are missing is no journal that j
     REQUIRE(opened.ok());
     ledger::BlockId parent{Height(0), View(0), network.genesis().genesis_hash};
     if (joined) {
-      BaseFrame base;
-      base.block.id = {.height = Height(100), .view = View(1), .hash = Hash()};
-      base.block.id.hash.bytes.fill(7);
-      parent = base.block.id;
-      const std::string body = EncodeBaseFrame(base);
+      ledger::BaseFrame base;
+      base.block = {.height = Height(100), .view = View(1), .hash = Hash()};
+      base.block.hash.bytes.fill(7);
+      parent = base.block;
+      const std::string body = ledger::EncodeBaseFrame(base);
       REQUIRE(opened->journal->Append(ledger::JournalType::kBase, AsBytes(body)).ok());
       REQUIRE(opened->journal->Sync().ok());
     }
@@ -383,14 +383,14 @@ TEST_CASE("join: a base frame counts only at the beginning", "[join]") {
   const sim::TestNetwork network({.validators = 3});
   const JournalPlace place{&disk, "/n/journal", "/n/guard", network.journal_id(0), {}};
   REQUIRE(disk.MakeDirs("/n").ok());
-  BaseFrame base;
-  base.block.id = {.height = Height(100), .view = View(1), .hash = Hash()};
-  const std::string body = EncodeBaseFrame(base);
-  const auto decoded = DecodeBaseFrame(body);
+  ledger::BaseFrame base;
+  base.block = {.height = Height(100), .view = View(1), .hash = Hash()};
+  const std::string body = ledger::EncodeBaseFrame(base);
+  const auto decoded = ledger::DecodeBaseFrame(body);
   REQUIRE(decoded.ok());
-  CHECK(EncodeBaseFrame(*decoded) == body);
-  CHECK_FALSE(DecodeBaseFrame(body.substr(1)).ok());
-  CHECK_FALSE(DecodeBaseFrame(body + "x").ok());
+  CHECK(ledger::EncodeBaseFrame(*decoded) == body);
+  CHECK_FALSE(ledger::DecodeBaseFrame(body.substr(1)).ok());
+  CHECK_FALSE(ledger::DecodeBaseFrame(body + "x").ok());
   const bool joins = GENERATE(true, false);
   REQUIRE(CreateJournal(place, joins ? Beginning::kJoin : Beginning::kNewNetwork).ok());
   auto opened = OpenJournal(place);
