@@ -19,7 +19,7 @@ using ledger::FileSystem;
 using ledger::JournalId;
 using ledger::VerifyReport;
 
-// Executes the journal in `directory` again; it must be sound from end to end.
+// Executes the journal in `directory` again; it must be sound from genesis to its end.
 absl::StatusOr<VerifyReport> ExecuteAgain(FileSystem* files, const std::string& directory,
                                           const ledger::Genesis& genesis,
                                           const ledger::VerifyProgressFn& progress) {
@@ -29,7 +29,12 @@ absl::StatusOr<VerifyReport> ExecuteAgain(FileSystem* files, const std::string& 
       const std::shared_ptr<const ledger::JournalReader> journal,
       ledger::OpenJournalForReading(files, directory, &options.journal_damage, nullptr));
   VerifyReport report = VerifyLedger(*journal, genesis, /*store=*/nullptr, options, progress);
-  if (report.ok()) return report;
+  if (report.verdict() == ledger::VerifyVerdict::kVerified) return report;
+  if (report.ok()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        directory, ": the journal begins above block ", report.missing.back().last.value(),
+        ", so its state cannot be made from it; back up a validator that has every block"));
+  }
   return absl::DataLossError(
       absl::StrCat(directory, ": ", ledger::DescribeFinding(report.findings.front())));
 }

@@ -57,7 +57,8 @@ struct BackupRequest {
 };
 // Copies the journal of a stopped or running validator, executes the copy again, and writes what
 // it holds into the manifest. Errors: kAlreadyExists for the target; kNotFound when there is no
-// journal; kDataLoss when it is not sound or not of `genesis`; kAborted: try again; of the disk.
+// journal; kFailedPrecondition when it does not begin at genesis; kDataLoss when it is not sound or
+// not of `genesis`; kAborted: try again; of the disk.
 // After an error there is no manifest.
 absl::StatusOr<BackupManifest> BackupData(ledger::FileSystem* files, const BackupRequest& request,
                                           const ledger::VerifyProgressFn& progress);

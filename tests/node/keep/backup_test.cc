@@ -6,6 +6,7 @@
 
 #include "consensus/raft/codec.h"
 #include "ledger/base/random.h"
+#include "ledger/state/base_frame.h"
 #include "node/driver/recovery.h"
 #include "node/log/cosign_guard.h"
 #include "tests/node/keep/keep_support.h"
@@ -108,6 +109,33 @@ TEST_CASE("backup: a stopped validator is brought back with its state and does n
     CHECK(PromisesIn(&kept, 0, kRestored).cosigned.floor.value() >= size);
     CHECK(PromisesIn(&kept, 0, kRestored).cosigned.floor != kFloorUntilVoter);
   }
+}
+
+TEST_CASE("backup: a journal that begins above genesis is none that state can be made from",
+          "[keep]") {
+  KeptCluster kept(1);
+  kept.cluster.Crash(0, CrashMode::kLoseUnsynced);
+  const std::string directory = std::string(kData) + "/journal";
+  const auto names = kept.disk()->List(directory);
+  REQUIRE(names.ok());
+  for (const std::string& name : *names) {
+    REQUIRE(kept.disk()->Remove(directory + "/" + name).ok());
+  }
+  const ledger::JournalId id = kept.genesis().validators[0].journal_id;
+  REQUIRE(ledger::Journal::Create(kept.disk(), directory, id).ok());
+  ledger::BaseFrame base;
+  base.block = {.height = Height(100), .view = View(1), .hash = Hash()};
+  base.tree_size = 300;
+  {
+    ledger::JournalOpenReport report;
+    const auto journal = ledger::Journal::Open(kept.disk(), directory, id, 0, {}, &report);
+    REQUIRE(journal.ok());
+    const std::string body = ledger::EncodeBaseFrame(base);
+    REQUIRE((*journal)->Append(ledger::JournalType::kBase, AsBytes(body)).ok());
+    REQUIRE((*journal)->Sync().ok());
+  }
+  CHECK(absl::IsFailedPrecondition(kept.Backup().status()));
+  CHECK_FALSE(kept.disk()->Exists(std::string(kBackup) + "/" + kManifestName));
 }
 
 TEST_CASE("backup: one of a running validator is of a prefix and the restored one catches up",
