@@ -173,6 +173,24 @@ void FaultyFileSystem::FailWhen(FaultRule rule) {
   fired_.clear();
 }
 
+void FaultyFileSystem::Disarm() {
+  MutexLock lock(&mutex_);
+  crash_at_.reset();
+  fail_at_.clear();
+  misdirected_.clear();
+  rule_.reset();
+}
+
+void FaultyFileSystem::SetFull(bool full) {
+  MutexLock lock(&mutex_);
+  full_ = full;
+}
+
+uint64_t FaultyFileSystem::refused_for_space() const {
+  MutexLock lock(&mutex_);
+  return refused_for_space_;
+}
+
 std::string FaultyFileSystem::fired() const {
   MutexLock lock(&mutex_);
   return fired_;
@@ -346,8 +364,12 @@ absl::StatusOr<FaultyFileSystem::Outcome> FaultyFileSystem::Begin(DiskCall call,
   }
   std::optional<DiskFault> fault = Fire(call, path, offset);
   if (const auto found = fail_at_.find(operation); found != fail_at_.end()) fault = found->second;
-  if (!fault.has_value()) return Outcome::kProceed;
   const bool writes = call == DiskCall::kWrite;
+  if (full_ && (writes || call == DiskCall::kCreate)) {
+    ++refused_for_space_;
+    return Outcome::kNoSpace;
+  }
+  if (!fault.has_value()) return Outcome::kProceed;
   switch (*fault) {
     case DiskFault::kNoSpace:
       return Outcome::kNoSpace;

@@ -87,6 +87,13 @@ class FaultyFileSystem final : public FileSystem {
   void FailAt(uint64_t operation, DiskFault fault);
   // Arms a rule, in place of the one before. It fires once.
   void FailWhen(FaultRule rule);
+  // Drops everything armed that has not happened.
+  void Disarm();
+  // A full disk: until it is called with false, nothing is created or appended (kNoSpace). Space
+  // that was allocated can still be synced; names can be changed and removed.
+  void SetFull(bool full);
+  // Calls that found the disk full.
+  uint64_t refused_for_space() const;
   // The call that the rule of FailWhen() made fail, as "write /d/f at 17"; empty while it has not.
   std::string fired() const;
   // The next append to `path` lands at `offset` of that file instead, over what is there; where it
@@ -184,6 +191,8 @@ class FaultyFileSystem final : public FileSystem {
   std::optional<uint64_t> crash_at_ VIGIL_GUARDED_BY(mutex_);
   std::map<uint64_t, DiskFault> fail_at_ VIGIL_GUARDED_BY(mutex_);
   std::map<std::string, uint64_t> misdirected_ VIGIL_GUARDED_BY(mutex_);
+  bool full_ VIGIL_GUARDED_BY(mutex_) = false;
+  uint64_t refused_for_space_ VIGIL_GUARDED_BY(mutex_) = 0;
   Entries seen_ VIGIL_GUARDED_BY(mutex_);
   Entries on_disk_ VIGIL_GUARDED_BY(mutex_);
   std::map<std::string, std::vector<EntryChange>> unsynced_ VIGIL_GUARDED_BY(mutex_);  // By folder.

@@ -78,6 +78,26 @@ void MemoryNetwork::MendAll() {
   cut_.clear();
 }
 
+void MemoryNetwork::SetSlow(uint32_t node, int64_t micros) {
+  MutexLock lock(&mutex_);
+  nodes_[node].slow_micros = micros;
+}
+
+NetworkCounts MemoryNetwork::counts() const {
+  MutexLock lock(&mutex_);
+  return counts_;
+}
+
+void MemoryNetwork::SetObserver(Observer observer) {
+  MutexLock lock(&mutex_);
+  observer_ = std::move(observer);
+}
+
+MemoryNetwork::Observer MemoryNetwork::observer() const {
+  MutexLock lock(&mutex_);
+  return observer_;
+}
+
 void MemoryNetwork::Attach(uint32_t node, node::FrameReceiver* receiver, HelloFunction hello) {
   MutexLock lock(&mutex_);
   nodes_[node].receiver = receiver;
@@ -113,21 +133,47 @@ bool MemoryNetwork::IsConnected(uint32_t from, uint32_t to) const {
 bool MemoryNetwork::Send(uint32_t from, uint32_t to, node::OutFrame frame) {
   std::string bytes = Assemble(frame);
   if (const auto tap = Tap(); tap) tap(from, bytes);
+  if (const auto watch = observer(); watch) watch(from, to, bytes);
   if (const auto alter = Alter(); alter) bytes = alter(from, bytes);
-  if (!IsConnected(from, to)) return false;
+  const bool connected = IsConnected(from, to);
   MutexLock lock(&mutex_);
+  if (!connected) {
+    const auto cut = cut_.find({from, to});
+    if (cut != cut_.end() && cut->second) ++counts_.cut;
+    return false;
+  }
   if (link_bytes_[{from, to}] + bytes.size() > faults_.link_bytes_max) return false;
-  if (random_.Chance(faults_.repeat_permille)) Launch(from, to, bytes);
-  if (!random_.Chance(faults_.loss_permille)) Launch(from, to, std::move(bytes));
+  if (random_.Chance(faults_.repeat_permille)) {
+    ++counts_.repeated;
+    Launch(from, to, bytes);
+  }
+  if (faults_.replay_permille > 0) Replay(from, to, bytes);
+  if (random_.Chance(faults_.loss_permille)) {
+    ++counts_.lost;
+  } else {
+    Launch(from, to, std::move(bytes));
+  }
   return true;
+}
+
+void MemoryNetwork::Replay(uint32_t from, uint32_t to, const std::string& frame) {
+  std::deque<std::string>& old = old_frames_[{from, to}];
+  if (!old.empty() && random_.Chance(faults_.replay_permille)) {
+    ++counts_.replayed;
+    Launch(from, to, old[random_.Below(old.size())]);
+  }
+  old.push_back(frame);
+  if (old.size() > kReplayedFramesMax) old.pop_front();
 }
 
 void MemoryNetwork::Launch(uint32_t from, uint32_t to, std::string frame) {
   const auto spread = static_cast<uint64_t>(faults_.delay_micros_max - faults_.delay_micros_min);
   int64_t arrival = clock_->MonotonicMicros() + faults_.delay_micros_min +
-                    static_cast<int64_t>(random_.Below(spread + 1));
+                    static_cast<int64_t>(random_.Below(spread + 1)) + nodes_[from].slow_micros +
+                    nodes_[to].slow_micros;
   int64_t& last = last_arrival_[{from, to}];
   if (!faults_.reorder) arrival = std::max(arrival, last);
+  if (arrival < last) ++counts_.overtaken;
   last = std::max(last, arrival);
   link_bytes_[{from, to}] += frame.size();
   flights_.emplace(arrival, Flight{.from = from, .to = to, .frame = std::move(frame)});
@@ -147,7 +193,10 @@ size_t MemoryNetwork::Deliver() {
       flights_.erase(flights_.begin());
       link_bytes_[{flight.from, flight.to}] -= flight.frame.size();
       const auto cut = cut_.find({flight.from, flight.to});
-      if (cut != cut_.end() && cut->second) continue;
+      if (cut != cut_.end() && cut->second) {
+        ++counts_.cut;
+        continue;
+      }
       receiver = nodes_[flight.to].receiver;
       if (receiver == nullptr) continue;
       const std::pair<uint64_t, uint64_t> ends = {nodes_[flight.from].incarnation,

@@ -8,6 +8,7 @@
 #define VIGIL_TESTS_SIM_MEMORY_NETWORK_H_
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -26,10 +27,20 @@ namespace vigil::sim {
 struct NetworkFaults {
   uint32_t loss_permille = 0;
   uint32_t repeat_permille = 0;
+  uint32_t replay_permille = 0;  // An older frame of the same link comes again behind a new one.
   int64_t delay_micros_min = 200;
   int64_t delay_micros_max = 2'000;
   bool reorder = false;  // Otherwise frames of one link arrive in order.
   size_t link_bytes_max = 8u << 20;
+};
+
+// What became of frames.
+struct NetworkCounts {
+  uint64_t lost = 0;
+  uint64_t repeated = 0;
+  uint64_t replayed = 0;
+  uint64_t overtaken = 0;  // Arrive before one that was sent earlier.
+  uint64_t cut = 0;        // Met a cut link, at its beginning or under way.
 };
 
 class MemoryNetwork {
@@ -42,10 +53,17 @@ class MemoryNetwork {
   // Cuts or mends one direction.
   void SetCut(uint32_t from, uint32_t to, bool cut) VIGIL_EXCLUDES(mutex_);
   void MendAll() VIGIL_EXCLUDES(mutex_);
+  // Every frame from and to `node` takes `micros` longer.
+  void SetSlow(uint32_t node, int64_t micros) VIGIL_EXCLUDES(mutex_);
+  NetworkCounts counts() const VIGIL_EXCLUDES(mutex_);
 
   // Shows every frame that a node sends, before anything becomes of it.
   void SetTap(std::function<void(uint32_t from, absl::string_view frame)> tap)
       VIGIL_EXCLUDES(mutex_);
+
+  // The same, with the receiver, also for frames of connections that are down.
+  using Observer = std::function<void(uint32_t from, uint32_t to, absl::string_view frame)>;
+  void SetObserver(Observer observer) VIGIL_EXCLUDES(mutex_);
 
   // Changes what a node sends, on its way.
   void SetAlter(std::function<std::string(uint32_t from, absl::string_view frame)> alter)
@@ -75,11 +93,15 @@ class MemoryNetwork {
     node::FrameReceiver* receiver = nullptr;
     HelloFunction hello;
     uint64_t incarnation = 0;
+    int64_t slow_micros = 0;
   };
+  static constexpr size_t kReplayedFramesMax = 16;  // Of a link, kept for replay.
 
   std::function<void(uint32_t, absl::string_view)> Tap() const VIGIL_EXCLUDES(mutex_);
   std::function<std::string(uint32_t, absl::string_view)> Alter() const VIGIL_EXCLUDES(mutex_);
+  Observer observer() const VIGIL_EXCLUDES(mutex_);
   bool Send(uint32_t from, uint32_t to, node::OutFrame frame) VIGIL_EXCLUDES(mutex_);
+  void Replay(uint32_t from, uint32_t to, const std::string& frame) VIGIL_REQUIRES(mutex_);
   bool IsConnected(uint32_t from, uint32_t to) const VIGIL_EXCLUDES(mutex_);
   void Launch(uint32_t from, uint32_t to, std::string frame) VIGIL_REQUIRES(mutex_);
   void EndStream(uint32_t from, uint32_t to) VIGIL_EXCLUDES(mutex_);
@@ -90,6 +112,10 @@ class MemoryNetwork {
   mutable Mutex mutex_;
   SplitMix64 random_ VIGIL_GUARDED_BY(mutex_);
   NetworkFaults faults_ VIGIL_GUARDED_BY(mutex_);
+  NetworkCounts counts_ VIGIL_GUARDED_BY(mutex_);
+  Observer observer_ VIGIL_GUARDED_BY(mutex_);
+  std::map<std::pair<uint32_t, uint32_t>, std::deque<std::string>> old_frames_
+      VIGIL_GUARDED_BY(mutex_);
   std::function<void(uint32_t, absl::string_view)> tap_ VIGIL_GUARDED_BY(mutex_);
   std::function<std::string(uint32_t, absl::string_view)> alter_ VIGIL_GUARDED_BY(mutex_);
   std::vector<Node> nodes_ VIGIL_GUARDED_BY(mutex_);

@@ -146,38 +146,67 @@ std::string CheckClient(const SimClient& client, const Chain& chain) {
   return "";
 }
 
+// What a node that was damaged and is back may lack is bodies; what it has must be the chain.
+std::string CheckDamaged(const node::Node& node, const Chain& chain) {
+  const auto reader = node.Snapshot();
+  const auto tip = reader->GetTip();
+  if (!tip.ok()) return tip.status().ToString();
+  if (tip->tree.Root() != ledger::MerkleRoot(chain.leaves)) return "another tree";
+  for (uint64_t height = 1; height <= tip->height.value(); ++height) {
+    const auto info = reader->GetBlock(Height(height));
+    if (!info.ok()) return absl::StrCat("block ", height, ": ", info.status().ToString());
+    if (info->state_digest != chain.states[height - 1]) {
+      return absl::StrCat("another state at ", height);
+    }
+    const auto block = node.LoadBlock(Height(height));
+    if (block.ok() && (*block)->hash() != info->hash) return absl::StrCat("another block ", height);
+  }
+  return "";
+}
+
 }  // namespace
 
-std::string AgreementWatch::Check(const std::vector<bool>& dying) {
+std::string AgreementWatch::Check(const std::vector<bool>& dying,
+                                  const std::vector<bool>& excused) {
   for (uint32_t i = 0; i < cluster_->size(); ++i) {
     node::Node* node = cluster_->node(i);
     if (node == nullptr || dying[i]) continue;
-    if (!node->fatal().ok()) return absl::StrCat("node ", i, ": ", node->fatal().ToString());
-    const auto reader = node->Snapshot();
-    const auto tip = reader->GetTip();
-    if (!tip.ok()) return absl::StrCat("node ", i, ": ", tip.status().ToString());
-    uint64_t& checked = checked_[i];
-    if (tip->height.value() < checked) checked = tip->height.value();  // It lost unsynced state.
-    while (checked < tip->height.value()) {
-      const auto block = reader->GetBlock(Height(++checked));
-      if (!block.ok()) return absl::StrCat("node ", i, ": ", block.status().ToString());
-      const auto [seen, is_new] =
-          seen_.emplace(checked, Seen{.block = block->hash, .state = block->state_digest});
-      if (is_new) continue;
-      if (seen->second.block != block->hash || seen->second.state != block->state_digest) {
-        return absl::StrCat("node ", i, " executed another block at height ", checked);
-      }
+    std::string wrong;
+    const absl::Status read = node->fatal().ok() ? CheckNode(i, *node, &wrong) : node->fatal();
+    if (!wrong.empty()) return wrong;
+    if (!read.ok() && (excused.empty() || !excused[i])) {
+      return absl::StrCat("node ", i, ": ", read.ToString());
     }
   }
   return "";
 }
 
-std::string CheckChains(SimCluster* cluster,
-                        const std::vector<std::unique_ptr<SimClient>>& clients) {
+absl::Status AgreementWatch::CheckNode(uint32_t i, const node::Node& node, std::string* wrong) {
+  const auto reader = node.Snapshot();
+  const auto tip = reader->GetTip();
+  if (!tip.ok()) return tip.status();
+  uint64_t& checked = checked_[i];
+  if (tip->height.value() < checked) checked = tip->height.value();  // It lost unsynced state.
+  while (checked < tip->height.value()) {
+    const auto block = reader->GetBlock(Height(checked + 1));
+    if (!block.ok()) return block.status();
+    ++checked;
+    const auto [seen, is_new] =
+        seen_.emplace(checked, Seen{.block = block->hash, .state = block->state_digest});
+    if (is_new) continue;
+    if (seen->second.block != block->hash || seen->second.state != block->state_digest) {
+      *wrong = absl::StrCat("node ", i, " executed another block at height ", checked);
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string CheckChains(SimCluster* cluster, const std::vector<std::unique_ptr<SimClient>>& clients,
+                        const std::vector<bool>& damaged) {
   std::optional<Chain> first;
   for (uint32_t i = 0; i < cluster->size(); ++i) {
     node::Node* node = cluster->node(i);
-    if (node == nullptr) continue;
+    if (node == nullptr || (!damaged.empty() && damaged[i])) continue;
     Chain chain;
     const Height tip = node->Status().executed;
     std::string wrong = ReadChain(*node, tip, &chain);
@@ -191,6 +220,11 @@ std::string CheckChains(SimCluster* cluster,
     }
     if (!wrong.empty()) return absl::StrCat("node ", i, ": ", wrong);
     if (!first.has_value()) first = std::move(chain);
+  }
+  for (uint32_t i = 0; i < damaged.size(); ++i) {
+    if (!damaged[i] || cluster->node(i) == nullptr) continue;
+    const std::string wrong = CheckDamaged(*cluster->node(i), *first);
+    if (!wrong.empty()) return absl::StrCat("node ", i, ", struck before: ", wrong);
   }
   return "";
 }
@@ -302,7 +336,7 @@ std::string CheckAlert(const node::Node& node, const ledger::AlertInfo& alert, s
 
 }  // namespace
 
-DetectionFindings CheckDetection(SimCluster* cluster) {
+DetectionFindings CheckDetection(SimCluster* cluster, const std::vector<bool>& damaged) {
   DetectionFindings findings;
   const size_t quorum = cluster->size() / 2 + 1;
   const node::Node& first = *cluster->node(0);
@@ -319,7 +353,9 @@ DetectionFindings CheckDetection(SimCluster* cluster) {
     }
     if (findings.wrong.empty()) findings.wrong = CheckAlert(first, alert, quorum);
   }
+  const auto is_damaged = [&](uint32_t i) { return !damaged.empty() && damaged[i]; };
   for (uint32_t i = 1; i < cluster->size() && findings.wrong.empty(); ++i) {
+    if (is_damaged(0) || is_damaged(i)) continue;
     const auto own = cluster->node(i)->Status().models;
     const auto other = first.Status().models;
     for (size_t m = 0; m < std::min(own.size(), other.size()); ++m) {

@@ -19,9 +19,9 @@ namespace vigil::sim {
 class AgreementWatch {
  public:
   explicit AgreementWatch(SimCluster* cluster) : cluster_(cluster) {}
-  // Called after every step, but for nodes that are dying. Returns what is wrong; empty if nothing
-  // is.
-  std::string Check(const std::vector<bool>& dying);
+  // Called after every step, but for nodes that are dying. A node whose disk was struck is excused:
+  // it may answer with an error, but never wrongly. Returns what is wrong; empty if nothing is.
+  std::string Check(const std::vector<bool>& dying, const std::vector<bool>& excused = {});
   Height highest() const { return Height(seen_.empty() ? 0 : seen_.rbegin()->first); }
 
  private:
@@ -29,6 +29,9 @@ class AgreementWatch {
     Hash block;
     Hash state;
   };
+  // Errors: those of reading.
+  absl::Status CheckNode(uint32_t i, const node::Node& node, std::string* wrong);
+
   SimCluster* const cluster_;
   std::map<uint64_t, Seen> seen_;
   std::map<uint32_t, uint64_t> checked_;  // Height up to which a node was compared.
@@ -44,8 +47,9 @@ class AgreementWatch {
 //   of a
 //     stream in that is not accepted
 //   - every acknowledged batch lies exactly where its receipt says, byte for byte, and nowhere else
-std::string CheckChains(SimCluster* cluster,
-                        const std::vector<std::unique_ptr<SimClient>>& clients);
+// A node that is `damaged` (may be empty: none is) may lack bodies of blocks, not what it executed.
+std::string CheckChains(SimCluster* cluster, const std::vector<std::unique_ptr<SimClient>>& clients,
+                        const std::vector<bool>& damaged = {});
 
 // Holds what a node serves against a sound one: blocks, state digests, and every tile and bundle of
 // its log. What it cannot serve is no answer; a wrong one is returned; empty if there is none.
@@ -54,13 +58,14 @@ std::string CheckServed(const node::Node& served, const node::Node& sound);
 // What the detectors of a cluster did, and what is wrong with it: every model that is active was
 // committed by a quorum with one digest and by nobody with another; every alert is confirmed, by
 // all validators or by a quorum, disputed by none, stands once per event and model, and names an
-// event that is there; every node trained the same newest models.
+// event that is there; every node trained the same newest models, but for those that are `damaged`
+// (may be empty): of what came before they joined anew they know no more than the chain says.
 struct DetectionFindings {
   std::string wrong;
   uint64_t active_models = 0;
   uint64_t alerts = 0;
 };
-DetectionFindings CheckDetection(SimCluster* cluster);
+DetectionFindings CheckDetection(SimCluster* cluster, const std::vector<bool>& damaged = {});
 
 }  // namespace vigil::sim
 

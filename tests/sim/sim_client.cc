@@ -16,12 +16,13 @@ SimClient::SimClient(SimCluster* cluster, uint32_t sensor, std::string stream,
       stream_(&cluster->test_network().genesis(), &cluster->test_network().sensor_key(sensor),
               std::move(stream), seed + 1),
       favourite_(static_cast<uint32_t>(random_.Below(cluster->size()))),
+      batches_(options.batches),
       mailbox_(std::make_shared<Mailbox>()) {}
 
 void SimClient::Poll() {
   TakeAnswers();
   const int64_t now = cluster_->clock().MonotonicMicros();
-  if (!paused_ && made_ < options_.batches && waiting_.size() < options_.window &&
+  if (!paused_ && made_ < batches_ && waiting_.size() < options_.window &&
       now >= next_batch_micros_) {
     const uint64_t spread = options_.events_max - options_.events_min + 1;
     const auto count = static_cast<uint32_t>(options_.events_min + random_.Below(spread));
@@ -85,6 +86,7 @@ void SimClient::TakeAnswer(const Answer& answer) {
     if (result == ledger::ResultCode::kOk || result == ledger::ResultCode::kDuplicate) {
       acknowledged_[answer.sequence] = {.record = std::move(waiting.record),
                                         .receipt = answer.outcome.receipt};
+      last_acknowledged_ = answer.sequence;
       waiting_.erase(found);
     } else {
       failure_ = absl::StrCat("sequence ", answer.sequence, " got the result ",

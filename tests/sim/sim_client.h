@@ -5,6 +5,7 @@
 #ifndef VIGIL_TESTS_SIM_SIM_CLIENT_H_
 #define VIGIL_TESTS_SIM_SIM_CLIENT_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -42,13 +43,18 @@ class SimClient {
 
   // Called after every step of the clock.
   void Poll();
-  bool done() const { return made_ == options_.batches && waiting_.empty(); }
+  bool done() const { return made_ == batches_ && waiting_.empty(); }
+  // At least `count` further batches.
+  void FinishAfter(uint32_t count) { batches_ = std::max(batches_, made_ + count); }
   void SetPaused(bool paused) { paused_ = paused; }
 
   const std::string& identity() const { return identity_; }
   const std::string& stream() const { return name_; }
   // By sequence, 1 first.
   const std::map<uint64_t, Acknowledged>& acknowledged() const { return acknowledged_; }
+  // Sequence of the newest receipt, and whom the client talks to.
+  uint64_t last_acknowledged() const { return last_acknowledged_; }
+  uint32_t favourite() const { return favourite_; }
   uint64_t retries() const { return retries_; }
   // What went wrong in a way that no retry mends; empty if nothing did.
   const std::string& failure() const { return failure_; }
@@ -81,11 +87,13 @@ class SimClient {
   SplitMix64 random_;
   SensorStream stream_;
   uint32_t favourite_;  // The node it talks to until that one lets it down.
+  uint32_t batches_;    // To make in all.
   uint32_t made_ = 0;
   bool paused_ = false;
   int64_t next_batch_micros_ = 0;
   std::map<uint64_t, Waiting> waiting_;  // By sequence.
   std::map<uint64_t, Acknowledged> acknowledged_;
+  uint64_t last_acknowledged_ = 0;
   std::shared_ptr<Mailbox> mailbox_;
   uint64_t retries_ = 0;
   std::string failure_;

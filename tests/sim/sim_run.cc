@@ -1,223 +1,30 @@
 #include "tests/sim/sim_run.h"
 
 #include <algorithm>
-#include <map>
-#include <optional>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "ledger/crypto/sha256.h"
 #include "ledger/state/snapshot_file.h"
+#include "tests/sim/fault_injector.h"
+#include "tests/sim/index_check.h"
+#include "tests/sim/oracle.h"
+#include "tests/sim/sim_client.h"
+#include "tests/sim/sim_cluster.h"
+#include "tests/sim/wire_watch.h"
 
 namespace vigil::sim {
 namespace {
 
-using ledger::CrashMode;
-
 constexpr int64_t kReflectMicros = 5'000'000;
-constexpr int64_t kHealMicrosMax = 120'000'000;
-
-// Breaks things as the seed says, and mends them.
-class Chaos {
- public:
-  Chaos(SimCluster* cluster, const RunOptions& options, uint64_t seed)
-      : cluster_(cluster),
-        options_(options),
-        random_(seed),
-        down_(cluster->size(), false),
-        dying_(cluster->size(), false) {}
-
-  // After a step of the clock. Returns what is wrong.
-  std::string Step() {
-    for (uint32_t i = 0; i < cluster_->size(); ++i) {
-      if (dying_[i] && !cluster_->node(i)->fatal().ok()) Crash(i);
-    }
-    const int64_t now = cluster_->clock().MonotonicMicros();
-    if (now < next_micros_) return "";
-    next_micros_ = now + 50'000 + static_cast<int64_t>(random_.Below(600'000));
-    switch (random_.Below(6)) {
-      case 0:
-        if (options_.crashes) CrashOne();
-        return "";
-      case 1:
-        if (!options_.crashes) return "";
-        return random_.Chance(300) ? LosePower() : FailOneDisk();
-      case 2:
-      case 3:
-        return RestartOne();
-      case 4:
-        if (options_.partitions) Partition();
-        return "";
-      default:
-        if (options_.pauses) PauseOne();
-        return "";
-    }
-  }
-
-  std::string Heal() {
-    cluster_->network().MendAll();
-    NetworkFaults calm;
-    cluster_->network().SetFaults(calm);
-    cluster_->SetHurried(false);
-    for (uint32_t i = 0; i < cluster_->size(); ++i) {
-      cluster_->SetPaused(i, false);
-      if (dying_[i]) Crash(i);
-      if (!down_[i]) continue;
-      const absl::Status status = cluster_->Start(i);
-      if (!status.ok()) return absl::StrCat("restart of ", i, ": ", status.ToString());
-      down_[i] = false;
-    }
-    return "";
-  }
-
-  uint64_t crashes() const { return crashes_; }
-  const std::vector<bool>& dying() const { return dying_; }
-
- private:
-  void Crash(uint32_t i) {
-    static constexpr CrashMode kModes[] = {CrashMode::kProcessOnly, CrashMode::kLoseUnsynced,
-                                           CrashMode::kTornPrefix,  CrashMode::kTornSectors,
-                                           CrashMode::kTornPages,   CrashMode::kAnyLoss};
-    cluster_->Crash(i, kModes[random_.Below(std::size(kModes))]);
-    dying_[i] = false;
-    down_[i] = true;
-    ++crashes_;
-  }
-
-  // A node that is up, if one more may go down.
-  std::optional<uint32_t> Victim() {
-    uint32_t down = 0;
-    for (uint32_t i = 0; i < cluster_->size(); ++i) down += down_[i] || dying_[i] ? 1 : 0;
-    const uint32_t down_max = cluster_->size() == 1 ? 1 : (cluster_->size() - 1) / 2;
-    const auto victim = static_cast<uint32_t>(random_.Below(cluster_->size()));
-    if (down >= down_max || down_[victim] || dying_[victim]) return std::nullopt;
-    return victim;
-  }
-
-  void CrashOne() {
-    const std::optional<uint32_t> victim = Victim();
-    if (victim.has_value()) Crash(*victim);
-  }
-
-  std::string FailOneDisk() {
-    const std::optional<uint32_t> victim = Victim();
-    if (!victim.has_value()) return "";
-    dying_[*victim] = true;
-    cluster_->FailDiskSoon(*victim);
-    return "";
-  }
-
-  // Everything that was not synced anywhere is gone everywhere.
-  std::string LosePower() {
-    for (uint32_t i = 0; i < cluster_->size(); ++i) {
-      if (!down_[i]) Crash(i);
-    }
-    while (std::count(down_.begin(), down_.end(), true) > 0) {
-      std::string wrong = RestartOne();
-      if (!wrong.empty()) return wrong;
-    }
-    return "";
-  }
-
-  std::string RestartOne() {
-    for (uint32_t i = 0; i < cluster_->size(); ++i) {
-      if (!down_[i]) continue;
-      const absl::Status status = cluster_->Start(i);
-      if (!status.ok()) return absl::StrCat("restart of ", i, ": ", status.ToString());
-      if (cluster_->node(i)->Status().refusing) {
-        return absl::StrCat("node ", i, " refuses: ", cluster_->node(i)->Status().refusing_reason);
-      }
-      down_[i] = false;
-      return "";
-    }
-    return "";
-  }
-
-  void Partition() {
-    cluster_->network().MendAll();
-    if (random_.Chance(300)) return;
-    const uint64_t side = random_.Next();
-    const bool one_way = random_.Chance(300);
-    for (uint32_t a = 0; a < cluster_->size(); ++a) {
-      for (uint32_t b = 0; b < cluster_->size(); ++b) {
-        const bool apart = ((side >> a) & 1) != ((side >> b) & 1);
-        if (apart && (!one_way || ((side >> a) & 1))) cluster_->network().SetCut(a, b, true);
-      }
-    }
-  }
-
-  void PauseOne() {
-    for (uint32_t i = 0; i < cluster_->size(); ++i) cluster_->SetPaused(i, false);
-    if (random_.Chance(500)) return;
-    cluster_->SetPaused(static_cast<uint32_t>(random_.Below(cluster_->size())), true);
-  }
-
-  SimCluster* const cluster_;
-  const RunOptions& options_;
-  SplitMix64 random_;
-  std::vector<bool> down_;
-  std::vector<bool> dying_;  // Its disk has failed or is about to.
-  int64_t next_micros_ = 500'000;
-  uint64_t crashes_ = 0;
-};
-
-NetworkFaults FaultsOf(const RunOptions& options) {
-  NetworkFaults faults;
-  faults.reorder = options.reorder;
-  if (options.lose_frames) {
-    faults.loss_permille = 30;
-    faults.repeat_permille = 20;
-    faults.delay_micros_max = 20'000;
-  }
-  return faults;
-}
-
-// Every alert was judged by as many as it takes.
-bool AlertsSettled(const node::Node& node) {
-  const auto open = node.Snapshot()->ListAlerts(RecordIndex(0), /*ascending=*/true, 1,
-                                                ledger::AlertState::kProposed);
-  return open.ok() && open->empty();
-}
-
-// After a power loss that tore the journals of too many, nobody may vote: the operator, who knows
-// that the disks are honest, says so.
-std::string OperatorDecides(SimCluster* cluster) {
-  const auto non_voters = [&] {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < cluster->size(); ++i) {
-      if (cluster->node(i)->Status().core.role == consensus::CoreRole::kNonVoter) ++count;
-    }
-    return count;
-  };
-  const uint32_t quorum = cluster->size() / 2 + 1;
-  for (uint32_t i = 0; i < cluster->size() && cluster->size() - non_voters() < quorum; ++i) {
-    if (cluster->node(i)->Status().core.role != consensus::CoreRole::kNonVoter) continue;
-    cluster->Crash(i, CrashMode::kProcessOnly);
-    cluster->config(i).accept_torn_tail = true;
-    const absl::Status status = cluster->Start(i);
-    cluster->config(i).accept_torn_tail = false;
-    if (!status.ok()) return absl::StrCat("restart of ", i, ": ", status.ToString());
-  }
-  return "";
-}
-
-// All nodes executed the same height, and nothing is under way.
-bool AtRest(SimCluster* cluster, const std::vector<std::unique_ptr<SimClient>>& clients) {
-  if (!AlertsSettled(*cluster->node(0))) return false;
-  for (const auto& client : clients) {
-    if (!client->done()) return false;
-  }
-  for (uint32_t i = 0; i < cluster->size(); ++i) {
-    const node::NodeStatus status = cluster->node(i)->Status();
-    const node::NodeStatus first = cluster->node(0)->Status();
-    if (status.executed != first.executed || status.core.last.height != status.executed ||
-        status.indexed != status.executed || status.detector != status.executed) {
-      return false;
-    }
-  }
-  return true;
-}
+constexpr int64_t kHealMicrosMax = 300'000'000;
+constexpr int64_t kOperatorMicros = 2'000'000;  // How often somebody looks after refusing nodes.
+constexpr uint32_t kBatchesAfterwards = 3;      // Of each client, to see progress.
 
 // Every snapshot on every disk is sound, and those of a height are the same. Counts them.
-std::string CheckSnapshots(SimCluster* cluster, uint64_t* count) {
+std::string CheckSnapshots(SimCluster* cluster, const FaultInjector& injector, uint64_t* count) {
   const std::string folder = "/vigil/snapshots";
   std::map<Height, Hash> digests;
   for (uint32_t i = 0; i < cluster->size(); ++i) {
@@ -227,6 +34,7 @@ std::string CheckSnapshots(SimCluster* cluster, uint64_t* count) {
       const auto file =
           ledger::SnapshotFile::Open(&cluster->disk(i), ledger::SnapshotPath(folder, height));
       const absl::Status sound = file.ok() ? (*file)->CheckAll() : file.status();
+      if (!sound.ok() && injector.damaged(i)) continue;  // It knows, and serves none of it.
       if (!sound.ok()) return absl::StrCat("snapshot of ", i, ": ", sound.ToString());
       const Hash& digest = digests.emplace(height, (*file)->manifest().digest).first->second;
       if (digest != (*file)->manifest().digest) {
@@ -238,66 +46,184 @@ std::string CheckSnapshots(SimCluster* cluster, uint64_t* count) {
   return "";
 }
 
-}  // namespace
-
-RunResult Run(const RunOptions& options, uint64_t seed) {
-  SimCluster cluster(options.network, seed);
-  cluster.network().SetFaults(FaultsOf(options));
-  SplitMix64 random(seed ^ 0x52756e);
-  if (options.clock_skew) {
-    for (uint32_t i = 0; i < cluster.size(); ++i) {
-      cluster.clock_of(i).SetSkewMillis(static_cast<int64_t>(random.Below(20'000)) - 10'000);
+class ScheduleRun {
+ public:
+  ScheduleRun(const Schedule& schedule, const Tracer& trace)
+      : schedule_(schedule),
+        trace_(trace),
+        cluster_(schedule.network, schedule.seed),
+        watch_(&cluster_),
+        injector_(&cluster_, &schedule_, [this](const std::string& text) {
+          Trace(TraceEntry::Kind::kFault, 0, 0, text);
+        }) {
+    for (uint32_t i = 0; i < cluster_.size(); ++i) {
+      cluster_.config(i).journal.segment_bytes = schedule.segment_bytes;
+    }
+    cluster_.SetWriteBufferBytes(schedule.write_buffer_bytes);
+    cluster_.network().SetObserver(
+        [this](uint32_t from, uint32_t to, absl::string_view frame) { OnFrame(from, to, frame); });
+    if (trace_) {
+      cluster_.SetLogTap([this](uint32_t node, node::LogLevel level, absl::string_view text) {
+        if (level == node::LogLevel::kDebug) return;
+        Trace(TraceEntry::Kind::kLog, node, 0, std::string(text));
+      });
+    }
+    SplitMix64 random(schedule.seed ^ 0x52756e);
+    for (uint32_t i = 0; i < schedule.clients; ++i) {
+      clients_.push_back(std::make_unique<SimClient>(&cluster_, i % schedule.network.sensors,
+                                                     absl::StrCat("stream-", i), schedule.client,
+                                                     random.Next()));
     }
   }
-  cluster.StartAll();
-  cluster.SetHurried(options.crashes);
-  std::vector<std::unique_ptr<SimClient>> clients;
-  for (uint32_t i = 0; i < options.clients; ++i) {
-    clients.push_back(std::make_unique<SimClient>(&cluster, i % options.network.sensors,
-                                                  absl::StrCat("stream-", i), options.client,
-                                                  random.Next()));
-  }
-  AgreementWatch watch(&cluster);
-  Chaos chaos(&cluster, options, random.Next());
-  RunResult result;
-  const auto failed = [&] { return !result.wrong.empty(); };
-  const auto step = [&] {
-    for (const auto& client : clients) client->Poll();
-    if (result.wrong.empty()) result.wrong = watch.Check(chaos.dying());
-  };
-  cluster.RunUntil(failed, options.fault_micros, [&] {
-    step();
-    if (result.wrong.empty()) result.wrong = chaos.Step();
-  });
-  if (result.wrong.empty()) result.wrong = chaos.Heal();
-  if (result.wrong.empty()) {
-    cluster.RunFor(kReflectMicros, step);
-    result.wrong = OperatorDecides(&cluster);
-  }
-  const bool rested =
-      cluster.RunUntil([&] { return failed() || AtRest(&cluster, clients); }, kHealMicrosMax, step);
-  if (result.wrong.empty() && !rested) result.wrong = "the healed cluster does not come to rest";
-  if (result.wrong.empty()) result.wrong = CheckChains(&cluster, clients);
-  if (result.wrong.empty()) result.wrong = CheckSnapshots(&cluster, &result.snapshots);
 
-  if (result.wrong.empty() && options.detection) {
-    const DetectionFindings findings = CheckDetection(&cluster);
-    result.wrong = findings.wrong;
-    result.models = findings.active_models;
-    result.alerts = findings.alerts;
+  RunResult Run() {
+    cluster_.StartAll();
+    cluster_.SetHurried(schedule_.hurried);
+    RunUntil([] { return false; }, schedule_.fault_micros);
+    if (ok()) Fail(injector_.Heal());
+    if (ok()) LiveOn();
+    if (ok()) Judge();
+    if (!ok()) Trace(TraceEntry::Kind::kWrong, 0, 0, result_.wrong);
+    Finish();
+    return result_;
   }
-  result.digest = cluster.Digest();
-  result.height = watch.highest().value();
-  result.crashes = chaos.crashes();
-  for (const auto& client : clients) {
-    result.acknowledged += client->acknowledged().size();
-    result.retries += client->retries();
+
+ private:
+  bool ok() const { return result_.wrong.empty(); }
+  void Fail(const std::string& wrong) {
+    if (ok()) result_.wrong = wrong;
   }
-  for (uint32_t i = 0; i < cluster.size(); ++i) {
-    if (cluster.node(i) == nullptr) continue;
-    result.elections = std::max(result.elections, cluster.node(i)->Status().core.view.value());
+
+  void Trace(TraceEntry::Kind kind, uint32_t node, uint32_t to, std::string text) {
+    if (!trace_) return;
+    trace_({.kind = kind,
+            .micros = cluster_.clock().MonotonicMicros(),
+            .node = node,
+            .to = to,
+            .text = std::move(text)});
   }
-  return result;
+
+  void OnFrame(uint32_t from, uint32_t to, absl::string_view frame) {
+    if (trace_) Trace(TraceEntry::Kind::kFrame, from, to, DescribeFrame(frame));
+    Fail(wire_.OnFrame(from, to, frame));
+  }
+
+  void Step() {
+    for (const auto& client : clients_) {
+      const size_t before = client->acknowledged().size();
+      client->Poll();
+      if (trace_ && client->acknowledged().size() > before) {
+        Trace(TraceEntry::Kind::kAnswer, client->favourite(), 0,
+              absl::StrCat("acknowledges ", client->identity(), "/", client->stream(), " ",
+                           client->last_acknowledged()));
+      }
+      Fail(client->failure());
+    }
+    if (ok()) Fail(injector_.Step());
+    if (ok()) Fail(watch_.Check(injector_.dying(), injector_.excused()));
+  }
+
+  bool RunUntil(const std::function<bool()>& done, int64_t micros_max) {
+    return cluster_.RunUntil([&] { return !ok() || done(); }, micros_max, [this] { Step(); });
+  }
+
+  // A healed cluster makes progress, and comes to rest when nothing is left to do.
+  void LiveOn() {
+    for (const auto& client : clients_) client->FinishAfter(kBatchesAfterwards);
+    RunUntil([] { return false; }, kReflectMicros);
+    if (ok()) Fail(injector_.AcceptTornTails());
+    RunUntil([] { return false; }, kReflectMicros);
+    const int64_t end = cluster_.clock().MonotonicMicros() + kHealMicrosMax;
+    while (ok()) {
+      Fail(injector_.RejoinRefusing());
+      if (RunUntil([&] { return WhyNotAtRest().empty(); }, kOperatorMicros)) return;
+      if (ok() && cluster_.clock().MonotonicMicros() >= end) {
+        Fail(absl::StrCat("the healed cluster does not come to rest: ", WhyNotAtRest()));
+      }
+    }
+  }
+
+  // All nodes executed the same height, and nothing is under way: empty; else what is.
+  std::string WhyNotAtRest() {
+    for (const auto& client : clients_) {
+      if (!client->done()) return absl::StrCat(client->stream(), " waits for answers");
+    }
+    for (uint32_t i = 0; i < cluster_.size(); ++i) {
+      if (cluster_.node(i) == nullptr) return absl::StrCat("node ", i, " is down");
+    }
+    const node::NodeStatus first = cluster_.node(0)->Status();
+    for (uint32_t i = 0; i < cluster_.size(); ++i) {
+      const node::NodeStatus status = cluster_.node(i)->Status();
+      if (status.refusing) return absl::StrCat("node ", i, ": ", status.refusing_reason);
+      if (status.executed != first.executed || status.core.last.height != status.executed ||
+          status.indexed != status.executed ||
+          (status.detector != status.executed && !LacksDetector(i, status))) {
+        return absl::StrCat("node ", i, " is at ", status.executed.value(), ", its index at ",
+                            status.indexed.value(), ", its detector at ", status.detector.value(),
+                            ", node 0 at ", first.executed.value());
+      }
+    }
+    const auto open = cluster_.node(0)->Snapshot()->ListAlerts(RecordIndex(0), /*ascending=*/true,
+                                                               1, ledger::AlertState::kProposed);
+    return open.ok() && open->empty() ? "" : "an alert is not decided";
+  }
+
+  // One that joined by a snapshot may have no windows to detect with.
+  bool LacksDetector(uint32_t i, const node::NodeStatus& status) const {
+    return injector_.damaged(i) && status.detector == Height(0);
+  }
+
+  void Judge() {
+    std::vector<bool> damaged;
+    for (uint32_t i = 0; i < cluster_.size(); ++i) damaged.push_back(injector_.damaged(i));
+    Fail(CheckChains(&cluster_, clients_, damaged));
+    if (ok()) Fail(CheckSnapshots(&cluster_, injector_, &result_.snapshots));
+    if (ok()) Fail(CheckIndexes(&cluster_, damaged, schedule_.seed, &result_.queries));
+    if (!ok() || !schedule_.detection) return;
+    const DetectionFindings findings = CheckDetection(&cluster_, damaged);
+    Fail(findings.wrong);
+    result_.models = findings.active_models;
+    result_.alerts = findings.alerts;
+  }
+
+  void Finish() {
+    std::string bytes;
+    ByteWriter writer(&bytes);
+    writer.Fixed(cluster_.Digest());
+    for (const auto& client : clients_) {
+      result_.acknowledged += client->acknowledged().size();
+      result_.retries += client->retries();
+      for (const auto& [sequence, acknowledged] : client->acknowledged()) {
+        writer.U64(sequence).U64(acknowledged.receipt.record_index.value());
+      }
+    }
+    writer.Prefixed(AsBytes(result_.wrong));
+    result_.digest = ledger::Sha256(AsBytes(bytes));
+    result_.micros = cluster_.clock().MonotonicMicros();
+    result_.height = watch_.highest().value();
+    result_.counts = injector_.Counts();
+    result_.counts["votes"] = wire_.votes();
+    result_.counts["terms with a leader"] = wire_.leaders();
+    for (uint32_t i = 0; i < cluster_.size(); ++i) {
+      if (cluster_.node(i) == nullptr) continue;
+      result_.elections = std::max(result_.elections, cluster_.node(i)->Status().core.view.value());
+    }
+  }
+
+  const Schedule schedule_;
+  const Tracer trace_;
+  SimCluster cluster_;
+  AgreementWatch watch_;
+  WireWatch wire_;
+  FaultInjector injector_;
+  std::vector<std::unique_ptr<SimClient>> clients_;
+  RunResult result_;
+};
+
+}  // namespace
+
+RunResult RunSchedule(const Schedule& schedule, const Tracer& trace) {
+  return ScheduleRun(schedule, trace).Run();
 }
 
 }  // namespace vigil::sim

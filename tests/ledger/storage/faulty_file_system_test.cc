@@ -199,6 +199,34 @@ TEST_CASE("faulty disk: from the crash on everything fails until the restart", "
   CHECK(files->Lock("/d/LOCK").ok());
 }
 
+TEST_CASE("faulty disk: a full one takes no new bytes and names, and gives back what it has",
+          "[ledger_storage]") {
+  auto files = DiskWith(1, "0123", "45");
+  auto file = *files->OpenAppend("/d/f");
+  files->SetFull(true);
+  CHECK(absl::IsResourceExhausted(file->Append(AsBytes("x"))));
+  CHECK(absl::IsResourceExhausted(files->OpenAppend("/d/g").status()));
+  CHECK(files->refused_for_space() == 2);
+  CHECK(file->Sync().ok());
+  CHECK(files->Rename("/d/f", "/d/h").ok());
+  CHECK(*files->ReadAll("/d/h") == "012345");
+  files->SetFull(false);
+  CHECK(file->Append(AsBytes("6")).ok());
+}
+
+TEST_CASE("faulty disk: what was disarmed does not happen", "[ledger_storage]") {
+  auto files = DiskWith(1, "0123", "");
+  auto file = *files->OpenAppend("/d/f");
+  files->CrashAt(files->operation_count());
+  files->FailWhen({.call = DiskCall::kSync,
+                   .matches = [](const std::string&) { return true; },
+                   .skip = 0,
+                   .fault = DiskFault::kIoError});
+  files->Disarm();
+  CHECK(file->Append(AsBytes("4")).ok());
+  CHECK(file->Sync().ok());
+}
+
 TEST_CASE("faulty disk: the same seed and calls leave the same trace and the same ruins",
           "[ledger_storage]") {
   auto first = DiskWith(7, std::string(3000, 's'), std::string(30000, 'u'));

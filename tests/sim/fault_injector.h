@@ -1,0 +1,103 @@
+// FaultInjector: does to a cluster what a schedule says, ends what lasts for a while, and is the
+// supervisor that starts processes again.
+//
+// Every event is taken as it comes; one that finds nothing to break (a crash of a node that is
+// down) does nothing, so that a schedule stays lawful when events are taken out of it. What a
+// minority may lose (damage to what was synced, joining anew) is done to at most f = (n - 1) / 2
+// different nodes in a run, whatever the schedule says: beyond that the promises end.
+#ifndef VIGIL_TESTS_SIM_FAULT_INJECTOR_H_
+#define VIGIL_TESTS_SIM_FAULT_INJECTOR_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/sim/schedule.h"
+#include "tests/sim/sim_cluster.h"
+
+namespace vigil::sim {
+
+class FaultInjector {
+ public:
+  // Both must outlive the injector. `note` is told what was done; it may be empty.
+  FaultInjector(SimCluster* cluster, const Schedule* schedule,
+                std::function<void(const std::string&)> note);
+
+  // After every step of the clock. Returns what is wrong; empty if nothing is.
+  std::string Step();
+  // Ends all faults and starts everything that is down; machines whose disk was struck are started
+  // anew. Step() goes on as supervisor only.
+  std::string Heal();
+  // The operator's part after Heal(), when nodes have had time to find each other: votes may be
+  // lost at so many that no quorum may vote.
+  std::string AcceptTornTails();
+  // The documented way back of those that refuse. REQUIRES: a quorum votes.
+  std::string RejoinRefusing();
+
+  // Its process is about to end, or its disk is off.
+  const std::vector<bool>& dying() const { return dying_; }
+  // Its disk was struck since its start, or damaged at any time: errors are its right.
+  const std::vector<bool>& excused() const { return excused_; }
+  // Node whose synced bytes were damaged, or that joined anew.
+  bool damaged(uint32_t i) const { return nodes_[i].damaged; }
+
+  // How often each kind of fault happened, and what it came to.
+  std::map<std::string, uint64_t> Counts() const;
+
+ private:
+  struct NodeState {
+    bool down = false;
+    bool damaged = false;
+    bool struck = false;     // A disk fault since the last start.
+    bool armed = false;      // A rule waits on its disk.
+    bool rejoining = false;  // Node::Rejoin() is to be repeated before the next start.
+    int failed_starts = 0;
+    int deaths = 0;  // After healing.
+    int64_t up_at = 0;
+    int64_t off_at = 0;
+    int64_t paused_until = 0;
+    int64_t stalled_until = 0;
+    int64_t full_until = 0;
+    int64_t slow_until = 0;
+    FaultEvent rule;         // That waits, or fired last.
+    FaultEvent last_strike;  // How the process ends when the disk has failed.
+  };
+
+  int64_t now() const { return cluster_->clock().MonotonicMicros(); }
+  void Note(const std::string& text) const {
+    if (note_) note_(text);
+  }
+  void Count(const std::string& what) { ++counts_[what]; }
+  std::string Supervise(uint32_t i);
+  std::string StartAgain(uint32_t i);
+  void Crash(uint32_t i, ledger::CrashMode mode, int64_t for_micros);
+  void EndWhatIsOver();
+  void SetNetwork();
+  void Apply(const FaultEvent& event);
+  void ApplyToNetwork(const FaultEvent& event);
+  void ApplyToNode(const FaultEvent& event);
+  void Strike(const FaultEvent& event);
+  void FlipBit(const FaultEvent& event);
+  bool MayDamage(uint32_t i);
+  bool Rejoin(uint32_t i);
+  void NoteFired(uint32_t i);
+  void UpdateFlags();
+
+  SimCluster* const cluster_;
+  const Schedule* const schedule_;
+  const std::function<void(const std::string&)> note_;
+  size_t next_event_ = 0;
+  bool healed_ = false;
+  std::vector<NodeState> nodes_;
+  std::vector<bool> dying_;
+  std::vector<bool> excused_;
+  std::map<FaultKind, FaultEvent> network_;  // What lasts, by kind.
+  std::map<std::pair<uint32_t, uint32_t>, int64_t> cut_until_;
+  std::map<std::string, uint64_t> counts_;
+};
+
+}  // namespace vigil::sim
+
+#endif  // VIGIL_TESTS_SIM_FAULT_INJECTOR_H_
