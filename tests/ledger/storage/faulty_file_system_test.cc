@@ -199,7 +199,7 @@ TEST_CASE("faulty disk: from the crash on everything fails until the restart", "
   CHECK(files->Lock("/d/LOCK").ok());
 }
 
-TEST_CASE("faulty disk: a full one takes no new bytes and names, and gives back what it has",
+TEST_CASE("faulty disk: a full one takes no new bytes and names and gives back what it has",
           "[ledger_storage]") {
   auto files = DiskWith(1, "0123", "45");
   auto file = *files->OpenAppend("/d/f");
