@@ -1,8 +1,8 @@
 // Fitted on a window, turns a raw row into the numbers that the scorers read.
 //
 // Two views of each feature, both Q8 in [kMissingView, kEncodedMax]:
-//   split:      counters as log2(x + 1), linear numbers as they are, categories and combinations
-//               as their surprisal. What the forest splits on.
+//   split:      numbers in their view, categories and combinations as their surprisal. What the
+//               forest splits on and what LODA projects.
 //   surprisal:  how unusual the value is in the window, in bits. What the marginal sum adds.
 // Immutable after Fit() or Read(); thread-safe.
 #ifndef VIGIL_DETECTOR_FEATURES_ENCODER_H_
@@ -16,6 +16,7 @@
 
 #include "detector/features/category_column.h"
 #include "detector/features/codec.h"
+#include "detector/features/measure_scale.h"
 #include "detector/features/numeric_column.h"
 #include "detector/features/schema.h"
 
@@ -46,8 +47,10 @@ class Encoder {
   struct Feature {
     FeatureSpec spec;
     uint16_t column = 0;  // Index into numeric_ or category_.
+    MeasureScale scale;   // Of kMeasure.
   };
   explicit Encoder(const Schema& schema);
+  int32_t ViewIn(const Feature& feature, const int64_t* row) const;
 
   size_t field_count_;
   std::vector<Feature> features_;
@@ -56,7 +59,8 @@ class Encoder {
 };
 
 inline bool IsNumeric(FeatureKind kind) {
-  return kind == FeatureKind::kCounter || kind == FeatureKind::kLinear;
+  return kind == FeatureKind::kCounter || kind == FeatureKind::kLinear ||
+         kind == FeatureKind::kMeasure;
 }
 
 }  // namespace vigil::detector

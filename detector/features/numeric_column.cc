@@ -7,8 +7,9 @@
 namespace vigil::detector {
 namespace {
 
-// Room for extrapolation stays between the largest view and kEncodedMax.
 constexpr int32_t kLinearMax = 16'384;
+// 8 x + 1 must not overflow.
+constexpr int64_t kCounterMax = (int64_t{1} << 60) - 1;
 
 // Bits per 256 of view when the outermost sixteenth of the rows spans `distance` of view.
 int32_t SlopeQ8(int32_t distance) {
@@ -22,7 +23,9 @@ int32_t SlopeQ8(int32_t distance) {
 
 int32_t ViewOf(FeatureKind kind, int64_t raw) {
   if (raw < 0) return kMissingView;
-  if (kind == FeatureKind::kCounter) return Log2Q8(static_cast<uint64_t>(raw) + 1);
+  if (kind == FeatureKind::kCounter) {
+    return Log2Q8(static_cast<uint64_t>(std::min(raw, kCounterMax)) * 8 + 1);
+  }
   return static_cast<int32_t>(std::min<int64_t>(raw, kLinearMax));
 }
 
@@ -91,6 +94,11 @@ int32_t NumericColumn::SurprisalQ8(int32_t view) const {
   return std::min(presence + std::max(tail, 0) + beyond, kEncodedMax);
 }
 
+int32_t NumericColumn::PlaceOf(int32_t view) const {
+  if (view != kMissingView || knots_.empty()) return view;
+  return knots_.front() + kMissingView;
+}
+
 int32_t NumericColumn::MidRank(int32_t view) const {
   if (view == kMissingView || present_ == 0) return 0;
   const uint64_t doubled = uint64_t{AtMost(view)} + Below(view);
@@ -116,7 +124,7 @@ std::optional<NumericColumn> NumericColumn::Read(LittleEndianReader* reader) {
   for (size_t i = 0; i < count; ++i) {
     const int32_t knot = reader->U16();
     const uint32_t cumulative = reader->U32();
-    if (knot > kLinearMax ||
+    if (knot > kViewMax ||
         (i > 0 && (knot <= column.knots_.back() || cumulative <= column.cumulative_.back())) ||
         cumulative == 0) {
       return std::nullopt;

@@ -1,8 +1,9 @@
 // What a window says about one numeric feature: a compact distribution function.
 //
-// A value is seen through its view: log2(x + 1) in Q8 for counters, the value itself for small
-// linear numbers. The distribution keeps at most kKnotsMax views with exact counts; between two
-// kept views it answers as if nothing lay between them.
+// A value is seen through its view: log2(8 x + 1) in Q8 for counters (the step from nothing to one
+// matters more than any later one), the value itself for small linear numbers, MeasureScale for
+// numbers of unknown scale. The distribution keeps at most kKnotsMax views with exact counts;
+// between two kept views it answers as if nothing lay between them.
 #ifndef VIGIL_DETECTOR_FEATURES_NUMERIC_COLUMN_H_
 #define VIGIL_DETECTOR_FEATURES_NUMERIC_COLUMN_H_
 
@@ -20,10 +21,13 @@ namespace vigil::detector {
 inline constexpr int32_t kEncodedMax = 32'767;
 // The view of a missing number: two bits below zero, so that a split can part it from all others.
 inline constexpr int32_t kMissingView = -512;
+// Every view of a present number lies in [0, kViewMax].
+inline constexpr int32_t kViewMax = 28'672;
 // Rows a column or dictionary may have counted; bounds every sum.
 inline constexpr uint32_t kRowsCountMax = 1u << 24;
 
-// The view of `raw`; kMissingView for kMissing and for negative numbers.
+// The view of `raw`; kMissingView for kMissing and for negative numbers. REQUIRES: kind is kCounter
+// or kLinear.
 int32_t ViewOf(FeatureKind kind, int64_t raw);
 
 class NumericColumn {
@@ -41,6 +45,8 @@ class NumericColumn {
   // 256 of view (for counters: per doubling), so that stranger values go on ranking higher.
   // Missing: the surprisal of that bin.
   int32_t SurprisalQ8(int32_t view) const;
+  // Where the scorers see `view`: as it is; a missing number two bits below the least present one.
+  int32_t PlaceOf(int32_t view) const;
   // Mid-rank in [0, 255]: 255 (rows below + half the rows equal) / rows; 0 for missing.
   int32_t MidRank(int32_t view) const;
 

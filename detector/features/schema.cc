@@ -9,7 +9,7 @@ namespace vigil::detector {
 namespace {
 
 // Raised whenever the reading of any event field, or the log tables, change meaning.
-constexpr uint32_t kReadersVersion = 1;
+constexpr uint32_t kReadersVersion = 2;
 
 uint16_t IndexOf(const std::vector<FieldSpec>& fields, const std::string& name) {
   for (size_t i = 0; i < fields.size(); ++i) {

@@ -28,10 +28,12 @@ inline constexpr int64_t kMissing = std::numeric_limits<int64_t>::min();
 
 // Stored: never renumber.
 enum class FeatureKind : uint8_t {
-  kCounter = 1,      // Raw non-negative number, seen through log2(x + 1). Negative means missing.
+  kCounter = 1,      // Raw non-negative number, seen through log2(8 x + 1). Negative means missing.
   kLinear = 2,       // Small non-negative number of bounded range, seen as it is.
   kCategory = 3,     // Token; only its frequency counts.
   kCombination = 4,  // Two or three categorical fields together.
+  kMeasure = 5,      // Number of any sign and scale, seen through a symmetric logarithm about the
+                     // window's median. Only kMissing means missing.
 };
 
 struct FieldSpec {

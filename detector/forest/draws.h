@@ -12,8 +12,9 @@ namespace vigil::detector {
 // What a stream of draws is for; streams of different purposes are independent.
 // Part of the protocol: never renumber.
 enum class DrawPurpose : uint32_t {
-  kTree = 1,     // One stream per tree of the forest; index = tree.
-  kHeldOut = 2,  // Which rows the trees never see; index 0.
+  kTree = 1,        // One stream per tree of the forest; index = tree.
+  kHeldOut = 2,     // Which rows the trees never see; index 0.
+  kProjection = 3,  // One stream per projection of LODA; index = projection.
 };
 
 // Block i of a stream is hash("vigil/detector/draw/v1" 00 | seed | purpose u32 | index u32 | i

@@ -11,7 +11,10 @@ namespace vigil::detector {
 namespace {
 
 constexpr std::string_view kMagic = "vigil-model";
-constexpr uint16_t kFormat = 1;
+constexpr uint16_t kFormat = 2;
+constexpr uint8_t kComponents = 3;
+// What LODA and the surprisal must have beyond the forest: lg of the ratio of the weights.
+constexpr uint32_t kSecondViewBitsQ8 = 256;
 
 // The kReasonsMax largest credits, scaled so that all credits together make `score_q8`.
 std::vector<Reason> ReasonsFrom(std::span<const int64_t> credits, uint32_t score_q8) {
@@ -62,14 +65,21 @@ Model::Encoded Model::Encode(RawRow row) const {
     encoded.surprisal_sum += encoded.surprisal[f];
   }
   encoded.strangeness_q16 = forest_.StrangenessQ16(encoded.split.data());
+  encoded.loda_q8 = loda_.SurprisalQ8(encoded.split.data());
   return encoded;
 }
 
 Score Model::Judge(const Encoded& encoded) const {
-  const uint32_t forest = forest_bits_.BitsQ8(encoded.strangeness_q16);
-  const uint32_t surprisal = surprisal_bits_.BitsQ8(encoded.surprisal_sum);
-  if (surprisal > forest) return {surprisal, Component::kSurprisal, {}};
-  return {forest, Component::kForest, {}};
+  Score score{bits_.forest.BitsQ8(encoded.strangeness_q16), Component::kForest, {}};
+  const uint32_t loda = bits_.loda.BitsQ8(encoded.loda_q8);
+  if (loda > score.score_q8 + kSecondViewBitsQ8) {
+    score = {loda - kSecondViewBitsQ8, Component::kLoda, {}};
+  }
+  const uint32_t surprisal = bits_.surprisal.BitsQ8(encoded.surprisal_sum);
+  if (surprisal > score.score_q8 + kSecondViewBitsQ8) {
+    score = {surprisal - kSecondViewBitsQ8, Component::kSurprisal, {}};
+  }
+  return score;
 }
 
 Score Model::ScoreRow(RawRow row) const { return Judge(Encode(row)); }
@@ -80,6 +90,8 @@ Score Model::ExplainRow(RawRow row) const {
   std::vector<int64_t> credits(schema_.feature_count(), 0);
   if (score.component == Component::kForest) {
     forest_.AddCredit(encoded.split.data(), credits);
+  } else if (score.component == Component::kLoda) {
+    loda_.AddCredit(encoded.split.data(), credits);
   } else {
     for (size_t f = 0; f < credits.size(); ++f) {
       credits[f] = std::max(0, encoded.surprisal[f] - mean_surprisal_q8_[f]);
@@ -101,14 +113,37 @@ std::vector<uint8_t> Model::Serialize() const {
   writer.U32(row_count_).U32(held_out_count_).U32(threshold_q8_);
   encoder_.Write(&writer);
   for (const int32_t mean : mean_surprisal_q8_) writer.U16(static_cast<uint16_t>(mean));
-  writer.U8(2);
+  writer.U8(kComponents);
   PutComponent(&writer, Component::kForest, [&](LittleEndianWriter* body) {
     forest_.Write(body);
-    forest_bits_.Write(body);
+    bits_.forest.Write(body);
+  });
+  PutComponent(&writer, Component::kLoda, [&](LittleEndianWriter* body) {
+    loda_.Write(body);
+    bits_.loda.Write(body);
   });
   PutComponent(&writer, Component::kSurprisal,
-               [&](LittleEndianWriter* body) { surprisal_bits_.Write(body); });
+               [&](LittleEndianWriter* body) { bits_.surprisal.Write(body); });
   return writer.Take();
+}
+
+std::optional<Model::Scorers> Model::ReadScorers(LittleEndianReader* reader, size_t features) {
+  if (reader->U8() != kComponents) return std::nullopt;
+  LittleEndianReader first = ComponentReader(reader, Component::kForest);
+  std::optional<Forest> forest = Forest::Read(&first);
+  if (!forest || forest->feature_count() != features) return std::nullopt;
+  const std::optional<Calibration> forest_bits = Calibration::Read(&first);
+  LittleEndianReader second = ComponentReader(reader, Component::kLoda);
+  std::optional<Loda> loda = Loda::Read(&second);
+  if (!loda || loda->feature_count() != features) return std::nullopt;
+  const std::optional<Calibration> loda_bits = Calibration::Read(&second);
+  LittleEndianReader third = ComponentReader(reader, Component::kSurprisal);
+  const std::optional<Calibration> surprisal_bits = Calibration::Read(&third);
+  if (!forest_bits || !loda_bits || !surprisal_bits || !first.AtEnd() || !second.AtEnd() ||
+      !third.AtEnd() || !reader->AtEnd()) {
+    return std::nullopt;
+  }
+  return Scorers{std::move(*forest), std::move(*loda), {*forest_bits, *loda_bits, *surprisal_bits}};
 }
 
 std::optional<Model> Model::Parse(std::span<const uint8_t> bytes, const Schema& schema,
@@ -131,18 +166,10 @@ std::optional<Model> Model::Parse(std::span<const uint8_t> bytes, const Schema& 
     means.push_back(reader.U16());
     if (means.back() > kEncodedMax) return std::nullopt;
   }
-  if (reader.U8() != 2) return std::nullopt;
-  LittleEndianReader first = ComponentReader(&reader, Component::kForest);
-  std::optional<Forest> forest = Forest::Read(&first);
-  if (!forest || forest->feature_count() != schema.feature_count()) return std::nullopt;
-  std::optional<Calibration> forest_bits = Calibration::Read(&first);
-  LittleEndianReader second = ComponentReader(&reader, Component::kSurprisal);
-  std::optional<Calibration> surprisal_bits = Calibration::Read(&second);
-  if (!forest_bits || !surprisal_bits || !first.AtEnd() || !second.AtEnd() || !reader.AtEnd()) {
-    return std::nullopt;
-  }
-  Model model(schema, std::move(*encoder), std::move(*forest), std::move(*forest_bits),
-              std::move(*surprisal_bits));
+  std::optional<Scorers> scorers = ReadScorers(&reader, schema.feature_count());
+  if (!scorers) return std::nullopt;
+  Model model(schema, std::move(*encoder), std::move(scorers->forest), std::move(scorers->loda),
+              std::move(scorers->bits));
   model.schema_hash_ = schema.HashWith(hash);
   model.seed_ = seed;
   model.row_count_ = row_count;

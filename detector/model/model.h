@@ -1,13 +1,15 @@
 // A trained model of one event type: a pure function of a window, a seed and parameters.
 //
-// Three components are foreseen, each calibrated to bits by the held-out part of the window; the
-// score of a row is the largest, and the score names which decided. Immutable; thread-safe.
+// Three components, each calibrated to bits by the held-out part of the window. The score of a row
+// is the largest of the forest's bits, LODA's bits less one and the surprisal's bits less one, and
+// names which decided: the weighted Bonferroni rule (Genovese, Roeder and Wasserman, Biometrika 93,
+// 2006) with weights 1/2, 1/4 and 1/4. Immutable; thread-safe.
 //
 // File (little-endian; the digest is hash("vigil/detector/model/v1" 00 | file)):
-//   "vigil-model" 00 | u16 format = 1 | u32 profile | u32 event type | schema hash 32 | seed 32 |
+//   "vigil-model" 00 | u16 format = 2 | u32 profile | u32 event type | schema hash 32 | seed 32 |
 //   u32 row count | u32 held-out count | u32 threshold | encoder | u16 per feature: mean surprisal
 //   | u8 components | per component, ascending id: u8 id | u32 size | body
-// Bodies: 1 forest, calibration; 3 calibration. Format 1 has exactly components 1 and 3.
+// Bodies: 1 forest, calibration; 2 LODA, calibration; 3 calibration. Exactly these three.
 #ifndef VIGIL_DETECTOR_MODEL_MODEL_H_
 #define VIGIL_DETECTOR_MODEL_MODEL_H_
 
@@ -22,6 +24,7 @@
 #include "detector/features/schema.h"
 #include "detector/forest/calibration.h"
 #include "detector/forest/forest.h"
+#include "detector/forest/loda.h"
 #include "detector/model/parameters.h"
 #include "ledger/base/event_view.h"
 
@@ -31,7 +34,7 @@ namespace vigil::detector {
 enum class Component : uint8_t {
   kNone = 0,
   kForest = 1,     // Isolation forest on the split view.
-  kLoda = 2,       // Kept for random projections; no model of format 1 has it.
+  kLoda = 2,       // Random projections of the split view.
   kSurprisal = 3,  // Sum of the marginal surprisals.
 };
 
@@ -60,8 +63,8 @@ class Model {
   // Trains on `window`, oldest row first:
   //   1. keep at most identical_rows_max rows of one encoding, the oldest;
   //   2. hold out a fifth of them, drawn from the seed;
-  //   3. fit the encoder and grow the forest on the others;
-  //   4. calibrate both components and set the threshold on the held-out rows.
+  //   3. fit the encoder, the forest and LODA on the others;
+  //   4. calibrate all components and set the threshold on the held-out rows.
   //
   // Args:
   //   window: shape (rows, schema.field_count()).
@@ -83,12 +86,14 @@ class Model {
   //   surprisal: what each feature adds above its mean on held-out rows, the Shapley value of a
   //              sum; scaled to the score.
   //   forest:    Forest::AddCredit(), scaled to the score.
+  //   LODA:      Loda::AddCredit(), scaled to the score.
   Score ExplainRow(RawRow row) const;
 
   const Schema& schema() const { return schema_; }
   const Digest& digest() const { return digest_; }
   const Digest& seed() const { return seed_; }
   const Forest& forest() const { return forest_; }
+  const Loda& loda() const { return loda_; }
   const Encoder& encoder() const { return encoder_; }
   // Rows kept of the window, held-out ones included.
   uint32_t row_count() const { return row_count_; }
@@ -97,17 +102,28 @@ class Model {
 
  private:
   struct Encoded;
-  Model(const Schema& schema, Encoder encoder, Forest forest, Calibration forest_bits,
-        Calibration surprisal_bits)
+  struct Bits {
+    Calibration forest;
+    Calibration loda;
+    Calibration surprisal;
+  };
+  Model(const Schema& schema, Encoder encoder, Forest forest, Loda loda, Bits bits)
       : schema_(schema),
         encoder_(std::move(encoder)),
         forest_(std::move(forest)),
-        forest_bits_(std::move(forest_bits)),
-        surprisal_bits_(std::move(surprisal_bits)) {}
+        loda_(std::move(loda)),
+        bits_(std::move(bits)) {}
+
+  struct Scorers {
+    Forest forest;
+    Loda loda;
+    Bits bits;
+  };
+  static std::optional<Scorers> ReadScorers(LittleEndianReader* reader, size_t features);
 
   Encoded Encode(RawRow row) const;
   Score Judge(const Encoded& encoded) const;
-  // Fills the means, both calibrations and the threshold.
+  // Fills the means, the calibrations and the threshold.
   void CalibrateOn(const RawTable& window, std::span<const uint32_t> held_out,
                    const Parameters& parameters);
   static Digest DigestOf(std::span<const uint8_t> bytes, Hash32 hash);
@@ -122,8 +138,8 @@ class Model {
   Encoder encoder_;
   std::vector<int32_t> mean_surprisal_q8_;
   Forest forest_;
-  Calibration forest_bits_;
-  Calibration surprisal_bits_;
+  Loda loda_;
+  Bits bits_;
   Digest digest_{};
 };
 

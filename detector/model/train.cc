@@ -15,6 +15,7 @@ constexpr uint32_t kHeldOutOneIn = 5;
 // Where the tail of the held-out scores says nothing: one bit per edge of mean path, and per bit.
 constexpr int64_t kStrangenessPerBit = 1 << 16;
 constexpr int64_t kSurprisalPerBit = 256;
+constexpr uint32_t kProjections = 100;
 
 struct Parts {
   std::vector<uint32_t> grown;     // Rows the encoder and the trees see, ascending.
@@ -69,12 +70,13 @@ std::optional<Model> Model::Train(const Schema& schema, const RawTable& window, 
   const auto row_count = static_cast<uint32_t>(kept.size());
   const Parts parts = Divide(std::move(kept), seed, hash);
   Encoder encoder = Encoder::Fit(schema, window, parts.grown);
-  Forest forest =
-      Forest::Grow(GrownRows(encoder, window, parts.grown, parameters.identical_rows_max), seed,
-                   parameters.trees, parameters.sample_rows, hash);
+  const FeatureMatrix grown =
+      GrownRows(encoder, window, parts.grown, parameters.identical_rows_max);
+  Forest forest = Forest::Grow(grown, seed, parameters.trees, parameters.sample_rows, hash);
+  Loda loda = Loda::Fit(grown, seed, kProjections, hash);
   // Calibrated below, once the held-out rows have been seen by the other parts.
-  Model model(schema, std::move(encoder), std::move(forest), Calibration({0}, 1),
-              Calibration({0}, 1));
+  const Calibration none({0}, 1);
+  Model model(schema, std::move(encoder), std::move(forest), std::move(loda), {none, none, none});
   model.profile_ = parameters.profile;
   model.schema_hash_ = schema.HashWith(hash);
   model.seed_ = seed;
@@ -87,24 +89,25 @@ std::optional<Model> Model::Train(const Schema& schema, const RawTable& window, 
 
 void Model::CalibrateOn(const RawTable& window, std::span<const uint32_t> held_out,
                         const Parameters& parameters) {
-  std::vector<int64_t> strangeness, surprisal;
+  std::vector<Encoded> rows;
+  std::vector<int64_t> strangeness, loda, surprisal;
   std::vector<int64_t> sums(schema_.feature_count(), 0);
   for (const uint32_t index : held_out) {
-    const Encoded encoded = Encode({window.row(index).data(), schema_.field_count()});
+    const Encoded& encoded =
+        rows.emplace_back(Encode({window.row(index).data(), schema_.field_count()}));
     strangeness.push_back(encoded.strangeness_q16);
+    loda.push_back(encoded.loda_q8);
     surprisal.push_back(encoded.surprisal_sum);
     for (size_t f = 0; f < sums.size(); ++f) sums[f] += encoded.surprisal[f];
   }
   for (const int64_t sum : sums) {
     mean_surprisal_q8_.push_back(static_cast<int32_t>(sum / static_cast<int64_t>(held_out.size())));
   }
-  forest_bits_ = Calibration(strangeness, kStrangenessPerBit * forest_.tree_count());
-  surprisal_bits_ = Calibration(surprisal, kSurprisalPerBit);
+  bits_.forest = Calibration(std::move(strangeness), kStrangenessPerBit * forest_.tree_count());
+  bits_.loda = Calibration(std::move(loda), kSurprisalPerBit * loda_.projection_count());
+  bits_.surprisal = Calibration(std::move(surprisal), kSurprisalPerBit);
   std::vector<uint32_t> fused;
-  for (size_t i = 0; i < held_out.size(); ++i) {
-    fused.push_back(
-        std::max(forest_bits_.BitsQ8(strangeness[i]), surprisal_bits_.BitsQ8(surprisal[i])));
-  }
+  for (const Encoded& encoded : rows) fused.push_back(Judge(encoded).score_q8);
   threshold_q8_ = std::max(Quantile(std::move(fused), parameters.threshold_quantile_ppm),
                            parameters.threshold_floor_q8);
 }

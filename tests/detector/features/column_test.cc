@@ -92,7 +92,7 @@ TEST_CASE("numeric column: the view parts missing from zero and bounds any numbe
   CHECK(ViewOf(FeatureKind::kCounter, kMissing) == kMissingView);
   CHECK(ViewOf(FeatureKind::kCounter, -1) == kMissingView);
   CHECK(ViewOf(FeatureKind::kCounter, 0) == 0);
-  CHECK(ViewOf(FeatureKind::kCounter, 1) == 256);
+  CHECK(ViewOf(FeatureKind::kCounter, 1) == Log2Q8(9));
   CHECK(ViewOf(FeatureKind::kCounter, INT64_MAX) == 63 * 256);
   CHECK(ViewOf(FeatureKind::kLinear, 17) == 17);
   CHECK(ViewOf(FeatureKind::kLinear, INT64_MAX) == 16'384);
@@ -206,7 +206,7 @@ TEST_CASE("numeric column: a table that does not rise or does not add up is refu
   CHECK_FALSE(read(5, 11, 5, 5));
   CHECK_FALSE(read(5, 11, 0, 5));
   CHECK_FALSE(read(6, 11, 3, 5));
-  CHECK_FALSE(read(5, 16'385, 3, 5));
+  CHECK_FALSE(read(5, kViewMax + 1, 3, 5));
   CHECK_FALSE(read(kRowsCountMax + 1, 11, 3, kRowsCountMax + 1));
 }
 

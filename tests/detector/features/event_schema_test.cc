@@ -58,15 +58,15 @@ TEST_CASE("event type: follows the class", "[detector]") {
 TEST_CASE("event schema: the digests are those the chain has agreed on", "[detector]") {
   // Golden: any change of a field, kind, order or reader must be meant and changes models.
   CHECK(Hex(EventSchema(EventType::kFlow).HashWith(Sha256)) ==
-        "4b1fea937263f31eaf5ad9294e56d99f0bee84c4b6fb3c936f9d5b36bd5891c1");
+        "2482778bc501aad7a27e2552de1e2bec7d9e05d3038ce42bc724855f1492775f");
   CHECK(Hex(EventSchema(EventType::kAuth).HashWith(Sha256)) ==
-        "f30238f8aca5d1012f0040954b042aa60a2a8e22a382e34db4ac6af36345bae1");
+        "f4bd5d41846a1fc8fb154a5367871ab2c12fa715ffc87a888b1bc2dc91293e35");
   CHECK(Hex(EventSchema(EventType::kProcess).HashWith(Sha256)) ==
-        "bea20dc7cc1e1f4d736639fbb40542d6951123fb7178182720a0d7f890ac65a9");
+        "72c343f25079c50ea5494c2b962c86ae0527a5dac5d77779f6fcae89a039226a");
   CHECK(Hex(EventSchema(EventType::kApplication).HashWith(Sha256)) ==
-        "138072da2cd443f684cca776566bb00c65a9a3ee66c6c0ec7793f2324e19e3e1");
+        "f555b148bcd2d797ea0a25f00c6573ada387eed3e400d17237ddec95f1e4a57c");
   CHECK(Hex(EventSchema(EventType::kGeneric).HashWith(Sha256)) ==
-        "bd2bbd9504ead80cec4d0e9072685c5874972c3651a734719a77f63aa4a943a1");
+        "cae4301fd0ce2da5b3d7507a1dd5f2c57c487ab58f46e325c773726f730817ba");
 }
 
 TEST_CASE("schema: the hash covers type and name and kind and order", "[detector]") {
