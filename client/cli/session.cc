@@ -24,10 +24,10 @@ struct Setting {
   const char* name;
   Kind kind;
 };
-constexpr Setting kSettings[] = {{"endpoints", Kind::kTexts}, {"genesis", Kind::kPath},
-                                 {"ca", Kind::kPath},         {"certificate", Kind::kPath},
-                                 {"key", Kind::kPath},        {"signing_key", Kind::kPath},
-                                 {"identity", Kind::kText},   {"insecure", Kind::kFlag}};
+constexpr Setting kSettings[] = {
+    {"endpoints", Kind::kTexts},  {"genesis", Kind::kPath},     {"ca", Kind::kPath},
+    {"certificate", Kind::kPath}, {"key", Kind::kPath},         {"signing_key", Kind::kPath},
+    {"identity", Kind::kText},    {"consistency", Kind::kText}, {"insecure", Kind::kFlag}};
 
 using Values = std::map<std::string, std::string>;
 
@@ -135,6 +135,15 @@ absl::StatusOr<v1::AckLevel> ParseAckLevel(const std::string& text) {
       absl::StrCat("--ack ", text, ": committed (on a quorum's disks) or final (cosigned)"));
 }
 
+absl::StatusOr<v1::Consistency> ParseConsistency(const std::string& text) {
+  if (text == "local") return v1::CONSISTENCY_LOCAL;
+  if (text == "linearizable") return v1::CONSISTENCY_LINEARIZABLE;
+  return absl::InvalidArgumentError(
+      absl::StrCat("consistency '", text,
+                   "': local (what the validator has executed) or linearizable (everything "
+                   "acknowledged before the call)"));
+}
+
 absl::StatusOr<Session> OpenSession(const SessionOptions& options) {
   Values values;
   std::string context = options.context;
@@ -152,6 +161,9 @@ absl::StatusOr<Session> OpenSession(const SessionOptions& options) {
   session.client.certificate = values["certificate"];
   session.client.key = values["key"];
   session.client.insecure = values["insecure"] == "true";
+  if (values.contains("consistency")) {
+    ASSIGN_OR_RETURN(session.client.consistency, ParseConsistency(values["consistency"]));
+  }
   session.genesis = values["genesis"];
   session.signing_key = values["signing_key"];
   session.identity = values["identity"];

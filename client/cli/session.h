@@ -38,6 +38,9 @@ struct Session {
 // "committed" or "final". Errors: kInvalidArgument naming both.
 absl::StatusOr<v1::AckLevel> ParseAckLevel(const std::string& text);
 
+// "local" or "linearizable". Errors: kInvalidArgument naming both.
+absl::StatusOr<v1::Consistency> ParseConsistency(const std::string& text);
+
 // Paths in the context file are relative to its folder.
 // Errors: kNotFound; kInvalidArgument "path:line:column: what", or naming the variable or setting.
 absl::StatusOr<Session> OpenSession(const SessionOptions& options);

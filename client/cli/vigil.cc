@@ -78,6 +78,9 @@ class Program {
     AddFlag("--signing-key", "signing_key", "key file of the sensor [VIGIL_SIGNING_KEY]");
     AddFlag("--identity", "identity",
             "org/name of the sensor; by default whose key it is [VIGIL_IDENTITY]");
+    AddFlag("--consistency", "consistency",
+            "of answers from state (block, record, event, alert, detector): local (default) or "
+            "linearizable [VIGIL_CONSISTENCY]");
     AddFlag("--genesis", "genesis", "genesis.json [VIGIL_GENESIS]");
     app_.add_flag_callback(
         "--insecure", [this] { options_.flags["insecure"] = "true"; }, "no TLS; loopback only");

@@ -146,6 +146,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& option
                    Credentials(options));
   std::unique_ptr<Client> client(new Client);
   client->timeout_millis_ = options.timeout_millis;
+  client->consistency_ = options.consistency;
   client->stop_ = options.stop;
   for (const std::string& endpoint : options.endpoints) {
     const auto channel = grpc::CreateCustomChannel(endpoint, credentials, ChannelArguments());
@@ -247,7 +248,8 @@ absl::StatusOr<v1::Status> Client::GetStatusOf(size_t i) {
 
 // One unary method of the Query service.
 #define VIGIL_QUERY(Method, Request, Response)                                        \
-  absl::StatusOr<v1::Response> Client::Method(const v1::Request& request) {           \
+  absl::StatusOr<v1::Response> Client::Method(const v1::Request& asked) {             \
+    const v1::Request request = Asked(asked);                                         \
     return Call<v1::Response>(                                                        \
         [&](const NodeStubs& node, grpc::ClientContext* context, v1::Response* out) { \
           return Await(context, [&](auto done) {                                      \
@@ -290,6 +292,7 @@ absl::StatusOr<v1::StreamHead> Client::GetStreamHead(const std::string& identity
   v1::GetStreamHeadRequest request;
   request.set_identity(identity);
   request.set_stream(stream);
+  request.set_consistency(consistency_);
   return Call<v1::StreamHead>(
       [&](const NodeStubs& node, grpc::ClientContext* context, v1::StreamHead* out) {
         return Await(context, [&](auto done) {
@@ -301,6 +304,7 @@ absl::StatusOr<v1::StreamHead> Client::GetStreamHead(const std::string& identity
 absl::StatusOr<v1::Receipt> Client::GetReceipt(const std::string& leaf_hash) {
   v1::GetReceiptRequest request;
   request.set_leaf_hash(leaf_hash);
+  request.set_consistency(consistency_);
   return Call<v1::Receipt>(
       [&](const NodeStubs& node, grpc::ClientContext* context, v1::Receipt* out) {
         return Await(context, [&](auto done) {

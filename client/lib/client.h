@@ -25,6 +25,8 @@ struct ClientOptions {
   std::string key;
   bool insecure = false;             // No TLS; loopback endpoints only.
   uint32_t timeout_millis = 10'000;  // Per call and endpoint.
+  // Of queries that do not say it themselves.
+  v1::Consistency consistency = v1::CONSISTENCY_UNSPECIFIED;
   // Once it is set calls end with kCancelled. May be nullptr; else it must outlive the client.
   const std::atomic<bool>* stop = nullptr;
 };
@@ -99,7 +101,17 @@ class Client {
   void Pause(uint32_t millis) const;
   bool stopped() const { return stop_ != nullptr && *stop_; }
 
+  // `request` with the consistency that was chosen for this client, unless it has its own.
+  template <typename Request>
+  Request Asked(Request request) const {
+    if (request.consistency() == v1::CONSISTENCY_UNSPECIFIED) {
+      request.set_consistency(consistency_);
+    }
+    return request;
+  }
+
   std::vector<NodeStubs> nodes_;
+  v1::Consistency consistency_ = v1::CONSISTENCY_UNSPECIFIED;
   uint32_t timeout_millis_ = 0;
   const std::atomic<bool>* stop_ = nullptr;
   std::atomic<size_t> preferred_{0};

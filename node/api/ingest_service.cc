@@ -5,8 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/mutex.h"
+#include "ledger/base/status_macros.h"
 #include "node/api/convert.h"
 #include "node/api/error.h"
+#include "node/api/read_call.h"
 #include "node/api/submit_stream.h"
 
 namespace vigil::node {
@@ -79,6 +81,26 @@ class SubmitReactor final : public grpc::ServerUnaryReactor,
   bool finished_ VIGIL_GUARDED_BY(mutex_) = false;
 };
 
+absl::Status FillReceipt(const NodeServices& services, const v1::GetReceiptRequest& request,
+                         v1::Receipt* out) {
+  ASSIGN_OR_RETURN(const Hash leaf_hash, Hash::From(AsBytes(request.leaf_hash())));
+  ASSIGN_OR_RETURN(const SubmitReceipt receipt, services.FindReceipt(leaf_hash));
+  const bool is_final = receipt.height <= services.FinalHeight();
+  *out = ToProto(receipt, is_final ? v1::ACK_FINAL : v1::ACK_COMMITTED);
+  return absl::OkStatus();
+}
+
+absl::Status FillStreamHead(const NodeServices& services, const v1::GetStreamHeadRequest& request,
+                            v1::StreamHead* out) {
+  ASSIGN_OR_RETURN(const ledger::StreamHead head,
+                   services.Snapshot()->GetStreamHead(request.identity(), request.stream()));
+  if (head.sequence == 0) return absl::OkStatus();
+  out->set_sequence(head.sequence);
+  out->set_leaf_hash(BytesOf(head.leaf_hash));
+  out->set_record_index(head.record_index.value());
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 ServiceError CheckAckLevel(v1::AckLevel level) {
@@ -126,27 +148,15 @@ grpc::ServerBidiReactor<v1::SubmitRequest, v1::SubmitResponse>* IngestService::S
 grpc::ServerUnaryReactor* IngestService::GetReceipt(grpc::CallbackServerContext* context,
                                                     const v1::GetReceiptRequest* request,
                                                     v1::Receipt* response) {
-  const absl::StatusOr<Hash> leaf_hash = Hash::From(AsBytes(request->leaf_hash()));
-  if (!leaf_hash.ok()) return Finished(context, ToGrpcStatus(leaf_hash.status()));
-  const absl::StatusOr<SubmitReceipt> receipt = services_->FindReceipt(*leaf_hash);
-  if (receipt.ok()) {
-    const bool is_final = receipt->height <= services_->FinalHeight();
-    *response = ToProto(*receipt, is_final ? v1::ACK_FINAL : v1::ACK_COMMITTED);
-  }
-  return Finished(context, ToGrpcStatus(receipt.status()));
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
+                    [=, this] { return FillReceipt(*services_, *request, response); });
 }
 
 grpc::ServerUnaryReactor* IngestService::GetStreamHead(grpc::CallbackServerContext* context,
                                                        const v1::GetStreamHeadRequest* request,
                                                        v1::StreamHead* response) {
-  const absl::StatusOr<ledger::StreamHead> head =
-      services_->Snapshot()->GetStreamHead(request->identity(), request->stream());
-  if (head.ok() && head->sequence > 0) {
-    response->set_sequence(head->sequence);
-    response->set_leaf_hash(BytesOf(head->leaf_hash));
-    response->set_record_index(head->record_index.value());
-  }
-  return Finished(context, ToGrpcStatus(head.status()));
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
+                    [=, this] { return FillStreamHead(*services_, *request, response); });
 }
 
 }  // namespace vigil::node

@@ -6,6 +6,7 @@
 #include "node/api/error.h"
 #include "node/api/feed.h"
 #include "node/api/proof_call.h"
+#include "node/api/read_call.h"
 
 namespace vigil::node {
 namespace {
@@ -43,45 +44,55 @@ grpc::ServerUnaryReactor* QueryService::GetStatus(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* QueryService::GetBlock(grpc::CallbackServerContext* context,
                                                  const v1::GetBlockRequest* request,
                                                  v1::Block* response) {
-  return Finished(context, FillBlock(*services_, *request, response));
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
+                    [=, this] { return FillBlock(*services_, *request, response); });
 }
 grpc::ServerUnaryReactor* QueryService::ListBlocks(grpc::CallbackServerContext* context,
                                                    const v1::ListBlocksRequest* request,
                                                    v1::ListBlocksResponse* response) {
-  return Finished(context, FillBlocks(*services_, *request, response));
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
+                    [=, this] { return FillBlocks(*services_, *request, response); });
 }
 grpc::ServerUnaryReactor* QueryService::GetRecord(grpc::CallbackServerContext* context,
                                                   const v1::GetRecordRequest* request,
                                                   v1::Record* response) {
-  return Finished(context, FillRecord(*services_, *request, response));
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
+                    [=, this] { return FillRecord(*services_, *request, response); });
 }
 grpc::ServerUnaryReactor* QueryService::GetEvent(grpc::CallbackServerContext* context,
                                                  const v1::GetEventRequest* request,
                                                  v1::StoredEvent* response) {
-  const ledger::EventRef ref{.record_index = RecordIndex(request->record_index()),
-                             .item = ItemIndex(request->item())};
-  return Finished(context, FillEvent(*services_, *services_->Snapshot(), ref, response));
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState, [=, this] {
+    const ledger::EventRef ref{.record_index = RecordIndex(request->record_index()),
+                               .item = ItemIndex(request->item())};
+    return FillEvent(*services_, *services_->Snapshot(), ref, response);
+  });
 }
 grpc::ServerUnaryReactor* QueryService::SearchEvents(grpc::CallbackServerContext* context,
                                                      const v1::SearchEventsRequest* request,
                                                      v1::SearchEventsResponse* response) {
-  return Finished(context, FillSearch(services_, *request, response));
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kIndex,
+                    [=, this] { return FillSearch(services_, *request, response); });
 }
 grpc::ServerUnaryReactor* QueryService::ListAlerts(grpc::CallbackServerContext* context,
                                                    const v1::ListAlertsRequest* request,
                                                    v1::ListAlertsResponse* response) {
-  return Finished(context, FillAlerts(*services_, *request, response));
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
+                    [=, this] { return FillAlerts(*services_, *request, response); });
 }
 grpc::ServerUnaryReactor* QueryService::GetAlert(grpc::CallbackServerContext* context,
                                                  const v1::GetAlertRequest* request,
                                                  v1::Alert* response) {
-  return Finished(context, FillAlert(*services_, *services_->Snapshot(),
-                                     RecordIndex(request->record_index()), response));
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState, [=, this] {
+    return FillAlert(*services_, *services_->Snapshot(), RecordIndex(request->record_index()),
+                     response);
+  });
 }
 grpc::ServerUnaryReactor* QueryService::ListModels(grpc::CallbackServerContext* context,
                                                    const v1::ListModelsRequest* request,
                                                    v1::ListModelsResponse* response) {
-  return Finished(context, FillModels(*services_, *request, response));
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
+                    [=, this] { return FillModels(*services_, *request, response); });
 }
 grpc::ServerUnaryReactor* QueryService::GetCheckpoint(grpc::CallbackServerContext* context,
                                                       const v1::GetCheckpointRequest* /*request*/,

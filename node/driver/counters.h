@@ -27,7 +27,9 @@ struct NodeCounters {
   std::atomic<uint64_t> blocks_executed{0};
   std::atomic<uint64_t> records_executed{0};
   std::atomic<uint64_t> fault_proofs{0};
-  std::atomic<uint64_t> pruned_bytes{0};  // That pruning freed since the start.
+  std::atomic<uint64_t> reads_answered{0};  // Linearizable ones; by several threads.
+  std::atomic<uint64_t> reads_failed{0};    // As above: no leader, too late, or too many.
+  std::atomic<uint64_t> pruned_bytes{0};    // That pruning freed since the start.
 };
 
 }  // namespace vigil::node

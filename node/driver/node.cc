@@ -463,6 +463,7 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan, OpenedSta
                      .chain = chain_.get(),
                      .cache = &cache_,
                      .pending = &pending_,
+                     .reads = &reads_,
                      .fatal = &fatal_,
                      .counters = &counters_,
                      .log = &log_},
@@ -627,6 +628,8 @@ NodeStatus Node::Status() const {
   status.frames_invalid = counters_.frames_invalid;
   status.frames_dropped = counters_.frames_dropped;
   status.pruned_bytes = counters_.pruned_bytes;
+  status.reads_answered = counters_.reads_answered;
+  status.reads_failed = counters_.reads_failed;
   status.fetch = {.answered = counters_.fetches_answered,
                   .refused = counters_.fetches_refused,
                   .bytes = counters_.fetch_bytes};

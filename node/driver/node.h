@@ -51,6 +51,7 @@
 #include "node/driver/log.h"
 #include "node/driver/log_actor.h"
 #include "node/driver/pruner.h"
+#include "node/driver/read_waiters.h"
 #include "node/driver/recovery.h"
 #include "node/driver/replica.h"
 #include "node/driver/scrubber.h"
@@ -157,6 +158,8 @@ class Node final : public NodeServices, public FrameReceiver {
   const NodeCounters& counters() const { return counters_; }
   // Records for which somebody waits.
   size_t waiting_submissions() const { return pending_.size(); }
+  // Linearizable reads that wait.
+  size_t waiting_reads() const { return reads_.size(); }
   // Of the core; for tests that compare runs. Zero while refusing.
   Hash core_digest() const;
 
@@ -179,6 +182,7 @@ class Node final : public NodeServices, public FrameReceiver {
   void RemoveHeightListener(uint64_t token) override;
   Height FinalHeight() const override { return waiters_.height(); }
   void WhenFinal(Height height, FinalDone done) override;
+  void WhenCurrent(int64_t wait_micros, ReadDone done) override;
   absl::StatusOr<std::string> Checkpoint() const override;
   absl::StatusOr<std::string> CheckpointWitnessedBy(
       std::span<const std::string> witnesses) const override;
@@ -244,6 +248,7 @@ class Node final : public NodeServices, public FrameReceiver {
   BlockCache cache_;
   PendingSubmissions pending_;
   FinalWaiters waiters_;
+  ReadWaiters reads_{&counters_};
   RevealChain reveals_;
   std::unique_ptr<ledger::Store> state_store_;
   std::unique_ptr<ledger::Store> index_store_;

@@ -104,6 +104,9 @@ void Node::AnswerWaiting() {
   pending_.Close(stopping);
   stopping.error.what = "this validator stops; the record is committed, not final here";
   waiters_.Close(stopping.error);
+  stopping.error.what = "this validator stops";
+  stopping.error.remedy = "ask another validator";
+  reads_.Close(stopping.error);
 }
 
 absl::Status Node::OnFrame(PeerStream* stream, std::string frame) {
@@ -267,6 +270,17 @@ absl::Status Node::OnFetchAnswer(ValidatorIndex from, absl::string_view frame) {
 void Node::WhenFinal(Height height, FinalDone done) {
   if (refusing_.ok()) return waiters_.Wait(height, std::move(done));
   done(RefusingError(refusing_.message()));
+}
+
+void Node::WhenCurrent(int64_t wait_micros, ReadDone done) {
+  if (!refusing_.ok() || fatal_.failed()) {
+    ServiceError error = RefusingError(refusing_.ok() ? FatalReason() : refusing_.message());
+    error.remedy =
+        "ask another validator; --consistency local answers from what this one has executed";
+    return done(error, Height(0));
+  }
+  reads_.Wait(seams_.clock->MonotonicMicros() + wait_micros, std::move(done));
+  replica_->signal()->Set();
 }
 
 }  // namespace vigil::node

@@ -60,6 +60,7 @@ Replica::Replica(const Ports& ports, const Options& options, std::unique_ptr<con
       leader_seen_micros_(ports.clock->MonotonicMicros()),
       last_block_micros_(ports.clock->MonotonicMicros()),
       handed_to_applier_(handed_to_applier) {
+  ports_.reads->Advance(view_.tip.height);
   for (const TailBlock& block : tail) {
     known_[block.block.id] = {.block = block.block, .position = block.position, .bytes = nullptr};
   }
@@ -131,6 +132,7 @@ bool Replica::Step() {
     OnItem(std::move(item));
     worked = true;
   }
+  worked |= BeginRead();
   FollowLeadership();
   for (int i = 0; i < kBuildsPerStepMax && TryBuild(); ++i) worked = true;
   Forward();
@@ -160,6 +162,7 @@ bool Replica::RunTicks() {
   }
   if (next_tick_micros_ <= now) next_tick_micros_ = now + kTickMicros;
   CheckLeader(now);
+  ports_.reads->Expire(now, leaderless_);
   mempool_.ExpireForwards(now);
   if (now >= next_sweep_micros_) {
     next_sweep_micros_ = now + kSweepMicros;
@@ -195,6 +198,16 @@ bool Replica::DrainFeed() {
     }
     OnExecuted(**executed);
   }
+  ports_.reads->Advance(view_.tip.height);
+  return true;
+}
+
+// At most one round a step, so that all who came in the meantime share it.
+bool Replica::BeginRead() {
+  if (!ports_.reads->WantsRound()) return false;
+  if (ports_.clock->MonotonicMicros() < read_again_micros_) return false;
+  ports_.reads->Begin(++last_read_id_);
+  Feed(consensus::ReadRequest{last_read_id_});
   return true;
 }
 
@@ -224,6 +237,12 @@ void Replica::Perform(Output output) {
     ReleasePromises();
   }
   for (const consensus::Ask& ask : output.asks) OnAsk(ask);
+  for (const consensus::ReadReady& read : output.reads_ready) {
+    if (read.height == Height(0)) {
+      read_again_micros_ = ports_.clock->MonotonicMicros() + kTickMicros;
+    }
+    ports_.reads->OnReady(read.read_id, read.height);
+  }
   for (const consensus::FaultProof& proof : output.fault_proofs) {
     ports_.counters->fault_proofs.fetch_add(1, std::memory_order_relaxed);
     (*ports_.log)(LogLevel::kError, "replica",

@@ -41,6 +41,7 @@
 #include "node/driver/log.h"
 #include "node/driver/peer_frame.h"
 #include "node/driver/pending_submissions.h"
+#include "node/driver/read_waiters.h"
 #include "node/driver/snapshot_actor.h"
 #include "node/driver/transport.h"
 #include "node/mempool/mempool.h"
@@ -68,6 +69,7 @@ class Replica final : public Actor {
     ChainAccess* chain = nullptr;
     BlockCache* cache = nullptr;
     PendingSubmissions* pending = nullptr;
+    ReadWaiters* reads = nullptr;
     FatalLatch* fatal = nullptr;
     NodeCounters* counters = nullptr;
     const LogFunction* log = nullptr;
@@ -152,6 +154,7 @@ class Replica final : public Actor {
   void Fail(const absl::Status& status, absl::string_view what);
   bool DrainFeed();
   void FollowLeadership();
+  bool BeginRead();
   void CheckLeader(int64_t now_micros);
   void PublishStatus() VIGIL_EXCLUDES(status_mutex_);
 
@@ -208,6 +211,9 @@ class Replica final : public Actor {
   std::optional<ValidatorIndex> forward_leader_;
   View forward_view_;
   int64_t forward_again_micros_ = 0;  // The transport had no room: not before this.
+
+  uint64_t last_read_id_ = 0;
+  int64_t read_again_micros_ = 0;  // The core could not answer one: no round before this.
 
   mutable Mutex status_mutex_;
   consensus::CoreStatus shared_status_ VIGIL_GUARDED_BY(status_mutex_);

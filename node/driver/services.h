@@ -20,6 +20,7 @@
 #include "ledger/log/tiles.h"
 #include "ledger/state/chain_reader.h"
 #include "node/driver/final_waiters.h"
+#include "node/driver/read_waiters.h"
 #include "node/driver/submit.h"
 
 namespace vigil::node {
@@ -52,6 +53,8 @@ struct NodeStatus {
   uint64_t frames_invalid = 0;  // Of peers, since the start: malformed, or without a good hello.
   uint64_t frames_dropped = 0;  // No room for them.
   uint64_t pruned_bytes = 0;    // That pruning freed since the start.
+  uint64_t reads_answered = 0;  // Linearizable reads since the start.
+  uint64_t reads_failed = 0;    // Without an answer: no leader, too late, or too many.
   // What other validators fetched from this one's disk since the start.
   struct Fetch {
     uint64_t answered = 0;
@@ -130,6 +133,11 @@ class NodeServices {
   // Calls `done` once: without error when `height` is final, perhaps at once; with one when this
   // node stops or cannot tell. On this or another thread; it must not block.
   virtual void WhenFinal(Height height, FinalDone done) = 0;
+  // Calls `done` once, within `wait_micros`: without error when this node's state contains
+  // everything that any validator had acknowledged before the call (docs/protocol.md, R25), and the
+  // search index will once it reaches the height given; with one when that cannot be told. On this
+  // or another thread; it must not block.
+  virtual void WhenCurrent(int64_t wait_micros, ReadDone done) = 0;
   // The newest final checkpoint: a signed note with its cosignatures. Errors: kNotFound while there
   // is none; kUnavailable while the node refuses.
   virtual absl::StatusOr<std::string> Checkpoint() const = 0;

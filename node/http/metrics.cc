@@ -132,6 +132,11 @@ std::string MetricsText(const NodeServices& services) {
                    static_cast<double>(status.frames_invalid));
   families.Counter("vigil_pruned_bytes_total", "Bytes that pruning freed since the start.",
                    static_cast<double>(status.pruned_bytes));
+  families.Counter("vigil_linearizable_reads_total", "Linearizable reads that were answered.",
+                   static_cast<double>(status.reads_answered));
+  families.Counter("vigil_linearizable_reads_failed_total",
+                   "Linearizable reads that were not: no leader, too late, or too many.",
+                   static_cast<double>(status.reads_failed));
   families.Counter("vigil_frames_dropped_total", "Frames of peers for which there was no room.",
                    static_cast<double>(status.frames_dropped));
   families.Counter("vigil_fetch_answers_total", "Requests of other validators for stored data.",

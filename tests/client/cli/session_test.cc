@@ -32,6 +32,24 @@ TEST_CASE("session: flag beats environment beats context file and paths follow t
   CHECK(session->identity == "a/flag");
 }
 
+TEST_CASE("session: the consistency of queries is local or linearizable and nothing else") {
+  SessionOptions options;
+  CHECK(OpenSession(options)->client.consistency == v1::CONSISTENCY_UNSPECIFIED);
+  options.flags["consistency"] = "linearizable";
+  CHECK(OpenSession(options)->client.consistency == v1::CONSISTENCY_LINEARIZABLE);
+  setenv("VIGIL_CONSISTENCY", "linearizable", 1);
+  options.flags["consistency"] = "local";
+  CHECK(OpenSession(options)->client.consistency == v1::CONSISTENCY_LOCAL);
+  unsetenv("VIGIL_CONSISTENCY");
+  for (const char* text : {"", "Local", "strong", "linearisable"}) {
+    options.flags["consistency"] = text;
+    const absl::Status status = OpenSession(options).status();
+    CHECK(absl::IsInvalidArgument(status));
+    CHECK_THAT(std::string(status.message()),
+               Catch::Contains("local") && Catch::Contains("linearizable"));
+  }
+}
+
 TEST_CASE("session: an unknown key names file and line and the keys there are") {
   const testing::TempFolder folder;
   SessionOptions options;

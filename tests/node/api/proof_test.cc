@@ -215,6 +215,9 @@ class WithoutBlocks final : public NodeServices {
   void WhenFinal(Height height, FinalDone done) override {
     node_->WhenFinal(height, std::move(done));
   }
+  void WhenCurrent(int64_t wait_micros, ReadDone done) override {
+    node_->WhenCurrent(wait_micros, std::move(done));
+  }
   absl::StatusOr<std::string> Checkpoint() const override { return node_->Checkpoint(); }
   absl::StatusOr<std::string> CheckpointWitnessedBy(
       std::span<const std::string> witnesses) const override {
