@@ -42,6 +42,11 @@ absl::Status CheckOptions(ledger::FileSystem* files, const TestnetOptions& optio
     return absl::InvalidArgumentError(
         absl::StrCat("--sensors ", options.sensors_per_org, ": at most ", kSensorsPerOrgMax));
   }
+  if (options.hosts.size() != 1 && options.hosts.size() != options.validators) {
+    return absl::InvalidArgumentError(absl::StrCat("--host with ", options.hosts.size(),
+                                                   " addresses for ", options.validators,
+                                                   " validators: one of all, or one of each"));
+  }
   RETURN_IF_ERROR(CheckRevealLength(options.reveal_length));
   const uint32_t base_max = 65535 - kPortStride * options.validators;
   if (options.base_port < 1024 || options.base_port > base_max) {
@@ -91,8 +96,11 @@ class TestnetMaker {
   }
   static std::string Org(uint32_t i) { return absl::StrCat("org-", i); }
   static std::string Name(uint32_t i) { return absl::StrCat("validator-", i); }
+  const std::string& Host(uint32_t i) const {
+    return options_.hosts[options_.hosts.size() == 1 ? 0 : i - 1];
+  }
   std::string Address(uint32_t i, uint32_t offset) const {
-    return absl::StrCat(options_.host, ":", options_.base_port + kPortStride * (i - 1) + offset);
+    return absl::StrCat(Host(i), ":", options_.base_port + kPortStride * (i - 1) + offset);
   }
 
   absl::Status Write(absl::string_view name, absl::string_view text) {
@@ -133,7 +141,7 @@ class TestnetMaker {
         const CertifiedKey tls,
         IssueCertificate(authority_, {.common_name = Org(i) + "/" + Name(i),
                                       .spiffe_id = ValidatorSpiffeId(Org(i) + "/" + Name(i)),
-                                      .ip_addresses = {options_.host},
+                                      .ip_addresses = {Host(i)},
                                       .dns_names = {"localhost"}}));
     RETURN_IF_ERROR(Write(Name(i) + "/tls.pem", tls.certificate));
     RETURN_IF_ERROR(WriteSecret(Name(i) + "/tls.key", tls.key));

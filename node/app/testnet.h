@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "ledger/storage/file.h"
@@ -20,7 +21,7 @@ struct TestnetOptions {
   std::string network = "vigil-local";
   uint32_t validators = 4;       // 1 to 7. One organisation each: org-1, org-2 ...
   uint32_t sensors_per_org = 1;  // 0 to 64.
-  std::string host = "127.0.0.1";
+  std::vector<std::string> hosts = {"127.0.0.1"};  // Addresses: one of all, or one of each.
   // Ports: base is the first validator's API; validator i uses base + 10 i (API), + 1 (peers), + 2
   // (HTTP).
   uint32_t base_port = 7400;

@@ -127,7 +127,11 @@ void AddTestnetOptions(CLI::App* command, TestnetOptions* options) {
       ->capture_default_str();
   command->add_option("--sensors", options->sensors_per_org, "sensors of each organisation")
       ->capture_default_str();
-  command->add_option("--host", options->host, "address of all validators")->capture_default_str();
+  command
+      ->add_option("--host", options->hosts,
+                   "address of all validators, or one of each with commas between")
+      ->delimiter(',')
+      ->capture_default_str();
   command->add_option("--base-port", options->base_port, "first port; ten per validator")
       ->capture_default_str();
   command

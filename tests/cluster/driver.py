@@ -39,7 +39,7 @@ class Cluster:
     """Validators 1 to `validators` in one folder. Two hooks let faults in: `around` (words before the
     program of validator i, or of a client for i = 0) and `environments` (of validator i)."""
 
-    def __init__(self, bin_folder, validators, first_port=None, testnet=()):
+    def __init__(self, bin_folder, validators, first_port=None, testnet=(), maker=None):
         self.bin = pathlib.Path(bin_folder)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vigil-cluster-"))
         self.count = validators
@@ -49,7 +49,7 @@ class Cluster:
         self.programs = {}
         self.around = {}
         self.environments = {}
-        self.run("vigild", "testnet", "--dir", self.net, "--validators", validators, "--base-port", self.port,
+        self.run(maker or "vigild", "testnet", "--dir", self.net, "--validators", validators, "--base-port", self.port,
                  "--heartbeat-millis", 500, "--reveal-length", 4096, "--period-events", 512, *testnet)
         self.env = dict(os.environ, VIGIL_CONTEXT=str(self.net / "clients/vigil.toml"))
 
@@ -128,9 +128,12 @@ class Cluster:
                           expect=expect)
         return json.loads(done.stdout)
 
-    def close(self):
+    def stop_all(self):
         for i in list(self.processes):
             self.end(i, signal.SIGKILL)
+
+    def close(self):
+        self.stop_all()
         shutil.rmtree(self.folder)
 
 

@@ -8,121 +8,18 @@ Every run is a new cluster with clients that record their histories (history.h).
 fault is injected, the clients go on as far as they can, it is healed, and every validator catches up. Then
 all is read again, the histories are judged by history_check, and each validator's ledger is verified from
 its files. Prints a table in Markdown; exit code 1 when a run failed. Without --fault: all kinds.
+  --other-bin  programs of another build, for rolling-upgrade
+  --keep       where histories and logs of every run are copied
 """
 import argparse
-import json
-import os
 import pathlib
-import random
 import shutil
-import signal
 import statistics
-import subprocess
 import sys
 import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from clients import Clients  # noqa: E402
-from driver import Cluster  # noqa: E402
-
-ELECTION_MILLIS = (500, 1000)  # The configuration's defaults.
-
-
-class Skip(Exception):
-    """Why this machine cannot have the fault."""
-
-
-class Run:
-    """One cluster with clients and a seed. Faults are written in terms of this."""
-
-    def __init__(self, options, kind, seed):
-        self.options = options
-        self.random = random.Random(seed)
-        self.cluster = Cluster(options.bin, options.validators)
-        self.kind = kind
-        self.clients = None
-        self.seed = seed
-
-    def start(self):
-        self.cluster.start_all()
-        self.clients = Clients(self.cluster, self.seed)
-        self.clients.progress()
-
-    def follower(self):
-        leader = self.cluster.leader()
-        return self.random.choice([i for i in range(1, self.cluster.count + 1) if i != leader])
-
-    def kill(self, *victims):
-        for i in victims:  # All of them before the first is waited for.
-            self.cluster.processes[i].send_signal(signal.SIGKILL)
-        for i in victims:
-            self.cluster.processes.pop(i).wait()
-            self.clients.down(i)
-
-    def close(self):
-        if self.clients:
-            self.clients.close()
-        self.cluster.close()
-
-
-def kill_leader(run):
-    victim = run.cluster.leader()
-    run.clients.fault(f"kill -9 of the leader, {victim}")
-    run.kill(victim)
-    run.clients.progress()
-    run.clients.healed()
-    run.cluster.start(victim)
-
-
-def kill_follower(run):
-    victim = run.follower()
-    run.clients.fault(f"kill -9 of a follower, {victim}")
-    run.kill(victim)
-    run.clients.progress()
-    run.clients.healed()
-    run.cluster.start(victim)
-
-
-def kill_all(run):
-    run.clients.fault("kill -9 of all")
-    run.kill(*run.cluster.processes)
-    for i in range(1, run.cluster.count + 1):
-        run.cluster.start(i)
-    run.clients.progress()
-    run.clients.healed()
-
-
-def stop(run, victim, what):
-    """Frozen while the others go on; then it wakes up and believes that no time has passed."""
-    run.clients.fault(f"SIGSTOP of {what}, {victim}")
-    run.cluster.processes[victim].send_signal(signal.SIGSTOP)
-    run.clients.progress()
-    run.clients.healed()
-    run.cluster.processes[victim].send_signal(signal.SIGCONT)
-    run.clients.progress()
-
-
-def stop_leader(run):
-    stop(run, run.cluster.leader(), "the leader")
-
-
-def stop_follower(run):
-    stop(run, run.follower(), "a follower")
-
-
-def rolling_restart(run):
-    """SIGTERM and start, one after the other, while clients go on."""
-    for i in range(1, run.cluster.count + 1):
-        run.clients.fault(f"restart of {i}")
-        assert run.cluster.end(i) == 0
-        run.clients.progress()
-        run.clients.healed()
-        run.cluster.start(i)
-        run.cluster.wait_caught_up()
-
-
-FAULTS = {"kill-leader": kill_leader, "kill-follower": kill_follower, "kill-all": kill_all,
-          "stop-leader": stop_leader, "stop-follower": stop_follower, "rolling-restart": rolling_restart}
+from kinds import ELECTION_MILLIS, FAULTS, Run, Skip  # noqa: E402
 
 
 def judge(run, rounds):
@@ -159,8 +56,8 @@ def one_run(options, kind, seed):
                 "silences": [], "rounds": 0, "verdict": "broken off", "linearizable_reads": 0}
     finally:
         if options.keep:
-            shutil.copytree(run.cluster.folder, pathlib.Path(options.keep) / f"{kind}-{seed}", dirs_exist_ok=True,
-                            ignore=shutil.ignore_patterns("*.ldb", "keys"))
+            shutil.copytree(run.cluster.folder, options.keep / f"{kind}-{seed}", dirs_exist_ok=True,
+                            ignore=shutil.ignore_patterns("data", "keys", "ballast"))
         run.close()
 
 
@@ -188,7 +85,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--validators", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep")
+    parser.add_argument("--other-bin", type=pathlib.Path)
+    parser.add_argument("--keep", type=pathlib.Path)
     options = parser.parse_args()
     rows, failed = [], False
     for kind in options.fault or FAULTS:

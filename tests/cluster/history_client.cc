@@ -41,6 +41,8 @@ constexpr uint32_t kEventBytes = 128;
 // Mean pause between two operations of a process, and after one that failed.
 constexpr uint64_t kPauseMillis = 8;
 constexpr uint64_t kRetryMillis = 50;
+// For reads after the faults: a connection may take its time to come back.
+constexpr uint32_t kPatientMillis = 60'000;
 
 struct Options {
   uint64_t seed = 1;
@@ -179,6 +181,7 @@ class Process {
 
   // Every validator has what was acknowledged here; false when one cannot be asked.
   bool ReadSettled() {
+    patient_ = true;
     for (size_t endpoint = 0; endpoint < shared_.client->endpoint_count(); ++endpoint) {
       if (!ReadHead(endpoint, stream_.name(), "settled")) return false;
     }
@@ -197,8 +200,10 @@ class Process {
   absl::Status Call(size_t endpoint,
                     const std::function<grpc::Status(grpc::ClientContext*)>& call) const {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() +
-                         std::chrono::milliseconds(shared_.timeout_millis));
+    context.set_wait_for_ready(patient_);
+    context.set_deadline(
+        std::chrono::system_clock::now() +
+        std::chrono::milliseconds(patient_ ? kPatientMillis : shared_.timeout_millis));
     return client::FromGrpc(call(&context), shared_.client->endpoint(endpoint));
   }
 
@@ -299,6 +304,7 @@ class Process {
   size_t favourite_;           // Of a process that stays with one.
   v1::SubmitRequest request_;  // The stream's next record, while `pending_`.
   bool pending_ = false;
+  bool patient_ = false;
   std::vector<Acknowledged> acknowledged_;
 };
 

@@ -42,6 +42,26 @@ TEST_CASE("testnet: genesis and configurations and keys fit together") {
   }
 }
 
+TEST_CASE("testnet: every validator may have an address of its own") {
+  const testing::TempFolder folder;
+  TestnetOptions options = SmallNetwork(folder / "net");
+  options.hosts = {"192.0.2.1", "192.0.2.2"};
+  const absl::Status refused = MakeTestnet(ledger::PosixFileSystem(), options);
+  CHECK(absl::IsInvalidArgument(refused));
+  CHECK_THAT(std::string(refused.message()), Catch::Contains("2 addresses for 3 validators"));
+  options.hosts.push_back("192.0.2.3");
+  REQUIRE(MakeTestnet(ledger::PosixFileSystem(), options).ok());
+  for (int i = 1; i <= 3; ++i) {
+    const auto loaded =
+        LoadConfig(folder / ("net/validator-" + std::to_string(i) + "/vigild.toml"), {});
+    REQUIRE(loaded.ok());
+    const std::string own = "192.0.2." + std::to_string(i) + ":";
+    CHECK(loaded->config.listen_api.rfind(own, 0) == 0);
+    CHECK(loaded->config.listen_peer.rfind(own, 0) == 0);
+    for (const PeerAddress& peer : loaded->config.peers) CHECK(peer.address.rfind(own, 0) != 0);
+  }
+}
+
 TEST_CASE("testnet: private keys are readable by their owner alone") {
   const testing::TempFolder folder;
   REQUIRE(MakeTestnet(ledger::PosixFileSystem(), SmallNetwork(folder / "net")).ok());
