@@ -2,7 +2,8 @@
 // running network that write down what they ask and what they are answered (history.h).
 //
 // Each process has a stream of its own and one operation under way: it appends the stream's next
-// record, or asks a validator for the head of any stream, for a record or for its tip. Every other
+// record, or asks a validator, locally or linearizably, for the head of any stream, for a record or
+// for the tip. Every other
 // process stays with a validator until that one fails, as clients do; the rest asks any of them,
 // so that histories have all mixtures. A record without an answer is sent again, the same bytes,
 // until it is acknowledged.
@@ -138,6 +139,17 @@ bool IsRefusal(const absl::Status& status) {
          code.rfind("stream.", 0) == 0 || code.rfind("record.", 0) == 0;
 }
 
+enum class Mode { kLinearizable, kLocal, kSettled };
+
+const char* NameOf(Mode mode) {
+  constexpr const char* kNames[] = {"linearizable", "local", "settled"};
+  return kNames[static_cast<size_t>(mode)];
+}
+
+v1::Consistency ConsistencyOf(Mode mode) {
+  return mode == Mode::kLinearizable ? v1::CONSISTENCY_LINEARIZABLE : v1::CONSISTENCY_LOCAL;
+}
+
 class Process {
  public:
   struct Shared {
@@ -167,14 +179,15 @@ class Process {
       if (!well) favourite_ = (favourite_ + 1) % count;
       const size_t endpoint = number_ % 2 == 0 ? favourite_ : random_.Below(count);
       const uint64_t dice = random_.Below(100);
+      const Mode mode = random_.Below(2) == 0 ? Mode::kLinearizable : Mode::kLocal;
       if (dice < 55) {
         well = Append(endpoint);
       } else if (dice < 80) {
-        well = ReadHead(endpoint, shared_.streams[random_.Below(shared_.streams.size())], "local");
+        well = ReadHead(endpoint, shared_.streams[random_.Below(shared_.streams.size())], mode);
       } else if (dice < 90 && !acknowledged_.empty()) {
-        well = ReadRecord(endpoint, acknowledged_[random_.Below(acknowledged_.size())], "local");
+        well = ReadRecord(endpoint, acknowledged_[random_.Below(acknowledged_.size())], mode);
       } else {
-        well = ReadTip(endpoint, "local");
+        well = ReadTip(endpoint, mode);
       }
     }
   }
@@ -183,11 +196,11 @@ class Process {
   bool ReadSettled() {
     patient_ = true;
     for (size_t endpoint = 0; endpoint < shared_.client->endpoint_count(); ++endpoint) {
-      if (!ReadHead(endpoint, stream_.name(), "settled")) return false;
+      if (!ReadHead(endpoint, stream_.name(), Mode::kSettled)) return false;
     }
     for (size_t i = 0; i < acknowledged_.size(); ++i) {
       const size_t endpoint = (i + number_) % shared_.client->endpoint_count();
-      if (!ReadRecord(endpoint, acknowledged_[i], "settled")) return false;
+      if (!ReadRecord(endpoint, acknowledged_[i], Mode::kSettled)) return false;
     }
     return true;
   }
@@ -251,14 +264,15 @@ class Process {
     return status.ok();
   }
 
-  bool ReadHead(size_t endpoint, const std::string& stream, const char* mode) {
+  bool ReadHead(size_t endpoint, const std::string& stream, Mode mode) {
     Json line = Line("read-head", endpoint);
     line["stream"] = stream;
-    line["mode"] = mode;
+    line["mode"] = NameOf(mode);
     const uint64_t op = shared_.writer->Invoke(std::move(line));
     v1::GetStreamHeadRequest request;
     request.set_identity(shared_.identity);
     request.set_stream(stream);
+    request.set_consistency(ConsistencyOf(mode));
     v1::StreamHead head;
     const absl::Status status = Call(endpoint, [&](grpc::ClientContext* context) {
       return shared_.client->ingest(endpoint)->GetStreamHead(context, request, &head);
@@ -269,15 +283,16 @@ class Process {
                    {"position", head.record_index()}});
   }
 
-  bool ReadRecord(size_t endpoint, const Acknowledged& record, const char* mode) {
+  bool ReadRecord(size_t endpoint, const Acknowledged& record, Mode mode) {
     Json line = Line("read-record", endpoint);
     line["stream"] = stream_.name();
     line["sequence"] = record.sequence;
     line["leaf"] = record.leaf_hash.ToHex();
-    line["mode"] = mode;
+    line["mode"] = NameOf(mode);
     const uint64_t op = shared_.writer->Invoke(std::move(line));
     v1::GetReceiptRequest request;
     request.set_leaf_hash(std::string(record.leaf_hash.view()));
+    request.set_consistency(ConsistencyOf(mode));
     v1::Receipt receipt;
     absl::Status status = Call(endpoint, [&](grpc::ClientContext* context) {
       return shared_.client->ingest(endpoint)->GetReceipt(context, request, &receipt);
@@ -286,15 +301,19 @@ class Process {
     return Finish(op, status, {{"position", receipt.record_index()}, {"height", receipt.height()}});
   }
 
-  bool ReadTip(size_t endpoint, const char* mode) {
+  bool ReadTip(size_t endpoint, Mode mode) {
     Json line = Line("read-tip", endpoint);
-    line["mode"] = mode;
+    line["mode"] = NameOf(mode);
     const uint64_t op = shared_.writer->Invoke(std::move(line));
-    v1::Status answer;
+    v1::ListBlocksRequest request;
+    request.set_limit(1);
+    request.set_consistency(ConsistencyOf(mode));
+    v1::ListBlocksResponse answer;
     const absl::Status status = Call(endpoint, [&](grpc::ClientContext* context) {
-      return shared_.client->query(endpoint)->GetStatus(context, {}, &answer);
+      return shared_.client->query(endpoint)->ListBlocks(context, request, &answer);
     });
-    return Finish(op, status, {{"height", answer.executed_height()}});
+    const uint64_t height = answer.blocks().empty() ? 0 : answer.blocks(0).height();
+    return Finish(op, status, {{"height", height}});
   }
 
   const Shared& shared_;
