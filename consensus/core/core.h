@@ -76,7 +76,8 @@ struct SnapshotInstalled {
 struct ReadRequest {
   uint64_t read_id = 0;
 };
-// An operator wants `to` to lead.
+// `to` is to lead. A leader that can hand over to it says so in CoreStatus::transfer_to until it
+// has stepped down or given up.
 struct Transfer {
   ValidatorIndex to;
 };
@@ -164,6 +165,7 @@ struct PeerProgress {
   ValidatorIndex validator;
   Height match;         // Highest height known to be durable there; leader only.
   bool active = false;  // Heard from within an election timeout.
+  bool voter = true;    // It may vote and be elected, as far as a leader knows.
 };
 
 struct CoreStatus {
@@ -174,7 +176,8 @@ struct CoreStatus {
   BlockId last;  // Last block appended.
   BlockId committed;
   std::vector<PeerProgress> peers;
-  uint64_t messages_dropped = 0;  // Malformed, or against the protocol.
+  std::optional<ValidatorIndex> transfer_to;  // This leader hands over to it.
+  uint64_t messages_dropped = 0;              // Malformed, or against the protocol.
 };
 
 inline constexpr int kTickMillis = 10;

@@ -23,6 +23,8 @@ enum class Kind : uint8_t {
   kAppendReply = 6,
   kRead = 7,
   kReadReply = 8,
+  kTimeoutNow = 9,
+  kVoteByTransfer = 10,
 };
 
 // Reads numbers and flags and remembers whether each was in range.
@@ -69,13 +71,15 @@ void WriteBlock(ByteWriter* out, const BlockId& block) {
 
 Kind KindOf(const RaftMessage& message) {
   if (const auto* vote = std::get_if<RaftVote>(&message.body)) {
-    return vote->pre ? Kind::kPreVote : Kind::kVote;
+    if (vote->pre) return Kind::kPreVote;
+    return vote->by_transfer ? Kind::kVoteByTransfer : Kind::kVote;
   }
   if (const auto* reply = std::get_if<RaftVoteReply>(&message.body)) {
     return reply->pre ? Kind::kPreVoteReply : Kind::kVoteReply;
   }
   if (std::holds_alternative<RaftRead>(message.body)) return Kind::kRead;
   if (std::holds_alternative<RaftReadReply>(message.body)) return Kind::kReadReply;
+  if (std::holds_alternative<RaftTimeoutNow>(message.body)) return Kind::kTimeoutNow;
   return std::holds_alternative<RaftAppend>(message.body) ? Kind::kAppend : Kind::kAppendReply;
 }
 
@@ -105,9 +109,12 @@ void WriteBody(ByteWriter* out, const RaftReadReply& reply) {
   out->U64(reply.session).U64(reply.read_id).U64(reply.height.value());
 }
 
-RaftVote ReadVote(StrictReader* in, bool pre) {
+void WriteBody(ByteWriter*, const RaftTimeoutNow&) {}
+
+RaftVote ReadVote(StrictReader* in, Kind kind) {
   RaftVote vote;
-  vote.pre = pre;
+  vote.pre = kind == Kind::kPreVote;
+  vote.by_transfer = kind == Kind::kVoteByTransfer;
   vote.campaign = View(in->Number());
   vote.last_height = Height(in->Number());
   vote.last_view = View(in->Number());
@@ -188,7 +195,8 @@ absl::StatusOr<RaftMessage> DecodeRaftMessage(absl::string_view bytes) {
   switch (static_cast<Kind>(kind)) {
     case Kind::kPreVote:
     case Kind::kVote:
-      message.body = ReadVote(&in, static_cast<Kind>(kind) == Kind::kPreVote);
+    case Kind::kVoteByTransfer:
+      message.body = ReadVote(&in, static_cast<Kind>(kind));
       break;
     case Kind::kPreVoteReply:
     case Kind::kVoteReply:
@@ -205,6 +213,9 @@ absl::StatusOr<RaftMessage> DecodeRaftMessage(absl::string_view bytes) {
       break;
     case Kind::kReadReply:
       message.body = ReadReadReply(&in);
+      break;
+    case Kind::kTimeoutNow:
+      message.body = RaftTimeoutNow{};
       break;
     default:
       return absl::InvalidArgumentError(absl::StrCat("raft message of kind ", kind));

@@ -21,6 +21,7 @@ struct RaftVote {
   View campaign;
   Height last_height;
   View last_view;
+  bool by_transfer = false;  // The leader asked for this campaign; never of a pre-vote.
   bool operator==(const RaftVote&) const = default;
 };
 
@@ -76,10 +77,17 @@ struct RaftReadReply {
   bool operator==(const RaftReadReply&) const = default;
 };
 
+// The leader hands over: the receiver is to campaign at once.
+struct RaftTimeoutNow {
+  bool operator==(const RaftTimeoutNow&) const = default;
+};
+
 struct RaftMessage {
   Epoch epoch{1};
   View term;  // The sender's current one.
-  std::variant<RaftVote, RaftVoteReply, RaftAppend, RaftAppendReply, RaftRead, RaftReadReply> body;
+  std::variant<RaftVote, RaftVoteReply, RaftAppend, RaftAppendReply, RaftRead, RaftReadReply,
+               RaftTimeoutNow>
+      body;
   bool operator==(const RaftMessage&) const = default;
 };
 

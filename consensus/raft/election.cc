@@ -48,6 +48,7 @@ void RaftCore::BecomeFollower(View term, std::optional<ValidatorIndex> leader) {
     output_.asks.push_back(AskCancelBuild{});
   }
   role_ = CoreRole::kFollower;
+  transfer_.reset();
   own_vote_sequence_ = 0;
   std::fill(votes_.begin(), votes_.end(), false);
   RestartElectionTimer();
@@ -67,8 +68,8 @@ void RaftCore::StartPreVote() {
   CountVote(config_.self);
 }
 
-// protocol.md, R4.
-void RaftCore::StartCampaign() {
+// protocol.md, R4, R26.
+void RaftCore::StartCampaign(bool by_transfer) {
   role_ = CoreRole::kCandidate;
   term_ = term_.Next();
   voted_for_ = config_.self;
@@ -78,7 +79,7 @@ void RaftCore::StartCampaign() {
   std::fill(votes_.begin(), votes_.end(), false);
   RestartElectionTimer();
   RaftMessage message = Speak();
-  message.body = RaftVote{false, term_, log_.last().height, log_.last().view};
+  message.body = RaftVote{false, term_, log_.last().height, log_.last().view, by_transfer};
   // A request tells how far the own log goes: after a crash it must not have told of blocks that
   // are gone. So requests wait for the disk too.
   for (const ValidatorIndex other : OtherValidators()) {
@@ -101,7 +102,8 @@ void RaftCore::OnVote(const Incoming& in, const RaftVote& vote) {
     return;
   }
   if (vote.campaign > term_) {
-    if (HearsFromLeader()) return;
+    // The leader itself wants a campaign by transfer (R26).
+    if (HearsFromLeader() && !vote.by_transfer) return;
     BecomeFollower(vote.campaign, std::nullopt);
   }
   const bool free_to_vote = !voted_for_.has_value() || voted_for_ == in.from;
@@ -146,7 +148,7 @@ void RaftCore::CountVote(ValidatorIndex voter) {
   const auto granted = std::count(votes_.begin(), votes_.end(), true);
   if (granted < static_cast<std::ptrdiff_t>(quorum())) return;
   if (role_ == CoreRole::kPreCandidate) {
-    StartCampaign();
+    StartCampaign(/*by_transfer=*/false);
   } else {
     BecomeLeader();
   }

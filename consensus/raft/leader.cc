@@ -13,6 +13,7 @@ using ledger::BlockHeader;
 void RaftCore::BecomeLeader() {
   role_ = CoreRole::kLeader;
   term_leader_ = config_.self;
+  transfer_.reset();
   for (const ValidatorIndex other : OtherValidators()) {
     Peer& peer = PeerOf(other);
     peer = Peer();
@@ -27,6 +28,7 @@ void RaftCore::OnLeaderTick() {
     BecomeFollower(term_, std::nullopt);
     return;
   }
+  OnTransferTick();
   if (++heartbeat_ticks_ < config_.heartbeat_ticks) return;
   SendHeartbeats();
 }
@@ -34,6 +36,7 @@ void RaftCore::OnLeaderTick() {
 void RaftCore::SendHeartbeats() {
   heartbeat_ticks_ = 0;
   broadcast_round_ = round_;
+  if (transfer_.has_value()) transfer_->told = false;
   for (const ValidatorIndex other : OtherValidators()) SendHeartbeat(other);
 }
 
@@ -48,7 +51,8 @@ bool RaftCore::HearsQuorum() const {
 
 // protocol.md, R7.
 void RaftCore::AskForBlock() {
-  if (asked_on_.has_value()) return;
+  // Whoever is to lead must catch up with a log that stands still (R26).
+  if (asked_on_.has_value() || transfer_.has_value()) return;
   const BlockId& last = log_.last();
   const bool term_starts = last.view < term_;
   const bool window_is_full =

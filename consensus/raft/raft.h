@@ -1,6 +1,6 @@
 // Raft over blocks: agreement that survives crashes of f of 2f + 1 validators, 1 to 7 of them.
 //
-// A log slot is a block. docs/protocol.md, steps R1 to R25, is the protocol; the code cites it.
+// A log slot is a block. docs/protocol.md, steps R1 to R26, is the protocol; the code cites it.
 // Sources: Ongaro, "Consensus: Bridging Theory and Practice" (2014), chapters 3, 6.4 and 9.6
 // (pre-vote, check-quorum); etcd/raft's asynchronous storage writes for the shape.
 //
@@ -8,9 +8,9 @@
 //
 // Inputs that Raft accepts and ignores: PayloadAvailable (an AskBuild is outstanding whenever the
 // leader wants a block), Wake, BodyVerdict, BodyFetched, CertificateFetched (Simplex only),
-// Executed, SnapshotInstalled, Transfer and EpochAnchor (this version makes no snapshots, transfers
-// of leadership or epochs). Every ReadRequest is answered by one ReadReady; its id must be another
-// one than those of all earlier requests of this start.
+// Executed, SnapshotInstalled and EpochAnchor (this version makes no snapshots or epochs). Every
+// ReadRequest is answered by one ReadReady; its id must be another one than those of all earlier
+// requests of this start.
 //
 // Memory: 56 bytes per block of the chain, for ever, because nothing is compacted yet; besides that
 // a bounded amount per peer.

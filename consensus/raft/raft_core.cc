@@ -117,6 +117,7 @@ Output RaftCore::Step(const Input& input) {
                  [this](const BlockBuilt& built) { OnBlockBuilt(built.block); },
                  [this](const DurableUpTo& durable) { OnDurable(durable.sequence); },
                  [this](const ReadRequest& request) { OnReadRequest(request.read_id); },
+                 [this](const Transfer& transfer) { OnTransfer(transfer.to); },
                  // Ignored, as raft.h says.
                  [](const PayloadAvailable&) {},
                  [](const Wake&) {},
@@ -125,7 +126,6 @@ Output RaftCore::Step(const Input& input) {
                  [](const CertificateFetched&) {},
                  [](const Executed&) {},
                  [](const SnapshotInstalled&) {},
-                 [](const Transfer&) {},
                  [](const EpochAnchor&) {},
              },
              input);
@@ -133,6 +133,7 @@ Output RaftCore::Step(const Input& input) {
   if (role_ == CoreRole::kLeader) {
     AskForBlock();
     ServeReads();
+    TellTransferTarget();
   }
   return FinishStep();
 }
@@ -164,6 +165,7 @@ void RaftCore::OnMessage(const PeerMessage& message) {
                  [&](const RaftAppendReply& reply) { OnAppendReply(in, reply); },
                  [&](const RaftRead& read) { OnRead(in, read); },
                  [&](const RaftReadReply& reply) { OnReadReply(reply); },
+                 [&](const RaftTimeoutNow&) { OnTimeoutNow(in); },
              },
              decoded->body);
 }
@@ -265,12 +267,14 @@ CoreStatus RaftCore::Status() const {
   if (role_ == CoreRole::kLeader) status.leader = config_.self;
   status.last = log_.last();
   status.committed = log_.At(committed_);
+  if (transfer_.has_value()) status.transfer_to = transfer_->to;
   status.messages_dropped = messages_dropped_;
   for (const ValidatorIndex validator : OtherValidators()) {
     const Peer& peer = peers_[validator.value()];
     PeerProgress progress;
     progress.validator = validator;
     if (role_ == CoreRole::kLeader) progress.match = peer.flow.match();
+    progress.voter = peer.voter;
     progress.active = peer.silent_ticks < config_.election_timeout_ticks_min;
     status.peers.push_back(progress);
   }
@@ -302,6 +306,8 @@ Hash RaftCore::digest() const {
     out.U64(peer.acked_round).U64(peer.probe_round).U8(peer.voter);
   }
   out.U8(asked_on_.has_value()).Fixed(asked_on_.value_or(BlockId{}).hash);
+  optional_index(transfer_.has_value() ? std::optional(transfer_->to) : std::nullopt);
+  if (transfer_.has_value()) out.U32(transfer_->ticks).U8(transfer_->told);
   AppendReadsTo(&out);
   out.U64(sequence_).U64(durable_sequence_).U64(hard_state_sequence_).U8(hard_state_changed_);
   // The headers themselves are named by the last block's hash.

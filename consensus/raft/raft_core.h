@@ -1,8 +1,8 @@
 // The state machine behind MakeRaft (consensus/raft/raft.h): private to consensus/raft.
 //
 // One class, its member functions in files by idea: raft_core.cc (inputs, outputs, status, digest),
-// election.cc, follower.cc, leader.cc, reads.cc, fault.cc. Steps cited as R1 ... R25 are
-// docs/protocol.md's.
+// election.cc, follower.cc, leader.cc, reads.cc, transfer.cc, fault.cc. Steps cited as R1 ... R26
+// are docs/protocol.md's.
 //
 // Invariants:
 //   (1) term_ never decreases; within a term voted_for_ is set at most once.
@@ -66,6 +66,12 @@ class RaftCore final : public Core {
     Height index;  // The answer; 0: no block of the own term is committed yet.
     uint32_t ticks = 0;
   };
+  // Of a leader that hands over.
+  struct LeadershipTransfer {
+    ValidatorIndex to;
+    uint32_t ticks = 0;
+    bool told = false;  // Since the last heartbeat.
+  };
   // A read that this follower passed on to the leader of `term`.
   struct AskedRead {
     uint64_t read_id = 0;
@@ -95,7 +101,7 @@ class RaftCore final : public Core {
   // --- election.cc
   void BecomeFollower(View term, std::optional<ValidatorIndex> leader);
   void StartPreVote();
-  void StartCampaign();
+  void StartCampaign(bool by_transfer);
   void OnVote(const Incoming& in, const RaftVote& vote);
   void OnPreVote(const Incoming& in, const RaftVote& vote);
   void OnVoteReply(const Incoming& in, const RaftVoteReply& reply);
@@ -143,6 +149,12 @@ class RaftCore final : public Core {
   void AgeReads();
   void AppendReadsTo(ByteWriter* out) const;
 
+  // --- transfer.cc
+  void OnTransfer(ValidatorIndex to);
+  void OnTransferTick();
+  void TellTransferTarget();
+  void OnTimeoutNow(const Incoming& in);
+
   // --- fault.cc
   void RememberHeader(const BlockPtr& block);
   void ReportTwoLeaders(View term, std::optional<ValidatorIndex> first, ValidatorIndex other);
@@ -179,6 +191,8 @@ class RaftCore final : public Core {
   uint64_t round_ = 0;
   uint32_t heartbeat_ticks_ = 0;
   std::optional<BlockId> asked_on_;  // Parent of the outstanding AskBuild.
+
+  std::optional<LeadershipTransfer> transfer_;
 
   // Reads: of a leader, in order of arrival; of a follower.
   uint64_t broadcast_round_ = 0;  // Everybody was sent an append of a later round than this.

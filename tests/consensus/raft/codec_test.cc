@@ -44,6 +44,8 @@ std::vector<RaftMessage> Samples() {
   mismatch.hint_view = View(5);
   return {Message(RaftVote{true, View(8), Height(3), View(2)}),
           Message(RaftVote{false, View(7), Height(3), View(2)}),
+          Message(RaftVote{false, View(7), Height(3), View(2), true}),
+          Message(RaftTimeoutNow{}),
           Message(RaftVoteReply{true, View(8), true}),
           Message(RaftVoteReply{false, View(7), false}),
           Message(append),

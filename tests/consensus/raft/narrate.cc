@@ -8,8 +8,9 @@ namespace vigil::consensus {
 namespace {
 
 std::string Describe(const RaftVote& vote, size_t) {
-  return absl::StrCat(vote.pre ? "pre-vote" : "vote", " for term ", vote.campaign.value(),
-                      ", last ", vote.last_height.value(), "@", vote.last_view.value());
+  return absl::StrCat(vote.pre ? "pre-vote" : "vote", vote.by_transfer ? " by transfer" : "",
+                      " for term ", vote.campaign.value(), ", last ", vote.last_height.value(), "@",
+                      vote.last_view.value());
 }
 
 std::string Describe(const RaftVoteReply& reply, size_t) {
@@ -55,6 +56,8 @@ std::string Describe(const RaftReadReply& reply, size_t) {
              ? absl::StrCat("read ", reply.read_id, " is not answered")
              : absl::StrCat("read ", reply.read_id, " from height ", reply.height.value());
 }
+
+std::string Describe(const RaftTimeoutNow&, size_t) { return "campaign now"; }
 
 std::string DescribeRecord(const JournalAppend& record) {
   if (record.kind == JournalAppend::Kind::kBlock) {

@@ -93,6 +93,7 @@ class RandomCluster {
       if (hosts_[i]->up() && random_.Chance(stormy ? 500 : 900)) Sync(node);
       Build(node, stormy);
       if (random_.Chance(80)) Read(node);
+      if (stormy && random_.Chance(8)) HandOver(node);
     }
     DeliverDue();
   }
@@ -220,6 +221,12 @@ class RandomCluster {
     if (!random_.Chance(ask.empty ? 800 : stormy ? 400 : 600)) return;
     const uint32_t size = ask.empty ? 0 : static_cast<uint32_t>(random_.Below(3000));
     StepNode(node, BlockBuilt{maker_.Make(ask.parent, ask.view, node, size)});
+  }
+
+  void HandOver(ValidatorIndex node) {
+    if (!hosts_[node.value()]->up()) return;
+    StepNode(node, Transfer{ValidatorIndex(static_cast<uint32_t>(random_.Below(count_)))});
+    if (hosts_[node.value()]->core().Status().transfer_to.has_value()) ++report_.transfers;
   }
 
   // A read must see whatever was committed anywhere before it began.

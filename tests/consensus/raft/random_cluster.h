@@ -18,6 +18,7 @@ struct ClusterReport {
   uint64_t terms_led = 0;
   uint64_t crashes = 0;
   uint64_t lost_groups = 0;
+  uint64_t transfers = 0;  // Begun.
   uint64_t reads_answered = 0;
   uint64_t reads_lost = 0;     // To be asked again.
   uint64_t lost_journals = 0;  // The log began anew above a committed block.

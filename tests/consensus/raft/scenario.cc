@@ -57,6 +57,8 @@ void Scenario::Run(absl::string_view line) {
     Propose(Node(words.at(1)), words.size() > 2 ? static_cast<uint32_t>(Number(words[2])) : 100);
   } else if (command == "read") {
     StepNode(Node(words.at(1)), ReadRequest{Number(words.at(2))});
+  } else if (command == "transfer") {
+    StepNode(Node(words.at(1)), Transfer{Node(words.at(2))});
   } else if (command == "status") {
     ShowStatus();
   } else if (command == "quiet" || command == "loud") {
@@ -322,6 +324,11 @@ void Scenario::Narrate(ValidatorIndex node, const Output& output, const CoreStat
   const CoreStatus after = Host(node).core().Status();
   if (after.role != before.role || after.view != before.view) {
     Say(absl::StrCat(self, " is ", CoreRoleName(after.role), " in term ", after.view.value()));
+  }
+  if (after.transfer_to != before.transfer_to && after.role == CoreRole::kLeader) {
+    Say(after.transfer_to.has_value()
+            ? absl::StrCat(self, " hands over to ", after.transfer_to->value())
+            : absl::StrCat(self, " gives up handing over"));
   }
   if (!output.append.empty()) {
     Say(absl::StrCat(self, output.must_sync ? " syncs " : " writes ",
