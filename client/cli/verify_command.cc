@@ -13,6 +13,7 @@
 #include "client/cli/output.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
+#include "ledger/state/ledger_places.h"
 #include "ledger/state/verify_ledger.h"
 #include "ledger/storage/file.h"
 #include "ledger/storage/journal.h"
@@ -82,11 +83,11 @@ absl::StatusOr<std::string> OwnerOf(const ledger::JournalId& id, const ledger::G
     if (options.validator.empty() || options.validator == validator.identity()) {
       return validator.identity();
     }
-    return absl::DataLossError(absl::StrCat(options.directory, "/journal is that of ",
+    return absl::DataLossError(absl::StrCat("the journal in ", options.directory, " is that of ",
                                             validator.identity(), ", not of ", options.validator));
   }
-  return absl::DataLossError(absl::StrCat(options.directory, "/journal bears id ", id.ToHex(),
-                                          ", which genesis gives to no validator"));
+  return absl::DataLossError(absl::StrCat("the journal in ", options.directory, " bears id ",
+                                          id.ToHex(), ", which genesis gives to no validator"));
 }
 
 std::string HeightsText(const std::vector<ledger::HeightRange>& ranges) {
@@ -106,6 +107,14 @@ absl::string_view BaseDigestText(const ledger::BaseJudgement& base) {
 // What stands in for genesis, and how much of it is proven by what.
 void AddBase(const ledger::VerifyReport& report, Json* json) {
   if (!report.missing.empty()) (*json)["missing_heights"] = Json(HeightsText(report.missing));
+  if (!report.missing_offsets.empty()) {
+    (*json)["missing_offsets"] = Json::array();
+    for (const ledger::MissingOffsets& missing : report.missing_offsets) {
+      (*json)["missing_offsets"].push_back(
+          absl::StrCat(missing.range.begin, " to ", missing.range.end,
+                       missing.files.empty() ? "" : ": ", absl::StrJoin(missing.files, ", ")));
+    }
+  }
   if (!report.not_executed.empty()) {
     (*json)["not_executed_heights"] = Json(
         absl::StrCat(HeightsText(report.not_executed), ": no snapshot of a height below is here"));
@@ -198,71 +207,111 @@ void PrintReport(const Session& session, const ledger::VerifyReport& report, con
     *session.out << "  " << ForTerminal(ledger::DescribeFinding(finding)) << '\n';
 }
 
+// Null: the folder belongs to no running validator, but cannot be locked against one that starts.
+absl::StatusOr<std::shared_ptr<void>> LockData(const Session& session, ledger::FileSystem* files,
+                                               const std::string& directory) {
+  absl::StatusOr<std::shared_ptr<void>> lock = files->Lock(directory + "/LOCK");
+  if (absl::IsAlreadyExists(lock.status()))
+    return Annotate(
+        lock.status(),
+        absl::StrCat(directory, " is in use; stop the validator first, or verify a copy"));
+  if (lock.ok()) return lock;
+  // A folder that nobody here can write is one that no validator can start on.
+  *session.err << "note: not locked against a validator that starts: "
+               << ForTerminal(lock.status().message()) << '\n';
+  return std::shared_ptr<void>();
+}
+
+absl::StatusOr<std::unique_ptr<ledger::Store>> OpenState(ledger::FileSystem* overlay,
+                                                         const std::string& directory) {
+  if (overlay->Exists(directory + "/state")) {
+    return ledger::OpenLevelDbStore(overlay, directory + "/state", ledger::LevelDbOptions());
+  }
+  return absl::DataLossError(absl::StrCat(directory,
+                                          " holds no state/ to compare with what execution gives; "
+                                          "pass --journal-only to judge the journal alone"));
+}
+
+absl::StatusOr<ledger::Genesis> ReadGenesis(const Session& session, ledger::FileSystem* files,
+                                            const std::string& named) {
+  const std::string path = named.empty() ? session.genesis : named;
+  if (path.empty())
+    return absl::InvalidArgumentError(
+        "no genesis: pass --genesis FILE; it must be the file you trust, not one from the folder "
+        "that is judged");
+  ASSIGN_OR_RETURN(const std::string bytes, files->ReadAll(path));
+  return ledger::ParseGenesis(bytes);
+}
+
+// Where to read, and what lies beside it.
+absl::StatusOr<ledger::LedgerPlaces> PlacesOf(ledger::FileSystem* files,
+                                              const VerifyLedgerOptions& options,
+                                              ledger::VerifyOptions* verify) {
+  ledger::LedgerPlaces places;
+  if (ledger::IsArchive(*files, options.directory)) {
+    places.archives.push_back(options.directory);
+  } else if (files->Exists(options.directory + "/journal")) {
+    places.data_directory = options.directory;
+    verify->files = files;
+    verify->log_directory = options.directory + "/log";
+    verify->snapshot_directory = options.directory + "/snapshots";
+  } else {
+    return absl::NotFoundError(
+        absl::StrCat(options.directory,
+                     " holds no journal/ and no archive's MANIFEST; name the data folder of a "
+                     "validator, or an archive"));
+  }
+  places.archives.insert(places.archives.end(), options.archives.begin(), options.archives.end());
+  return places;
+}
+
+// What the verdict means for the exit code.
+absl::Status StatusOf(const ledger::VerifyReport& report, const std::string& directory) {
+  if (!report.ok()) {
+    return absl::DataLossError(absl::StrCat(report.finding_count, " findings in ", directory));
+  }
+  if (report.verdict() == ledger::VerifyVerdict::kVerified) return absl::OkStatus();
+  const std::string what =
+      report.missing.empty() ? "parts of the journal without blocks"
+                             : absl::StrCat("the blocks of heights ", HeightsText(report.missing));
+  return absl::AbortedError(absl::StrCat(
+      "what is in ", directory, " is sound; ", what,
+      " are not in it: bring in what was archived with --archive DIR, or verify the folder of a "
+      "validator that has them, too"));
+}
+
 }  // namespace
 
 absl::Status RunVerifyLedger(const Session& session, const VerifyLedgerOptions& options) {
   ledger::FileSystem* files = ledger::PosixFileSystem();
-  const std::string genesis_path = options.genesis.empty() ? session.genesis : options.genesis;
-  if (genesis_path.empty())
-    return absl::InvalidArgumentError(
-        "no genesis: pass --genesis FILE; it must be the file you trust, not one from the folder "
-        "that is judged");
-  ASSIGN_OR_RETURN(const std::string genesis_bytes, files->ReadAll(genesis_path));
-  ASSIGN_OR_RETURN(const ledger::Genesis genesis, ledger::ParseGenesis(genesis_bytes));
-  if (!files->Exists(options.directory + "/journal")) {
-    return absl::NotFoundError(
-        absl::StrCat(options.directory, " holds no journal/; name the data folder of a validator"));
-  }
-  absl::StatusOr<std::shared_ptr<void>> lock = files->Lock(options.directory + "/LOCK");
-  if (absl::IsAlreadyExists(lock.status()))
-    return Annotate(
-        lock.status(),
-        absl::StrCat(options.directory, " is in use; stop the validator first, or verify a copy"));
-  // A folder that nobody here can write is one that no validator can start on.
-  if (!lock.ok())
-    *session.err << "note: not locked against a validator that starts: "
-                 << ForTerminal(lock.status().message()) << '\n';
-
+  ASSIGN_OR_RETURN(const ledger::Genesis genesis, ReadGenesis(session, files, options.genesis));
   ledger::VerifyOptions verify;
   verify.stop_at_first = options.stop_at_first;
-  verify.files = files;
-  verify.log_directory = options.directory + "/log";
-  verify.snapshot_directory = options.directory + "/snapshots";
+  ASSIGN_OR_RETURN(const ledger::LedgerPlaces places, PlacesOf(files, options, &verify));
+  const bool has_data = !places.data_directory.empty();
+  std::shared_ptr<void> lock;
+  if (has_data) {
+    ASSIGN_OR_RETURN(lock, LockData(session, files, options.directory));
+  }
   RETURN_IF_ERROR(ReadPins(options, genesis, files, &verify));
-  ledger::JournalId journal_id;
-  ASSIGN_OR_RETURN(const std::shared_ptr<const ledger::JournalReader> journal,
-                   ledger::OpenJournalForReading(files, options.directory + "/journal",
-                                                 &verify.journal_damage, &journal_id));
-  ASSIGN_OR_RETURN(const std::string owner, OwnerOf(journal_id, genesis, options));
+  ASSIGN_OR_RETURN(const ledger::OpenedLedger opened,
+                   ledger::OpenLedger(files, genesis, places, &verify));
+  ASSIGN_OR_RETURN(const std::string owner, OwnerOf(opened.journal_id, genesis, options));
   // LevelDB writes when it opens a database; what is judged stays as it was found.
   ledger::OverlayFileSystem overlay(files);
   std::unique_ptr<ledger::Store> store;
-  if (!options.journal_only) {
-    if (!files->Exists(options.directory + "/state")) {
-      return absl::DataLossError(
-          absl::StrCat(options.directory,
-                       " holds no state/ to compare with what execution gives; "
-                       "pass --journal-only to judge the journal alone"));
-    }
-    ASSIGN_OR_RETURN(store, ledger::OpenLevelDbStore(&overlay, options.directory + "/state",
-                                                     ledger::LevelDbOptions()));
+  if (has_data && !options.journal_only) {
+    ASSIGN_OR_RETURN(store, OpenState(&overlay, options.directory));
   }
   ledger::VerifyReport report;
   {
     ProgressLine line(session.err);
     report =
-        ledger::VerifyLedger(*journal, genesis, store.get(), verify,
+        ledger::VerifyLedger(*opened.journal, genesis, store.get(), verify,
                              [&](const ledger::VerifyProgress& progress) { line.Show(progress); });
   }
   PrintReport(session, report, ReportJson(report, owner, genesis));
-  if (report.verdict() == ledger::VerifyVerdict::kVerified) return absl::OkStatus();
-  if (report.ok()) {
-    return absl::AbortedError(absl::StrCat(
-        "what is in ", options.directory, " is sound; heights ", HeightsText(report.missing),
-        " are not in it: for those verify the folder of a validator that has them"));
-  }
-  return absl::DataLossError(
-      absl::StrCat(report.finding_count, " findings in ", options.directory));
+  return StatusOf(report, options.directory);
 }
 
 }  // namespace vigil::client

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "client/cli/session.h"
@@ -11,9 +12,10 @@
 namespace vigil::client {
 
 struct VerifyLedgerOptions {
-  std::string directory;      // A validator's data folder, of a stopped node.
-  std::string genesis;        // Empty: the session's.
-  bool journal_only = false;  // Do not open and compare the state store.
+  std::string directory;  // A validator's data folder, of a stopped node, or an archive.
+  std::vector<std::string> archives;  // Where older segments of its journal lie.
+  std::string genesis;                // Empty: the session's.
+  bool journal_only = false;          // Do not open and compare the state store.
   bool stop_at_first = false;
   std::string tip;        // "HEIGHT:HASH" of a block that is known to be committed; may be empty.
   uint64_t at_least = 0;  // Height that the chain is known to reach.

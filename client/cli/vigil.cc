@@ -404,8 +404,14 @@ class Program {
     ledger->footer(
         "Verdicts and exit codes: VERIFIED 0, everything from genesis on; VERIFIED_FROM_BASE 9,\n"
         "everything above base_height (a validator that joined by a snapshot); VERIFIED_PARTLY 9,\n"
-        "everything that is there, missing_heights says what is not; DAMAGED 6.\n");
-    ledger->add_option("directory", verify_.directory, "data folder")->required();
+        "everything that is there, missing_heights and missing_offsets say what is not; DAMAGED "
+        "6.\n"
+        "Archived segments of the same journal are read in with --archive; where all are there,\n"
+        "the verdict is that of the whole ledger.\n");
+    ledger->add_option("directory", verify_.directory, "data folder, or an archive alone")
+        ->required();
+    ledger->add_option("--archive", verify_.archives,
+                       "an archive of older segments of this journal; may be given again");
     ledger->add_flag("--journal-only", verify_.journal_only, "do not compare the state store");
     ledger->add_flag("--stop-at-first", verify_.stop_at_first, "stop at the first finding");
     ledger->add_option("--tip", verify_.tip,

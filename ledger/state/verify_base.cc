@@ -129,14 +129,22 @@ void CheckpointWatch::Report(FindingType type, std::string what) {
   VerifyFinding finding;
   finding.type = type;
   finding.height = height_;
-  finding.what = absl::StrCat(log_->directory(), "/checkpoint: ", what);
+  finding.what = absl::StrCat(name_, ": ", what);
   sink_.Add(std::move(finding));
 }
 
 void CheckpointWatch::Open() {
-  if (log_ == nullptr) return;
-  const absl::StatusOr<std::string> note = log_->ReadCheckpoint();
-  if (absl::IsNotFound(note.status())) return;
+  absl::StatusOr<std::string> note = absl::NotFoundError("");
+  if (log_ != nullptr) {
+    note = log_->ReadCheckpoint();
+    name_ = absl::StrCat(log_->directory(), "/checkpoint");
+  }
+  if (absl::IsNotFound(note.status())) {
+    if (options_.archive_checkpoint.empty()) return;
+    is_archived_ = true;
+    note = options_.archive_checkpoint;
+    name_ = "the archive's checkpoint";
+  }
   const absl::StatusOr<CheckpointVerdict> checked =
       note.ok() ? CheckCheckpoint(LogPolicyOf(genesis_), *note) : note.status();
   if (!checked.ok()) {
@@ -162,13 +170,27 @@ void CheckpointWatch::Judge(const Hash& root) {
                       report_.checkpoint->size, ", the leaves give ", root.ToHex()));
 }
 
+// The archive's checkpoint is of a later log, to which its path leads.
+void CheckpointWatch::ProveContinued(const Tip& tip) {
+  if (!Pending() || !is_archived_ || tip.tree.size() != options_.archive_tree_size) return;
+  const absl::Status proven =
+      VerifyConsistency(tip.tree.size(), report_.checkpoint->size, tip.tree.Root(),
+                        report_.checkpoint->root, options_.archive_consistency);
+  report_.checkpoint->state = CheckpointJudgement::State::kContinues;
+  if (proven.ok()) return;
+  Report(FindingType::kCheckpointDiffers,
+         absl::StrCat("it does not continue the log of size ", tip.tree.size(),
+                      " that the leaves give: ", proven.message()));
+}
+
 void CheckpointWatch::Begin(const Tip& tip) {
   height_ = tip.height;
   size_ = tip.tree.size();
+  ProveContinued(tip);
   if (!Pending() || report_.checkpoint->size > size_ || size_ == 0) return;
   if (report_.checkpoint->size == size_) return Judge(tip.tree.Root());
   const uint64_t old_size = report_.checkpoint->size;
-  if (old_size == 0) return;  // Says nothing.
+  if (old_size == 0 || log_ == nullptr) return;  // It says nothing, or nothing leads from it.
   const absl::StatusOr<std::vector<Hash>> path = ConsistencyFromTiles(*log_, old_size, size_);
   if (absl::IsNotFound(path.status())) return;
   const absl::Status proven =
@@ -185,6 +207,7 @@ void CheckpointWatch::Begin(const Tip& tip) {
 void CheckpointWatch::Advance(const Tip& tip) {
   const uint64_t before = std::exchange(size_, tip.tree.size());
   height_ = tip.height;
+  ProveContinued(tip);
   if (!Pending() || report_.checkpoint->size <= before || report_.checkpoint->size > size_) return;
   if (report_.checkpoint->size == size_) return Judge(tip.tree.Root());
   report_.checkpoint->state = CheckpointJudgement::State::kMatches;

@@ -13,6 +13,7 @@
 #include "ledger/state/chain_reader.h"
 #include "ledger/state/log_folder.h"
 #include "ledger/state/verify_journal.h"
+#include "ledger/state/verify_ledger.h"
 #include "ledger/state/verify_report.h"
 
 namespace vigil::ledger {
@@ -45,13 +46,14 @@ class BaseCheck {
 // The tip of a chain that stands at `base`; its tree is empty.
 Tip TipAtBase(const BaseFrame& base);
 
-// Follows the tree past the size of the checkpoint that lies in the log's folder.
+// Follows the tree past the size of the checkpoint that lies in the log's folder or, where there is
+// none, in an archive.
 class CheckpointWatch {
  public:
   // All must outlive the object. `log` may be null.
-  CheckpointWatch(const Genesis* genesis, const LogFolder* log, VerifyReport* report,
-                  FindingSink* sink)
-      : genesis_(*genesis), log_(log), report_(*report), sink_(*sink) {}
+  CheckpointWatch(const Genesis* genesis, const LogFolder* log, const VerifyOptions* options,
+                  VerifyReport* report, FindingSink* sink)
+      : genesis_(*genesis), log_(log), options_(*options), report_(*report), sink_(*sink) {}
 
   // Reads the checkpoint and who signed it.
   void Open();
@@ -65,10 +67,14 @@ class CheckpointWatch {
  private:
   bool Pending() const;
   void Judge(const Hash& root);
+  void ProveContinued(const Tip& tip);
   void Report(FindingType type, std::string what);
 
   const Genesis& genesis_;
   const LogFolder* const log_;
+  const VerifyOptions& options_;
+  std::string name_;
+  bool is_archived_ = false;
   VerifyReport& report_;
   FindingSink& sink_;
   Height height_;  // The last one that was followed.

@@ -263,20 +263,37 @@ void JournalIndex::CheckBase(Height height, const Hash& found, absl::string_view
   }
 }
 
-// What lies at or below the base need not be here.
-void JournalIndex::AddGap(HeightRange gap, VerifyReport* report, FindingSink* sink) const {
-  const Height base = base_height();
-  if (gap.last > base) {
-    sink->Add(Missing(std::max(gap.first, base.Next()), gap.last,
-                      "the journal has no block of these heights"));
-    gap.last = base;
+// Cuts `gap` where what may be missing begins or ends.
+void JournalIndex::AddGap(HeightRange gap, const std::vector<HeightRange>& absent,
+                          VerifyReport* report, FindingSink* sink) const {
+  std::vector<HeightRange> lawful;
+  for (Height at = gap.first; at <= gap.last;) {
+    Height lawful_end = std::min(base_height(), gap.last);
+    Height next_lawful = gap.last.Next();
+    for (const HeightRange& range : absent) {
+      if (range.first <= at && range.last >= at) {
+        lawful_end = std::max(lawful_end, std::min(range.last, gap.last));
+      }
+      if (range.first > at) next_lawful = std::min(next_lawful, range.first);
+    }
+    if (lawful_end < at) {
+      sink->Add(Missing(at, next_lawful.Previous(), "the journal has no block of these heights"));
+      at = next_lawful;
+      continue;
+    }
+    if (!lawful.empty() && lawful.back().last.Next() == at) {
+      lawful.back().last = lawful_end;
+    } else {
+      lawful.push_back({.first = at, .last = lawful_end});
+    }
+    at = lawful_end.Next();
   }
-  if (gap.first <= gap.last) report->missing.insert(report->missing.begin(), gap);
+  report->missing.insert(report->missing.begin(), lawful.begin(), lawful.end());
 }
 
-Height JournalIndex::Resolve(const Genesis& genesis, const ChainReader* store, VerifyReport* report,
-                             FindingSink* sink) {
-  const Height top = std::max(HighestNamed(store, sink), base_height());
+Height JournalIndex::Resolve(const Genesis& genesis, const ChainReader* store,
+                             const MayMiss& may_miss, VerifyReport* report, FindingSink* sink) {
+  const Height top = std::max({HighestNamed(store, sink), base_height(), may_miss.committed_min});
   std::optional<Hash> expected = NamedHash(top, store);
   Height height = top;
   while (height > Height(0) && !sink->stop()) {
@@ -285,7 +302,7 @@ Height JournalIndex::Resolve(const Genesis& genesis, const ChainReader* store, V
     const Height present = above == blocks_.begin() ? Height(0) : std::prev(above)->first;
     if (present < height) {
       if (expected.has_value()) CheckBase(height, *expected, "its child or mark", sink);
-      AddGap({.first = present.Next(), .last = height}, report, sink);
+      AddGap({.first = present.Next(), .last = height}, may_miss.absent, report, sink);
       height = present;
       expected = height == Height(0) ? std::nullopt : NamedHash(height, store);
       continue;

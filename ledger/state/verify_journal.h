@@ -34,6 +34,12 @@ struct JournalBase {
   BaseFrame frame;
 };
 
+// Which blocks need not be here, besides those up to the base.
+struct MayMiss {
+  const std::vector<HeightRange>& absent;
+  Height committed_min;  // The committed chain is known to reach this height.
+};
+
 class JournalIndex {
  public:
   using ProgressFn = std::function<void(uint64_t done_bytes, uint64_t total_bytes)>;
@@ -44,10 +50,10 @@ class JournalIndex {
             FindingSink* sink, const ProgressFn& progress);
 
   // Marks the committed chain, from the highest commit mark or the store's tip down to genesis, and
-  // reports what is missing: a finding above the base, and in `report` below it. Returns the
-  // committed height.
-  Height Resolve(const Genesis& genesis, const ChainReader* store, VerifyReport* report,
-                 FindingSink* sink);
+  // reports what is missing: in `report` what may be, else as a finding. Returns the committed
+  // height.
+  Height Resolve(const Genesis& genesis, const ChainReader* store, const MayMiss& may_miss,
+                 VerifyReport* report, FindingSink* sink);
 
   // By height; blocks of one height in the order of the journal.
   const std::map<Height, std::vector<JournalBlock>>& blocks() const { return blocks_; }
@@ -70,7 +76,8 @@ class JournalIndex {
   void CheckMark(Height height, const Hash& chosen, FindingSink* sink) const;
   void CheckBase(Height height, const Hash& found, absl::string_view whose,
                  FindingSink* sink) const;
-  void AddGap(HeightRange gap, VerifyReport* report, FindingSink* sink) const;
+  void AddGap(HeightRange gap, const std::vector<HeightRange>& absent, VerifyReport* report,
+              FindingSink* sink) const;
   Height base_height() const;
   Height HighestNamed(const ChainReader* store, FindingSink* sink) const;
 

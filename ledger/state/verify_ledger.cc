@@ -42,7 +42,7 @@ class Verifier {
         replayed_(Borrow(&replay_)),
         state_(&replay_),
         log_(LogOf(options)),
-        checkpoint_(&genesis, log_.has_value() ? &*log_ : nullptr, &report_, &sink_) {}
+        checkpoint_(&genesis, log_.has_value() ? &*log_ : nullptr, &options, &report_, &sink_) {}
 
   VerifyReport Run();
 
@@ -67,6 +67,7 @@ class Verifier {
   void CompareWithSnapshot(const Block& block, JournalPosition position);
   void Resume(JournalPosition position);
   void AfterBlock();
+  void CheckTreeSize(Height height);
   void VerifyChain();
   void VerifyCommitted(Height height, const JournalBlock& committed);
   void VerifyOthers(Height height, const std::vector<JournalBlock>& blocks);
@@ -136,7 +137,11 @@ VerifyReport Verifier::Run() {
     ReportAt(FindingType::kJournalDamaged, Height(0), journal_.end(),
              std::string(options_.journal_damage.message()));
   }
-  report_.committed_height = index_.Resolve(genesis_, given_.get(), &report_, &sink_);
+  for (const VerifyFinding& finding : options_.known_findings) sink_.Add(finding);
+  report_.missing_offsets = options_.missing_offsets;
+  report_.committed_height = index_.Resolve(
+      genesis_, given_.get(), {.absent = options_.absent, .committed_min = options_.committed_min},
+      &report_, &sink_);
   CheckPins();
   checkpoint_.Open();
   CheckBase();
@@ -151,7 +156,9 @@ VerifyReport Verifier::Run() {
     }
   }
   if (mode_ != Mode::kAlone && report_.tree_known && !sink_.stop()) {
-    checkpoint_.End(report_.tip, report_.uncommitted_count > 0);
+    const bool ends_here = report_.missing_offsets.empty() ||
+                           report_.missing_offsets.back().range.end <= journal_.end().offset;
+    checkpoint_.End(report_.tip, report_.uncommitted_count > 0 || !ends_here);
   }
   report_.store_key_count = replay_.compared_count();
   return std::move(report_);
@@ -163,19 +170,35 @@ std::optional<LogFolder> Verifier::LogOf(const VerifyOptions& options) {
 }
 
 void Verifier::CheckBase() {
-  if (index_.bases().empty()) return;
-  const JournalBase& base = index_.bases().back();
-  report_.base.emplace();
-  report_.base->frame = base.frame;
-  const BaseCheck check(&base, &sink_);
-  check.AgainstJournal(journal_, index_);
-  if (log_.has_value()) {
-    check.AgainstLog(*log_, &*report_.base);
-  } else {
-    report_.base->not_in_log_reason = "no log beside the journal";
+  if (report_.missing.size() == 1 && report_.missing[0].first == Height(1) &&
+      index_.FindBase(report_.missing[0].last) != nullptr) {
+    report_.from_base = report_.missing[0].last;
   }
-  if (given_ != nullptr && base.frame.block.height <= given_tip_.height) {
-    check.AgainstStore(*given_, "the store");
+  if (index_.bases().empty()) return;
+  const BaseCheck last(&index_.bases().back(), &sink_);
+  last.AgainstJournal(journal_, index_);
+  const uint64_t whole_from = index_.bases().back().frame.base_offset;
+  for (const MissingOffsets& missing : options_.missing_offsets) {
+    if (missing.range.begin == 0 || missing.range.end <= whole_from) continue;
+    last.Report(absl::StrCat("offsets ", missing.range.begin, " to ", missing.range.end,
+                             " are not here, the base says that the journal is whole from ",
+                             whole_from, " on"));
+  }
+  bool found = false;
+  for (const JournalBase& base : index_.bases()) {
+    BaseJudgement judgement;
+    judgement.frame = base.frame;
+    judgement.not_in_log_reason = "no log beside the journal";
+    const BaseCheck check(&base, &sink_);
+    if (log_.has_value()) check.AgainstLog(*log_, &judgement);
+    if (given_ != nullptr && base.frame.block.height <= given_tip_.height) {
+      check.AgainstStore(*given_, "the store");
+    }
+    // The one that stands for what is missing, else the last.
+    const bool stands =
+        !report_.missing.empty() && base.frame.block.height == report_.missing.back().last;
+    if (stands || !found) report_.base = std::move(judgement);
+    found = found || stands;
   }
 }
 
@@ -252,7 +275,7 @@ void Verifier::BeginAbove(Height base) {
   if (frame != nullptr) {
     BaseCheck(frame, &sink_)
         .AgainstStore(replayed_, absl::StrCat("the snapshot of height ", resume_at_.value()));
-    report_.base->digest_in_snapshot = true;
+    if (report_.base->frame == frame->frame) report_.base->digest_in_snapshot = true;
   }
   if (resume_at_ != base) {
     if (report_.tree_known) checkpoint_.Begin(report_.tip);
@@ -511,7 +534,10 @@ void Verifier::Resume(JournalPosition position) {
 // report_.tip is that of a block that was taken.
 void Verifier::AfterBlock() {
   const Height height = report_.tip.height;
-  if (report_.tree_known) checkpoint_.Advance(report_.tip);
+  if (report_.tree_known) {
+    checkpoint_.Advance(report_.tip);
+    CheckTreeSize(height);
+  }
   for (const JournalBase& base : index_.bases()) {
     if (base.frame.block.height != height || mode_ != Mode::kExecuting) continue;
     BaseCheck(&base, &sink_).AgainstTip(report_.tip, "the chain");
@@ -520,6 +546,15 @@ void Verifier::AfterBlock() {
       !sink_.stop()) {
     FinishStore();
   }
+}
+
+// Against what an archive's manifest says.
+void Verifier::CheckTreeSize(Height height) {
+  const auto expected = options_.tree_sizes.find(height);
+  if (expected == options_.tree_sizes.end() || expected->second == report_.tip.tree.size()) return;
+  ReportAt(FindingType::kArchiveDiffers, height, last_position_,
+           absl::StrCat("the log has ", report_.tip.tree.size(),
+                        " leaves behind the block, an archive's manifest says ", expected->second));
 }
 
 // A header that names another height than it must is reported by CheckBlock and CheckContinues.

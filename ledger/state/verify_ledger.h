@@ -29,8 +29,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -53,6 +55,16 @@ struct VerifyOptions {
   const FileSystem* files = nullptr;  // Must outlive the call.
   std::string log_directory;
   std::string snapshot_directory;
+  // What OpenLedger() (ledger_places.h) found of archives.
+  std::vector<VerifyFinding> known_findings;
+  std::vector<MissingOffsets> missing_offsets;
+  std::vector<HeightRange> absent;        // Blocks in segments that are not there.
+  Height committed_min;                   // Up to here blocks are final, as a manifest says.
+  std::map<Height, uint64_t> tree_sizes;  // Of the log behind blocks, as manifests say.
+  // A manifest's checkpoint, and the consistency path from the log of `archive_tree_size` leaves.
+  std::string archive_checkpoint;
+  uint64_t archive_tree_size = 0;
+  std::vector<Hash> archive_consistency;
   // A block that is known to be committed, for example from another validator's status.
   struct Pin {
     Height height;

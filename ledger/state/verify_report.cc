@@ -52,6 +52,8 @@ absl::string_view FindingTypeName(FindingType type) {
       return "base_differs";
     case FindingType::kCheckpointDiffers:
       return "checkpoint_differs";
+    case FindingType::kArchiveDiffers:
+      return "archive_differs";
     case FindingType::kEndMissing:
       return "end_missing";
     case FindingType::kPinDiffers:
@@ -70,6 +72,8 @@ absl::string_view CheckpointStateName(CheckpointJudgement::State state) {
   switch (state) {
     case CheckpointJudgement::State::kMatches:
       return "matches";
+    case CheckpointJudgement::State::kContinues:
+      return "continues the log that was read";
     case CheckpointJudgement::State::kBelowBase:
       return "below the base, which continues it";
     case CheckpointJudgement::State::kBeyondEnd:
@@ -96,11 +100,11 @@ absl::string_view VerdictName(VerifyVerdict verdict) {
 
 VerifyVerdict VerifyReport::verdict() const {
   if (!ok()) return VerifyVerdict::kDamaged;
-  if (missing.empty()) return VerifyVerdict::kVerified;
-  const bool is_one =
-      missing.size() == 1 && base.has_value() &&
-      missing[0] == HeightRange{.first = Height(1), .last = base->frame.block.height};
-  return is_one ? VerifyVerdict::kVerifiedFromBase : VerifyVerdict::kVerifiedPartly;
+  if (missing.empty() && missing_offsets.empty()) return VerifyVerdict::kVerified;
+  const bool starts_there = missing_offsets.empty() ||
+                            (missing_offsets.size() == 1 && missing_offsets[0].range.begin == 0);
+  return from_base > Height(0) && starts_there ? VerifyVerdict::kVerifiedFromBase
+                                               : VerifyVerdict::kVerifiedPartly;
 }
 
 std::string DescribeFinding(const VerifyFinding& finding) {

@@ -13,6 +13,7 @@
 #include "ledger/base/strong_id.h"
 #include "ledger/state/base_frame.h"
 #include "ledger/state/chain_reader.h"
+#include "ledger/storage/joined_reader.h"
 #include "ledger/storage/journal.h"
 
 namespace vigil::ledger {
@@ -43,6 +44,7 @@ enum class FindingType : uint8_t {
   kStoreAhead,         // The store goes on where the journal ends.
   kBaseDiffers,        // The journal's base frame is not what lies beside it.
   kCheckpointDiffers,  // The folder's checkpoint is not of this log, or no quorum cosigned it.
+  kArchiveDiffers,     // An archive is not what its manifest says.
   kEndMissing,         // The ledger ends before what is known of it from elsewhere.
   kPinDiffers,         // Another block stands where one is known from elsewhere.
 };
@@ -98,6 +100,7 @@ struct SnapshotStart {
 struct CheckpointJudgement {
   enum class State : uint8_t {
     kMatches,      // Its root is that of the leaves that were read.
+    kContinues,    // It is proven to continue the log that was read, as an archive's manifest says.
     kBelowBase,    // The log's files prove that the base's tree continues it.
     kBeyondEnd,    // Its size lies in blocks of which the journal does not say they are committed.
     kNotCompared,  // The tree that it is of is not known here.
@@ -109,6 +112,13 @@ struct CheckpointJudgement {
 };
 // "matches".
 absl::string_view CheckpointStateName(CheckpointJudgement::State state);
+
+// Offsets of the journal that are in none of the folders.
+struct MissingOffsets {
+  OffsetRange range;
+  std::vector<std::string> files;  // Where a manifest says that they lie; may be empty.
+  bool operator==(const MissingOffsets&) const = default;
+};
 
 // From the strongest to the weakest.
 enum class VerifyVerdict : uint8_t {
@@ -134,8 +144,11 @@ struct VerifyReport {
   Height committed_height;       // As the journal's marks and the store's tip say.
   // Committed blocks by proposer: each is one validator's signature.
   std::map<ValidatorIndex, uint64_t> proposed;
-  // Lawfully not here, because a base frame stands for them; ascending.
+  // Lawfully not here, because a base frame stands for them or an archive's manifest says where
+  // they are; ascending.
   std::vector<HeightRange> missing;
+  std::vector<MissingOffsets> missing_offsets;
+  Height from_base;  // Nothing but the heights up to this base is missing; 0: another case.
   // Read and held against each other, not executed again: no snapshot at or below; ascending.
   std::vector<HeightRange> not_executed;
   std::optional<BaseJudgement> base;

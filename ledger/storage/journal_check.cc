@@ -164,9 +164,10 @@ absl::Status DamageAt(const SegmentFile& segment, uint64_t offset, absl::string_
       absl::StrCat("journal segment ", segment.path, " at offset ", offset, ": ", what));
 }
 
-// Judges one segment; `next` is the one after it, if any. Sets check->damage when it is not sound.
+// Judges one segment; the one after it, if any, starts at `next`. Sets check->damage when it is not
+// sound.
 absl::Status CheckSegment(const FileSystem& files, const SegmentFile& segment,
-                          const SegmentFile* next, const std::optional<JournalId>& expected_id,
+                          std::optional<uint64_t> next, const std::optional<JournalId>& expected_id,
                           JournalCheck* check) {
   ASSIGN_OR_RETURN(const std::unique_ptr<ReadFile> file, files.OpenRead(segment.path));
   ASSIGN_OR_RETURN(const uint64_t file_bytes, files.Size(segment.path));
@@ -184,17 +185,17 @@ absl::Status CheckSegment(const FileSystem& files, const SegmentFile& segment,
   check->end = scan.end;
   check->proven_end = std::min(scan.end, std::max(segment.start, scan.synced_up_to));
   const bool compacted = found.format == SegmentFormat::kCompacted;
-  if (scan.damage.empty() && compacted && next == nullptr) {
+  if (scan.damage.empty() && compacted && !next.has_value()) {
     check->damage = DamageAt(segment, scan.end,
                              "it was compacted, so another segment followed that is missing");
   } else if (scan.damage.empty()) {
-    if (next != nullptr && next->start != scan.end) {
-      check->damage = DamageAt(segment, scan.end,
-                               absl::StrCat("the next segment starts at ", next->start,
-                                            ": frames or a segment are missing"));
+    if (next.has_value() && *next != scan.end) {
+      check->damage = DamageAt(
+          segment, scan.end,
+          absl::StrCat("the next segment starts at ", *next, ": frames or a segment are missing"));
     }
-  } else if (next != nullptr || compacted || scan.synced_up_to > scan.end) {
-    const uint64_t synced = next != nullptr ? next->start : scan.synced_up_to;
+  } else if (next.has_value() || compacted || scan.synced_up_to > scan.end) {
+    const uint64_t synced = next.value_or(scan.synced_up_to);
     check->damage = DamageAt(segment, scan.end,
                              absl::StrCat(scan.damage, "; the journal was durable up to ", synced));
   } else {
@@ -240,20 +241,28 @@ absl::StatusOr<uint64_t> SoundEndOfSegment(const FileSystem& files, const Segmen
   return scan.end;
 }
 
+absl::StatusOr<JournalCheck> CheckSegments(const FileSystem& files,
+                                           const std::vector<SegmentFile>& segments,
+                                           const std::optional<JournalId>& expected_id,
+                                           std::optional<uint64_t> known_end) {
+  JournalCheck check;
+  check.end = segments.front().start;
+  for (size_t i = 0; i < segments.size() && check.damage.ok(); ++i) {
+    const std::optional<uint64_t> next =
+        i + 1 < segments.size() ? std::optional<uint64_t>(segments[i + 1].start) : known_end;
+    const std::optional<JournalId> id = i == 0 ? expected_id : check.journal_id;
+    RETURN_IF_ERROR(CheckSegment(files, segments[i], next, id, &check));
+  }
+  return check;
+}
+
 absl::StatusOr<JournalCheck> CheckJournal(const FileSystem& files, const std::string& directory,
                                           const std::optional<JournalId>& expected_id) {
   ASSIGN_OR_RETURN(const std::vector<SegmentFile> segments, ListSegments(files, directory));
   if (segments.empty()) {
     return absl::NotFoundError(absl::StrCat("no journal segment in ", directory));
   }
-  JournalCheck check;
-  check.end = segments.front().start;
-  for (size_t i = 0; i < segments.size() && check.damage.ok(); ++i) {
-    const SegmentFile* next = i + 1 < segments.size() ? &segments[i + 1] : nullptr;
-    const std::optional<JournalId> id = i == 0 ? expected_id : check.journal_id;
-    RETURN_IF_ERROR(CheckSegment(files, segments[i], next, id, &check));
-  }
-  return check;
+  return CheckSegments(files, segments, expected_id, /*known_end=*/std::nullopt);
 }
 
 }  // namespace vigil::ledger

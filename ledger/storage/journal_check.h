@@ -59,6 +59,13 @@ struct JournalCheck {
 absl::StatusOr<uint64_t> SoundEndOfSegment(const FileSystem& files, const SegmentFile& segment,
                                            const JournalId& journal_id);
 
+// As CheckJournal(), of these segments, which are in order of their start and not none.
+// `known_end`: where the journal goes on elsewhere, so that the last of them must end there.
+absl::StatusOr<JournalCheck> CheckSegments(const FileSystem& files,
+                                           const std::vector<SegmentFile>& segments,
+                                           const std::optional<JournalId>& expected_id,
+                                           std::optional<uint64_t> known_end);
+
 // Checks every header and body. With `expected_id`, a segment of another journal is kDataLoss.
 // Errors: those of reading, and kNotFound when there is no segment.
 absl::StatusOr<JournalCheck> CheckJournal(const FileSystem& files, const std::string& directory,
