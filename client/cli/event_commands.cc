@@ -30,12 +30,26 @@ std::vector<std::string> EventRow(const v1::StoredEvent& stored) {
           ForTerminal(event.source()), absl::StrCat(event.severity_id()), StoredEventLine(stored)};
 }
 
+// "closed, false-positive"; "acknowledged, acme/ann".
+std::string TriageText(const v1::Triage& triage) {
+  if (!triage.verdict().empty()) return absl::StrCat(triage.state(), ", ", triage.verdict());
+  if (!triage.assignee().empty()) return absl::StrCat(triage.state(), ", ", triage.assignee());
+  return triage.state();
+}
+
+std::string StepText(const v1::TriageStep& step) {
+  return absl::StrCat(step.action(), step.assignee().empty() ? "" : " to ", step.assignee(),
+                      step.verdict().empty() ? "" : " as ", step.verdict(), ", ", step.by(),
+                      ", block ", step.height());
+}
+
 std::vector<std::string> AlertRow(const v1::Alert& alert) {
   const auto confirms =
       std::count_if(alert.verdicts().begin(), alert.verdicts().end(),
                     [](const v1::AlertVerdict& verdict) { return verdict.confirms(); });
   return {absl::StrCat(alert.record_index()),
           alert.state(),
+          TriageText(alert.triage()),
           BitsText(alert.score_q8()),
           std::string(EventTypeName(alert.event_type())),
           alert.proposer(),
@@ -45,7 +59,8 @@ std::vector<std::string> AlertRow(const v1::Alert& alert) {
           ForTerminal(ReasonsLine(alert))};
 }
 std::vector<std::string> AlertHeadings() {
-  return {"ALERT", "STATE", "BITS", "TYPE", "PROPOSER", "CONFIRM", "EVENT", "WHAT", "WHY"};
+  return {"ALERT",    "STATE",   "TRIAGE", "BITS", "TYPE",
+          "PROPOSER", "CONFIRM", "EVENT",  "WHAT", "WHY"};
 }
 
 void PrintAlertFacts(const Session& session, const v1::Alert& alert) {
@@ -66,6 +81,8 @@ void PrintAlertFacts(const Session& session, const v1::Alert& alert) {
   for (const v1::AlertFeature& reason : alert.reasons())
     facts.Add("because of",
               absl::StrCat(ForTerminal(reason.name()), ", ", BitsText(reason.bits_q8()), " bits"));
+  facts.Add("triage", TriageText(alert.triage()));
+  for (const v1::TriageStep& step : alert.triage().steps()) facts.Add("", StepText(step));
   facts.Add("event", EventRefText(alert.event()));
   facts.Print(*session.out);
   if (alert.event().pruned()) {
@@ -183,6 +200,8 @@ absl::Status RunAlertList(const Session& session, const AlertListOptions& option
   request.set_limit(options.limit);
   request.set_cursor(options.cursor);
   request.set_ascending(options.ascending);
+  request.set_triage(options.triage);
+  request.set_assignee(options.assignee);
   Listing listing(session, "alerts", AlertHeadings());
   v1::ListAlertsResponse page;
   do {

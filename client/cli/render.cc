@@ -237,6 +237,29 @@ Json ToJson(const v1::Block& block) {
   return json;
 }
 
+absl::string_view ComponentName(uint32_t component) {
+  static constexpr absl::string_view kComponents[] = {"?", "forest", "loda", "surprisal"};
+  return kComponents[component < std::size(kComponents) ? component : 0];
+}
+
+Json ToJson(const v1::Triage& triage) {
+  Json json;
+  json["state"] = triage.state();
+  json["assignee"] = triage.assignee();
+  json["verdict"] = triage.verdict();
+  json["revision"] = Number(triage.revision());
+  json["steps"] = Json::array();
+  for (const v1::TriageStep& step : triage.steps()) {
+    json["steps"].push_back({{"action", step.action()},
+                             {"by", step.by()},
+                             {"assignee", step.assignee()},
+                             {"verdict", step.verdict()},
+                             {"record_index", Number(step.record_index())},
+                             {"height", Number(step.height())}});
+  }
+  return json;
+}
+
 Json ToJson(const v1::Alert& alert) {
   Json json;
   json["record_index"] = Number(alert.record_index());
@@ -248,9 +271,7 @@ Json ToJson(const v1::Alert& alert) {
   json["model_digest"] = Hex(alert.model_digest());
   json["score_bits"] = BitsText(alert.score_q8());
   json["threshold_bits"] = BitsText(alert.threshold_q8());
-  static constexpr absl::string_view kComponents[] = {"?", "forest", "loda", "surprisal"};
-  json["component"] =
-      kComponents[alert.component() < std::size(kComponents) ? alert.component() : 0];
+  json["component"] = ComponentName(alert.component());
   json["reasons"] = Json::array();
   for (const v1::AlertFeature& reason : alert.reasons()) {
     json["reasons"].push_back({{"feature", reason.name()}, {"bits", BitsText(reason.bits_q8())}});
@@ -263,6 +284,7 @@ Json ToJson(const v1::Alert& alert) {
                                 {"record_index", Number(verdict.record_index())}});
   }
   json["confirmed_height"] = Number(alert.confirmed_height());
+  json["triage"] = ToJson(alert.triage());
   json["event"] = ToJson(alert.event());
   return json;
 }

@@ -15,6 +15,9 @@ Json ToJson(const v1::Block& block);
 Json ToJson(const v1::RecordSummary& summary);
 Json ToJson(const v1::Record& record);
 Json ToJson(const v1::StoredEvent& event);
+// "forest"; "?" for a number that is no component.
+absl::string_view ComponentName(uint32_t component);
+Json ToJson(const v1::Triage& triage);
 Json ToJson(const v1::Alert& alert);
 Json ToJson(const v1::Model& model);
 Json ToJson(const v1::Receipt& receipt);

@@ -24,7 +24,7 @@ struct SessionOptions {
 struct Session {
   ClientOptions client;
   std::string genesis;      // genesis.json
-  std::string signing_key;  // Key file of the sensor.
+  std::string signing_key;  // Key file of the sensor or analyst.
   std::string identity;     // "org/name" of the sensor.
   OutputFormat format = OutputFormat::kTable;
   std::ostream* out = nullptr;  // Payload only.

@@ -28,6 +28,7 @@
 #include "client/cli/log_commands.h"
 #include "client/cli/proof_commands.h"
 #include "client/cli/session.h"
+#include "client/cli/triage_commands.h"
 #include "client/cli/verify_command.h"
 #include "client/cli/verify_file.h"
 #include "client/cli/witness_command.h"
@@ -75,7 +76,8 @@ class Program {
     AddFlag("--ca", "ca", "CA certificate, PEM [VIGIL_CA]");
     AddFlag("--certificate", "certificate", "client certificate, PEM [VIGIL_CERTIFICATE]");
     AddFlag("--key", "key", "its key, PEM [VIGIL_KEY]");
-    AddFlag("--signing-key", "signing_key", "key file of the sensor [VIGIL_SIGNING_KEY]");
+    AddFlag("--signing-key", "signing_key",
+            "key file of the sensor or analyst [VIGIL_SIGNING_KEY]");
     AddFlag("--identity", "identity",
             "org/name of the sensor; by default whose key it is [VIGIL_IDENTITY]");
     AddFlag("--consistency", "consistency",
@@ -218,6 +220,8 @@ class Program {
     AddNumber(Add(detector, "models", "model commitments, newest first",
                   [this](const Session& session) { return RunModels(session, limit_); }),
               "--limit", limit_, "models");
+    Add(detector, "precision", "how right closed alerts were, as analysts judged them",
+        [](const Session& session) { return RunPrecision(session); });
   }
 
   void AddWatch(CLI::App* command) {
@@ -273,6 +277,8 @@ class Program {
       return RunAlertList(session, alert_list_);
     });
     AddText(list, "--state", alert_list_.state, "proposed, confirmed or contested");
+    AddText(list, "--triage", alert_list_.triage, "open, acknowledged or closed");
+    AddText(list, "--assignee", alert_list_.assignee, "org/name of the analyst");
     AddNumber(list, "--limit", alert_list_.limit, "alerts on a page")->capture_default_str();
     AddNumber(list, "--cursor", alert_list_.cursor, "of the page before");
     list->add_flag("--ascending", alert_list_.ascending, "oldest first");
@@ -284,6 +290,30 @@ class Program {
     AddWatch(Add(
         alert, "watch", "alerts and changes of their state as they come",
         [this](const Session& session) { return RunAlertWatch(session, from_height_, count_); }));
+    AddTriage(alert, "ack", ledger::TriageAction::kAcknowledge, "somebody looks at it");
+    CLI::App* assign = AddTriage(alert, "assign", ledger::TriageAction::kAssign,
+                                 "somebody of the organisation takes it on");
+    assign->add_option("--to", triage_.assignee, "org/name of an analyst; default: the signer");
+    CLI::App* close = AddTriage(alert, "close", ledger::TriageAction::kClose, "with a verdict");
+    close
+        ->add_option("--verdict", triage_.verdict,
+                     "true-positive, false-positive, or expected: rightly found, and allowed")
+        ->required();
+    AddTriage(alert, "reopen", ledger::TriageAction::kReopen, "a closed one");
+  }
+  CLI::App* AddTriage(CLI::App* alert, const std::string& name, ledger::TriageAction action,
+                      const std::string& what) {
+    CLI::App* command = Add(alert, name, what + "; a signed record of an analyst",
+                            [this, action](const Session& session) {
+                              triage_.action = action;
+                              return RunTriage(session, triage_);
+                            });
+    AddNumber(command, "record", triage_.alert, "record index of the alert")->required();
+    AddText(command, "--revision", triage_.revision,
+            "how many triage records of it you know; default: asked for now");
+    command->add_flag("--trust", triage_.trust,
+                      "believe the validator: do not wait for a proof that it is in the log");
+    return command;
   }
 
   void AddIngestOptions(CLI::App* command) {
@@ -564,6 +594,7 @@ class Program {
   EventFilter filter_;
   EventSearchOptions event_search_;
   AlertListOptions alert_list_;
+  TriageOptions triage_;
   IngestCommandOptions ingest_;
   VerifyLedgerOptions verify_;
   VerifyFileOptions verify_file_;

@@ -264,6 +264,7 @@ VIGIL_QUERY(GetEvent, GetEventRequest, StoredEvent)
 VIGIL_QUERY(SearchEvents, SearchEventsRequest, SearchEventsResponse)
 VIGIL_QUERY(ListAlerts, ListAlertsRequest, ListAlertsResponse)
 VIGIL_QUERY(GetAlert, GetAlertRequest, Alert)
+VIGIL_QUERY(GetPrecision, GetPrecisionRequest, Precision)
 VIGIL_QUERY(ListModels, ListModelsRequest, ListModelsResponse)
 #undef VIGIL_QUERY
 

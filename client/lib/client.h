@@ -61,6 +61,7 @@ class Client {
   absl::StatusOr<v1::SearchEventsResponse> SearchEvents(const v1::SearchEventsRequest& request);
   absl::StatusOr<v1::ListAlertsResponse> ListAlerts(const v1::ListAlertsRequest& request);
   absl::StatusOr<v1::Alert> GetAlert(const v1::GetAlertRequest& request);
+  absl::StatusOr<v1::Precision> GetPrecision(const v1::GetPrecisionRequest& request);
   absl::StatusOr<v1::ListModelsResponse> ListModels(const v1::ListModelsRequest& request);
   absl::StatusOr<v1::Checkpoint> GetCheckpoint();
   // The answer as it came, which CheckProof() judges; `answered`, unless it is nullptr, becomes the

@@ -140,6 +140,17 @@ constexpr FieldRule kModelCommitmentFields[] = {
 };
 constexpr MessageRules kModelCommitment = MakeRules(kModelCommitmentFields);
 
+constexpr FieldRule kTriageFields[] = {
+    {},
+    Author(),
+    Number("alert_index", kUint64Max, Store<&TriageBody::alert_index>),
+    Required(Number("action", 4, Store<&TriageBody::action>)),
+    Text("assignee", kIdentityBytesMax, Store<&TriageBody::assignee>),
+    Number("verdict", 3, Store<&TriageBody::verdict>),
+    Number("revision", kUint64Max, Store<&TriageBody::revision>),
+};
+constexpr MessageRules kTriage = MakeRules(kTriageFields);
+
 template <typename... Parts>
 absl::Status Invalid(const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat(parts...));
@@ -194,6 +205,19 @@ absl::Status CheckFields(absl::string_view name, const AttestationBody& body) {
 }
 absl::Status CheckFields(absl::string_view, const ModelCommitmentBody&) { return absl::OkStatus(); }
 
+absl::Status CheckFields(absl::string_view name, const TriageBody& body) {
+  const auto action = static_cast<TriageAction>(body.action);
+  if ((action == TriageAction::kAssign) == body.assignee.empty()) {
+    return Invalid(name, ".action: ", body.action, body.assignee.empty() ? " without" : " with",
+                   " an assignee; there is one exactly for 2 (assign)");
+  }
+  if ((action == TriageAction::kClose) == (body.verdict == 0)) {
+    return Invalid(name, ".action: ", body.action, body.verdict == 0 ? " without" : " with",
+                   " a verdict; there is one exactly for 3 (close)");
+  }
+  return absl::OkStatus();
+}
+
 template <typename Body>
 absl::Status ScanInto(absl::string_view name, const MessageRules& rules, ByteSpan bytes,
                       RecordBody* out) {
@@ -218,6 +242,8 @@ absl::Status ScanFields(const KindInfo& info, ByteSpan body, RecordBody* out) {
       return ScanInto<AttestationBody>(info.name, kAttestation, body, out);
     case RecordKind::kModelCommitment:
       return ScanInto<ModelCommitmentBody>(info.name, kModelCommitment, body, out);
+    case RecordKind::kTriage:
+      return ScanInto<TriageBody>(info.name, kTriage, body, out);
     default:
       return Invalid("record kind ", static_cast<int>(info.kind), " (", info.name,
                      "): not admitted by this version");

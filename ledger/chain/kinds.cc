@@ -24,7 +24,7 @@ constexpr KindInfo kKinds[] = {
     Admitted(RecordKind::kStreamReset, "stream_reset", Role::kAdmin, Lane::kGovernance, 512),
     Admitted(RecordKind::kAlert, "alert", Role::kValidator, Lane::kAlerts, 512),
     Admitted(RecordKind::kAttestation, "attestation", Role::kValidator, Lane::kAlerts, 8192),
-    Reserved(RecordKind::kTriage, "triage", Role::kAnalyst, Lane::kAlerts),
+    Admitted(RecordKind::kTriage, "triage", Role::kAnalyst, Lane::kAlerts, 256),
     Admitted(RecordKind::kModelCommitment, "model_commitment", Role::kValidator, Lane::kAlerts,
              256),
     Reserved(RecordKind::kFaultProof, "fault_proof", Role::kValidator, Lane::kGovernance),

@@ -107,6 +107,16 @@ v1::ModelCommitmentBody ToProto(const ModelCommitmentBody& body) {
   return out;
 }
 
+v1::TriageBody ToProto(const TriageBody& body) {
+  v1::TriageBody out;
+  out.set_alert_index(body.alert_index.value());
+  out.set_action(body.action);
+  out.set_assignee(Text(body.assignee));
+  out.set_verdict(body.verdict);
+  out.set_revision(body.revision);
+  return out;
+}
+
 std::string SerializeBody(const RecordBody& body, const KeyId& author) {
   return std::visit(
       [&author](const auto& fields) {
@@ -177,12 +187,40 @@ std::string SignRecord(const RecordBody& body, const Hash& chain_id, const Signi
   return leaf;
 }
 
+absl::string_view TriageActionName(TriageAction action) {
+  switch (action) {
+    case TriageAction::kAcknowledge:
+      return "acknowledge";
+    case TriageAction::kAssign:
+      return "assign";
+    case TriageAction::kClose:
+      return "close";
+    case TriageAction::kReopen:
+      return "reopen";
+  }
+  return "?";
+}
+
+absl::string_view TriageVerdictName(TriageVerdict verdict) {
+  switch (verdict) {
+    case TriageVerdict::kNone:
+      return "";
+    case TriageVerdict::kTruePositive:
+      return "true-positive";
+    case TriageVerdict::kFalsePositive:
+      return "false-positive";
+    case TriageVerdict::kExpected:
+      return "expected";
+  }
+  return "?";
+}
+
 RecordKind KindOfBody(const RecordBody& body) {
   // In the order of the variant's alternatives.
   static constexpr RecordKind kKinds[] = {
       RecordKind::kEventBatch,      RecordKind::kHeartbeat, RecordKind::kGap,
       RecordKind::kStreamReset,     RecordKind::kAlert,     RecordKind::kAttestation,
-      RecordKind::kModelCommitment,
+      RecordKind::kModelCommitment, RecordKind::kTriage,
   };
   static_assert(std::size(kKinds) == std::variant_size_v<RecordBody>);
   return kKinds[body.index()];

@@ -101,8 +101,27 @@ struct ModelCommitmentBody {
   uint32_t threshold_q8 = 0;
 };
 
+// Stored: never renumber.
+enum class TriageAction : uint8_t { kAcknowledge = 1, kAssign = 2, kClose = 3, kReopen = 4 };
+enum class TriageVerdict : uint8_t {
+  kNone = 0,
+  kTruePositive = 1,
+  kFalsePositive = 2,
+  kExpected = 3,  // Rightly found, and known and allowed.
+};
+// "acknowledge", "true-positive"; kNone is "".
+absl::string_view TriageActionName(TriageAction action);
+absl::string_view TriageVerdictName(TriageVerdict verdict);
+struct TriageBody {
+  RecordIndex alert_index;
+  uint32_t action = 0;         // A TriageAction.
+  absl::string_view assignee;  // Exactly for kAssign.
+  uint32_t verdict = 0;        // A TriageVerdict; not kNone exactly for kClose.
+  uint64_t revision = 0;
+};
+
 using RecordBody = std::variant<EventBatchBody, HeartbeatBody, GapBody, StreamResetBody, AlertBody,
-                                AttestationBody, ModelCommitmentBody>;
+                                AttestationBody, ModelCommitmentBody, TriageBody>;
 
 // A decoded leaf. `leaf`, `body_bytes` and the views in `body` point into the decoded bytes.
 struct RecordView {

@@ -13,8 +13,9 @@ constexpr size_t kDetailBytesMax = 1024;
 constexpr uint32_t kEffectsMax = 1024;
 
 bool IsEffectType(uint8_t value) {
-  return value >= static_cast<uint8_t>(EffectType::kAlertProposed) &&
-         value <= static_cast<uint8_t>(EffectType::kStreamReset);
+  return (value >= static_cast<uint8_t>(EffectType::kAlertProposed) &&
+          value <= static_cast<uint8_t>(EffectType::kStreamReset)) ||
+         value == static_cast<uint8_t>(EffectType::kAlertTriaged);
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ enum class EffectType : uint8_t {
   kModelActivated = 4,  // subject: period; detail: u32 event type, model digest.
   kStreamOpened = 5,    // subject: record index of the first record.
   kStreamReset = 6,     // subject: record index of the reset.
+  kAlertTriaged = 10,   // subject: record index of the alert; detail: u8 action.
 };
 struct Effect {
   EffectType type = EffectType::kAlertProposed;

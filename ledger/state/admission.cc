@@ -11,6 +11,7 @@
 #include "ledger/state/identity.h"
 #include "ledger/state/streams.h"
 #include "ledger/state/tables.h"
+#include "ledger/state/triage.h"
 #include "ledger/state/view.h"
 
 namespace vigil::ledger {
@@ -93,6 +94,10 @@ struct AdmissionCheck {
     return absl::AlreadyExistsError(absl::StrCat("model commitment of ", signer.identity,
                                                  " for type ", body.event_type, " and period ",
                                                  body.period, " is on the chain"));
+  }
+
+  absl::Status operator()(const TriageBody& body) const {
+    return CheckTriageAdmissible(view, signer, body);
   }
 
  private:

@@ -13,6 +13,7 @@
 #include "ledger/state/models.h"
 #include "ledger/state/record_context.h"
 #include "ledger/state/streams.h"
+#include "ledger/state/triage.h"
 
 namespace vigil::ledger {
 
@@ -41,6 +42,7 @@ struct Executor {
   ResultCode operator()(const ModelCommitmentBody& body) const {
     return ApplyModelCommitment(context, body);
   }
+  ResultCode operator()(const TriageBody& body) const { return ApplyTriage(context, body); }
 };
 
 void AddTotals(const RecordView& record, const RecordResult& result, EventTotals* totals) {

@@ -117,6 +117,66 @@ absl::StatusOr<StreamHead> ChainReader::GetStreamHead(absl::string_view identity
       .sequence = row->sequence, .leaf_hash = row->leaf_hash, .record_index = row->record_index};
 }
 
+absl::string_view TriageStateName(TriageState state) {
+  switch (state) {
+    case TriageState::kOpen:
+      return "open";
+    case TriageState::kAcknowledged:
+      return "acknowledged";
+    case TriageState::kClosed:
+      return "closed";
+  }
+  return "?";
+}
+
+absl::StatusOr<TriageInfo> ChainReader::GetTriage(RecordIndex alert) const {
+  TriageInfo info;
+  ASSIGN_OR_RETURN(std::optional<TriageRow> row, ReadRow<TriageRow>(*state_, TriageKey(alert)));
+  if (!row.has_value()) return info;
+  info.state = row->state;
+  info.assignee = std::move(row->assignee);
+  info.verdict = row->verdict;
+  absl::Status problem;
+  RETURN_IF_ERROR(
+      state_->Scan(TriageStepPrefix(alert), [&](absl::string_view, absl::string_view value) {
+        absl::StatusOr<TriageStepRow> step = DecodeRow<TriageStepRow>(value);
+        problem = step.status();
+        if (!problem.ok()) return false;
+        info.steps.push_back({.action = step->action,
+                              .by = std::move(step->by),
+                              .assignee = std::move(step->assignee),
+                              .verdict = step->verdict,
+                              .record_index = step->record_index,
+                              .height = step->height});
+        return true;
+      }));
+  RETURN_IF_ERROR(problem);
+  return info;
+}
+
+absl::StatusOr<std::vector<TriageTotals>> ChainReader::ListTriageTotals() const {
+  std::vector<TriageTotals> all;
+  absl::Status problem;
+  const std::string prefix = TablePrefix(Table::kTriageTotals);
+  RETURN_IF_ERROR(state_->Scan(prefix, [&](absl::string_view key, absl::string_view value) {
+    ByteReader reader(key.substr(prefix.size()));
+    TriageTotals totals;
+    totals.event_type = reader.U32();
+    totals.component = reader.U32();
+    problem = reader.Finish("triage totals key");
+    const absl::StatusOr<TriageTotalsRow> row = DecodeRow<TriageTotalsRow>(value);
+    if (!row.ok()) problem = row.status();
+    if (!problem.ok()) return false;
+    totals.true_positive = row->true_positive;
+    totals.false_positive = row->false_positive;
+    totals.expected = row->expected;
+    all.push_back(totals);
+    return true;
+  }));
+  if (!problem.ok()) return absl::DataLossError(problem.message());
+  return all;
+}
+
 absl::StatusOr<AlertInfo> ChainReader::GetAlert(RecordIndex index) const {
   ASSIGN_OR_RETURN(std::optional<AlertRow> row, ReadRow<AlertRow>(*state_, AlertKey(index)));
   if (!row.has_value()) return absl::NotFoundError(absl::StrCat("alert ", index.value()));
@@ -136,6 +196,7 @@ absl::StatusOr<AlertInfo> ChainReader::GetAlert(RecordIndex index) const {
   info.event_leaf = row->event_leaf;
   info.values_commitment = row->values_commitment;
   info.confirmed_height = row->confirmed_height;
+  ASSIGN_OR_RETURN(info.triage, GetTriage(index));
   absl::Status problem;
   const std::string prefix = VerdictPrefix(index);
   RETURN_IF_ERROR(state_->Scan(prefix, [&](absl::string_view key, absl::string_view value) {

@@ -79,6 +79,33 @@ struct AlertVerdict {
   RecordIndex record_index;
 };
 
+struct TriageStep {
+  TriageAction action = TriageAction::kAcknowledge;
+  std::string by;                                // "org/name"
+  std::string assignee;                          // Of kAssign.
+  TriageVerdict verdict = TriageVerdict::kNone;  // Of kClose.
+  RecordIndex record_index;
+  Height height;
+};
+
+// What analysts did about an alert. "open", "acknowledged", "closed".
+absl::string_view TriageStateName(TriageState state);
+struct TriageInfo {
+  TriageState state = TriageState::kOpen;
+  std::string assignee;
+  TriageVerdict verdict = TriageVerdict::kNone;
+  std::vector<TriageStep> steps;  // In order; their number is the revision.
+};
+
+// Verdicts of closed alerts of one event type that one component raised.
+struct TriageTotals {
+  uint32_t event_type = 0;
+  uint32_t component = 0;
+  uint64_t true_positive = 0;
+  uint64_t false_positive = 0;
+  uint64_t expected = 0;
+};
+
 struct AlertInfo {
   RecordIndex index;
   Height height;
@@ -96,6 +123,7 @@ struct AlertInfo {
   Hash values_commitment;              // Zero: none.
   std::vector<AlertVerdict> verdicts;  // The proposer's own alert counts as its first verdict.
   Height confirmed_height;             // 0: not confirmed.
+  TriageInfo triage;
 };
 
 struct ModelInfo {
@@ -138,6 +166,9 @@ class ChainReader {
   absl::StatusOr<std::vector<AlertInfo>> ListAlerts(RecordIndex from, bool ascending,
                                                     uint32_t limit,
                                                     std::optional<AlertState> state) const;
+  absl::StatusOr<TriageInfo> GetTriage(RecordIndex alert) const;
+  // By event type, then component.
+  absl::StatusOr<std::vector<TriageTotals>> ListTriageTotals() const;
   // Whether an alert of this event and model is on chain.
   absl::StatusOr<std::optional<RecordIndex>> FindAlert(const EventRef& event,
                                                        const Hash& model_digest) const;

@@ -61,7 +61,8 @@ ResultCode ApplyStreamStep(const RecordContext& context, const StreamStep& step)
   WriteRow(context.view, StreamRecordKey(context.index),
            StreamRecordRow{.leaf_hash = context.leaf_hash,
                            .item_count = step.item_count,
-                           .items_root = step.items_root});
+                           .items_root = step.items_root,
+                           .org = context.signer->org});
   if (step.sequence == 1) context.Emit(EffectType::kStreamOpened, context.index.value());
   return ResultCode::kOk;
 }

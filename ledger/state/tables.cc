@@ -25,6 +25,7 @@ bool IsAdmissionKey(absl::string_view state_key) {
     case Table::kAlertOfEvent:
     case Table::kVerdict:
     case Table::kModelCommitment:
+    case Table::kTriage:
       return true;
     case Table::kStreamSequence:
     case Table::kStreamRecord:
@@ -32,6 +33,8 @@ bool IsAdmissionKey(absl::string_view state_key) {
     case Table::kAlertInState:
     case Table::kModel:
     case Table::kActiveModel:
+    case Table::kTriageStep:
+    case Table::kTriageTotals:
       return false;
   }
   return false;
@@ -68,7 +71,7 @@ void IndexRow::Encode(ByteWriter* writer) const { writer->U64(index.value()); }
 IndexRow IndexRow::Decode(ByteReader* reader) { return {.index = RecordIndex(reader->U64())}; }
 
 void StreamRecordRow::Encode(ByteWriter* writer) const {
-  writer->Fixed(leaf_hash).U32(item_count).Fixed(items_root);
+  writer->Fixed(leaf_hash).U32(item_count).Fixed(items_root).Prefixed(org);
 }
 
 StreamRecordRow StreamRecordRow::Decode(ByteReader* reader) {
@@ -76,6 +79,7 @@ StreamRecordRow StreamRecordRow::Decode(ByteReader* reader) {
   row.leaf_hash = reader->ReadHash();
   row.item_count = reader->U32();
   row.items_root = reader->ReadHash();
+  row.org = ToString(reader->Prefixed(kNameBytesMax));
   return row;
 }
 
@@ -132,6 +136,67 @@ VerdictRow VerdictRow::Decode(ByteReader* reader) {
   row.score_q8 = reader->U32();
   row.record_index = RecordIndex(reader->U64());
   if (verdict < 1 || verdict > static_cast<uint8_t>(Verdict::kDispute)) Refuse(reader);
+  return row;
+}
+
+void TriageRow::Encode(ByteWriter* writer) const {
+  writer->U64(revision).U8(static_cast<uint8_t>(state)).Prefixed(assignee);
+  writer->U8(static_cast<uint8_t>(verdict));
+}
+
+TriageRow TriageRow::Decode(ByteReader* reader) {
+  TriageRow row;
+  row.revision = reader->U64();
+  const uint8_t state = reader->U8();
+  row.state = static_cast<TriageState>(state);
+  row.assignee = ToString(reader->Prefixed(kIdentityBytesMax));
+  const uint8_t verdict = reader->U8();
+  row.verdict = static_cast<TriageVerdict>(verdict);
+  if (state > static_cast<uint8_t>(TriageState::kClosed)) Refuse(reader);
+  if (verdict > static_cast<uint8_t>(TriageVerdict::kExpected)) Refuse(reader);
+  return row;
+}
+
+void TriageStepRow::Encode(ByteWriter* writer) const {
+  writer->U8(static_cast<uint8_t>(action)).Prefixed(by).Prefixed(assignee);
+  writer->U8(static_cast<uint8_t>(verdict)).U64(record_index.value()).U64(height.value());
+}
+
+TriageStepRow TriageStepRow::Decode(ByteReader* reader) {
+  TriageStepRow row;
+  const uint8_t action = reader->U8();
+  row.action = static_cast<TriageAction>(action);
+  row.by = ToString(reader->Prefixed(kIdentityBytesMax));
+  row.assignee = ToString(reader->Prefixed(kIdentityBytesMax));
+  const uint8_t verdict = reader->U8();
+  row.verdict = static_cast<TriageVerdict>(verdict);
+  row.record_index = RecordIndex(reader->U64());
+  row.height = Height(reader->U64());
+  if (action < 1 || action > static_cast<uint8_t>(TriageAction::kReopen)) Refuse(reader);
+  if (verdict > static_cast<uint8_t>(TriageVerdict::kExpected)) Refuse(reader);
+  return row;
+}
+
+uint64_t& TriageTotalsRow::Of(TriageVerdict verdict) {
+  switch (verdict) {
+    case TriageVerdict::kTruePositive:
+      return true_positive;
+    case TriageVerdict::kFalsePositive:
+      return false_positive;
+    default:
+      return expected;
+  }
+}
+
+void TriageTotalsRow::Encode(ByteWriter* writer) const {
+  writer->U64(true_positive).U64(false_positive).U64(expected);
+}
+
+TriageTotalsRow TriageTotalsRow::Decode(ByteReader* reader) {
+  TriageTotalsRow row;
+  row.true_positive = reader->U64();
+  row.false_positive = reader->U64();
+  row.expected = reader->U64();
   return row;
 }
 
@@ -241,6 +306,30 @@ std::string VerdictPrefix(RecordIndex alert) {
 std::string VerdictKey(RecordIndex alert, absl::string_view identity) {
   std::string bytes = VerdictPrefix(alert);
   ByteWriter(&bytes).Prefixed(identity);
+  return bytes;
+}
+
+std::string TriageKey(RecordIndex alert) {
+  std::string bytes = StartKey(Table::kTriage);
+  ByteWriter(&bytes).U64(alert.value());
+  return bytes;
+}
+
+std::string TriageStepPrefix(RecordIndex alert) {
+  std::string bytes = StartKey(Table::kTriageStep);
+  ByteWriter(&bytes).U64(alert.value());
+  return bytes;
+}
+
+std::string TriageStepKey(RecordIndex alert, uint64_t revision) {
+  std::string bytes = TriageStepPrefix(alert);
+  ByteWriter(&bytes).U64(revision);
+  return bytes;
+}
+
+std::string TriageTotalsKey(uint32_t event_type, uint32_t component) {
+  std::string bytes = StartKey(Table::kTriageTotals);
+  ByteWriter(&bytes).U32(event_type).U32(component);
   return bytes;
 }
 

@@ -17,6 +17,9 @@
 // kAlertInState     u8 alert state, u64 alert index      empty           alerts.cc
 // kVerdict          u64 alert index, identity            VerdictRow      alerts.cc
 // kModelCommitment  u64 period, u32 type, identity       CommitmentRow   models.cc
+// kTriage           u64 alert index                      TriageRow       triage.cc
+// kTriageStep       u64 alert index, u64 revision        TriageStepRow   triage.cc
+// kTriageTotals     u32 type, u32 component              TriageTotalsRow triage.cc
 // kModel            u32 type, u64 period                 ModelRow        models.cc
 // kActiveModel      u32 type                             ActiveModelRow  models.cc
 //
@@ -28,6 +31,9 @@
 //       state is that of the row. Its verdict counts are the rows of kVerdict.
 //   (3) kActiveModel names the highest period of kModel for its type, and the one active before it.
 //       A row of kModel restates what a quorum of kModelCommitment rows of its type and period say.
+//
+//   (4) An alert with a row of revision n in kTriage has exactly the revisions 1..n in kTriageStep.
+//       Each closed alert counts once in kTriageTotals, under its verdict.
 //
 // Admission tables are those that decide whether a record may enter a block; each block keeps their
 // values from before it (undo images), so that state(E) can be read up to 64 heights back.
@@ -75,6 +81,9 @@ enum class Table : uint8_t {
   kModelCommitment = 10,
   kModel = 11,
   kActiveModel = 12,
+  kTriage = 20,
+  kTriageStep = 21,
+  kTriageTotals = 22,
 };
 
 // Whether `state_key` is of a table that decides admission.
@@ -121,6 +130,7 @@ struct StreamRecordRow {
   Hash leaf_hash;
   uint32_t item_count = 0;  // 0 for heartbeats and gaps.
   Hash items_root;          // Zero for heartbeats and gaps.
+  std::string org;          // Organisation of the author.
 
   void Encode(ByteWriter* writer) const;
   static StreamRecordRow Decode(ByteReader* reader);
@@ -157,6 +167,48 @@ struct VerdictRow {
 
   void Encode(ByteWriter* writer) const;
   static VerdictRow Decode(ByteReader* reader);
+};
+
+// Stored: never renumber. An alert without a row is open.
+enum class TriageState : uint8_t { kOpen = 0, kAcknowledged = 1, kClosed = 2 };
+// Steps that one alert may take.
+inline constexpr uint64_t kTriageStepsMax = 1000;
+
+// Where analysts stand with an alert.
+struct TriageRow {
+  static constexpr absl::string_view kName = "triage";
+  uint64_t revision = 0;  // Triage records so far.
+  TriageState state = TriageState::kOpen;
+  std::string assignee;  // Empty: nobody.
+  TriageVerdict verdict = TriageVerdict::kNone;
+
+  void Encode(ByteWriter* writer) const;
+  static TriageRow Decode(ByteReader* reader);
+};
+
+struct TriageStepRow {
+  static constexpr absl::string_view kName = "triage step";
+  TriageAction action = TriageAction::kAcknowledge;
+  std::string by;
+  std::string assignee;
+  TriageVerdict verdict = TriageVerdict::kNone;
+  RecordIndex record_index;
+  Height height;
+
+  void Encode(ByteWriter* writer) const;
+  static TriageStepRow Decode(ByteReader* reader);
+};
+
+// Alerts that are closed, by their verdicts.
+struct TriageTotalsRow {
+  static constexpr absl::string_view kName = "triage totals";
+  uint64_t true_positive = 0;
+  uint64_t false_positive = 0;
+  uint64_t expected = 0;
+
+  uint64_t& Of(TriageVerdict verdict);
+  void Encode(ByteWriter* writer) const;
+  static TriageTotalsRow Decode(ByteReader* reader);
 };
 
 // What a model commitment says; a quorum must say exactly the same.
@@ -211,6 +263,10 @@ std::string AlertOfEventKey(const EventRef& event, const Hash& model_digest);
 std::string AlertInStateKey(AlertState state, RecordIndex alert);
 std::string VerdictPrefix(RecordIndex alert);
 std::string VerdictKey(RecordIndex alert, absl::string_view identity);
+std::string TriageKey(RecordIndex alert);
+std::string TriageStepPrefix(RecordIndex alert);
+std::string TriageStepKey(RecordIndex alert, uint64_t revision);
+std::string TriageTotalsKey(uint32_t event_type, uint32_t component);
 std::string ModelCommitmentPrefix(uint64_t period, uint32_t event_type);
 std::string ModelCommitmentKey(uint64_t period, uint32_t event_type, absl::string_view identity);
 std::string ModelKey(uint32_t event_type, uint64_t period);

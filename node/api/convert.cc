@@ -115,6 +115,24 @@ absl::StatusOr<v1::StoredEvent> EventAt(const ledger::ChainReader& reader,
   return stored;
 }
 
+v1::Triage ToProto(const ledger::TriageInfo& triage) {
+  v1::Triage proto;
+  proto.set_state(std::string(ledger::TriageStateName(triage.state)));
+  proto.set_assignee(triage.assignee);
+  proto.set_verdict(std::string(ledger::TriageVerdictName(triage.verdict)));
+  proto.set_revision(triage.steps.size());
+  for (const ledger::TriageStep& step : triage.steps) {
+    v1::TriageStep* const out = proto.add_steps();
+    out->set_action(std::string(ledger::TriageActionName(step.action)));
+    out->set_by(step.by);
+    out->set_assignee(step.assignee);
+    out->set_verdict(std::string(ledger::TriageVerdictName(step.verdict)));
+    out->set_record_index(step.record_index.value());
+    out->set_height(step.height.value());
+  }
+  return proto;
+}
+
 v1::Alert ToProto(const ledger::AlertInfo& alert) {
   v1::Alert proto;
   proto.set_record_index(alert.index.value());
@@ -141,6 +159,7 @@ v1::Alert ToProto(const ledger::AlertInfo& alert) {
     out->set_record_index(verdict.record_index.value());
   }
   proto.set_confirmed_height(alert.confirmed_height.value());
+  *proto.mutable_triage() = ToProto(alert.triage);
   return proto;
 }
 

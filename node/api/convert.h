@@ -39,6 +39,7 @@ absl::StatusOr<v1::StoredEvent> EventAt(const ledger::ChainReader& reader,
                                         const ledger::BlockInfo& info, const ledger::Block& block,
                                         const ledger::EventRef& ref);
 
+v1::Triage ToProto(const ledger::TriageInfo& triage);
 v1::Alert ToProto(const ledger::AlertInfo& alert);
 v1::Model ToProto(const ledger::ModelInfo& model);
 

@@ -47,7 +47,8 @@ absl::Status AppendEvents(const ledger::ChainReader& reader, const ledger::Block
 
 bool ConcernsAlert(ledger::EffectType type) {
   return type == ledger::EffectType::kAlertProposed ||
-         type == ledger::EffectType::kAlertConfirmed || type == ledger::EffectType::kAlertContested;
+         type == ledger::EffectType::kAlertConfirmed ||
+         type == ledger::EffectType::kAlertContested || type == ledger::EffectType::kAlertTriaged;
 }
 
 absl::Status AppendAlerts(const NodeServices& services, const ledger::ChainReader& reader,

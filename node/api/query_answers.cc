@@ -207,39 +207,98 @@ absl::Status FillAlert(const NodeServices& services, const ledger::ChainReader& 
   return FillEvent(services, reader, alert.event, out->mutable_event());
 }
 
-absl::Status FillAlerts(const NodeServices& services, const v1::ListAlertsRequest& request,
-                        v1::ListAlertsResponse* out) {
-  ASSIGN_OR_RETURN(const uint32_t limit, PageLimit(request.limit()));
+namespace {
+
+constexpr int kAlertPagesMax = 20;  // Of the chain, looked at for one page of an answer.
+
+// What ListAlertsRequest asks for.
+struct AlertFilter {
   std::optional<ledger::AlertState> state;
+  std::string triage;
+  std::string assignee;
+
+  bool Takes(const ledger::AlertInfo& alert) const {
+    return (triage.empty() || ledger::TriageStateName(alert.triage.state) == triage) &&
+           (assignee.empty() || alert.triage.assignee == assignee);
+  }
+};
+
+absl::StatusOr<AlertFilter> FilterOf(const v1::ListAlertsRequest& request) {
+  AlertFilter filter;
   for (const auto known : {ledger::AlertState::kProposed, ledger::AlertState::kConfirmed,
                            ledger::AlertState::kContested}) {
-    if (request.state() == ledger::AlertStateName(known)) state = known;
+    if (request.state() == ledger::AlertStateName(known)) filter.state = known;
   }
-  if (!request.state().empty() && !state.has_value()) {
+  if (!request.state().empty() && !filter.state.has_value()) {
     return absl::InvalidArgumentError(
         absl::StrCat("alert state '", request.state(), "'; known: proposed, confirmed, contested"));
   }
+  for (const auto known : {ledger::TriageState::kOpen, ledger::TriageState::kAcknowledged,
+                           ledger::TriageState::kClosed}) {
+    if (request.triage() == ledger::TriageStateName(known)) filter.triage = request.triage();
+  }
+  if (filter.triage != request.triage()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("triage '", request.triage(), "'; known: open, acknowledged, closed"));
+  }
+  filter.assignee = request.assignee();
+  return filter;
+}
+
+// Adds what `filter` takes of one page of the chain; returns where to go on, 0: at the end.
+absl::StatusOr<uint64_t> AddAlerts(const NodeServices& services, const ledger::ChainReader& reader,
+                                   const AlertFilter& filter, uint64_t from, bool ascending,
+                                   uint32_t limit, size_t* bytes, v1::ListAlertsResponse* out) {
+  ASSIGN_OR_RETURN(std::vector<ledger::AlertInfo> alerts,
+                   reader.ListAlerts(RecordIndex(from), ascending, limit + 1, filter.state));
+  uint64_t next = 0;
+  if (alerts.size() > limit) {
+    next = alerts[limit].index.value();
+    alerts.resize(limit);
+  }
+  for (const ledger::AlertInfo& alert : alerts) {
+    if (*bytes >= kPageBytesMax || static_cast<uint32_t>(out->alerts_size()) == limit) {
+      return alert.index.value();
+    }
+    if (!filter.Takes(alert)) continue;
+    v1::Alert* proto = out->add_alerts();
+    *proto = ToProto(alert);
+    proto->mutable_triage()->clear_steps();
+    RETURN_IF_ERROR(FillEvent(services, reader, alert.event, proto->mutable_event()));
+    *bytes += proto->ByteSizeLong();
+  }
+  return next;
+}
+
+}  // namespace
+
+absl::Status FillAlerts(const NodeServices& services, const v1::ListAlertsRequest& request,
+                        v1::ListAlertsResponse* out) {
+  ASSIGN_OR_RETURN(const uint32_t limit, PageLimit(request.limit()));
+  ASSIGN_OR_RETURN(const AlertFilter filter, FilterOf(request));
   const std::shared_ptr<const ledger::ChainReader> reader = services.Snapshot();
   uint64_t from = request.cursor();
   if (from == 0 && !request.ascending()) from = UINT64_MAX;
-  ASSIGN_OR_RETURN(std::vector<ledger::AlertInfo> alerts,
-                   reader->ListAlerts(RecordIndex(from), request.ascending(), limit + 1, state));
-  if (alerts.size() > limit) {
-    out->set_next_cursor(alerts[limit].index.value());
-    alerts.resize(limit);
-  }
   size_t bytes = 0;
-  for (const ledger::AlertInfo& alert : alerts) {
-    if (bytes >= kPageBytesMax) {
-      out->set_next_cursor(alert.index.value());
-      break;
-    }
-    v1::Alert* proto = out->add_alerts();
-    *proto = ToProto(alert);
-    RETURN_IF_ERROR(FillEvent(services, *reader, alert.event, proto->mutable_event()));
-    bytes += proto->ByteSizeLong();
+  for (int page = 0; page < kAlertPagesMax; ++page) {
+    ASSIGN_OR_RETURN(
+        from, AddAlerts(services, *reader, filter, from, request.ascending(), limit, &bytes, out));
+    const bool full = bytes >= kPageBytesMax || static_cast<uint32_t>(out->alerts_size()) == limit;
+    if (from == 0 || full) break;
   }
+  out->set_next_cursor(from);
   return absl::OkStatus();
+}
+
+void FillPrecision(const std::vector<ledger::TriageTotals>& totals, v1::Precision* out) {
+  for (const ledger::TriageTotals& row : totals) {
+    v1::PrecisionRow* const added = out->add_rows();
+    added->set_event_type(row.event_type);
+    added->set_component(row.component);
+    added->set_true_positive(row.true_positive);
+    added->set_false_positive(row.false_positive);
+    added->set_expected(row.expected);
+  }
 }
 
 }  // namespace vigil::node

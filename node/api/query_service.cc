@@ -88,6 +88,16 @@ grpc::ServerUnaryReactor* QueryService::GetAlert(grpc::CallbackServerContext* co
                      response);
   });
 }
+grpc::ServerUnaryReactor* QueryService::GetPrecision(grpc::CallbackServerContext* context,
+                                                     const v1::GetPrecisionRequest* request,
+                                                     v1::Precision* response) {
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState, [=, this] {
+    ASSIGN_OR_RETURN(const std::vector<ledger::TriageTotals> totals,
+                     services_->Snapshot()->ListTriageTotals());
+    FillPrecision(totals, response);
+    return absl::OkStatus();
+  });
+}
 grpc::ServerUnaryReactor* QueryService::ListModels(grpc::CallbackServerContext* context,
                                                    const v1::ListModelsRequest* request,
                                                    v1::ListModelsResponse* response) {

@@ -40,6 +40,9 @@ class QueryService final : public v1::Query::CallbackService {
   grpc::ServerUnaryReactor* GetAlert(grpc::CallbackServerContext* context,
                                      const v1::GetAlertRequest* request,
                                      v1::Alert* response) override;
+  grpc::ServerUnaryReactor* GetPrecision(grpc::CallbackServerContext* context,
+                                         const v1::GetPrecisionRequest* request,
+                                         v1::Precision* response) override;
   grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context,
                                        const v1::ListModelsRequest* request,
                                        v1::ListModelsResponse* response) override;
@@ -78,6 +81,7 @@ absl::Status FillEvent(const NodeServices& services, const ledger::ChainReader& 
                        const ledger::EventRef& ref, v1::StoredEvent* out);
 absl::Status FillAlerts(const NodeServices& services, const v1::ListAlertsRequest& request,
                         v1::ListAlertsResponse* out);
+void FillPrecision(const std::vector<ledger::TriageTotals>& totals, v1::Precision* out);
 absl::Status FillAlert(const NodeServices& services, const ledger::ChainReader& reader,
                        RecordIndex index, v1::Alert* out);
 absl::Status FillSearch(NodeServices* services, const v1::SearchEventsRequest& request,

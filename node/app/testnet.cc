@@ -122,6 +122,7 @@ class TestnetMaker {
     for (uint32_t s = 1; s <= options_.sensors_per_org; ++s) {
       RETURN_IF_ERROR(AddIdentity(i, absl::StrCat("sensor-", s), ledger::Role::kSensor));
     }
+    RETURN_IF_ERROR(AddIdentity(i, "analyst", ledger::Role::kAnalyst));
     return AddIdentity(i, "admin", ledger::Role::kAdmin);
   }
 

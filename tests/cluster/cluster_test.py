@@ -375,6 +375,43 @@ def scenario_rejoin(cluster):
     assert int(cluster.verify(2)["events"]) == lines
 
 
+def triage(cluster, alert):
+    """An analyst works on an alert; nobody else may, and nobody is overwritten unseen."""
+    def keys(name):
+        return ["--signing-key", cluster.net / f"clients/{name}.key"]
+
+    def act(verb, *words, key="org-1-analyst", expect=0):
+        return cluster.vigil("alert", verb, alert, *words, *keys(key), expect=expect)
+
+    def shown():
+        return json.loads(cluster.vigil("alert", "get", alert, "-o", "json").stdout)["triage"]
+
+    def listed(*words):
+        page = json.loads(cluster.vigil("alert", "list", *words, "--all", "-o", "json").stdout)
+        return [one["record_index"] for one in page["alerts"]]
+
+    assert shown()["state"] == "open" and alert in listed("--triage", "open")
+    act("ack", key="org-1-sensor-1", expect=4)
+    act("ack", key="org-2-analyst", expect=4)
+    act("reopen", expect=1)
+    assert "proven to be in the log" in act("ack").stdout
+    act("assign", "--to", "org-2/analyst", expect=1)
+    act("assign")
+    assert listed("--assignee", "org-1/analyst") == [alert] and alert not in listed("--triage", "open")
+    act("close", "--verdict", "perhaps", expect=2)
+    act("close", "--verdict", "true-positive", "--revision", 1, expect=9)
+    act("close", "--verdict", "true-positive")
+    state = shown()
+    assert [step["action"] for step in state["steps"]] == ["acknowledge", "assign", "close"], state
+    assert (state["state"], state["verdict"], state["assignee"]) == ("closed", "true-positive", "org-1/analyst"), state
+    assert listed("--triage", "closed") == [alert]
+    rows = json.loads(cluster.vigil("detector", "precision", "-o", "json").stdout)["precision"]
+    assert [row["true_positive"] for row in rows] == ["1"], rows
+    act("reopen", "--trust")
+    rows = json.loads(cluster.vigil("detector", "precision", "-o", "json").stdout)["precision"]
+    assert [row["true_positive"] for row in rows] == ["0"], rows
+
+
 def scenario_evidence(cluster):
     """Evidence of an event, an alert and a span from a running network verifies offline; altered, it does not."""
     cluster.start_all()
@@ -407,6 +444,7 @@ def scenario_evidence(cluster):
     cluster.vigil("evidence", "page", cluster.folder / "again", "--policy", policy, "--file", page)
     assert "confirmed by the chain" in page.read_text()
     cluster.vigil("evidence", "export", "event", "1000000.1", "--wait", 0, "--file", page, expect=5)
+    triage(cluster, alert["record_index"])
     for i in range(1, cluster.count + 1):
         assert cluster.end(i) == 0
 

@@ -50,7 +50,8 @@ inline std::string TestEvent(uint64_t number) {
 }
 
 // Validators "<org>/v<i>", organisations acme and globex in turn; sensors acme/fw-1, acme/fw-2 and
-// globex/ids-1; admins acme/root and globex/root; auditor acme/eve.
+// globex/ids-1; admins acme/root and globex/root; auditor acme/eve;
+// analysts acme/ann, acme/amir and globex/gina.
 class TestNetwork {
  public:
   explicit TestNetwork(uint32_t validator_count = 3, uint32_t snapshot_interval_blocks = 2048) {
@@ -67,6 +68,9 @@ class TestNetwork {
     AddIdentity("acme", "root", Role::kAdmin, &genesis);
     AddIdentity("globex", "root", Role::kAdmin, &genesis);
     AddIdentity("acme", "eve", Role::kAuditor, &genesis);
+    AddIdentity("acme", "ann", Role::kAnalyst, &genesis);
+    AddIdentity("acme", "amir", Role::kAnalyst, &genesis);
+    AddIdentity("globex", "gina", Role::kAnalyst, &genesis);
     absl::StatusOr<Genesis> parsed = ParseGenesis(WriteGenesis(genesis));
     VIGIL_CHECK(parsed.ok(), parsed.status().message());
     genesis_ = *std::move(parsed);

@@ -154,6 +154,12 @@ std::map<std::string, FieldLimits> BodyLimits() {
       {"Attestation.score_q8", Max(k32)},
       {"AttestationBody.author", NeedExact(16)},
       {"AttestationBody.attestations", {0, 1, true, 256}},
+      {"TriageBody.author", NeedExact(16)},
+      {"TriageBody.alert_index", Max(k64)},
+      {"TriageBody.action", Need(4)},
+      {"TriageBody.assignee", Max(129)},
+      {"TriageBody.verdict", Max(3)},
+      {"TriageBody.revision", Max(k64)},
       {"ModelCommitmentBody.author", NeedExact(16)},
       {"ModelCommitmentBody.event_type", Need(5)},
       {"ModelCommitmentBody.period", Need(k64)},
@@ -250,6 +256,11 @@ bool BodyIsFine(RecordKind kind, const Message& message) {
       return StreamIsFine(body) &&
              (body.to_unix_nano() == 0 || body.from_unix_nano() <= body.to_unix_nano());
     }
+    case RecordKind::kTriage: {
+      const auto& body = dynamic_cast<const v1::TriageBody&>(message);
+      return (body.action() == 2) != body.assignee().empty() &&
+             (body.action() == 3) != (body.verdict() == 0);
+    }
     case RecordKind::kAlert: {
       const auto& reasons = dynamic_cast<const v1::AlertBody&>(message).reasons();
       for (int i = 1; i < reasons.size(); ++i) {
@@ -295,6 +306,8 @@ std::unique_ptr<Message> NewBody(RecordKind kind) {
       return std::make_unique<v1::AlertBody>();
     case RecordKind::kAttestation:
       return std::make_unique<v1::AttestationBody>();
+    case RecordKind::kTriage:
+      return std::make_unique<v1::TriageBody>();
     case RecordKind::kModelCommitment:
       return std::make_unique<v1::ModelCommitmentBody>();
     default:

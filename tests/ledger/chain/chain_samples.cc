@@ -191,7 +191,12 @@ std::vector<RecordBody> SampleBodies() {
   AttestationBody attestation;
   attestation.attestations = {{RecordIndex(0), 1, 5000}, {RecordIndex(301), 2, 0}};
   ModelCommitmentBody model = {2, 3, Height(4096), HashOf(9), 4096, HashOf(10), 2500};
-  return {batch, heartbeat, gap, reset, alert, attestation, model};
+  TriageBody triage;
+  triage.alert_index = RecordIndex(301);
+  triage.action = static_cast<uint32_t>(TriageAction::kAssign);
+  triage.assignee = "acme/ann";
+  triage.revision = 2;
+  return {batch, heartbeat, gap, reset, alert, attestation, model, triage};
 }
 
 EventBatchBody BatchOf(const std::vector<std::string>& events, const std::string& payload) {

@@ -192,7 +192,7 @@ def check_records(golden):
     for name, kind, owner in (("event_batch", 1, sensor), ("heartbeat", 2, sensor),
                               ("gap", 3, sensor), ("stream_reset", 4, admin),
                               ("alert", 5, validator), ("attestation", 6, validator),
-                              ("model_commitment", 8, validator)):
+                              ("triage", 7, validator), ("model_commitment", 8, validator)):
         check_record(golden, golden.read(f"record_{name}.hex"), kind, owner)
 
 
