@@ -40,6 +40,19 @@ def judge(run, rounds):
     return dict(verdict, problems=problems, silences=run.clients.silences(), rounds=rounds)
 
 
+def broken_off(run, why):
+    """A run that came to no end; what clients saw until then is judged all the same."""
+    result = {"operations": 0, "ok": 0, "open": 0, "duplicates": 0, "linearizable_reads": 0, "why": "", "sessions": []}
+    if run.clients:
+        try:
+            run.clients.tell("stop")
+            result = run.clients.judge()
+        except Exception:
+            why += traceback.format_exc()
+    seen = [result["why"]] if result["why"] else []
+    return dict(result, verdict="broken off", problems=[why, *seen, *result["sessions"]], silences=[], rounds=0)
+
+
 def one_run(options, kind, seed):
     """What a run came to; raises Skip where the machine does not allow the fault."""
     run = Run(options, kind, seed)
@@ -52,8 +65,7 @@ def one_run(options, kind, seed):
     except Skip:
         raise
     except Exception:
-        return {"problems": [traceback.format_exc()], "operations": 0, "ok": 0, "open": 0, "duplicates": 0,
-                "silences": [], "rounds": 0, "verdict": "broken off", "linearizable_reads": 0}
+        return broken_off(run, traceback.format_exc())
     finally:
         if options.keep:
             shutil.copytree(run.cluster.folder, options.keep / f"{kind}-{seed}", dirs_exist_ok=True,
