@@ -61,9 +61,9 @@ class Sweep {
     if (value > known->least) *known = {.least = value, .source = &source};
   }
 
-  // What one validator has shown; an answer that a loss overtook says nothing of the time after it.
+  // What one validator has shown. After a loss it begins anew; an answer that was under way then
+  // counts as one from before.
   void RaiseShown(const std::string& stream, uint64_t value, const Operation& source) {
-    if (LastDown(source.endpoint, source.returned_nanos) >= source.invoked_nanos) return;
     Known* const known = &shown_[{source.endpoint, stream}];
     if (known->source != nullptr &&
         LastDown(source.endpoint, source.invoked_nanos) >= known->source->invoked_nanos) {
