@@ -289,10 +289,17 @@ def rolling_upgrade(run):
     restarted(run, "upgrade")
 
 
+def mixed(run):
+    """Any of those that need no cluster of their own kind, so that each meets what another left behind."""
+    run.random.choice([kill_leader, kill_follower, kill_all, stop_leader, stop_follower, slow_follower, cut_leader,
+                       cut_leader_out, cut_leader_in, cut_link, slow_link, clock_jump])(run)
+
+
 FAULTS = {"kill-leader": kill_leader, "kill-follower": kill_follower, "kill-all": kill_all,
           "stop-leader": stop_leader, "stop-follower": stop_follower, "slow-follower": slow_follower,
           "disk-full": disk_full, "cut-leader": cut_leader, "cut-leader-out": cut_leader_out,
           "cut-leader-in": cut_leader_in, "cut-link": cut_link, "slow-link": slow_link, "clock-jump": clock_jump,
-          "rolling-restart": rolling_restart, "rolling-upgrade": rolling_upgrade}
+          "rolling-restart": rolling_restart, "rolling-upgrade": rolling_upgrade, "mixed": mixed}
 NEEDS = {"disk-full": ["small disks"], "clock-jump": ["wall clocks"], "rolling-upgrade": ["other build"],
+         "mixed": ["network", "wall clocks"],
          **{kind: ["network"] for kind in ("cut-leader", "cut-leader-out", "cut-leader-in", "cut-link", "slow-link")}}
