@@ -7,7 +7,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/payload.h"
 #include "ledger/chain/record.h"
-#include "ledger/evidence/evidence_writer.h"
+#include "ledger/log/merkle.h"
 #include "ledger/log/tlog_proof.h"
 
 namespace vigil::client {
@@ -123,29 +123,64 @@ absl::Status EvidenceCollector::WantSpan(v1::SearchEventsRequest request, bool w
     return absl::NotFoundError(absl::StrCat("no event answers; heights ", page.first_height(),
                                             " to ", page.complete_height(), " were searched"));
   }
-  std::map<StreamName, std::pair<Link, Link>> streams;  // First and last.
-  for (const auto& [record, unused] : wanted_) {
-    ASSIGN_OR_RETURN(const v1::Record fetched, Fetch(record));
-    auto link = LinkOf(fetched);
-    if (!link.has_value()) continue;
-    const auto [at, is_new] = streams.try_emplace(link->first, link->second, link->second);
-    if (!is_new) at->second.second = std::move(link->second);
-  }
-  for (const auto& [name, ends] : streams)
-    RETURN_IF_ERROR(WantBetween(ends.first, ends.second, whole));
+  is_span_ = true;
+  whole_ = whole;
   return absl::OkStatus();
 }
 
+// Adds one record; of a span also what links it to its stream.
+absl::Status EvidenceCollector::Gather(uint64_t record, const Wanted& wanted,
+                                       ledger::EvidenceWriter* writer) {
+  ASSIGN_OR_RETURN(const std::string proof, ProofOf(record, checkpoint_));
+  RETURN_IF_ERROR(writer->AddRecord(RecordIndex(record), proof));
+  if (!is_span_ && !wanted.whole && wanted.items.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const v1::Record fetched, Fetch(record));
+  auto link = LinkOf(fetched);
+  if (is_span_ && link.has_value()) {
+    const auto [at, is_new] = streams_.try_emplace(link->first);
+    if (is_new) at->second.first = link->second;
+    at->second.last = link->second;
+    const Hash leaf = ledger::LeafHash(AsBytes(fetched.leaf()));
+    at->second.links[std::string(leaf.view())] = std::move(link->second);
+  }
+  return AddEventsOf(fetched, wanted, writer);
+}
+
+absl::Status EvidenceCollector::AddEventsOf(const v1::Record& record, const Wanted& wanted,
+                                            ledger::EvidenceWriter* writer) const {
+  // No batch, or its payload is gone.
+  if (record.payload().empty() || (!wanted.whole && wanted.items.empty())) return absl::OkStatus();
+  std::set<uint32_t> items = wanted.items;
+  if (wanted.whole) {
+    ASSIGN_OR_RETURN(const std::vector<ByteSpan> events,
+                     ledger::SplitPayload(AsBytes(record.payload())));
+    for (uint32_t item = 0; item < events.size(); ++item) items.insert(item);
+  }
+  return writer->AddEvents(RecordIndex(record.summary().record_index()), AsBytes(record.payload()),
+                           items);
+}
+
 // Each record names the one before it; a reset ends the walk early, and the file says so.
-absl::Status EvidenceCollector::WantBetween(const Link& first, Link last, bool whole) {
-  while (last.sequence > first.sequence && last.record > first.record && !last.previous.empty()) {
+absl::Status EvidenceCollector::GatherBetween(const Stream& stream,
+                                              ledger::EvidenceWriter* writer) const {
+  Link last = stream.last;
+  while (last.sequence > stream.first.sequence && last.record > stream.first.record &&
+         !last.previous.empty()) {
+    const auto known = stream.links.find(last.previous);
+    if (known != stream.links.end()) {
+      if (known->second.record >= last.record) break;
+      last = known->second;
+      continue;
+    }
     v1::GetRecordRequest request;
     request.set_leaf_hash(last.previous);
     ASSIGN_OR_RETURN(const v1::Record before, client_->GetRecord(request));
     auto link = LinkOf(before);
     if (!link.has_value() || link->second.record >= last.record) break;
     last = std::move(link->second);
-    wanted_[last.record].whole |= whole;
+    ASSIGN_OR_RETURN(const std::string proof, ProofOf(last.record, checkpoint_));
+    RETURN_IF_ERROR(writer->AddRecord(RecordIndex(last.record), proof));
+    RETURN_IF_ERROR(AddEventsOf(before, {.items = {}, .whole = whole_}, writer));
   }
   return absl::OkStatus();
 }
@@ -168,22 +203,13 @@ absl::StatusOr<std::string> EvidenceCollector::Finish(const ledger::EvidenceQues
   // The last record needs the largest tree.
   ASSIGN_OR_RETURN(const std::string last, ProofOf(wanted_.rbegin()->first, ""));
   ASSIGN_OR_RETURN(const ledger::TlogProof head, ledger::DecodeTlogProof(last));
+  checkpoint_ = head.checkpoint;
   ledger::EvidenceWriter writer(question, head.checkpoint, std::move(genesis));
   for (const auto& [record, wanted] : wanted_) {
-    const RecordIndex index(record);
-    ASSIGN_OR_RETURN(const std::string proof, ProofOf(record, head.checkpoint));
-    RETURN_IF_ERROR(writer.AddRecord(index, proof));
-    if (!wanted.whole && wanted.items.empty()) continue;
-    ASSIGN_OR_RETURN(const v1::Record fetched, Fetch(record));
-    if (fetched.payload().empty()) continue;  // No batch, or its payload is gone.
-    std::set<uint32_t> items = wanted.items;
-    if (wanted.whole) {
-      ASSIGN_OR_RETURN(const std::vector<ByteSpan> events,
-                       ledger::SplitPayload(AsBytes(fetched.payload())));
-      for (uint32_t item = 0; item < events.size(); ++item) items.insert(item);
-    }
-    RETURN_IF_ERROR(writer.AddEvents(index, AsBytes(fetched.payload()), items));
+    RETURN_IF_ERROR(Gather(record, wanted, &writer));
   }
+  // All of it lies below the last record.
+  for (const auto& [name, stream] : streams_) RETURN_IF_ERROR(GatherBetween(stream, &writer));
   return writer.Finish();
 }
 

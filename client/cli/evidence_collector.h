@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "client/lib/client.h"
 #include "ledger/evidence/evidence_file.h"
+#include "ledger/evidence/evidence_writer.h"
 #include "vigil/v1/api.pb.h"
 
 namespace vigil::client {
@@ -35,7 +36,8 @@ class EvidenceCollector {
   // batch, so that the reader can tell that none is left out.
   absl::Status WantSpan(v1::SearchEventsRequest request, bool whole);
 
-  // Proofs of all that is wanted, under the newest checkpoint that reaches far enough.
+  // Everything that is wanted with its proof, each record fetched once, under the newest checkpoint
+  // that reaches far enough.
   absl::StatusOr<std::string> Finish(const ledger::EvidenceQuestion& question, std::string genesis);
 
  private:
@@ -51,17 +53,31 @@ class EvidenceCollector {
   };
   using StreamName = std::pair<std::string, std::string>;
 
+  // What has been gathered of one stream.
+  struct Stream {
+    Link first;
+    Link last;
+    std::map<std::string, Link> links;  // By leaf hash.
+  };
+
   absl::StatusOr<v1::Record> Fetch(uint64_t record) const;
   absl::Status WantCommitments(const v1::Alert& alert);
   absl::StatusOr<uint32_t> WantCommitmentsOf(const v1::Block& block, const v1::Alert& alert);
   static std::optional<std::pair<StreamName, Link>> LinkOf(const v1::Record& record);
-  absl::Status WantBetween(const Link& first, Link last, bool whole);
+  absl::Status Gather(uint64_t record, const Wanted& wanted, ledger::EvidenceWriter* writer);
+  absl::Status AddEventsOf(const v1::Record& record, const Wanted& wanted,
+                           ledger::EvidenceWriter* writer) const;
+  absl::Status GatherBetween(const Stream& stream, ledger::EvidenceWriter* writer) const;
   absl::StatusOr<std::string> ProofOf(uint64_t record, const std::string& under) const;
 
   Client* const client_;
   const std::vector<std::string> witnesses_;
   const uint32_t wait_millis_;
   std::map<uint64_t, Wanted> wanted_;
+  bool is_span_ = false;  // Streams have to be without gaps.
+  bool whole_ = false;
+  std::string checkpoint_;  // Under which proofs are asked for.
+  std::map<StreamName, Stream> streams_;
 };
 
 }  // namespace vigil::client

@@ -1,32 +1,19 @@
 #include "client/cli/evidence_commands.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/evidence_page.h"
+#include "client/cli/input_file.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/evidence/evidence_facts.h"
 #include "ledger/evidence/verify_evidence.h"
-#include "ledger/log/policy.h"
 #include "ledger/storage/file.h"
 
 namespace vigil::client {
 namespace {
-
-// A file that cannot be read is a wrong call.
-absl::StatusOr<std::string> ReadInput(const std::string& path, size_t most) {
-  ledger::FileSystem* const files = ledger::PosixFileSystem();
-  const absl::StatusOr<uint64_t> size = files->Size(path);
-  if (size.ok() && *size > most) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": ", *size, " bytes, at most ", most, " belong there"));
-  }
-  absl::StatusOr<std::string> bytes =
-      size.ok() ? files->ReadAll(path) : absl::StatusOr<std::string>(size.status());
-  if (!bytes.ok()) return absl::InvalidArgumentError(bytes.status().message());
-  return bytes;
-}
 
 struct Judged {
   std::string bytes;
@@ -35,11 +22,17 @@ struct Judged {
 };
 
 absl::Status Judge(const EvidenceOptions& options, Judged* out) {
-  ASSIGN_OR_RETURN(out->policy_text, ReadInput(options.policy, ledger::kPolicyBytesMax));
-  const absl::StatusOr<ledger::Policy> policy = ledger::ParsePolicy(out->policy_text);
-  if (!policy.ok()) return Annotate(policy.status(), options.policy);
-  ASSIGN_OR_RETURN(out->bytes, ReadInput(options.file, ledger::kEvidenceBytesMax));
-  out->report = ledger::VerifyEvidence(*policy, out->bytes);
+  ASSIGN_OR_RETURN(InputPolicy policy, ReadPolicy(options.policy));
+  out->policy_text = std::move(policy.text);
+  ASSIGN_OR_RETURN(std::optional<std::string> bytes,
+                   ReadInput(options.file, ledger::kEvidenceBytesMax));
+  if (!bytes.has_value()) {
+    out->report.verdict = ledger::ProofVerdict::kMalformed;
+    out->report.reason = absl::StrCat("evidence: more than ", ledger::kEvidenceBytesMax, " bytes");
+    return absl::OkStatus();
+  }
+  out->bytes = *std::move(bytes);
+  out->report = ledger::VerifyEvidence(policy.policy, out->bytes);
   return absl::OkStatus();
 }
 

@@ -1,10 +1,12 @@
 #include "client/cli/verify_file.h"
 
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/input_file.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/log/policy.h"
 #include "ledger/log/tlog_proof.h"
@@ -12,7 +14,6 @@
 #include "ledger/proof/facts.h"
 #include "ledger/proof/fork_evidence.h"
 #include "ledger/proof/verify_proof.h"
-#include "ledger/storage/file.h"
 
 namespace vigil::client {
 namespace {
@@ -28,18 +29,6 @@ struct Finding {
   std::string reason;
   std::vector<ledger::ProofFact> facts;
 };
-
-// A file that cannot be read is a wrong call. Of one above `most` bytes nothing is read: the result
-// is a text of as many bytes, which is neither policy nor proof.
-absl::StatusOr<std::string> ReadInput(const std::string& path, size_t most) {
-  ledger::FileSystem* const files = ledger::PosixFileSystem();
-  const absl::StatusOr<uint64_t> size = files->Size(path);
-  if (size.ok() && *size > most) return std::string(most + 1, ' ');
-  absl::StatusOr<std::string> bytes =
-      size.ok() ? files->ReadAll(path) : absl::StatusOr<std::string>(size.status());
-  if (!bytes.ok()) return absl::InvalidArgumentError(bytes.status().message());
-  return bytes;
-}
 
 void AddHead(absl::string_view which, const std::optional<ledger::ProvenHead>& head,
              std::vector<ledger::ProofFact>* facts) {
@@ -121,17 +110,20 @@ absl::Status RunVerifyFile(const Session& session, const VerifyFileOptions& opti
         "verify what? vigil verify FILE --policy POLICY, or vigil verify ledger DIRECTORY; "
         "`vigil log policy --genesis FILE` prints the policy of a network");
   }
-  ASSIGN_OR_RETURN(const std::string text, ReadInput(options.policy, ledger::kPolicyBytesMax));
-  const absl::StatusOr<ledger::Policy> policy = ledger::ParsePolicy(text);
-  if (!policy.ok()) return Annotate(policy.status(), options.policy);
-  ASSIGN_OR_RETURN(const std::string bytes, ReadInput(options.file, kFileBytesMax));
-  std::string other;
+  ASSIGN_OR_RETURN(const InputPolicy policy, ReadPolicy(options.policy));
+  ASSIGN_OR_RETURN(const std::optional<std::string> bytes, ReadInput(options.file, kFileBytesMax));
+  std::optional<std::string> other("");
   if (!options.other.empty()) {
     ASSIGN_OR_RETURN(other, ReadInput(options.other, kFileBytesMax));
   }
-  const Finding finding = options.other.empty()
-                              ? JudgeFile(*policy, bytes)
-                              : ForkFinding(ledger::CheckForkProofs(*policy, bytes, other));
+  Finding finding;  // MALFORMED.
+  if (!bytes.has_value() || !other.has_value()) {
+    finding.reason = absl::StrCat("a proof has at most ", kFileBytesMax, " bytes");
+  } else {
+    finding = options.other.empty()
+                  ? JudgeFile(policy.policy, *bytes)
+                  : ForkFinding(ledger::CheckForkProofs(policy.policy, *bytes, *other));
+  }
   const absl::string_view verdict = ledger::ProofVerdictName(finding.verdict);
   Print(session, finding, verdict);
   if (ledger::IsVerified(finding.verdict)) return absl::OkStatus();

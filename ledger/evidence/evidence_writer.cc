@@ -9,19 +9,24 @@
 namespace vigil::ledger {
 namespace {
 
-constexpr size_t kPathBytesMax = 64 * Hash::size();
-constexpr size_t kHeadBytesMax = 8 << 20;  // Checkpoint, genesis and what stands before the parts.
+constexpr size_t kPartBytes = 4 + 4;       // Besides proof and events: length and count.
+constexpr size_t kEventBytes = 4 + 4 + 1;  // Besides bytes and path: item, length and path length.
 
 }  // namespace
 
-absl::Status EvidenceWriter::Charge(size_t bytes) {
-  if (bytes_ + bytes > kEvidenceBytesMax - kHeadBytesMax || parts_.size() >= kEvidencePartsMax) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("more than ", kEvidenceBytesMax, " bytes or ", kEvidencePartsMax,
-                     " records of evidence; ask for a shorter span"));
-  }
-  bytes_ += bytes;
-  return absl::OkStatus();
+EvidenceWriter::EvidenceWriter(EvidenceQuestion question, std::string checkpoint,
+                               std::string genesis, size_t bytes_max)
+    : question_(question),
+      checkpoint_(std::move(checkpoint)),
+      genesis_(std::move(genesis)),
+      bytes_max_(bytes_max),
+      bytes_(Finish().size()) {}
+
+absl::Status EvidenceWriter::CheckLimits(size_t bytes, size_t parts) const {
+  if (bytes <= bytes_max_ && parts <= kEvidencePartsMax) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("more than ", bytes_max_, " bytes or ",
+                                                   kEvidencePartsMax,
+                                                   " records of evidence; ask for a shorter span"));
 }
 
 absl::Status EvidenceWriter::AddRecord(RecordIndex index, absl::string_view file) {
@@ -32,7 +37,12 @@ absl::Status EvidenceWriter::AddRecord(RecordIndex index, absl::string_view file
                                                    " under the evidence's own checkpoint belongs"));
   }
   ASSIGN_OR_RETURN(const absl::string_view head, ProofWithoutCheckpoint(file));
-  RETURN_IF_ERROR(Charge(head.size()));
+  const auto known = parts_.find(index);
+  const bool is_new = known == parts_.end();
+  const size_t before = is_new ? 0 : kPartBytes + known->second.proof.size();
+  const size_t bytes = bytes_ - before + kPartBytes + head.size();
+  RETURN_IF_ERROR(CheckLimits(bytes, parts_.size() + (is_new ? 1 : 0)));
+  bytes_ = bytes;
   parts_[index].proof = std::string(head);
   return absl::OkStatus();
 }
@@ -41,17 +51,27 @@ absl::Status EvidenceWriter::AddEvents(RecordIndex index, ByteSpan payload,
                                        const std::set<uint32_t>& items) {
   Part& part = parts_.at(index);
   ASSIGN_OR_RETURN(const std::vector<ByteSpan> events, SplitPayload(payload));
+  std::set<uint32_t> shown = items;
+  for (const auto& [item, unused] : part.events) shown.insert(item);
+  if (!shown.empty() && *shown.rbegin() >= events.size()) {
+    return absl::NotFoundError(absl::StrCat("event ", index.value(), ".", *shown.rbegin(),
+                                            ": the batch has ", events.size(), " events"));
+  }
+  // Where all are shown, none needs a path.
+  const bool all = shown.size() == events.size();
+  size_t event_bytes = 0;
+  for (const uint32_t item : shown) {
+    const size_t path = all ? 0 : InclusionRanges(item, events.size()).size();
+    event_bytes += kEventBytes + events[item].size() + path * Hash::size();
+  }
+  const size_t bytes = bytes_ - part.event_bytes + event_bytes;
+  RETURN_IF_ERROR(CheckLimits(bytes, parts_.size()));
+  bytes_ = bytes;
+  part.event_bytes = event_bytes;
   if (part.leaves.empty()) {
     for (const ByteSpan& event : events) part.leaves.push_back(LeafHash(event));
   }
-  for (const uint32_t item : items) {
-    if (item >= events.size()) {
-      return absl::NotFoundError(absl::StrCat("event ", index.value(), ".", item,
-                                              ": the batch has ", events.size(), " events"));
-    }
-    RETURN_IF_ERROR(Charge(events[item].size() + kPathBytesMax / 4));
-    part.events[item] = ToString(events[item]);
-  }
+  for (const uint32_t item : items) part.events[item] = ToString(events[item]);
   return absl::OkStatus();
 }
 
@@ -60,7 +80,7 @@ std::string EvidenceWriter::Finish() const {
       .question = question_, .checkpoint = checkpoint_, .genesis = genesis_, .parts = {}};
   for (const auto& [index, kept] : parts_) {
     EvidencePart part{.proof = kept.proof, .events = {}};
-    const bool all = kept.events.size() == kept.leaves.size();
+    const bool all = kept.shows_all();
     for (const auto& [item, bytes] : kept.events) {
       part.events.push_back({.item = ItemIndex(item),
                              .bytes = bytes,

@@ -17,8 +17,9 @@ namespace vigil::ledger {
 class EvidenceWriter {
  public:
   // `checkpoint`: the signed note under which every proof is made. `genesis`: the genesis file.
-  EvidenceWriter(EvidenceQuestion question, std::string checkpoint, std::string genesis)
-      : question_(question), checkpoint_(std::move(checkpoint)), genesis_(std::move(genesis)) {}
+  // `bytes_max`: of the file; at most kEvidenceBytesMax.
+  EvidenceWriter(EvidenceQuestion question, std::string checkpoint, std::string genesis,
+                 size_t bytes_max = kEvidenceBytesMax);
 
   bool Has(RecordIndex index) const { return parts_.contains(index); }
   // `file`: the proof file of the record. Errors: kInvalidArgument when it hangs off another
@@ -27,8 +28,10 @@ class EvidenceWriter {
   // Shows these items of the batch `index`, whose payload this is; together with those shown
   // before. REQUIRES: Has(index).
   // Errors: kInvalidArgument on a payload that is none; kNotFound for an item beyond it;
-  // kResourceExhausted as above.
+  // kResourceExhausted as above. After an error nothing of it is shown.
   absl::Status AddEvents(RecordIndex index, ByteSpan payload, const std::set<uint32_t>& items);
+  // Size of the file that Finish() makes.
+  size_t bytes() const { return bytes_; }
 
   std::string Finish() const;
 
@@ -37,13 +40,18 @@ class EvidenceWriter {
     std::string proof;
     std::map<uint32_t, std::string> events;
     std::vector<Hash> leaves;  // Of all events of the batch; empty before AddEvents().
+    size_t event_bytes = 0;    // That `events` and their paths take of the file.
+
+    bool shows_all() const { return events.size() == leaves.size(); }
   };
 
-  absl::Status Charge(size_t bytes);
+  // Whether a file of `bytes` bytes and `parts` records is one.
+  absl::Status CheckLimits(size_t bytes, size_t parts) const;
 
   const EvidenceQuestion question_;
   const std::string checkpoint_;
   const std::string genesis_;
+  const size_t bytes_max_;
   std::map<RecordIndex, Part> parts_;
   size_t bytes_ = 0;
 };

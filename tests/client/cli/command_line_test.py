@@ -160,6 +160,13 @@ def check_evidence_files(vigil):
     for wrong in (data[:-1], data[:-40] + bytes([data[-40] ^ 1]) + data[-39:], b"x"):
         (vigil.folder / "wrong").write_bytes(wrong)
         vigil.check(6, "evidence", "verify", "wrong", *policy)
+    # Larger than any file of its kind: a verdict, and not a byte is read.
+    with open(vigil.folder / "huge", "wb") as huge:
+        huge.truncate((1 << 30) + 1)
+    vigil.check(6, "evidence", "verify", "huge", *policy, says="MALFORMED: evidence: more than 1073741824 bytes")
+    vigil.check(6, "verify", "huge", *policy, says="MALFORMED")
+    vigil.check(2, "verify", "huge", "--policy", "huge")
+    vigil.check(2, "evidence", "verify", "huge", "--policy", "huge")
         vigil.check(6, "evidence", "page", "wrong", *policy, "--file", "wrong.html")
     if (vigil.folder / "wrong.html").exists():
         failures.append("evidence: a page of what does not verify")

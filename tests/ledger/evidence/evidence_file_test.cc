@@ -52,4 +52,50 @@ TEST_CASE("evidence: a writer takes only proofs of its own checkpoint and record
   CHECK(absl::IsInvalidArgument(writer.AddEvents(ProofSample::kBatch, AsBytes("xyz"), {0})));
 }
 
+TEST_CASE("evidence: a writer counts each byte of the file that it makes", "[evidence]") {
+  const EvidenceSample& sample = TheEvidence();
+  const ProofSample& chain = sample.chain();
+  const std::string payload = chain.Payload(ProofSample::kBatch).value();
+  const auto proof = [&](RecordIndex index) {
+    return BuildRecordProof(chain, chain.Head(), index).value();
+  };
+  const std::string genesis = "a genesis file";
+  const auto make = [&](size_t bytes_max) {
+    return EvidenceWriter({}, chain.Head(), genesis, bytes_max);
+  };
+  EvidenceWriter writer = make(kEvidenceBytesMax);
+  std::vector<size_t> sizes;  // After each step.
+  const auto check = [&](const EvidenceWriter& made) {
+    sizes.push_back(made.bytes());
+    CHECK(made.bytes() == made.Finish().size());
+  };
+  check(writer);
+  REQUIRE(writer.AddRecord(ProofSample::kSingle, proof(ProofSample::kSingle)).ok());
+  REQUIRE(writer.AddRecord(ProofSample::kBatch, proof(ProofSample::kBatch)).ok());
+  check(writer);
+  REQUIRE(writer.AddRecord(ProofSample::kBatch, proof(ProofSample::kBatch)).ok());
+  check(writer);
+  CHECK(sizes[1] == sizes[2]);
+  // Some with paths; one of them again; at last all, and none has a path.
+  for (const std::set<uint32_t>& items :
+       {std::set<uint32_t>{0}, {3}, {0, 3}, {1}, {0, 1, 2, 3, 4}}) {
+    REQUIRE(writer.AddEvents(ProofSample::kBatch, AsBytes(payload), items).ok());
+    check(writer);
+  }
+  // A file of exactly so many bytes may be made, of one less not.
+  EvidenceWriter small = make(sizes[3]);
+  REQUIRE(small.AddRecord(ProofSample::kSingle, proof(ProofSample::kSingle)).ok());
+  REQUIRE(small.AddRecord(ProofSample::kBatch, proof(ProofSample::kBatch)).ok());
+  REQUIRE(small.AddEvents(ProofSample::kBatch, AsBytes(payload), {0}).ok());
+  CHECK(absl::IsResourceExhausted(small.AddEvents(ProofSample::kBatch, AsBytes(payload), {3})));
+  check(small);
+  EvidenceWriter smaller = make(sizes[3] - 1);
+  REQUIRE(smaller.AddRecord(ProofSample::kSingle, proof(ProofSample::kSingle)).ok());
+  REQUIRE(smaller.AddRecord(ProofSample::kBatch, proof(ProofSample::kBatch)).ok());
+  CHECK(absl::IsResourceExhausted(smaller.AddEvents(ProofSample::kBatch, AsBytes(payload), {0})));
+  EvidenceWriter least = make(sizes[0]);
+  CHECK(absl::IsResourceExhausted(
+      least.AddRecord(ProofSample::kSingle, proof(ProofSample::kSingle))));
+}
+
 }  // namespace vigil::ledger
