@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "client/cli/admin_commands.h"
 #include "client/cli/arguments.h"
 #include "client/cli/bench.h"
 #include "client/cli/chain_commands.h"
@@ -96,6 +97,7 @@ class Program {
     AddEvidence();
     AddVerify();
     AddWitness();
+    AddAdmin();
     AddBench();
   }
 
@@ -405,6 +407,13 @@ class Program {
                      "vkey of a witness outside the network; one of them must have cosigned, too");
   }
 
+  void AddAdmin() {
+    CLI::App* admin = Group("admin", "for operators: admins of the validator's organisation");
+    AddText(Add(admin, "transfer", "the leader hands over, without an election timeout",
+                [this](const Session& session) { return RunAdminTransfer(session, transfer_to_); }),
+            "--to", transfer_to_, "org/name of the validator; default: whoever is furthest");
+  }
+
   void AddVerify() {
     CLI::App* verify =
         app_.add_subcommand("verify", "trust nothing but bytes: a proof file, or a ledger");
@@ -608,6 +617,7 @@ class Program {
   std::string sample_dir_;
   std::string sample_start_ = "2026-01-01T08:00:00Z";
   std::string which_;
+  std::string transfer_to_;
   uint64_t alert_index_ = 0;
   uint64_t from_height_ = 0;
   uint64_t count_ = 0;

@@ -152,7 +152,8 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& option
     const auto channel = grpc::CreateCustomChannel(endpoint, credentials, ChannelArguments());
     client->nodes_.push_back({.endpoint = endpoint,
                               .ingest = v1::Ingest::NewStub(channel),
-                              .query = v1::Query::NewStub(channel)});
+                              .query = v1::Query::NewStub(channel),
+                              .admin = v1::Admin::NewStub(channel)});
   }
   return client;
 }
@@ -286,6 +287,18 @@ absl::StatusOr<v1::Proof> Client::GetProof(const v1::GetProofRequest& request, s
         });
       },
       request.wait_millis(), answered);
+}
+
+absl::StatusOr<v1::TransferLeadershipResponse> Client::TransferLeadership(const std::string& to) {
+  v1::TransferLeadershipRequest request;
+  request.set_to(to);
+  return Call<v1::TransferLeadershipResponse>([&](const NodeStubs& node,
+                                                  grpc::ClientContext* context,
+                                                  v1::TransferLeadershipResponse* out) {
+    return Await(context, [&](auto done) {
+      node.admin->async()->TransferLeadership(context, &request, out, std::move(done));
+    });
+  });
 }
 
 absl::StatusOr<v1::StreamHead> Client::GetStreamHead(const std::string& identity,

@@ -67,6 +67,9 @@ class Client {
   // The answer as it came, which CheckProof() judges; `answered`, unless it is nullptr, becomes the
   // number of the endpoint that gave it.
   absl::StatusOr<v1::Proof> GetProof(const v1::GetProofRequest& request, size_t* answered);
+  // Asks validators in turn until one leads, which hands over to `to` ("org/name"; empty: whoever
+  // is furthest). Errors: as the validators say.
+  absl::StatusOr<v1::TransferLeadershipResponse> TransferLeadership(const std::string& to);
   absl::StatusOr<v1::StreamHead> GetStreamHead(const std::string& identity,
                                                const std::string& stream);
   absl::StatusOr<v1::Receipt> GetReceipt(const std::string& leaf_hash);
@@ -85,6 +88,7 @@ class Client {
     std::string endpoint;
     std::unique_ptr<v1::Ingest::Stub> ingest;
     std::unique_ptr<v1::Query::Stub> query;
+    std::unique_ptr<v1::Admin::Stub> admin;
   };
   Client() = default;
 

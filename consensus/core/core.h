@@ -126,6 +126,8 @@ struct AskFetch {
   std::vector<BlockId> blocks;
   ValidatorIndex from;
 };
+// The log of `from` begins above what this core has: nobody who leads as it does can bring it up to
+// date. The host joins anew by a snapshot of `height` or above, and starts another core.
 struct AskInstallSnapshot {
   ValidatorIndex from;
   Height height;

@@ -25,6 +25,7 @@ enum class Kind : uint8_t {
   kReadReply = 8,
   kTimeoutNow = 9,
   kVoteByTransfer = 10,
+  kNeedsSnapshot = 11,
 };
 
 // Reads numbers and flags and remembers whether each was in range.
@@ -79,6 +80,7 @@ Kind KindOf(const RaftMessage& message) {
   }
   if (std::holds_alternative<RaftRead>(message.body)) return Kind::kRead;
   if (std::holds_alternative<RaftReadReply>(message.body)) return Kind::kReadReply;
+  if (std::holds_alternative<RaftNeedsSnapshot>(message.body)) return Kind::kNeedsSnapshot;
   if (std::holds_alternative<RaftTimeoutNow>(message.body)) return Kind::kTimeoutNow;
   return std::holds_alternative<RaftAppend>(message.body) ? Kind::kAppend : Kind::kAppendReply;
 }
@@ -110,6 +112,8 @@ void WriteBody(ByteWriter* out, const RaftReadReply& reply) {
 }
 
 void WriteBody(ByteWriter*, const RaftTimeoutNow&) {}
+
+void WriteBody(ByteWriter* out, const RaftNeedsSnapshot& needs) { out->U64(needs.height.value()); }
 
 RaftVote ReadVote(StrictReader* in, Kind kind) {
   RaftVote vote;
@@ -216,6 +220,9 @@ absl::StatusOr<RaftMessage> DecodeRaftMessage(absl::string_view bytes) {
       break;
     case Kind::kTimeoutNow:
       message.body = RaftTimeoutNow{};
+      break;
+    case Kind::kNeedsSnapshot:
+      message.body = RaftNeedsSnapshot{Height(in.Number())};
       break;
     default:
       return absl::InvalidArgumentError(absl::StrCat("raft message of kind ", kind));

@@ -82,11 +82,17 @@ struct RaftTimeoutNow {
   bool operator==(const RaftTimeoutNow&) const = default;
 };
 
+// The leader's log begins above what the receiver has: it needs a snapshot of that height or above.
+struct RaftNeedsSnapshot {
+  Height height;
+  bool operator==(const RaftNeedsSnapshot&) const = default;
+};
+
 struct RaftMessage {
   Epoch epoch{1};
   View term;  // The sender's current one.
   std::variant<RaftVote, RaftVoteReply, RaftAppend, RaftAppendReply, RaftRead, RaftReadReply,
-               RaftTimeoutNow>
+               RaftTimeoutNow, RaftNeedsSnapshot>
       body;
   bool operator==(const RaftMessage&) const = default;
 };

@@ -47,6 +47,15 @@ void RaftCore::OnAppend(const Incoming& in, const RaftAppend& append) {
   AcknowledgeMatch(in, append, matched);
 }
 
+// protocol.md, R31. Said to the host once: it takes the log away from this core.
+void RaftCore::OnNeedsSnapshot(const Incoming& in, const RaftNeedsSnapshot& needs) {
+  const bool from_leader = in.term == term_ && term_leader_ == in.from;
+  if (!from_leader || role_ != CoreRole::kFollower || snapshot_asked_) return;
+  if (needs.height <= committed_) return;
+  snapshot_asked_ = true;
+  output_.asks.push_back(AskInstallSnapshot{in.from, needs.height});
+}
+
 // protocol.md, R10: the blocks form a chain on `previous` that this leader may send.
 bool RaftCore::ChainsFrom(const Incoming& in, const RaftAppend& append) const {
   if (append.block_count != in.blocks->size()) return false;

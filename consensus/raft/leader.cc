@@ -154,10 +154,20 @@ void RaftCore::OnAppendReply(const Incoming& in, const RaftAppendReply& reply) {
     }
     const Height meeting = log_.HighestWithViewAtMost(reply.hint_height, reply.hint_view);
     peer.flow.OnMismatch(reply.rejected, meeting);
-    // It lacks what this log begins above: nothing to send until it has a snapshot (R23).
-    if (reply.rejected <= log_.base().height) return;
+    // It lacks what this log begins above: nothing to send until it has a snapshot (R23, R31).
+    if (reply.rejected <= log_.base().height) {
+      if (reply.hint_height < log_.base().height) TellNeedsSnapshot(in.from);
+      return;
+    }
   }
   SendBlocks(in.from);
+}
+
+// protocol.md, R31.
+void RaftCore::TellNeedsSnapshot(ValidatorIndex to) {
+  RaftMessage message = Speak();
+  message.body = RaftNeedsSnapshot{log_.base().height};
+  output_.send_now.push_back(To(to, message));
 }
 
 // protocol.md, R21: whether the reply is that of the follower's start that this leader counts.

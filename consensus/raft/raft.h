@@ -1,6 +1,6 @@
 // Raft over blocks: agreement that survives crashes of f of 2f + 1 validators, 1 to 7 of them.
 //
-// A log slot is a block. docs/protocol.md, steps R1 to R26, is the protocol; the code cites it.
+// A log slot is a block. docs/protocol.md, steps R1 to R31, is the protocol; the code cites it.
 // Sources: Ongaro, "Consensus: Bridging Theory and Practice" (2014), chapters 3, 6.4 and 9.6
 // (pre-vote, check-quorum); etcd/raft's asynchronous storage writes for the shape.
 //

@@ -166,6 +166,7 @@ void RaftCore::OnMessage(const PeerMessage& message) {
                  [&](const RaftRead& read) { OnRead(in, read); },
                  [&](const RaftReadReply& reply) { OnReadReply(reply); },
                  [&](const RaftTimeoutNow&) { OnTimeoutNow(in); },
+                 [&](const RaftNeedsSnapshot& needs) { OnNeedsSnapshot(in, needs); },
              },
              decoded->body);
 }
@@ -309,6 +310,7 @@ Hash RaftCore::digest() const {
   optional_index(transfer_.has_value() ? std::optional(transfer_->to) : std::nullopt);
   if (transfer_.has_value()) out.U32(transfer_->ticks).U8(transfer_->told);
   AppendReadsTo(&out);
+  out.U8(snapshot_asked_);
   out.U64(sequence_).U64(durable_sequence_).U64(hard_state_sequence_).U8(hard_state_changed_);
   // The headers themselves are named by the last block's hash.
   out.U64(recent_headers_.empty() ? 0 : recent_headers_.begin()->first.value());

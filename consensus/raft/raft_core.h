@@ -1,7 +1,7 @@
 // The state machine behind MakeRaft (consensus/raft/raft.h): private to consensus/raft.
 //
 // One class, its member functions in files by idea: raft_core.cc (inputs, outputs, status, digest),
-// election.cc, follower.cc, leader.cc, reads.cc, transfer.cc, fault.cc. Steps cited as R1 ... R26
+// election.cc, follower.cc, leader.cc, reads.cc, transfer.cc, fault.cc. Steps cited as R1 ... R31
 // are docs/protocol.md's.
 //
 // Invariants:
@@ -115,6 +115,7 @@ class RaftCore final : public Core {
   bool ChainsFrom(const Incoming& in, const RaftAppend& append) const;
   bool PreviousIsKnown(const Incoming& in, const RaftAppend& append);
   bool TakeBlocks(const Incoming& in);
+  void OnNeedsSnapshot(const Incoming& in, const RaftNeedsSnapshot& needs);
   void TruncateAbove(Height kept);
   void AcknowledgeMatch(const Incoming& in, const RaftAppend& append, Height matched);
   void Reply(ValidatorIndex to, const RaftAppend& append, RaftAppendReply reply);
@@ -132,6 +133,7 @@ class RaftCore final : public Core {
   void SendHeartbeat(ValidatorIndex to);
   void SendHeartbeats();
   void SendAppend(ValidatorIndex to, Height previous, Height last);
+  void TellNeedsSnapshot(ValidatorIndex to);
   void CommitByCounting();
   void AnnounceCommit();
   bool HearsQuorum() const;
@@ -206,6 +208,7 @@ class RaftCore final : public Core {
   bool hard_state_changed_ = false;
   bool blocks_appended_ = false;
   bool committed_changed_ = false;
+  bool snapshot_asked_ = false;
   Output output_;
 
   // Evidence: signed headers of the newest blocks, and what was reported already.

@@ -29,7 +29,7 @@ ApiServer::~ApiServer() { Stop(); }
 
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(
     const std::string& address, const std::shared_ptr<grpc::ServerCredentials>& credentials,
-    NodeServices* services, const ListenerOptions& listener) {
+    NodeServices* services, const ListenerOptions& listener, const AdminAccess& admin) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   std::unique_ptr<ApiServer> server(new ApiServer);
@@ -37,9 +37,11 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(
   server->feeds_ = std::make_unique<FeedHub>(services);
   server->ingest_ = std::make_unique<IngestService>(services);
   server->query_ = std::make_unique<QueryService>(services, server->feeds_.get());
+  server->admin_ = std::make_unique<AdminService>(services, admin);
   grpc::ServerBuilder builder;
   builder.RegisterService(server->ingest_.get());
   builder.RegisterService(server->query_.get());
+  builder.RegisterService(server->admin_.get());
   const GrpcLimits limits = {.listener = listener,
                              .receive_bytes_max = kRequestBytesMax,
                              .send_bytes_max = kGrpcMessageBytesMax,

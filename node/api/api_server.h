@@ -1,4 +1,4 @@
-// ApiServer: the gRPC surface for clients: Ingest, Query, health v1 and reflection.
+// ApiServer: the gRPC surface for clients: Ingest, Query, Admin, health v1 and reflection.
 #ifndef VIGIL_NODE_API_API_SERVER_H_
 #define VIGIL_NODE_API_API_SERVER_H_
 
@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "node/api/admin_service.h"
 #include "node/driver/services.h"
 #include "node/net/grpc_limits.h"
 
@@ -19,11 +20,13 @@ class QueryService;
 
 class ApiServer {
  public:
-  // Listens on `address` ("host:port"; port 0 picks one). `services` must outlive it.
+  // Listens on `address` ("host:port"; port 0 picks one). `services` must outlive it; `admin` says
+  // who may call the Admin service.
   // Errors: kAlreadyExists when the port is taken, naming the address and the remedy.
   static absl::StatusOr<std::unique_ptr<ApiServer>> Start(
       const std::string& address, const std::shared_ptr<grpc::ServerCredentials>& credentials,
-      NodeServices* services, const ListenerOptions& listener = {.name = "api"});
+      NodeServices* services, const ListenerOptions& listener = {.name = "api"},
+      const AdminAccess& admin = {});
   ~ApiServer();
   // Answers NOT_SERVING, ends feeds, answers every submission that waits with node.stopping, waits
   // up to two seconds for calls under way.
@@ -37,6 +40,7 @@ class ApiServer {
   std::unique_ptr<FeedHub> feeds_;
   std::unique_ptr<IngestService> ingest_;
   std::unique_ptr<QueryService> query_;
+  std::unique_ptr<AdminService> admin_;
   NodeServices* services_ = nullptr;
   std::unique_ptr<LimitedGrpcServer> server_;
 };

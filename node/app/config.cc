@@ -178,6 +178,31 @@ constexpr uint64_t kMiB = 1 << 20;
 constexpr size_t kWitnessesMax = 16;  // A thread each, and a line each on a checkpoint.
 constexpr uint64_t kBudgetBytesMax = uint64_t{64} << 30;
 
+// "spiffe://org/client/name,spiffe://..."
+ConfigKey SpiffeIds(absl::string_view name, absl::string_view help,
+                    std::vector<std::string>* (*field)(Config*)) {
+  return {.name = name,
+          .help = help,
+          .set = [field](absl::string_view text, Config* config) -> absl::Status {
+            std::vector<std::string> ids;
+            for (absl::string_view id : absl::StrSplit(text, ',', absl::SkipEmpty())) {
+              const std::vector<absl::string_view> parts = absl::StrSplit(id, '/');
+              if (!absl::StartsWith(id, "spiffe://") || parts.size() != 5 || parts[2].empty() ||
+                  parts[3].empty() || parts[4].empty()) {
+                return absl::InvalidArgumentError(
+                    absl::StrCat("'", id, "' where spiffe://org/role/name belongs"));
+              }
+              ids.emplace_back(id);
+            }
+            *field(config) = std::move(ids);
+            return absl::OkStatus();
+          },
+          .get =
+              [field](const Config& config) {
+                return absl::StrJoin(*field(const_cast<Config*>(&config)), ",");
+              }};
+}
+
 std::vector<ConfigKey> MakeKeys() {
 #define FIELD(member) +[](Config* config) { return &config->member; }
   return {
@@ -195,6 +220,10 @@ std::vector<ConfigKey> MakeKeys() {
       Text("tls.ca", "CA certificate, PEM", FIELD(tls.ca), /*is_path=*/true),
       Text("tls.certificate", "this validator's certificate, PEM", FIELD(tls.certificate), true),
       Text("tls.key", "its private key, PEM", FIELD(tls.key), /*is_path=*/true),
+      SpiffeIds("admin.clients",
+                "SPIFFE ids, split by commas, of who may administer, besides the admins of this "
+                "organisation, spiffe://org/admin/name",
+                FIELD(admin_clients)),
       Flag("insecure_dev", "serve clients without TLS, on loopback only", FIELD(insecure_dev)),
       Integer("lanes.governance_bytes", "mempool budget: governance and faults", kMiB,
               kBudgetBytesMax, FIELD(lane_governance_bytes)),
@@ -219,6 +248,9 @@ std::vector<ConfigKey> MakeKeys() {
               FIELD(election_min_millis)),
       Integer("election.max_millis", "longest election timeout", 200, 60'000,
               FIELD(election_max_millis)),
+      Integer("election.delay_millis",
+              "waits so much longer before it campaigns: the smaller, the rather it leads", 0,
+              60'000, FIELD(election_delay_millis)),
       Age("retention.payload_age",
           "payloads older than this, as 30d or 12h, are dropped; leaves, seals and proofs stay; "
           "empty: keep them",

@@ -31,6 +31,8 @@ struct Config {
   std::string listen_peer = "127.0.0.1:7500";
   std::string listen_http = "127.0.0.1:7600";
   TlsFiles tls;
+  // SPIFFE ids of callers that may administer, besides the admins of this organisation.
+  std::vector<std::string> admin_clients;
   bool insecure_dev = false;  // API without TLS; loopback only.
   std::string keys_dir;
   std::vector<PeerAddress> peers;  // The other validators.
@@ -47,6 +49,7 @@ struct Config {
   uint64_t index_keep_blocks = 0;
   uint32_t election_min_millis = 500;
   uint32_t election_max_millis = 1000;
+  uint32_t election_delay_millis = 0;
   std::string retention_payload_age;  // "30d"; empty: payloads are kept for ever.
   bool public_entries = false;        // Serve the log's leaves over HTTP, not only hashes.
   bool accept_torn_tail = false;      // See NodeConfig; a flag only.

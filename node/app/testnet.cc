@@ -18,6 +18,8 @@
 namespace vigil::node {
 namespace {
 
+constexpr char kLocalClientId[] = "spiffe://org-1/client/local";
+
 constexpr uint32_t kValidatorsMaxRaft = 7;
 constexpr uint32_t kSensorsPerOrgMax = 64;
 constexpr uint32_t kPortStride = 10;
@@ -156,6 +158,8 @@ class TestnetMaker {
         "\"\n", "keys_dir = \"keys\"\n\n[listen]\napi = \"", Address(i, 0), "\"\npeer = \"",
         Address(i, 1), "\"\nhttp = \"", Address(i, 2), "\"\n\n",
         "[tls]\nca = \"../ca.pem\"\ncertificate = \"tls.pem\"\nkey = \"tls.key\"\n\n",
+        "# Whoever holds the local client's key may administer this local network.\n",
+        "[admin]\nclients = \"", kLocalClientId, "\"\n\n",
         "# Loopback only: on a reachable address this shows everybody who records how much.\n",
         "[log]\npublic_entries = true\n");
     for (uint32_t other = 1; other <= options_.validators; ++other) {
@@ -169,7 +173,7 @@ class TestnetMaker {
   absl::Status AddClientFiles() {
     ASSIGN_OR_RETURN(const CertifiedKey tls,
                      IssueCertificate(authority_, {.common_name = "client",
-                                                   .spiffe_id = "spiffe://org-1/client/local",
+                                                   .spiffe_id = kLocalClientId,
                                                    .ip_addresses = {},
                                                    .dns_names = {}}));
     RETURN_IF_ERROR(Write("clients/tls.pem", tls.certificate));

@@ -33,7 +33,7 @@
 namespace vigil::node {
 namespace {
 
-// Sent to the process itself when the node has died or joined, so that Run() wakes.
+// Sent to the process itself when the node has died, joined or fallen behind, so that Run() wakes.
 constexpr int kFatalSignal = SIGUSR1;
 
 sigset_t WaitedSignals() {
@@ -60,6 +60,7 @@ NodeConfig NodeConfigOf(const Config& config, ValidatorIndex self) {
   node.scrub_interval_micros = static_cast<int64_t>(config.scrub_interval_hours) * 3600 * 1'000'000;
   node.payload_age_millis = ParseAgeMillis(config.retention_payload_age).value_or(0);
   node.election_timeout_ticks_min = config.election_min_millis / consensus::kTickMillis;
+  node.election_delay_ticks = config.election_delay_millis / consensus::kTickMillis;
   node.election_timeout_ticks_max = config.election_max_millis / consensus::kTickMillis;
   return node;
 }
@@ -94,6 +95,14 @@ absl::StatusOr<DescriptorShares> PrepareDescriptors(const LogFunction& log) {
                      ", so that few clients may connect at a time: ", kRemedy));
   }
   return ShareDescriptors(limit);
+}
+
+AdminAccess AdminAccessOf(const Config& config) {
+  AdminAccess access;
+  access.org = config.identity.substr(0, config.identity.find('/'));
+  access.clients = config.admin_clients;
+  access.without_tls = config.insecure_dev;
+  return access;
 }
 
 // Why a load balancer should ask another validator; empty when it need not.
@@ -171,10 +180,11 @@ absl::Status Validator::StartSurfaces(const Config& config, const DescriptorShar
                                                    &parts->node->genesis(), parts->node.get(),
                                                    listener("peer", shares.peer_connections_max)));
   ASSIGN_OR_RETURN(
-      parts->api, ApiServer::Start(config.listen_api,
-                                   config.insecure_dev ? grpc::InsecureServerCredentials()
-                                                       : ServerTls(config.tls),
-                                   parts->node.get(), listener("api", shares.api_connections_max)));
+      parts->api,
+      ApiServer::Start(
+          config.listen_api,
+          config.insecure_dev ? grpc::InsecureServerCredentials() : ServerTls(config.tls),
+          parts->node.get(), listener("api", shares.api_connections_max), AdminAccessOf(config)));
   if (!config.listen_http.empty()) {
     const Node* node = parts->node.get();
     const bool public_entries = config.public_entries;
@@ -235,6 +245,7 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const LoadedConfig& 
   seams.log = log;
   seams.on_fatal = [](const absl::Status& /*error*/) { kill(getpid(), kFatalSignal); };
   seams.on_joined = [] { kill(getpid(), kFatalSignal); };
+  seams.on_behind = [] { kill(getpid(), kFatalSignal); };
   ASSIGN_OR_RETURN(parts->node, Node::Open(genesis, node_config, seams));
 
   RETURN_IF_ERROR(StartSurfaces(config, shares, parts.get()));
@@ -265,13 +276,15 @@ absl::Status Validator::Run() {
   if (signal == kFatalSignal) {
     const absl::Status fatal = parts_->node->fatal();
     if (!fatal.ok()) return absl::Status(fatal.code(), parts_->node->Status().refusing_reason);
-    if (parts_->node->joined()) return absl::OkStatus();
+    if (parts_->node->joined() || parts_->node->behind()) return absl::OkStatus();
   }
   parts_->log(LogLevel::kInfo, "app", "signal received, shutting down");
+  parts_->node->HandOver();
   return absl::OkStatus();
 }
 
 bool Validator::joined() const { return parts_->node->joined(); }
+bool Validator::behind() const { return parts_->node->behind(); }
 
 absl::Status InitValidator(const LoadedConfig& loaded, bool new_network) {
   ASSIGN_OR_RETURN(const Preflight preflight,

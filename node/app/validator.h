@@ -28,6 +28,9 @@ class Validator {
   absl::Status Run();
   // Run() returned because the validator joined: it is to be started anew.
   bool joined() const;
+  // Run() returned because the leader's log begins above what the validator has: its journal is to
+  // be made anew (RejoinValidator) and it is to be started anew.
+  bool behind() const;
   // Blocks the signals that Run() waits for, in this thread and those it starts.
   static void BlockSignals();
 

@@ -55,12 +55,20 @@ int Start(const ConfigFlags& flags) {
   PinTls13();
   const LogFunction log = MakeLog(loaded->config.log_level, loaded->config.log_format);
   TakeLibraryLogs(log);
-  // Once more when it has joined: then it opens on what it fetched.
+  // Once more when it has joined: then it opens on what it fetched. Or when it must join anew.
   for (;;) {
     absl::StatusOr<std::unique_ptr<Validator>> validator = Validator::Start(*loaded, log);
     if (!validator.ok()) return Report(validator.status());
     const absl::Status ended = (*validator)->Run();
-    if (!ended.ok() || !(*validator)->joined()) return Report(ended);
+    if (!ended.ok()) return Report(ended);
+    if ((*validator)->behind()) {
+      validator->reset();
+      const absl::StatusOr<std::string> kept = RejoinValidator(*loaded, /*even_if_sound=*/true);
+      if (!kept.ok()) return Report(kept.status());
+      log(LogLevel::kWarning, "app", absl::StrCat("the journal so far is kept in ", *kept));
+      continue;
+    }
+    if (!(*validator)->joined()) return 0;
   }
 }
 

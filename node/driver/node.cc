@@ -1,6 +1,8 @@
 #include "node/driver/node.h"
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +18,10 @@ using ledger::JournalId;
 
 // So many of the longest election timeouts without a leader are no election any more.
 constexpr int64_t kLeaderlessTimeouts = 4;
+
+int64_t LeaderlessMicros(const NodeConfig& config) {
+  return kLeaderlessTimeouts * consensus::kTickMillis * 1000 * config.election_timeout_ticks_max;
+}
 
 LogFunction OrSilent(const LogFunction& log) {
   if (log) return log;
@@ -67,6 +73,7 @@ consensus::RaftConfig RaftConfigOf(const ledger::Genesis& genesis, const NodeCon
   raft.seed = start_seed;
   raft.election_timeout_ticks_min = config.election_timeout_ticks_min;
   raft.election_timeout_ticks_max = config.election_timeout_ticks_max;
+  raft.election_delay_ticks = config.election_delay_ticks;
   raft.heartbeat_ticks = config.heartbeat_ticks;
   raft.blocks_in_flight_max = config.blocks_in_flight_max;
   return raft;
@@ -464,15 +471,16 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan, OpenedSta
                      .cache = &cache_,
                      .pending = &pending_,
                      .reads = &reads_,
+                     .transfers = &transfers_,
                      .fatal = &fatal_,
                      .counters = &counters_,
-                     .log = &log_},
+                     .log = &log_,
+                     .on_behind = [this](Height base) { OnBehind(base); }},
       Replica::Options{.self = config_.self,
                        .mempool = config_.mempool,
                        .peer_inbox_bytes_max = config_.peer_inbox_bytes_max,
                        .submit_inbox_bytes_max = config_.submit_inbox_bytes_max,
-                       .leaderless_micros_max = kLeaderlessTimeouts * consensus::kTickMillis *
-                                                1000 * config_.election_timeout_ticks_max},
+                       .leaderless_micros_max = LeaderlessMicros(config_)},
       consensus::MakeRaft(RaftConfigOf(genesis_, config_, seams_.start_seed), recovered),
       std::make_unique<BlockBuilder>(&genesis_, config_.self, config_.consensus_key, &reveals_),
       tail, committed);
@@ -485,6 +493,16 @@ void Node::Participate(OpenedJournal journal, const JournalScan& scan, OpenedSta
     indexer_->signal()->Set();
   });
   actors_ = {replica_.get(), journal_.get(), applier_.get(), indexer_.get(), snapshots_.get()};
+}
+
+void Node::OnBehind(Height base) {
+  behind_ = true;
+  log_(LogLevel::kWarning, "node",
+       absl::StrCat("lacks blocks up to height ", base.value(),
+                    ", above which the leader's log begins: ",
+                    seams_.on_behind ? "joins anew by a snapshot; the journal so far is kept aside"
+                                     : "stop it and join anew with: vigild rejoin"));
+  if (seams_.on_behind) seams_.on_behind();
 }
 
 void Node::OpenSnapshots(const OpenedState& state) {
@@ -510,6 +528,32 @@ void Node::RebuildIndex() {
 
 void Node::Start() {
   for (Actor* actor : actors_) threads_.Start(actor);
+}
+
+void Node::HandOver() {
+  if (replica_ == nullptr || replica_->Status().role != consensus::CoreRole::kLeader) return;
+  struct Outcome {
+    Mutex mutex;
+    CondVar changed;
+    std::optional<TransferOutcome> value VIGIL_GUARDED_BY(mutex);
+  };
+  const auto outcome = std::make_shared<Outcome>();
+  TransferLeadership(std::nullopt, [outcome](const TransferOutcome& answer) {
+    MutexLock lock(&outcome->mutex);
+    outcome->value = answer;
+    outcome->changed.SignalAll();
+  });
+  const auto until =
+      std::chrono::steady_clock::now() + std::chrono::microseconds(LeaderlessMicros(config_));
+  MutexLock lock(&outcome->mutex);
+  for (auto now = std::chrono::steady_clock::now(); !outcome->value.has_value() && now < until;
+       now = std::chrono::steady_clock::now()) {
+    outcome->changed.WaitFor(&outcome->mutex, until - now);
+  }
+  const bool done = outcome->value.has_value() && outcome->value->error.ok();
+  const std::string why = outcome->value.has_value() ? outcome->value->error.what : "no answer";
+  log_(LogLevel::kInfo, "node",
+       done ? "handed leadership over" : absl::StrCat("stops as leader: ", why));
 }
 
 void Node::Stop() {

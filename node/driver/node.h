@@ -57,6 +57,7 @@
 #include "node/driver/scrubber.h"
 #include "node/driver/services.h"
 #include "node/driver/snapshot_actor.h"
+#include "node/driver/transfer_desk.h"
 #include "node/driver/transport.h"
 
 namespace vigil::node {
@@ -92,6 +93,8 @@ struct NodeConfig {
   uint32_t blocks_in_flight_max = 4;
   uint32_t election_timeout_ticks_min = 50;
   uint32_t election_timeout_ticks_max = 100;
+  // Waits so much longer before it campaigns: whoever should lead has the smallest (R2).
+  uint32_t election_delay_ticks = 0;
   uint32_t heartbeat_ticks = 10;
   // What is read from this disk for validators that join, at most.
   uint64_t fetch_bytes_per_second = 16u << 20;
@@ -114,6 +117,10 @@ struct NodeSeams {
   // Called once when a validator that joins has what it needs, on the thread that found out; must
   // only wake somebody, who then destroys the node and opens it anew.
   std::function<void()> on_joined;
+  // Called once when this validator lacks what the leader's log begins above, on the thread that
+  // found out; must only wake somebody, who then destroys the node, calls Node::Rejoin() and opens
+  // it anew. Empty: it stays as it is, and the log says what to do.
+  std::function<void()> on_behind;
 };
 
 class Node final : public NodeServices, public FrameReceiver {
@@ -143,6 +150,10 @@ class Node final : public NodeServices, public FrameReceiver {
 
   // Production: one thread per actor.
   void Start();
+  // Before a stop that is meant: a leader hands over to whoever is furthest and waits until that
+  // one leads, so that the network need not wait for an election timeout; a few of these at most.
+  // Others return at once. Not while stepping.
+  void HandOver();
   // Answers everybody who waits, ends the threads, and remembers how far the log's files are.
   // Nothing is called afterwards.
   void Stop();
@@ -155,6 +166,8 @@ class Node final : public NodeServices, public FrameReceiver {
   absl::Status fatal() const { return fatal_.status(); }
   // It joined and is to be opened anew.
   bool joined() const { return joined_; }
+  // It must join anew: the leader's log begins above what it has.
+  bool behind() const { return behind_; }
   const NodeCounters& counters() const { return counters_; }
   // Records for which somebody waits.
   size_t waiting_submissions() const { return pending_.size(); }
@@ -183,6 +196,7 @@ class Node final : public NodeServices, public FrameReceiver {
   Height FinalHeight() const override { return waiters_.height(); }
   void WhenFinal(Height height, FinalDone done) override;
   void WhenCurrent(int64_t wait_micros, ReadDone done) override;
+  void TransferLeadership(std::optional<ValidatorIndex> to, TransferDone done) override;
   absl::StatusOr<std::string> Checkpoint() const override;
   absl::StatusOr<std::string> CheckpointWitnessedBy(
       std::span<const std::string> witnesses) const override;
@@ -210,6 +224,7 @@ class Node final : public NodeServices, public FrameReceiver {
   void OpenScrubber();
   absl::StatusOr<std::string> ReadNewestLogFile(absl::string_view path) const;
   absl::Status OpenJoin(OpenedJournal journal);
+  void OnBehind(Height base);
   void Halt();
   void Refuse(const absl::Status& why);
   std::string FatalReason() const;
@@ -240,6 +255,7 @@ class Node final : public NodeServices, public FrameReceiver {
   DerivedStores stores_;
   bool starts_anew_ = false;
   std::atomic<bool> joined_{false};
+  std::atomic<bool> behind_{false};
   absl::Status refusing_;  // Why it refuses; set while opening.
   FatalLatch fatal_;
   NodeCounters counters_;
@@ -249,6 +265,7 @@ class Node final : public NodeServices, public FrameReceiver {
   PendingSubmissions pending_;
   FinalWaiters waiters_;
   ReadWaiters reads_{&counters_};
+  TransferDesk transfers_;
   RevealChain reveals_;
   std::unique_ptr<ledger::Store> state_store_;
   std::unique_ptr<ledger::Store> index_store_;

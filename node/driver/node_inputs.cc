@@ -107,6 +107,7 @@ void Node::AnswerWaiting() {
   stopping.error.what = "this validator stops";
   stopping.error.remedy = "ask another validator";
   reads_.Close(stopping.error);
+  transfers_.Close(stopping.error);
 }
 
 absl::Status Node::OnFrame(PeerStream* stream, std::string frame) {
@@ -280,6 +281,16 @@ void Node::WhenCurrent(int64_t wait_micros, ReadDone done) {
     return done(error, Height(0));
   }
   reads_.Wait(seams_.clock->MonotonicMicros() + wait_micros, std::move(done));
+  replica_->signal()->Set();
+}
+
+void Node::TransferLeadership(std::optional<ValidatorIndex> to, TransferDone done) {
+  if (!refusing_.ok() || fatal_.failed()) {
+    ServiceError error = RefusingError(refusing_.ok() ? FatalReason() : refusing_.message());
+    error.remedy = "ask the leader; vigil status says who leads";
+    return done({.error = std::move(error), .leader = ValidatorIndex()});
+  }
+  transfers_.Ask(to, std::move(done));
   replica_->signal()->Set();
 }
 

@@ -133,6 +133,7 @@ bool Replica::Step() {
     worked = true;
   }
   worked |= BeginRead();
+  worked |= FollowTransfer();
   FollowLeadership();
   for (int i = 0; i < kBuildsPerStepMax && TryBuild(); ++i) worked = true;
   Forward();
@@ -275,8 +276,12 @@ void Replica::OnAsk(const consensus::Ask& ask) {
     }
     return;
   }
+  if (const auto* install = std::get_if<consensus::AskInstallSnapshot>(&ask)) {
+    ports_.on_behind(install->height);
+    return;
+  }
   VIGIL_CHECK(std::holds_alternative<consensus::AskCancelBuild>(ask),
-              "raft asks only to build; ask ", ask.index());
+              "raft asks to build or for a snapshot; ask ", ask.index());
   wanted_.reset();
 }
 

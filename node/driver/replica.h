@@ -19,6 +19,7 @@
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -43,6 +44,7 @@
 #include "node/driver/pending_submissions.h"
 #include "node/driver/read_waiters.h"
 #include "node/driver/snapshot_actor.h"
+#include "node/driver/transfer_desk.h"
 #include "node/driver/transport.h"
 #include "node/mempool/mempool.h"
 
@@ -70,9 +72,13 @@ class Replica final : public Actor {
     BlockCache* cache = nullptr;
     PendingSubmissions* pending = nullptr;
     ReadWaiters* reads = nullptr;
+    TransferDesk* transfers = nullptr;
     FatalLatch* fatal = nullptr;
     NodeCounters* counters = nullptr;
     const LogFunction* log = nullptr;
+    // This validator lacks what the leader's log begins above: it must join anew by a snapshot of
+    // this height or above. Called once; must only wake somebody.
+    std::function<void(Height)> on_behind;
   };
   struct Options {
     ValidatorIndex self;
@@ -158,6 +164,12 @@ class Replica final : public Actor {
   void CheckLeader(int64_t now_micros);
   void PublishStatus() VIGIL_EXCLUDES(status_mutex_);
 
+  // replica_transfer.cc: handing leadership over.
+  std::string NameOf(std::optional<ValidatorIndex> validator) const;
+  std::optional<ValidatorIndex> BestSuccessor() const;
+  void BeginTransfer(const TransferDesk::Question& question);
+  bool FollowTransfer();
+
   // replica_build.cc: what goes into blocks.
   bool TryBuild();
   bool HeartbeatDue() const;
@@ -211,6 +223,9 @@ class Replica final : public Actor {
   std::optional<ValidatorIndex> forward_leader_;
   View forward_view_;
   int64_t forward_again_micros_ = 0;  // The transport had no room: not before this.
+
+  std::optional<ValidatorIndex> transfer_to_;  // Whoever asked for it waits.
+  int64_t transfer_until_micros_ = 0;
 
   uint64_t last_read_id_ = 0;
   int64_t read_again_micros_ = 0;  // The core could not answer one: no round before this.

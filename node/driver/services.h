@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "node/driver/final_waiters.h"
 #include "node/driver/read_waiters.h"
 #include "node/driver/submit.h"
+#include "node/driver/transfer_desk.h"
 
 namespace vigil::node {
 
@@ -138,6 +140,10 @@ class NodeServices {
   // search index will once it reaches the height given; with one when that cannot be told. On this
   // or another thread; it must not block.
   virtual void WhenCurrent(int64_t wait_micros, ReadDone done) = 0;
+  // Hands leadership over to `to`, or to whoever is furthest (docs/protocol.md, R26). Calls `done`
+  // once, when that one leads, or saying why it does not; on this or another thread; it must not
+  // block.
+  virtual void TransferLeadership(std::optional<ValidatorIndex> to, TransferDone done) = 0;
   // The newest final checkpoint: a signed note with its cosignatures. Errors: kNotFound while there
   // is none; kUnavailable while the node refuses.
   virtual absl::StatusOr<std::string> Checkpoint() const = 0;

@@ -92,6 +92,7 @@ absl::Status SimCluster::Start(uint32_t i) {
     if (log_tap_) log_tap_(i, level, text);
   };
   seams.on_joined = [&member] { member.joined = true; };
+  seams.on_behind = [&member] { member.behind = true; };
   seams.start_seed = (seed_ * 1'000'003 + i) * 1'000'003 + ++member.starts;
   absl::StatusOr<std::unique_ptr<node::Node>> opened =
       node::Node::Open(test_network_.genesis(), member.config, seams);
@@ -136,15 +137,18 @@ void SimCluster::StepOnce() {
   ReopenJoined();
 }
 
-// What node/app does with a validator that has joined.
+// What node/app does with a validator that has joined, or must join anew.
 void SimCluster::ReopenJoined() {
   for (uint32_t i = 0; i < size(); ++i) {
     Member& member = *members_[i];
-    if (!std::exchange(member.joined, false) || member.node == nullptr) continue;
+    const bool behind = std::exchange(member.behind, false);
+    if ((!std::exchange(member.joined, false) && !behind) || member.node == nullptr) continue;
     network_.Detach(i);
     member.node->Stop();
     member.node.reset();
-    const absl::Status status = Start(i);
+    absl::Status status;
+    if (behind) status = Rejoin(i, /*even_if_sound=*/true).status();
+    if (status.ok()) status = Start(i);
     // Its disk may fail just now: then it is down.
     if (!status.ok()) member.disk.Crash(ledger::CrashMode::kLoseUnsynced);
   }

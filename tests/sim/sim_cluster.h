@@ -108,6 +108,7 @@ class SimCluster {
     node::Beginning beginning = node::Beginning::kNewNetwork;
     bool paused = false;
     bool joined = false;  // To be opened anew.
+    bool behind = false;  // To join anew.
     std::string frozen;   // Name of an actor.
     uint64_t starts = 0;
     std::unique_ptr<node::Node> node;

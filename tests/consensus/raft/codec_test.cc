@@ -46,6 +46,7 @@ std::vector<RaftMessage> Samples() {
           Message(RaftVote{false, View(7), Height(3), View(2)}),
           Message(RaftVote{false, View(7), Height(3), View(2), true}),
           Message(RaftTimeoutNow{}),
+          Message(RaftNeedsSnapshot{Height(9)}),
           Message(RaftVoteReply{true, View(8), true}),
           Message(RaftVoteReply{false, View(7), false}),
           Message(append),

@@ -59,6 +59,10 @@ std::string Describe(const RaftReadReply& reply, size_t) {
 
 std::string Describe(const RaftTimeoutNow&, size_t) { return "campaign now"; }
 
+std::string Describe(const RaftNeedsSnapshot& needs, size_t) {
+  return absl::StrCat("you need a snapshot of ", needs.height.value(), " or above");
+}
+
 std::string DescribeRecord(const JournalAppend& record) {
   if (record.kind == JournalAppend::Kind::kBlock) {
     return absl::StrCat("block ", DescribeBlock(record.block->id()));

@@ -114,7 +114,10 @@ bool Scenario::RunOnDisk(const Words& words) {
   } else if (command == "sync") {
     Sync(node);
   } else if (command == "crash") {
-    if (words.size() > 2 && words[2] == "lost-group") {
+    if (words.size() > 4 && words[2] == "above") {
+      const Recovered other = RecoverFrom(Host(Node(words[3])).SyncedRecords());
+      Host(node).CrashLosingAll(other.chain[Number(words[4]) - 1], /*keeps_guard=*/true);
+    } else if (words.size() > 2 && words[2] == "lost-group") {
       Host(node).CrashLosingLastGroup();
     } else {
       Host(node).Crash(0);
@@ -347,6 +350,9 @@ void Scenario::Narrate(ValidatorIndex node, const Output& output, const CoreStat
     if (const auto* build = std::get_if<AskBuild>(&ask)) {
       Say(absl::StrCat(self, " asks for ", build->empty ? "an empty block" : "a block", " on ",
                        DescribeBlock(build->parent), " in term ", build->view.value()));
+    } else if (const auto* install = std::get_if<AskInstallSnapshot>(&ask)) {
+      Say(absl::StrCat(self, " asks to join anew by a snapshot of ", install->height.value(),
+                       " or above"));
     } else {
       Say(absl::StrCat(self, " asks for no block any more"));
     }

@@ -15,6 +15,7 @@
 //   save X Y / replay X Y  keeps copies of the queued messages from X to Y / queues the copies
 //   again partition X.. | Y..    messages between the sides are lost; `heal` ends it manual X /
 //   sync X      X's disk syncs only on command / syncs now; `auto X` ends it crash X [lost-group]
+//   crash X above Y H      loses all; its log begins above Y's block H, as after a snapshot
 //   loses unsynced records; with lost-group, the last synced group too restart X claim X Y [TERM]
 //   X tells Y that it leads TERM (Y's own term by default) forge X Y              X, Y's leader,
 //   sends Y another block than that at Y's last height conflict X Y           the same at Y's

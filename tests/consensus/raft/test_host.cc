@@ -130,7 +130,7 @@ Output TestHost::Step(const Input& input) {
   for (const Ask& ask : output.asks) {
     if (const auto* build = std::get_if<AskBuild>(&ask)) {
       ask_ = *build;
-    } else {
+    } else if (std::holds_alternative<AskCancelBuild>(ask)) {
       ask_ = std::nullopt;
     }
   }

@@ -218,6 +218,9 @@ class WithoutBlocks final : public NodeServices {
   void WhenCurrent(int64_t wait_micros, ReadDone done) override {
     node_->WhenCurrent(wait_micros, std::move(done));
   }
+  void TransferLeadership(std::optional<ValidatorIndex> to, TransferDone done) override {
+    node_->TransferLeadership(to, std::move(done));
+  }
   absl::StatusOr<std::string> Checkpoint() const override { return node_->Checkpoint(); }
   absl::StatusOr<std::string> CheckpointWitnessedBy(
       std::span<const std::string> witnesses) const override {

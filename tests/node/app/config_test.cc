@@ -121,6 +121,23 @@ TEST_CASE("config: every key can be read back as it was set") {
   }
 }
 
+TEST_CASE("config: who may administer is named by whole SPIFFE ids") {
+  const ConfigKey* const key = FindConfigKey("admin.clients");
+  REQUIRE(key != nullptr);
+  Config config;
+  REQUIRE(key->set("spiffe://a/client/x,spiffe://b/admin/y", &config).ok());
+  CHECK(config.admin_clients ==
+        std::vector<std::string>{"spiffe://a/client/x", "spiffe://b/admin/y"});
+  CHECK(key->get(config) == "spiffe://a/client/x,spiffe://b/admin/y");
+  for (const char* text : {"a/client/x", "spiffe://a", "spiffe://a/client/", "spiffe:///client/x",
+                           "spiffe://a//x", "spiffe://a/client/x/y", "spiffe://a/client/x, y"}) {
+    INFO(text);
+    CHECK_FALSE(key->set(text, &config).ok());
+  }
+  REQUIRE(key->set("", &config).ok());
+  CHECK(config.admin_clients.empty());
+}
+
 TEST_CASE("config: what is required or contradicts itself is named") {
   Config config;
   CHECK_THAT(std::string(CheckConfig(config).message()), Catch::Contains("data_dir is not set"));
