@@ -47,6 +47,7 @@ class SegmentedJournal final : public Journal {
     AppendFrame(journal_id_, {.type = type, .offset = end_, .synced_up_to = durable_offset_}, body,
                 &buffer_);
     end_ += buffer_.size() - buffered;
+    if (type == JournalType::kBase) unsynced_base_ = position;
     if (buffer_.size() >= kBufferBytesMax) RETURN_IF_ERROR(Latched(WriteBuffer()));
     return position;
   }
@@ -58,6 +59,7 @@ class SegmentedJournal final : public Journal {
     RETURN_IF_ERROR(Latched(file_->Sync()));
     durable_offset_ = end_;
     reader_->SetEnd(end_);
+    if (unsynced_base_.has_value()) reader_->SetBase(*std::exchange(unsynced_base_, std::nullopt));
     return absl::OkStatus();
   }
 
@@ -113,6 +115,7 @@ class SegmentedJournal final : public Journal {
   uint64_t end_;             // Of what was appended.
   uint64_t durable_offset_;  // Of what was synced.
   std::string buffer_;       // Appended and not yet written.
+  std::optional<JournalPosition> unsynced_base_;
   absl::Status error_;
 };
 

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -79,6 +80,11 @@ class JournalReader {
   // The file of the segment that starts at `segment_start` was replaced by one with the same
   // frames at the same offsets, but for what was pruned: from now on that one is read.
   virtual void Refresh(uint64_t segment_start) const { (void)segment_start; }
+  // The segments that start below `before`, where one starts, are being removed: from now on the
+  // journal begins there. Reads that are under way end well.
+  virtual void Forget(uint64_t before) const { (void)before; }
+  // The last base frame that is on disk; nullopt: there is none.
+  virtual std::optional<JournalPosition> newest_base() const { return std::nullopt; }
   virtual JournalPosition begin() const = 0;  // First frame that is still kept.
   virtual JournalPosition end() const = 0;
 };

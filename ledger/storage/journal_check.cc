@@ -18,6 +18,7 @@ struct SegmentScan {
   uint64_t file_end = 0;      // Journal offset where the file ends.
   absl::string_view damage;   // What is wrong at `end`; empty when the file ends there.
   uint64_t synced_up_to = 0;  // The furthest that a sound header claims, beyond the damage too.
+  std::optional<uint64_t> newest_base;
 };
 
 class SegmentScanner {
@@ -47,6 +48,7 @@ class SegmentScanner {
       scan.synced_up_to = header->synced_up_to;
       ASSIGN_OR_RETURN(scan.damage, BodyDamage(*header));
       if (!scan.damage.empty()) break;
+      if (header->type == JournalType::kBase) scan.newest_base = at;
       if (header->type == JournalType::kPrunedBlock && !compacted_) {
         scan.damage = "a pruned block where none may be";
         break;
@@ -183,6 +185,7 @@ absl::Status CheckSegment(const FileSystem& files, const SegmentFile& segment,
   SegmentScanner scanner(found, file.get(), file_bytes);
   ASSIGN_OR_RETURN(const SegmentScan scan, scanner.Scan());
   check->end = scan.end;
+  if (scan.newest_base.has_value()) check->newest_base = scan.newest_base;
   check->proven_end = std::min(scan.end, std::max(segment.start, scan.synced_up_to));
   const bool compacted = found.format == SegmentFormat::kCompacted;
   if (scan.damage.empty() && compacted && !next.has_value()) {

@@ -49,7 +49,8 @@ struct JournalCheck {
   uint64_t end = 0;                   // The journal is sound up to here.
   uint64_t proven_end = 0;  // Up to here it is known to be durable: a group ends there, at or
                             // before `end`. What follows may not have been synced yet.
-  uint64_t torn_bytes = 0;  // What follows `end` when `damage` is kAborted.
+  std::optional<uint64_t> newest_base;  // Offset of the last sound base frame.
+  uint64_t torn_bytes = 0;              // What follows `end` when `damage` is kAborted.
   // OK: nothing follows. kAborted: an unfinished write, or damage to the last group: cannot be told
   // apart. kDataLoss: damage to what was durable, naming segment and offset.
   absl::Status damage;

@@ -36,11 +36,22 @@ SegmentedReader::SegmentedReader(const FileSystem* files, const JournalCheck& ch
     : files_(files), journal_id_(check.journal_id), end_(check.end) {
   VIGIL_CHECK(!check.segments.empty());
   for (const SegmentFile& segment : check.segments) AddSegment(segment);
+  if (check.newest_base.has_value()) SetBase({.offset = *check.newest_base});
 }
 
 void SegmentedReader::AddSegment(const SegmentFile& segment) {
   MutexLock lock(&mutex_);
   slots_[segment.start].path = segment.path;
+}
+
+void SegmentedReader::SetBase(JournalPosition position) {
+  MutexLock lock(&mutex_);
+  newest_base_ = position;
+}
+
+std::optional<JournalPosition> SegmentedReader::newest_base() const {
+  MutexLock lock(&mutex_);
+  return newest_base_;
 }
 
 JournalPosition SegmentedReader::begin() const {
@@ -91,6 +102,15 @@ void SegmentedReader::Refresh(uint64_t segment_start) const {
   slot->second.contents = nullptr;
   slot->second.last_use = 0;
   --open_count_;
+}
+
+void SegmentedReader::Forget(uint64_t before) const {
+  MutexLock lock(&mutex_);
+  VIGIL_CHECK(slots_.contains(before), "no segment starts at offset ", before);
+  while (slots_.begin()->first < before) {
+    if (slots_.begin()->second.contents != nullptr) --open_count_;
+    slots_.erase(slots_.begin());
+  }
 }
 
 absl::StatusOr<uint64_t> SegmentedReader::EndOfHole(const OpenSegment& open,

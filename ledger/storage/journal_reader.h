@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "ledger/base/mutex.h"
@@ -25,14 +26,18 @@ class SegmentedReader final : public JournalReader {
   // Segments of a journal that CheckJournal() found sound from `begin` to `end`.
   SegmentedReader(const FileSystem* files, const JournalCheck& check);
 
-  // Called by the one writer: a segment that starts at the end, and the end after a sync.
+  // Called by the one writer: a segment that starts at the end; the last base frame and the end,
+  // after a sync.
   void AddSegment(const SegmentFile& segment);
+  void SetBase(JournalPosition position);
   void SetEnd(uint64_t end) { end_.store(end, std::memory_order_release); }
 
   absl::StatusOr<Frame> Read(JournalPosition position) const override;
   absl::Status ForEach(JournalPosition from,
                        const std::function<bool(const Frame&)>& visit) const override;
   void Refresh(uint64_t segment_start) const override;
+  void Forget(uint64_t before) const override;
+  std::optional<JournalPosition> newest_base() const override;
   JournalPosition begin() const override;
   JournalPosition end() const override;
 
@@ -66,6 +71,7 @@ class SegmentedReader final : public JournalReader {
   const JournalId journal_id_;
   std::atomic<uint64_t> end_;
   mutable Mutex mutex_;
+  std::optional<JournalPosition> newest_base_ VIGIL_GUARDED_BY(mutex_);
   mutable std::map<uint64_t, Slot> slots_ VIGIL_GUARDED_BY(mutex_);  // By start.
   mutable uint64_t use_count_ VIGIL_GUARDED_BY(mutex_) = 0;
   mutable size_t open_count_ VIGIL_GUARDED_BY(mutex_) = 0;

@@ -14,6 +14,7 @@
 #include "ledger/storage/file.h"
 #include "ledger/storage/leveldb_store.h"
 #include "node/app/config.h"
+#include "node/keep/archive.h"
 #include "node/keep/backup.h"
 #include "node/keep/data_check.h"
 #include "node/keep/data_export.h"
@@ -179,6 +180,30 @@ int RunDataPrune(const DataCommand& command) {
             << "\nbytes_freed  " << report->bytes_freed << "\nheight_max   "
             << report->height_max.value() << '\n';
   return 0;
+}
+
+int RunDataArchive(const DataCommand& command) {
+  ledger::FileSystem* const files = ledger::PosixFileSystem();
+  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command.genesis);
+  if (!genesis.ok()) return Report(genesis.status());
+  const absl::StatusOr<std::string> genesis_file = files->ReadAll(command.genesis);
+  if (!genesis_file.ok()) return Report(genesis_file.status());
+  const absl::StatusOr<ArchiveReport> report =
+      ArchiveData(files, {.data_dir = command.data_dir,
+                          .guard_path = command.guard,
+                          .archive = command.other,
+                          .genesis = &*genesis,
+                          .genesis_file = *genesis_file,
+                          .journal_bytes_max = command.keep_bytes,
+                          .journal = {}});
+  if (!report.ok()) return Report(report.status());
+  std::cout << "segments       " << report->segments << "\nbytes_freed    " << report->bytes
+            << "\njournal_bytes  " << report->journal_bytes << "\nbegins_above   "
+            << report->base.value() << '\n';
+  if (report->held_back.empty()) return 0;
+  std::cerr << "vigild: the journal keeps more than " << command.keep_bytes
+            << " bytes: " << report->held_back << '\n';
+  return kExitUnhealthy;
 }
 
 int RunReindex(const DataCommand& command) {

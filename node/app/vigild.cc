@@ -162,6 +162,24 @@ void AddDataFolder(CLI::App* command, DataCommand* options) {
       ->required();
 }
 
+void AddArchiveCommand(CLI::App* data, DataCommand* options, int* exit_code) {
+  CLI::App* archive = data->add_subcommand(
+      "archive",
+      "move the oldest segments of a stopped validator's journal to an archive, each once its copy "
+      "is on disk and read back; the validator goes on above them. Exit code 8: more had to stay "
+      "than was wished");
+  AddDataFolder(archive, options);
+  archive->add_option("ARCHIVE", options->other, "folder of this validator's archive")->required();
+  archive->add_option("--guard", options->guard, "its rollback guard: <keys_dir>/rollback_guard")
+      ->required();
+  archive
+      ->add_option(
+          "--keep-bytes", options->keep_bytes,
+          "until the journal's files take no more than so many bytes; 0: as far as it goes")
+      ->required();
+  archive->callback([=] { *exit_code = RunDataArchive(*options); });
+}
+
 void AddDataCommands(CLI::App* app, DataCommand* options, int* exit_code) {
   CLI::App* data = app->add_subcommand("data", "check, back up, restore or export a data folder");
   data->require_subcommand(1);
@@ -208,6 +226,8 @@ void AddDataCommands(CLI::App* app, DataCommand* options, int* exit_code) {
   prune->add_option("--older-than", options->older_than, "age: 90m, 12h or 30d, at least 1h")
       ->required();
   prune->callback([=] { *exit_code = RunDataPrune(*options); });
+
+  AddArchiveCommand(data, options, exit_code);
 
   CLI::App* reindex = app->add_subcommand(
       "reindex", "build a stopped validator's state and search index anew from its journal");

@@ -23,9 +23,22 @@ size_t BytesOf(const ExecutedBlock& executed) {
   return executed.block->frame().size() + kResultBytes * (1 + executed.results.size());
 }
 
-// A validator that joined by a snapshot knows of older blocks what is in state, not their bytes.
-absl::Status CheckIsHere(const BlockInfo& info) {
-  if (info.frame_bytes > 0) return absl::OkStatus();
+absl::Status Archived(absl::string_view block) {
+  return absl::NotFoundError(
+      absl::StrCat("block ", block,
+                   ": its segment of the journal was archived here; ask another "
+                   "validator, or read it in the archive (docs/operating.md, Archive)"));
+}
+
+// A validator that joined by a snapshot knows of older blocks what is in state, not their bytes;
+// one that archives knows where they were.
+absl::Status CheckIsHere(const BlockInfo& info, const ledger::JournalReader* journal) {
+  if (info.frame_bytes > 0) {
+    if (journal == nullptr || info.position.offset >= journal->begin().offset) {
+      return absl::OkStatus();
+    }
+    return Archived(absl::StrCat(info.height.value()));
+  }
   return absl::NotFoundError(
       absl::StrCat("block ", info.height.value(),
                    ": this validator joined by a snapshot above it and has not its bytes; ask "
@@ -90,7 +103,7 @@ absl::StatusOr<ExecutedPtr> ChainAccess::LoadStored(Height height) const {
         absl::StrCat("block ", height.value(), ": executed up to ", view.tip.height.value()));
   }
   ASSIGN_OR_RETURN(const BlockInfo info, view.reader->GetBlock(height));
-  RETURN_IF_ERROR(CheckIsHere(info));
+  RETURN_IF_ERROR(CheckIsHere(info, journal_.get()));
   auto executed = std::make_shared<ExecutedBlock>();
   executed->block = cache_->Find(info.hash);
   if (executed->block == nullptr) {
@@ -116,7 +129,7 @@ absl::StatusOr<BlockPtr> ChainAccess::LoadBlock(Height height) const {
   }
   const View view = CurrentView();
   ASSIGN_OR_RETURN(const BlockInfo info, view.reader->GetBlock(height));
-  RETURN_IF_ERROR(CheckIsHere(info));
+  RETURN_IF_ERROR(CheckIsHere(info, journal_.get()));
   if (BlockPtr cached = cache_->Find(info.hash); cached != nullptr) return cached;
   return LoadAt(info.hash, info.position);
 }
@@ -126,8 +139,10 @@ absl::StatusOr<BlockPtr> ChainAccess::LoadAt(const Hash& hash,
   if (journal_ == nullptr) {
     return absl::NotFoundError(absl::StrCat("block ", hash.ToHex(), ": no journal to read"));
   }
-  ASSIGN_OR_RETURN(ledger::JournalReader::Frame frame, journal_->Read(position));
-  ASSIGN_OR_RETURN(BlockPtr block, ledger::DecodeJournalBlock(std::move(frame)));
+  absl::StatusOr<ledger::JournalReader::Frame> frame = journal_->Read(position);
+  if (!frame.ok() && position.offset < journal_->begin().offset) return Archived(hash.ToHex());
+  RETURN_IF_ERROR(frame.status());
+  ASSIGN_OR_RETURN(BlockPtr block, ledger::DecodeJournalBlock(*std::move(frame)));
   if (block->hash() != hash) {
     return absl::DataLossError(absl::StrCat("journal offset ", position.offset, ": block ",
                                             block->hash().ToHex(), ", expected ", hash.ToHex()));

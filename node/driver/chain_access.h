@@ -50,12 +50,13 @@ class ChainAccess {
 
   // An executed block with its results. `tip` in it is set only for recent ones, otherwise just its
   // height, view, hash, time and state digest.
-  // Errors: kNotFound above the tip; kDataLoss naming where; disk errors.
+  // Errors: kNotFound above the tip, and for a block whose bytes are not here (any more); kDataLoss
+  // naming where; disk errors.
   absl::StatusOr<ExecutedPtr> LoadExecuted(Height height) const VIGIL_EXCLUDES(mutex_);
   // An executed block. Errors: as LoadExecuted.
   absl::StatusOr<ledger::BlockPtr> LoadBlock(Height height) const;
-  // A block that lies at `position` of the journal. Errors: kDataLoss when another block lies
-  // there; those of the journal.
+  // A block that lies at `position` of the journal. Errors: kNotFound when its segment was
+  // archived; kDataLoss when another block lies there; those of the journal.
   absl::StatusOr<ledger::BlockPtr> LoadAt(const Hash& hash, ledger::JournalPosition position) const;
 
   // The log's tree after an executed block, if it was executed a short while ago.

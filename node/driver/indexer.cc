@@ -23,10 +23,15 @@ Indexer::Indexer(ChainAccess* chain, ledger::EventIndex* index, const LogFunctio
       log_(log),
       keep_blocks_(keep_blocks),
       on_damage_(std::move(on_damage)),
-      first_(first) {}
+      first_(first.value()) {}
 
 void Indexer::Rebuild() {
   rebuild_wanted_ = true;
+  signal()->Set();
+}
+
+void Indexer::SetFirst(Height first) {
+  first_ = first.value();
   signal()->Set();
 }
 
@@ -48,11 +53,12 @@ void Indexer::Stop(const absl::Status& why) {
 
 bool Indexer::Step() {
   if (rebuild_wanted_.exchange(false)) return DropAll();
+  const Height first(first_.load());
   // What an earlier life of a validator that joined anew had indexed ends below its first block.
-  if (index_->next_height() > Height(0) && index_->next_height() < first_) return DropAll();
+  if (index_->next_height() > Height(0) && index_->next_height() < first) return DropAll();
   // An empty index begins where events are to be kept, and where blocks are here.
   const Height next =
-      std::max(index_->next_height() == Height(0) ? Oldest() : index_->next_height(), first_);
+      std::max(index_->next_height() == Height(0) ? Oldest() : index_->next_height(), first);
   if (broken_ || next > chain_->tip()) return false;
   absl::Status status = AddBlock(next);
   if (status.ok()) status = Forget();
@@ -62,8 +68,9 @@ bool Indexer::Step() {
 
 Height Indexer::Oldest() const {
   const uint64_t tip = chain_->tip().value();
-  if (keep_blocks_ == 0 || tip <= keep_blocks_) return Height(1);
-  return Height(tip - keep_blocks_ + 1);
+  const Height first(std::max<uint64_t>(first_, 1));
+  if (keep_blocks_ == 0 || tip <= keep_blocks_) return first;
+  return std::max(Height(tip - keep_blocks_ + 1), first);
 }
 
 absl::Status Indexer::Forget() {

@@ -32,6 +32,8 @@ class Indexer final : public Actor {
   // Drops what is indexed and starts from the first block again. Thread-safe; done by a later
   // Step().
   void Rebuild();
+  // The blocks below `first` are not here any more: what is indexed of them goes. Thread-safe.
+  void SetFirst(Height first);
 
   absl::string_view name() const override { return "index"; }
   bool Step() override;
@@ -49,7 +51,7 @@ class Indexer final : public Actor {
   const LogFunction* const log_;
   const uint64_t keep_blocks_;
   const std::function<void(const absl::Status&)> on_damage_;
-  const Height first_;
+  std::atomic<uint64_t> first_;
   std::atomic<bool> rebuild_wanted_{false};
   bool broken_ = false;
 };

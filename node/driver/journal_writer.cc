@@ -14,6 +14,7 @@ using ledger::JournalType;
 constexpr size_t kGroupJobsMax = 256;
 constexpr int64_t kGuardMicrosMax = 1'000'000;
 constexpr size_t kGuardBytesMax = 1024;
+constexpr size_t kBaseBytesMax = 1024;
 constexpr size_t kAppendBytes = 64;  // Bookkeeping of one append in the inbox's budget.
 
 JournalType TypeOf(JournalAppend::Kind kind) {
@@ -49,7 +50,8 @@ JournalWriter::JournalWriter(const Ports& ports, std::unique_ptr<ledger::Journal
       guard_(guard),
       guard_saved_micros_(ports.clock->MonotonicMicros()),
       inbox_({inbox_bytes_max}),
-      guards_({kGuardBytesMax}) {}
+      guards_({kGuardBytesMax}),
+      base_inbox_({kBaseBytesMax}) {}
 
 bool JournalWriter::Push(JournalJob* job) {
   const size_t bytes = job->bytes();
@@ -71,6 +73,11 @@ void JournalWriter::PushGuard(std::string body) {
 void JournalWriter::SetLast(std::string vote, std::string cosigned) {
   last_vote_ = std::move(vote);
   last_cosigned_ = std::move(cosigned);
+  NotePromises();
+}
+
+void JournalWriter::NotePromises() {
+  has_promises_.store(!last_vote_.empty() && !last_cosigned_.empty(), std::memory_order_release);
 }
 
 void JournalWriter::Renew() {
@@ -78,22 +85,34 @@ void JournalWriter::Renew() {
   signal()->Set();
 }
 
-absl::Status JournalWriter::AppendLast() {
+void JournalWriter::RenewAbove(std::string body) {
+  const size_t bytes = body.size();
+  VIGIL_CHECK(has_promises() && base_inbox_.TryPush(std::move(body), bytes),
+              "a base frame before the last one, or before any promise");
+  Renew();
+}
+
+// The base comes last: what a crash leaves of the group has the promises if it has the base.
+absl::Status JournalWriter::AppendLast(const std::vector<std::string>& bases) {
   if (!last_vote_.empty()) {
     RETURN_IF_ERROR(journal_->Append(JournalType::kVote, AsBytes(last_vote_)).status());
   }
   if (!last_cosigned_.empty()) {
     RETURN_IF_ERROR(journal_->Append(JournalType::kCosigned, AsBytes(last_cosigned_)).status());
   }
+  for (const std::string& base : bases) {
+    RETURN_IF_ERROR(journal_->Append(JournalType::kBase, AsBytes(base)).status());
+  }
   RETURN_IF_ERROR(journal_->Sync());
   renewed_.fetch_add(1, std::memory_order_release);
+  bases_.fetch_add(bases.size(), std::memory_order_release);
   return absl::OkStatus();
 }
 
 bool JournalWriter::Step() {
   if (ports_.fatal->failed()) return false;
   if (renew_wanted_.exchange(false)) {
-    const absl::Status status = AppendLast();
+    const absl::Status status = AppendLast(base_inbox_.TryPop(1));
     if (!status.ok()) ports_.fatal->Fail(Annotate(status, "journal"));
     return status.ok();
   }
@@ -137,6 +156,7 @@ absl::Status JournalWriter::WriteGroup(const std::vector<JournalJob>& group,
     last_cosigned_ = guard;
     bytes += guard.size();
   }
+  NotePromises();
   ports_.counters->journal_bytes.fetch_add(bytes, std::memory_order_relaxed);
   if (must_sync) {
     RETURN_IF_ERROR(journal_->Sync());

@@ -69,6 +69,13 @@ class JournalWriter final : public Actor {
   // more. renewed() grows when that is done. Thread-safe, both.
   void Renew();
   uint64_t renewed() const { return renewed_.load(std::memory_order_acquire); }
+  // As Renew(), and behind them, in the same group, writes the base frame `body`: whoever finds the
+  // frame finds them, too. bases() grows when that is done. REQUIRES: has_promises(), and the one
+  // before was written. Thread-safe, all three.
+  void RenewAbove(std::string body);
+  uint64_t bases() const { return bases_.load(std::memory_order_acquire); }
+  // There is a vote and a cosigner's guard to be written again.
+  bool has_promises() const { return has_promises_.load(std::memory_order_acquire); }
 
   absl::string_view name() const override { return "journal"; }
   bool Step() override;
@@ -78,7 +85,8 @@ class JournalWriter final : public Actor {
   absl::Status WriteGroup(const std::vector<JournalJob>& group,
                           const std::vector<std::string>& guards, Durable* durable);
   absl::Status SaveGuard(Epoch epoch, View view);
-  absl::Status AppendLast();
+  absl::Status AppendLast(const std::vector<std::string>& bases);
+  void NotePromises();
 
   const Ports ports_;
   const std::unique_ptr<ledger::Journal> journal_;
@@ -91,6 +99,9 @@ class JournalWriter final : public Actor {
   std::string last_cosigned_;
   std::atomic<bool> renew_wanted_{false};
   std::atomic<uint64_t> renewed_{0};
+  Inbox<std::string> base_inbox_;
+  std::atomic<uint64_t> bases_{0};
+  std::atomic<bool> has_promises_{false};
 };
 
 }  // namespace vigil::node

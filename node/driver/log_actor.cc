@@ -94,6 +94,18 @@ void LogActor::OnGuarded() {
   signal()->Set();
 }
 
+void LogActor::WantSaved() {
+  saved_wanted_ = true;
+  signal()->Set();
+}
+
+absl::Status LogActor::SaveIfWanted() {
+  const Height held = next_.Previous();
+  if (!saved_wanted_ || !unverified_.empty() || resumes_) return absl::OkStatus();
+  saved_wanted_ = false;
+  return held > tiles_->saved().height ? tiles_->SaveProgress(held) : absl::OkStatus();
+}
+
 void LogActor::OnWitnessed(const WitnessedCheckpoint& witnessed) {
   {
     MutexLock lock(&mutex_);
@@ -125,6 +137,7 @@ bool LogActor::Step() {
     cosigner_->OnTimer(now);
     status = Perform(now);
   }
+  if (status.ok() && refusing_.empty()) status = SaveIfWanted();
   if (ledger::IsStoreDamage(status)) {
     // Not the log's fault: the next start builds the store anew, and the log goes on.
     ports_.fatal->Fail(Annotate(status, "log"));
@@ -275,6 +288,7 @@ void LogActor::ShareState() {
   shared_ = {.tree_size = tiles_->tree().size(),
              .cosigned_size = cosigner_->signed_size(),
              .final_size = final_written_size_,
+             .saved = tiles_->saved().height,
              .fork_count = cosigner_->fork_count(),
              .refusing = refusing_};
 }

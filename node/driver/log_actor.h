@@ -81,6 +81,7 @@ class LogActor final : public Actor {
     uint64_t tree_size = 0;
     uint64_t cosigned_size = 0;  // Of the newest own cosignature since the start.
     uint64_t final_size = 0;
+    Height saved;             // Up to this block the files are on disk for good.
     uint64_t fork_count = 0;  // Notes of others that are not on our chain; also of earlier starts.
     std::string refusing;     // Why nothing is signed any more; empty: nothing is wrong.
   };
@@ -92,6 +93,8 @@ class LogActor final : public Actor {
   // Errors: kInvalidArgument and kPermissionDenied as CheckSignedCheckpoint(); kResourceExhausted.
   absl::Status OnCosignature(ValidatorIndex from, const CosignatureFrame& frame);
   void OnGuarded();
+  // Has what the files hold now synced, so that State::saved grows.
+  void WantSaved();
   // A verified cosignature of a witness outside the network: it stands on the served checkpoint
   // while that has its size. Never waited for.
   void OnWitnessed(const WitnessedCheckpoint& witnessed) VIGIL_EXCLUDES(mutex_);
@@ -123,6 +126,7 @@ class LogActor final : public Actor {
   absl::Status Load();
 
   Instant Now() const;
+  absl::Status SaveIfWanted();
   void LetVote();
   bool TakeInputs(const Instant& now);
   // log_follow.cc: the tree.
@@ -132,6 +136,8 @@ class LogActor final : public Actor {
   absl::Status AppendLeaves(const ledger::Block& block);
   absl::Status Compare(const BlockEnd& end, const Instant& now);
   absl::Status StartAgain(absl::string_view why);
+  // Blocks below what the journal holds are needed.
+  void RefuseFor(absl::string_view why, const absl::Status& missing);
   absl::Status RestoreFinal();
   absl::Status FinalAt(const BlockEnd& end);
 
@@ -150,6 +156,7 @@ class LogActor final : public Actor {
   std::unique_ptr<Cosigner> cosigner_;
   Inbox<Note> inbox_;
   std::atomic<bool> guarded_{false};
+  std::atomic<bool> saved_wanted_{false};
   std::atomic<bool> outside_is_new_{false};  // A line that the files have not.
 
   Height next_;                       // To be added to the tree.

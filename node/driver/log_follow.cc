@@ -33,9 +33,9 @@ absl::Status LogActor::Resume(const Instant& now) {
   const ChainAccess::View view = ports_.chain->CurrentView();
   ASSIGN_OR_RETURN(const ledger::BlockInfo info, view.reader->GetBlock(height));
   const absl::StatusOr<ledger::BlockPtr> block = ports_.chain->LoadBlock(height);
-  // The block of the snapshot that it joined by is known, but not its bytes.
-  const bool is_here = info.frame_bytes > 0;
-  if (is_here) RETURN_IF_ERROR(block.status());
+  // Of the block of the snapshot that it joined by, and of archived ones, the bytes are not here.
+  const bool is_here = block.ok();
+  if (!absl::IsNotFound(block.status())) RETURN_IF_ERROR(block.status());
   previous_seal_ = info.seal_leaf;
   const BlockEnd end{.height = height,
                      .size = tiles_->tree().size(),
@@ -54,7 +54,13 @@ absl::Status LogActor::AddBlock(Height height, const Instant& now) {
                                    info.first_index.value(), ", the tiles end at ", size));
   }
   // Not from the cache: what is signed is what is on disk.
-  ASSIGN_OR_RETURN(const ledger::BlockPtr block, ports_.chain->LoadAt(info.hash, info.position));
+  const absl::StatusOr<ledger::BlockPtr> loaded = ports_.chain->LoadAt(info.hash, info.position);
+  if (absl::IsNotFound(loaded.status())) {
+    RefuseFor(tiles_->damage(), loaded.status());
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(loaded.status());
+  const ledger::BlockPtr& block = *loaded;
   RETURN_IF_ERROR(AppendLeaves(*block));
   const BlockEnd end{.height = height,
                      .size = tiles_->tree().size(),
@@ -95,11 +101,23 @@ absl::Status LogActor::Compare(const BlockEnd& end, const Instant& now) {
   return absl::OkStatus();
 }
 
+void LogActor::RefuseFor(absl::string_view why, const absl::Status& missing) {
+  Refuse(absl::StrCat("the tiles have to be made again, but ", missing.message(), " (",
+                      why.empty() ? "they are not there" : why,
+                      "); put the archive's segments back into the journal's folder while the "
+                      "validator is stopped, or join anew with: vigild rejoin --even-if-sound"));
+}
+
 absl::Status LogActor::StartAgain(absl::string_view why) {
   if (made_here_) {
     Refuse(absl::StrCat(why,
                         "; the tree was made from the journal, so memory or disk lie: check "
                         "the machine, then start again"));
+    return absl::OkStatus();
+  }
+  const absl::Status first = ports_.chain->LoadBlock(Height(1)).status();
+  if (absl::IsNotFound(first)) {
+    RefuseFor(why, first);
     return absl::OkStatus();
   }
   Say(LogLevel::kWarning, absl::StrCat("the tiles are made again from the journal: ", why));

@@ -185,12 +185,23 @@ absl::Status Node::Recover() {
   return absl::OkStatus();
 }
 
+// Above a base it needs bookkeeping that goes on above it: blocks below are not here to be read
+// again.
 absl::Status Node::OpenDetectorAbove(Height base) {
-  if (base == Height(0)) return OpenDetector();
-  log_(LogLevel::kWarning, "detect",
-       "no detector runs here: its windows reach back below the snapshot that this validator "
-       "joined by");
-  return absl::OkStatus();
+  if (base > Height(0)) {
+    absl::StatusOr<std::unique_ptr<ledger::Store>> store = OpenStore("detect");
+    const absl::StatusOr<Height> from =
+        store.ok() ? DetectDriver::StoredRestartHeight(genesis_, store->get())
+                   : absl::StatusOr<Height>(store.status());
+    if (!from.ok() && !absl::IsDataLoss(from.status())) return from.status();
+    if (!from.ok() || *from <= base) {
+      log_(LogLevel::kWarning, "detect",
+           absl::StrCat("no detector runs here: its windows reach back below block ",
+                        base.value() + 1, ", where this validator's journal begins"));
+      return absl::OkStatus();
+    }
+  }
+  return OpenDetector();
 }
 
 void Node::OpenPruner(const JournalPlace& place, Height base) {

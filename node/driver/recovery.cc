@@ -53,18 +53,24 @@ bool IsVerdict(const absl::Status& status) {
 // Follows the branch while frames are read.
 class Scanner {
  public:
-  explicit Scanner(JournalScan* scan) : scan_(scan) {}
+  // `newest_base`: where the journal's last base frame lies.
+  Scanner(JournalScan* scan, std::optional<ledger::JournalPosition> newest_base)
+      : scan_(scan), newest_base_(newest_base) {}
+
+  // What lies below `offset` is not needed any more, and part of it may be gone.
+  void PassOver(uint64_t offset) { blocks_from_ = offset; }
 
   absl::Status OnFrame(const JournalReader::Frame& frame) {
+    const bool is_needed = frame.position.offset >= blocks_from_;
     switch (frame.type) {
       case JournalType::kBlock:
       case JournalType::kPrunedBlock:
-        return OnBlock(frame);
+        return is_needed ? OnBlock(frame) : absl::OkStatus();
       case JournalType::kVote:
         OnVote(frame);
         return absl::OkStatus();
       case JournalType::kCommit:
-        return OnCommit(frame);
+        return is_needed ? OnCommit(frame) : absl::OkStatus();
       case JournalType::kCosigned:
         return OnCosigned(frame);
       case JournalType::kHole:
@@ -135,7 +141,8 @@ class Scanner {
     ASSIGN_OR_RETURN(const consensus::RaftCommitRecord commit,
                      consensus::DecodeRaftCommitRecord(frame.body));
     const Height height = commit.block.height;
-    if (height == Height(0)) return absl::OkStatus();
+    // Of what lies below the base, marks say nothing new.
+    if (height == Height(0) || height < scan_->base.id.height) return absl::OkStatus();
     const ParentBlock* const block = scan_->Find(height);
     if (block == nullptr || block->id.hash != commit.block.hash) {
       return Contradiction(frame, absl::StrCat("commit mark for block ", height.value(),
@@ -145,16 +152,22 @@ class Scanner {
     return absl::OkStatus();
   }
 
+  // The last one counts; it was taken over before the first frame. One that stands for no missing
+  // segments is that of a validator that joined, and comes before anything else.
   absl::Status OnBase(const JournalReader::Frame& frame) {
     ASSIGN_OR_RETURN(const ledger::BaseFrame base, ledger::DecodeBaseFrame(frame.body));
-    if (!scan_->IsNew()) {
+    const bool is_first = !std::exchange(has_base_, true);
+    if (frame.position != newest_base_) {
+      if (base.block.height <= scan_->base.id.height) return absl::OkStatus();
+      return Contradiction(frame,
+                           absl::StrCat("a base at height ", base.block.height.value(),
+                                        " before the last one at ", scan_->base.id.height.value()));
+    }
+    const bool joins =
+        is_first && scan_->joined && !scan_->has_voted && !scan_->decided && scan_->chain.empty();
+    if (base.base_offset == 0 && !joins) {
       return Contradiction(frame, "a base frame in a journal that goes on already");
     }
-    scan_->base = {.id = base.block,
-                   .executed_in_header = base.executed_in_header,
-                   .time_unix_millis = base.time_unix_millis};
-    scan_->base_frame = base;
-    scan_->committed = base.block.height;
     return absl::OkStatus();
   }
 
@@ -173,7 +186,40 @@ class Scanner {
   }
 
   JournalScan* const scan_;
+  const std::optional<ledger::JournalPosition> newest_base_;
+  uint64_t blocks_from_ = 0;
+  bool has_base_ = false;
 };
+
+// Takes over where the journal goes on.
+absl::Status BeginAtBase(const JournalReader& reader, Scanner* scanner, JournalScan* scan) {
+  const uint64_t begin = reader.begin().offset;
+  const std::optional<ledger::JournalPosition> position = reader.newest_base();
+  if (!position.has_value()) {
+    if (begin == 0) return absl::OkStatus();
+    return Damage(absl::StrCat("the journal begins at offset ", begin,
+                               ": the segments before it are missing, and no base frame says that "
+                               "they were archived"));
+  }
+  ASSIGN_OR_RETURN(const JournalReader::Frame frame, reader.Read(*position));
+  ASSIGN_OR_RETURN(const ledger::BaseFrame base, ledger::DecodeBaseFrame(frame.body));
+  if (base.base_offset > position->offset) {
+    return Damage(absl::StrCat("journal offset ", position->offset, ": a base frame for offset ",
+                               base.base_offset, " behind it"));
+  }
+  if (begin > base.base_offset) {
+    return Damage(absl::StrCat("the journal begins at offset ", begin,
+                               ", its last base frame needs it from offset ", base.base_offset,
+                               " on: segments are missing"));
+  }
+  scan->base = {.id = base.block,
+                .executed_in_header = base.executed_in_header,
+                .time_unix_millis = base.time_unix_millis};
+  scan->base_frame = base;
+  scan->committed = base.block.height;
+  scanner->PassOver(base.base_offset);
+  return absl::OkStatus();
+}
 
 // Makes the journal beside its place and puts it there whole: one that could vote is never seen.
 absl::Status MakeJoiningJournal(const JournalPlace& place) {
@@ -352,12 +398,10 @@ absl::StatusOr<JournalScan> ScanJournal(const ledger::Genesis& genesis,
                                         const JournalReader& reader) {
   JournalScan scan;
   scan.base.id.hash = genesis.genesis_hash;
-  if (reader.begin().offset > 0) {
-    return absl::DataLossError(absl::StrCat("the journal begins at offset ", reader.begin().offset,
-                                            ": the segments before it are missing"));
-  }
-  Scanner scanner(&scan);
-  absl::Status status;
+  Scanner scanner(&scan, reader.newest_base());
+  absl::Status status = BeginAtBase(reader, &scanner, &scan);
+  if (!IsVerdict(status)) return Unreadable(status);
+  RETURN_IF_ERROR(status);
   const absl::Status read = reader.ForEach(reader.begin(), [&](const JournalReader::Frame& frame) {
     status = scanner.OnFrame(frame);
     return status.ok();

@@ -353,14 +353,15 @@ absl::StatusOr<BlockPtr> Replica::FindBody(const BlockId& id) const {
   return block;
 }
 
-void Replica::TellPruned(ValidatorIndex to, Height height) {
-  if (pruned_told_ == to) return;
-  pruned_told_ = to;
+void Replica::TellLacking(ValidatorIndex to, Height height, absl::string_view why) {
+  if (lacking_told_ == to) return;
+  lacking_told_ = to;
   (*ports_.log)(LogLevel::kWarning, "replica",
                 absl::StrCat(ports_.genesis->validators[to.value()].identity(), " needs block ",
-                             height.value(),
-                             ", whose payloads were pruned here: it lags too far to catch up from "
-                             "this validator; see docs/operating.md, Keep less"));
+                             height.value(), ", ", why,
+                             ": it lags too far to catch up from this validator, and joins anew "
+                             "by a snapshot with: vigild rejoin --even-if-sound "
+                             "(docs/operating.md, Keep less)"));
 }
 
 void Replica::Send(const Message& message) {
@@ -371,10 +372,15 @@ void Replica::Send(const Message& message) {
     if (!block.ok()) {
       // Damage on our disk must not pass for a slow network.
       if (absl::IsDataLoss(block.status())) Fail(block.status(), "read block for a peer");
+      if (absl::IsNotFound(block.status())) {
+        TellLacking(message.to, id.height, "whose bytes are not here any more");
+      }
       return;
     }
     // Whoever lags so far must be restored, or join anew.
-    if ((*block)->pruned()) return TellPruned(message.to, id.height);
+    if ((*block)->pruned()) {
+      return TellLacking(message.to, id.height, "whose payloads were pruned here");
+    }
     frame.blocks.push_back(*std::move(block));
   }
   frame.head = EncodeConsensusHead(message.header, static_cast<uint32_t>(frame.blocks.size()));

@@ -153,7 +153,7 @@ class Replica final : public Actor {
   void HandOverCommitted();
   void FlushJournal();
   // Once for each peer in a row.
-  void TellPruned(ValidatorIndex to, Height height);
+  void TellLacking(ValidatorIndex to, Height height, absl::string_view why);
   void Send(const consensus::Message& message);
   absl::StatusOr<ledger::BlockPtr> FindBody(const ledger::BlockId& id) const;
   bool RunTicks();
@@ -208,7 +208,7 @@ class Replica final : public Actor {
   uint64_t issued_sequence_ = 0;  // Last one given to the journal.
   uint64_t durable_sequence_ = 0;
   std::deque<Promise> promises_;
-  std::optional<ValidatorIndex> pruned_told_;
+  std::optional<ValidatorIndex> lacking_told_;
   std::deque<CommittedBlock> committed_;
   std::map<ledger::BlockId, KnownBlock> known_;
   Height handed_to_applier_;

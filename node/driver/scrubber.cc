@@ -83,7 +83,13 @@ bool Scrubber::Step() {
     MutexLock lock(&mutex_);
     if (asked_.has_value() && !asked_->answer.has_value()) return false;
   }
-  const absl::Status status = Advance();
+  absl::Status status = Advance();
+  // Its segment was archived meanwhile.
+  if (!status.ok() && phase_ == Phase::kReading && !ports_.files->Exists(segment_.path)) {
+    looked_at_ = true;
+    LookAgain();
+    status = BeginSegment();
+  }
   if (ledger::IsStoreDamage(status)) {
     ports_.fatal->Fail(Annotate(status, "scrub"));
   } else if (!status.ok()) {

@@ -30,8 +30,10 @@ absl::Status SnapshotFolder::CheckOnChain(const SnapshotFile& file) const {
     return absl::DataLossError(absl::StrCat("its block ", tip.block_hash.ToHex(), " at height ",
                                             tip.height.value(), " is not on the journal's branch"));
   }
-  // The base's own was proven when the validator joined.
+  // The base's own was proven when the validator joined. One that stands for archived segments
+  // names none.
   if (tip.height == scan_.base.id.height && scan_.base_frame.has_value() &&
+      scan_.base_frame->snapshot_digest != Hash() &&
       scan_.base_frame->snapshot_digest != file.manifest().digest) {
     return absl::DataLossError(absl::StrCat("the journal's base says that its digest is ",
                                             scan_.base_frame->snapshot_digest.ToHex(), ", it is ",

@@ -4,6 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/storage/leveldb_store.h"
+#include "ledger/storage/overlay_file_system.h"
+#include "node/detect/detect_driver.h"
 
 namespace vigil::node {
 
@@ -36,6 +39,28 @@ absl::StatusOr<std::shared_ptr<void>> LockFolder(ledger::FileSystem* files,
     return Annotate(lock.status(), absl::StrCat(data_dir, " is in use; stop the validator first"));
   }
   return lock;
+}
+
+absl::StatusOr<Height> StoredDetectorRestart(ledger::FileSystem* files, const std::string& data_dir,
+                                             const ledger::Genesis& genesis) {
+  const std::string directory = data_dir + "/detect";
+  constexpr absl::string_view kRemedy =
+      "; start the validator and let its detector catch up first (vigil_detector_height)";
+  if (!files->Exists(directory)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        directory, ": not there, so that the next start reads every event again", kRemedy));
+  }
+  ledger::OverlayFileSystem overlay(files);
+  const absl::StatusOr<std::unique_ptr<ledger::Store>> store =
+      ledger::OpenLevelDbStore(&overlay, directory, {});
+  if (!store.ok()) {
+    return absl::FailedPreconditionError(absl::StrCat(store.status().message(), kRemedy));
+  }
+  const absl::StatusOr<Height> from = DetectDriver::StoredRestartHeight(genesis, store->get());
+  if (!from.ok()) {
+    return absl::FailedPreconditionError(absl::StrCat(from.status().message(), kRemedy));
+  }
+  return from;
 }
 
 }  // namespace vigil::node

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "ledger/base/strong_id.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/storage/file.h"
 #include "ledger/storage/journal.h"
@@ -23,6 +24,12 @@ absl::Status CheckEmptyOrMissing(const ledger::FileSystem& files, const std::str
 // validator runs on it, with the remedy.
 absl::StatusOr<std::shared_ptr<void>> LockFolder(ledger::FileSystem* files,
                                                  const std::string& data_dir);
+
+// From which height on the next start's detector must be able to read events. Errors:
+// kFailedPrecondition when its bookkeeping is damaged or not there, so that it reads every event
+// again.
+absl::StatusOr<Height> StoredDetectorRestart(ledger::FileSystem* files, const std::string& data_dir,
+                                             const ledger::Genesis& genesis);
 
 }  // namespace vigil::node
 

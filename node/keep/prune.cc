@@ -7,41 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/status_macros.h"
-#include "ledger/storage/leveldb_store.h"
-#include "ledger/storage/overlay_file_system.h"
-#include "node/detect/detect_driver.h"
 #include "node/driver/pruner.h"
 #include "node/driver/recovery.h"
 #include "node/keep/folder.h"
 
 namespace vigil::node {
-namespace {
-
-// From which height on the next start must be able to read events.
-absl::StatusOr<Height> DetectorFrom(ledger::FileSystem* files, const PruneRequest& request) {
-  const std::string directory = request.data_dir + "/detect";
-  constexpr absl::string_view kRemedy =
-      "; start the validator and let its detector catch up first (vigil_detector_height)";
-  if (!files->Exists(directory)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        directory, ": not there, so that the next start reads every event again", kRemedy));
-  }
-  ledger::OverlayFileSystem overlay(files);
-  const absl::StatusOr<std::unique_ptr<ledger::Store>> store =
-      ledger::OpenLevelDbStore(&overlay, directory, {});
-  if (!store.ok()) {
-    return absl::FailedPreconditionError(absl::StrCat(store.status().message(), kRemedy));
-  }
-  const absl::StatusOr<Height> from =
-      DetectDriver::StoredRestartHeight(*request.genesis, store->get());
-  if (!from.ok()) {
-    return absl::FailedPreconditionError(absl::StrCat(from.status().message(), kRemedy));
-  }
-  return from;
-}
-
-}  // namespace
-
 absl::StatusOr<PruneReport> PruneData(ledger::FileSystem* files, const PruneRequest& request) {
   ASSIGN_OR_RETURN(const std::shared_ptr<void> lock, LockFolder(files, request.data_dir));
   RETURN_IF_ERROR(CheckNoRestore(*files, request.data_dir));
@@ -62,7 +32,8 @@ absl::StatusOr<PruneReport> PruneData(ledger::FileSystem* files, const PruneRequ
   report.height_max = scan.committed;
   // A validator that joined by a snapshot runs no detector.
   if (scan.base.id.height == Height(0)) {
-    ASSIGN_OR_RETURN(const Height detector_from, DetectorFrom(files, request));
+    ASSIGN_OR_RETURN(const Height detector_from,
+                     StoredDetectorRestart(files, request.data_dir, *request.genesis));
     report.height_max = std::min(report.height_max, detector_from.Previous());
   }
   const ParentBlock* const newest = scan.Find(scan.committed);

@@ -79,7 +79,7 @@ absl::StatusOr<ReindexReport> Reindex(
   if (scan.base.id.height > Height(0)) {
     return absl::FailedPreconditionError(absl::StrCat(
         request.data_dir, ": the journal begins above block ", scan.base.id.height.value(),
-        ", where this validator joined by a snapshot, so that state cannot be built from it alone; "
+        ", so that state cannot be built from it alone; "
         "remove state/ and start: it begins at the snapshot on disk"));
   }
   for (const char* name : kRebuilt) {
