@@ -11,7 +11,7 @@ from driver import dies_with_us
 class Clients:
     """The program `history_client`, and beside it the lines of what was done to the validators."""
 
-    def __init__(self, cluster, seed, processes=8):
+    def __init__(self, cluster, seed, processes=8, local_reads=False):
         self.cluster = cluster
         self.tests = cluster.bin.parent / "tests"
         self.history = cluster.folder / "history.ndjson"
@@ -20,7 +20,8 @@ class Clients:
         self.pending = b""
         self.program = subprocess.Popen(
             [*cluster.around.get(0, ()), str(self.tests / "history_client"), cluster.env["VIGIL_CONTEXT"],
-             str(self.history), str(seed), "--processes", str(processes)],
+             str(self.history), str(seed), "--processes", str(processes), "--linearizable-percent",
+             "0" if local_reads else "50"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=dies_with_us)
         self.acknowledged = 0
 

@@ -2,14 +2,15 @@
 """Faults on a cluster of real processes under concurrent clients, and the judgement of what clients saw.
 
 Usage: faults.py BIN_FOLDER [--fault KIND ...] [--runs N] [--rounds N] [--validators N] [--seed S]
-                 [--other-bin FOLDER] [--keep FOLDER]
+                 [--other-bin FOLDER] [--local-reads] [--keep FOLDER]
 
 Every run is a new cluster with clients that record their histories (history.h). In each of its rounds the
 fault is injected, the clients go on as far as they can, it is healed, and every validator catches up. Then
 all is read again, the histories are judged by history_check, and each validator's ledger is verified from
 its files. Prints a table in Markdown; exit code 1 when a run failed. Without --fault: all kinds.
-  --other-bin  programs of another build, for rolling-upgrade
-  --keep       where histories and logs of every run are copied
+  --other-bin    programs of another build, for rolling-upgrade
+  --local-reads  for another build that has no linearizable reads: it answers them locally
+  --keep         where histories and logs of every run are copied
 """
 import argparse
 import pathlib
@@ -98,6 +99,7 @@ def main():
     parser.add_argument("--validators", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--other-bin", type=pathlib.Path)
+    parser.add_argument("--local-reads", action="store_true")
     parser.add_argument("--keep", type=pathlib.Path)
     options = parser.parse_args()
     rows, failed = [], False

@@ -1,5 +1,6 @@
-// history_client CONTEXT FILE SEED [--processes N] [--timeout-millis N]: concurrent clients of a
-// running network that write down what they ask and what they are answered (history.h).
+// history_client CONTEXT FILE SEED [--processes N] [--timeout-millis N] [--linearizable-percent N]:
+// concurrent clients of a running network that write down what they ask and what they are answered
+// (history.h).
 //
 // Each process has a stream of its own and one operation under way: it appends the stream's next
 // record, or asks a validator, locally or linearizably, for the head of any stream, for a record or
@@ -49,6 +50,7 @@ struct Options {
   uint64_t seed = 1;
   uint32_t processes = 8;
   uint32_t timeout_millis = 1000;
+  uint32_t linearizable_percent = 50;  // Of reads.
 };
 
 uint64_t NowNanos() {
@@ -159,6 +161,7 @@ class Process {
     std::vector<std::string> streams;  // Of all processes.
     std::string identity;
     uint32_t timeout_millis;
+    uint32_t linearizable_percent;
   };
   struct Acknowledged {
     uint64_t sequence;
@@ -179,7 +182,8 @@ class Process {
       if (!well) favourite_ = (favourite_ + 1) % count;
       const size_t endpoint = number_ % 2 == 0 ? favourite_ : random_.Below(count);
       const uint64_t dice = random_.Below(100);
-      const Mode mode = random_.Below(2) == 0 ? Mode::kLinearizable : Mode::kLocal;
+      const Mode mode =
+          random_.Below(100) < shared_.linearizable_percent ? Mode::kLinearizable : Mode::kLocal;
       if (dice < 55) {
         well = Append(endpoint);
       } else if (dice < 80) {
@@ -377,7 +381,8 @@ absl::StatusOr<int> Run(const std::string& context, const std::string& path,
                          .progress = &progress,
                          .streams = {},
                          .identity = session.identity,
-                         .timeout_millis = options.timeout_millis};
+                         .timeout_millis = options.timeout_millis,
+                         .linearizable_percent = options.linearizable_percent};
   SplitMix64 seeds(options.seed);
   std::vector<Process> processes;
   for (uint32_t i = 0; i < options.processes; ++i) {
@@ -393,13 +398,15 @@ int Main(int count, char** arguments) {
   bool good = count >= 4 && absl::SimpleAtoi(arguments[3], &options.seed) && count % 2 == 0;
   for (int i = 4; good && i + 1 < count; i += 2) {
     const std::string name = arguments[i];
-    uint32_t* const value = name == "--processes"        ? &options.processes
-                            : name == "--timeout-millis" ? &options.timeout_millis
-                                                         : nullptr;
+    uint32_t* value = nullptr;
+    if (name == "--processes") value = &options.processes;
+    if (name == "--timeout-millis") value = &options.timeout_millis;
+    if (name == "--linearizable-percent") value = &options.linearizable_percent;
     good = value != nullptr && absl::SimpleAtoi(arguments[i + 1], value);
   }
   if (!good) {
-    std::cerr << "usage: history_client CONTEXT FILE SEED [--processes N] [--timeout-millis N]\n";
+    std::cerr << "usage: history_client CONTEXT FILE SEED [--processes N] [--timeout-millis N] "
+                 "[--linearizable-percent N]\n";
     return 2;
   }
   const absl::StatusOr<int> exit_code = Run(arguments[1], arguments[2], options);

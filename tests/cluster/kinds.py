@@ -95,7 +95,7 @@ class Run:
 
     def start(self):
         self.cluster.start_all()
-        self.clients = Clients(self.cluster, self.seed)
+        self.clients = Clients(self.cluster, self.seed, local_reads=self.options.local_reads)
         self.clients.progress()
 
     def follower(self):
