@@ -24,7 +24,7 @@ inline constexpr char kArchiveGenesisName[] = "genesis.json";
 inline constexpr char kArchiveCheckpointName[] = "checkpoint";
 
 struct ArchivedSegment {
-  FileDigest file;  // As the segment was named in the journal, so that the name gives its start.
+  FileDigest file;   // As the segment was named in the journal, so that the name gives its start.
   uint64_t end = 0;  // Journal offset behind its last frame: the start of the next one.
   Height first;      // Committed blocks in it; both 0 when it holds none.
   Height last;
