@@ -295,6 +295,7 @@ Json ToJson(const v1::Model& model) {
   json["period"] = Number(model.period());
   json["digest"] = Hex(model.digest());
   json["window_end"] = Number(model.window_end());
+  json["window_digest"] = Hex(model.window_digest());
   json["row_count"] = model.row_count();
   json["threshold_bits"] = BitsText(model.threshold_q8());
   json["active"] = model.active();
@@ -366,6 +367,8 @@ Json ToJson(const v1::Status& status) {
   if (!status.log().refusing_reason().empty()) {
     json["log"]["refusing_reason"] = status.log().refusing_reason();
   }
+  json["detector"] = {{"warm", status.detector().warm()}};
+  if (!status.detector().warm()) json["detector"]["phase"] = status.detector().phase();
   json["snapshot"] = {{"height", Number(status.snapshot().height())},
                       {"bytes", Number(status.snapshot().byte_count())},
                       {"failure_count", Number(status.snapshot().failure_count())}};

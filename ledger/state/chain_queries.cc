@@ -17,6 +17,7 @@ ModelInfo MakeModelInfo(uint32_t event_type, uint64_t period, const ModelStateme
   info.event_type = event_type;
   info.period = period;
   info.digest = statement.digest;
+  info.window_digest = statement.window_digest;
   info.window_end = statement.window_end;
   info.row_count = statement.row_count;
   info.threshold_q8 = statement.threshold_q8;

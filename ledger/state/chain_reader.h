@@ -130,6 +130,7 @@ struct ModelInfo {
   uint32_t event_type = 0;
   uint64_t period = 0;
   Hash digest;
+  Hash window_digest;  // Of the detector's checkpoint at window_end; zero: none was stated.
   Height window_end;
   uint32_t row_count = 0;
   uint32_t threshold_q8 = 0;

@@ -174,6 +174,7 @@ v1::Model ToProto(const ledger::ModelInfo& model) {
   for (const std::string& validator : model.committed_by) proto.add_committed_by(validator);
   proto.set_active(model.active);
   proto.set_active_from_height(model.active_from.value());
+  proto.set_window_digest(BytesOf(model.window_digest));
   return proto;
 }
 

@@ -100,6 +100,11 @@ absl::Status FillStatus(const NodeServices& services, v1::Status* out) {
   snapshot->set_height(status.snapshot.height.value());
   snapshot->set_byte_count(status.snapshot.bytes);
   snapshot->set_failure_count(status.snapshot.failure_count);
+  v1::DetectorStatus* const detector = out->mutable_detector();
+  detector->set_warm(status.warmth.warm);
+  detector->set_phase(status.warmth.phase);
+  detector->set_fetched_byte_count(status.warmth.bytes_fetched);
+  detector->set_bad_answer_count(status.warmth.bad_answers);
   v1::ScrubStatus* const scrub = out->mutable_scrub();
   scrub->set_passes(status.scrub.passes);
   scrub->set_damaged(status.scrub.damaged);

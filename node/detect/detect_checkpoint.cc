@@ -1,5 +1,4 @@
 // What a start goes on from: bookkeeping, models, and the newest checkpoint that fits.
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -67,8 +66,7 @@ void DetectDriver::KeepCheckpoint() {
   const std::optional<detector::PeriodCheckpoint> taken = stream_->TakeCheckpoint();
   if (!taken.has_value()) return;
   // The same ones on every validator, so that whoever asks for one finds it with any of them.
-  const uint64_t step = std::max(genesis_->snapshot_interval_blocks / kCheckpointsPerSnapshot, 1u);
-  if (taken->height.value() / step == taken->previous_end.value() / step) return;
+  if (!IsFile(taken->height, taken->previous_end)) return;
   const absl::Status saved = port_->SaveCheckpoint(taken->height, taken->bytes);
   if (!saved.ok()) {
     port_->Warn(

@@ -60,9 +60,8 @@ absl::Status DetectDriver::StartAfresh(absl::string_view why) {
   RETURN_IF_ERROR(store_.Clear());
   stream_ = std::make_unique<detector::DetectorStream>(ParametersOf(genesis_->detector),
                                                        genesis_->chain_id.bytes, &HashBytes);
-  for (const auto& [height, digest] : std::exchange(checkpoints_, {})) {
-    port_->DropCheckpoint(height);
-  }
+  DropCheckpoints();
+  ForgetWarmUp();
   duties_ = Duties();
   under_way_.clear();
   active_from_.clear();
@@ -82,11 +81,14 @@ absl::StatusOr<bool> DetectDriver::Step() {
   ASSIGN_OR_RETURN(const bool trained, TrainOne());
   if (trained) return true;
   const Height next = stream_->ReplayFrom();
-  if (next <= port_->tip() && !duties_.IsFull(stream_->height())) {
-    RETURN_IF_ERROR(TakeBlock(next));
-    worked = true;
+  if (next > port_->tip()) {
+    cold_ = false;
+  } else if (!duties_.IsFull(stream_->height())) {
+    ASSIGN_OR_RETURN(const bool took, TakeNext(next));
+    worked = worked || took;
   }
-  if (stream_->refilling()) return worked;
+  PublishWarmth();
+  if (stream_->refilling() || cold_) return worked;
   ASSIGN_OR_RETURN(const bool submitted, SubmitDue());
   return worked || submitted;
 }
@@ -116,11 +118,10 @@ void DetectDriver::Activate(uint32_t event_type, uint64_t period, const Hash& di
   stream_->Activate(static_cast<EventType>(event_type), period, digest.bytes, from);
 }
 
-absl::Status DetectDriver::TakeBlock(Height height) {
-  ASSIGN_OR_RETURN(const std::shared_ptr<const ExecutedBlock> executed,
-                   port_->LoadExecuted(height));
+absl::Status DetectDriver::TakeBlock(const ExecutedBlock& executed) {
+  const Height height = executed.block->height();
   const bool is_new = height > stream_->height();
-  ASSIGN_OR_RETURN(const std::vector<BlockEventView> events, EventsOf(*executed));
+  ASSIGN_OR_RETURN(const std::vector<BlockEventView> events, EventsOf(executed));
   std::vector<detector::BlockEvent> inputs(events.size());
   for (size_t i = 0; i < events.size(); ++i) {
     inputs[i].record_index = events[i].ref.record_index;
@@ -128,16 +129,16 @@ absl::Status DetectDriver::TakeBlock(Height height) {
     inputs[i].view = &events[i].view;
   }
   const std::optional<std::vector<Candidate>> candidates =
-      stream_->OnBlock(height, executed->block->header().reveal.bytes, inputs);
+      stream_->OnBlock(height, executed.block->header().reveal.bytes, inputs);
   if (!candidates.has_value()) {
     return StartAfresh(absl::StrCat("its bookkeeping does not fit block ", height.value()));
   }
   if (!is_new) return absl::OkStatus();
-  TakeCandidates(*executed, *candidates);
-  TakeResults(*executed);
+  TakeCandidates(executed, *candidates);
+  TakeResults(executed);
   KeepCheckpoint();
   height_ = height.value();
-  return Save(std::nullopt);
+  return Save({});
 }
 
 void DetectDriver::TakeCandidates(const ExecutedBlock& executed,
@@ -181,7 +182,7 @@ absl::StatusOr<bool> DetectDriver::TrainOne() {
   if (!job.has_value()) return false;
   const std::optional<detector::ModelInfo> trained =
       stream_->Install(detector::DetectorStream::Run(*job));
-  std::optional<ModelStore::Model> stored;
+  std::vector<ModelStore::Model> stored;
   if (trained.has_value()) {
     const detector::Model* model = stream_->FindModel(trained->digest);
     const CommitKey key = {.period = trained->period,
@@ -193,7 +194,8 @@ absl::StatusOr<bool> DetectDriver::TrainOne() {
                                 .threshold_q8 = trained->threshold_q8,
                                 .attempt = {}};
     if (model != nullptr) {
-      stored = {.key = {trained->type, trained->period}, .bytes = ToString(model->Serialize())};
+      stored.push_back(
+          {.key = {trained->type, trained->period}, .bytes = ToString(model->Serialize())});
     }
     PublishModels();
   }
@@ -201,16 +203,18 @@ absl::StatusOr<bool> DetectDriver::TrainOne() {
   return true;
 }
 
-absl::Status DetectDriver::Save(const std::optional<ModelStore::Model>& model) {
+absl::Status DetectDriver::Save(const std::vector<ModelStore::Model>& models) {
   std::set<ModelKey> kept;
   for (const detector::ModelInfo& info : stream_->Models()) kept.insert({info.type, info.period});
-  return store_.Save(ToString(stream_->SerializeState()), duties_, model, kept, checkpoints_);
+  return store_.Save(ToString(stream_->SerializeState()), duties_, models, kept, checkpoints_);
 }
 
 void DetectDriver::PublishModels() {
   std::map<uint32_t, TrainedModel> latest;
+  std::map<Hash, ModelKey> stored;
   for (const detector::ModelInfo& info : stream_->Models()) {
     const auto type = static_cast<uint32_t>(info.type);
+    stored[AsHash(info.digest)] = {info.type, info.period};
     latest[type] = {.event_type = type,
                     .period = info.period,
                     .digest = AsHash(info.digest),
@@ -218,8 +222,25 @@ void DetectDriver::PublishModels() {
                     .threshold_q8 = info.threshold_q8};
   }
   MutexLock lock(&models_mutex_);
+  stored_models_ = std::move(stored);
   models_.clear();
   for (const auto& [type, model] : latest) models_.push_back(model);
+}
+
+std::string DetectDriver::phase() const {
+  MutexLock lock(&models_mutex_);
+  return phase_;
+}
+
+absl::StatusOr<std::string> DetectDriver::ReadModel(const Hash& digest) const {
+  std::optional<ModelKey> key;
+  {
+    MutexLock lock(&models_mutex_);
+    const auto stored = stored_models_.find(digest);
+    if (stored != stored_models_.end()) key = stored->second;
+  }
+  if (!key.has_value()) return absl::NotFoundError(absl::StrCat("model ", digest.ToHex()));
+  return store_.LoadModel(*key);
 }
 
 std::vector<DetectDriver::TrainedModel> DetectDriver::models() const {

@@ -16,16 +16,18 @@
 // replaying the windows.
 //
 // Records go the same way in as everybody's, and are tried again when they are refused or lost.
-// Belongs to one thread, but for height() and models().
+// Belongs to one thread, but for height(), models(), warm(), phase() and ReadModel().
 #ifndef VIGIL_NODE_DETECT_DETECT_DRIVER_H_
 #define VIGIL_NODE_DETECT_DETECT_DRIVER_H_
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "detector/stream/detector_stream.h"
@@ -78,6 +80,12 @@ class DetectDriver {
   // Thread-safe.
   Height height() const { return Height(height_.load()); }
   std::vector<TrainedModel> models() const VIGIL_EXCLUDES(models_mutex_);
+  // Its windows are those of the chain at height(), and the next block is here.
+  bool warm() const { return warm_; }
+  // What is still to be done until it is warm; empty when it is.
+  std::string phase() const VIGIL_EXCLUDES(models_mutex_);
+  // The file of a model that is kept here. Errors: kNotFound; of the store.
+  absl::StatusOr<std::string> ReadModel(const Hash& digest) const VIGIL_EXCLUDES(models_mutex_);
 
  private:
   // Answers that came in, from any thread. Shared with the callbacks of submitted records, which
@@ -102,16 +110,34 @@ class DetectDriver {
   std::unique_ptr<detector::DetectorStream> RestoreStream(const ModelStore::Contents& contents);
   void KeepCheckpoint();
 
+  // detect_warm_up.cc: what other validators have.
+  struct CheckpointMark {
+    Height height;
+    Hash digest;
+  };
+  // Whether the bytes of the checkpoint at the end of a period are kept.
+  bool IsFile(Height end, Height previous_end) const;
+  absl::StatusOr<bool> TakeNext(Height height);
+  absl::StatusOr<bool> LookForCheckpoints();
+  absl::StatusOr<bool> FetchCheckpoint();
+  absl::Status ListModelsToFetch();
+  absl::StatusOr<bool> FetchModel();
+  absl::Status Adopt();
+  void DropCheckpoints();
+  void ForgetWarmUp();
+  std::string Phase() const;
+  void PublishWarmth() VIGIL_EXCLUDES(models_mutex_);
+
   // detect_driver.cc: along the chain.
   absl::Status StartAfresh(absl::string_view why);
   absl::Status ActivateFromState();
-  absl::Status TakeBlock(Height height);
+  absl::Status TakeBlock(const ledger::ExecutedBlock& executed);
   void TakeCandidates(const ledger::ExecutedBlock& executed,
                       const std::vector<detector::Candidate>& candidates);
   void TakeResults(const ledger::ExecutedBlock& executed);
   void Activate(uint32_t event_type, uint64_t period, const Hash& digest, Height from);
   absl::StatusOr<bool> TrainOne();
-  absl::Status Save(const std::optional<ModelStore::Model>& model);
+  absl::Status Save(const std::vector<ModelStore::Model>& models);
   void PublishModels() VIGIL_EXCLUDES(models_mutex_);
 
   // detect_submit.cc: what is said on the chain.
@@ -121,6 +147,7 @@ class DetectDriver {
   absl::StatusOr<bool> Propose(const ledger::ChainReader& reader);
   absl::StatusOr<bool> Judge(const ledger::ChainReader& reader);
   absl::StatusOr<bool> Commit(const ledger::ChainReader& reader);
+  absl::StatusOr<ExecutedPtr> LoadReadable(Height height) const;
   absl::StatusOr<std::optional<ledger::AlertBody>> MakeAlert(const ProposeKey& key,
                                                              const ProposeDuty& duty) const;
   // Nothing while the alert's model is not here.
@@ -143,12 +170,27 @@ class DetectDriver {
   std::map<uint32_t, Height> active_from_;  // Last activation per type.
   Height judged_at_;                        // Executed height of the last attestation record.
 
+  // The next block is not here. What is being got instead:
+  bool cold_ = false;
+  bool waits_ = false;
+  bool confirmed_ = false;  // The chain confirmed a checkpoint when it was looked at last.
+  Height looked_at_;
+  std::vector<CheckpointMark> candidates_;  // Newest first.
+  std::unique_ptr<detector::DetectorStream> adopting_;
+  CheckpointMark adopting_mark_;
+  std::string adopting_bytes_;
+  std::deque<ledger::ModelInfo> models_to_fetch_;
+  std::vector<ModelStore::Model> adopted_models_;
+
   uint64_t next_ticket_ = 1;
   std::map<uint64_t, UnderWay> under_way_;
   std::shared_ptr<Mailbox> mailbox_;
 
   std::atomic<uint64_t> height_{0};
+  std::atomic<bool> warm_{false};
   mutable Mutex models_mutex_;
+  std::map<Hash, ModelKey> stored_models_ VIGIL_GUARDED_BY(models_mutex_);
+  std::string phase_ VIGIL_GUARDED_BY(models_mutex_);
   std::vector<TrainedModel> models_ VIGIL_GUARDED_BY(models_mutex_);
 };
 

@@ -174,11 +174,18 @@ absl::StatusOr<bool> DetectDriver::Propose(const ChainReader& reader) {
   return worked;
 }
 
+// Null when the block's bytes or payloads are not here.
+absl::StatusOr<ExecutedPtr> DetectDriver::LoadReadable(Height height) const {
+  absl::StatusOr<ExecutedPtr> executed = port_->LoadExecuted(height);
+  if (absl::IsNotFound(executed.status())) return ExecutedPtr();
+  if (executed.ok() && (*executed)->block->pruned()) return ExecutedPtr();
+  return executed;
+}
+
 absl::StatusOr<std::optional<AlertBody>> DetectDriver::MakeAlert(const ProposeKey& key,
                                                                  const ProposeDuty& duty) const {
-  ASSIGN_OR_RETURN(const std::shared_ptr<const ledger::ExecutedBlock> executed,
-                   port_->LoadExecuted(duty.height));
-  if (executed->block->pruned()) return std::optional<AlertBody>();
+  ASSIGN_OR_RETURN(const ExecutedPtr executed, LoadReadable(duty.height));
+  if (executed == nullptr) return std::optional<AlertBody>();
   ASSIGN_OR_RETURN(const BlockEventView event, EventAt(*executed, key.event));
   const detector::Recomputation own = stream_->Recompute(event.view, key.model_digest.bytes);
   // A model that was forgotten meanwhile is too old for alerts.
@@ -243,10 +250,9 @@ absl::StatusOr<bool> DetectDriver::Judge(const ChainReader& reader) {
 absl::StatusOr<std::optional<Attestation>> DetectDriver::Verdict(const ChainReader& reader,
                                                                  const AlertInfo& alert) const {
   ASSIGN_OR_RETURN(const ledger::BlockInfo block, reader.BlockOfRecord(alert.event.record_index));
-  ASSIGN_OR_RETURN(const std::shared_ptr<const ledger::ExecutedBlock> executed,
-                   port_->LoadExecuted(block.height));
-  // Whoever cannot see the event any more says nothing about it.
-  if (executed->block->pruned()) return std::optional<Attestation>();
+  // Whoever cannot see the event says nothing about it.
+  ASSIGN_OR_RETURN(const ExecutedPtr executed, LoadReadable(block.height));
+  if (executed == nullptr) return std::optional<Attestation>();
   ASSIGN_OR_RETURN(const BlockEventView event, EventAt(*executed, alert.event));
   const detector::Recomputation own = stream_->Recompute(event.view, alert.model_digest.bytes);
   if (own.outcome == detector::Recomputed::kUnknownModel) return std::optional<Attestation>();

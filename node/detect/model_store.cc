@@ -79,17 +79,20 @@ absl::StatusOr<ModelStore::Contents> ModelStore::Load() {
 }
 
 absl::Status ModelStore::Save(absl::string_view state, const Duties& duties,
-                              const std::optional<Model>& model, const std::set<ModelKey>& kept,
+                              const std::vector<Model>& models, const std::set<ModelKey>& kept,
                               const Checkpoints& checkpoints) {
   StoreBatch batch;
   batch.Put(kStateKey, state);
   batch.Put(kDutiesKey, duties.Encode());
-  if (model.has_value()) batch.Put(KeyOf(model->key), model->bytes);
   std::set<ModelKey> left;
+  for (const Model& model : models) {
+    batch.Put(KeyOf(model.key), model.bytes);
+    left.insert(model.key);
+  }
   for (const ModelKey& stored : stored_) {
     if (kept.contains(stored)) {
       left.insert(stored);
-    } else if (!model.has_value() || stored != model->key) {
+    } else if (!left.contains(stored)) {
       batch.Delete(KeyOf(stored));
     }
   }
@@ -103,9 +106,15 @@ absl::Status ModelStore::Save(absl::string_view state, const Duties& duties,
   }
   RETURN_IF_ERROR(store_->Write(batch));
   stored_checkpoints_ = checkpoints;
-  if (model.has_value()) left.insert(model->key);
   stored_ = std::move(left);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ModelStore::LoadModel(const ModelKey& key) const {
+  ASSIGN_OR_RETURN(std::optional<std::string> bytes, store_->Get(KeyOf(key)));
+  if (bytes.has_value()) return *std::move(bytes);
+  return absl::NotFoundError(
+      absl::StrCat("model of type ", static_cast<uint32_t>(key.first), " and period ", key.second));
 }
 
 absl::Status ModelStore::Clear() {

@@ -12,7 +12,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -49,11 +48,12 @@ class ModelStore {
   // Errors: kDataLoss when duties or keys do not decode; disk errors.
   absl::StatusOr<Contents> Load();
 
-  // Replaces bookkeeping, duties and the list of checkpoints; adds `model` if given, and drops
-  // every model not in `kept`.
-  absl::Status Save(absl::string_view state, const Duties& duties,
-                    const std::optional<Model>& model, const std::set<ModelKey>& kept,
-                    const Checkpoints& checkpoints);
+  // Replaces bookkeeping, duties and the list of checkpoints; adds `models`, and drops every model
+  // not in `kept`.
+  absl::Status Save(absl::string_view state, const Duties& duties, const std::vector<Model>& models,
+                    const std::set<ModelKey>& kept, const Checkpoints& checkpoints);
+  // Thread-safe. Errors: kNotFound; of the store.
+  absl::StatusOr<std::string> LoadModel(const ModelKey& key) const;
   absl::Status Clear();
 
  private:

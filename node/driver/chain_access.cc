@@ -104,15 +104,37 @@ absl::StatusOr<ExecutedPtr> ChainAccess::LoadStored(Height height) const {
   }
   ASSIGN_OR_RETURN(const BlockInfo info, view.reader->GetBlock(height));
   RETURN_IF_ERROR(CheckIsHere(info, journal_.get()));
-  auto executed = std::make_shared<ExecutedBlock>();
-  executed->block = cache_->Find(info.hash);
-  if (executed->block == nullptr) {
-    ASSIGN_OR_RETURN(executed->block, LoadAt(info.hash, info.position));
+  BlockPtr block = cache_->Find(info.hash);
+  if (block == nullptr) {
+    ASSIGN_OR_RETURN(block, LoadAt(info.hash, info.position));
   }
+  return WithResults(*view.reader, info, std::move(block));
+}
+
+absl::StatusOr<ExecutedPtr> ChainAccess::Attach(BlockPtr block) const {
+  const View view = CurrentView();
+  const Height height = block->height();
+  if (height > view.tip.height || height == Height(0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("block ", height.value(), ": executed up to ", view.tip.height.value()));
+  }
+  ASSIGN_OR_RETURN(const BlockInfo info, view.reader->GetBlock(height));
+  if (block->hash() != info.hash) {
+    return absl::InvalidArgumentError(absl::StrCat("block ", height.value(), ": ",
+                                                   block->hash().ToHex(), ", executed was ",
+                                                   info.hash.ToHex()));
+  }
+  return WithResults(*view.reader, info, std::move(block));
+}
+
+absl::StatusOr<ExecutedPtr> ChainAccess::WithResults(const ChainReader& reader,
+                                                     const BlockInfo& info, BlockPtr block) {
+  auto executed = std::make_shared<ExecutedBlock>();
+  executed->block = std::move(block);
   executed->first_index = info.first_index;
-  ASSIGN_OR_RETURN(executed->results, view.reader->GetResults(height));
+  ASSIGN_OR_RETURN(executed->results, reader.GetResults(info.height));
   executed->state_digest = info.state_digest;
-  executed->tip.height = height;
+  executed->tip.height = info.height;
   executed->tip.view = info.view;
   executed->tip.block_hash = info.hash;
   executed->tip.time_unix_millis = info.time_unix_millis;

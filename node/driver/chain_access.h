@@ -53,6 +53,9 @@ class ChainAccess {
   // Errors: kNotFound above the tip, and for a block whose bytes are not here (any more); kDataLoss
   // naming where; disk errors.
   absl::StatusOr<ExecutedPtr> LoadExecuted(Height height) const VIGIL_EXCLUDES(mutex_);
+  // The executed block whose bytes came from elsewhere. Errors: kInvalidArgument when it is not the
+  // one that was executed at its height; those of LoadExecuted().
+  absl::StatusOr<ExecutedPtr> Attach(ledger::BlockPtr block) const;
   // An executed block. Errors: as LoadExecuted.
   absl::StatusOr<ledger::BlockPtr> LoadBlock(Height height) const;
   // A block that lies at `position` of the journal. Errors: kNotFound when its segment was
@@ -69,6 +72,9 @@ class ChainAccess {
   void RemoveListener(uint64_t token) VIGIL_EXCLUDES(listeners_mutex_);
 
  private:
+  static absl::StatusOr<ExecutedPtr> WithResults(const ledger::ChainReader& reader,
+                                                 const ledger::BlockInfo& info,
+                                                 ledger::BlockPtr block);
   absl::StatusOr<ExecutedPtr> LoadStored(Height height) const;
 
   const ledger::Store* const store_;

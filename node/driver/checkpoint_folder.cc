@@ -1,5 +1,7 @@
 #include "node/driver/checkpoint_folder.h"
 
+#include <memory>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "detector/stream/checkpoint.h"
@@ -24,6 +26,19 @@ absl::StatusOr<std::string> CheckpointFolder::Load(Height height) const {
                                             detector::kCheckpointBytesMax));
   }
   return files_->ReadAll(path);
+}
+
+absl::StatusOr<FilePart> CheckpointFolder::LoadPart(Height height, uint64_t offset,
+                                                    size_t size) const {
+  const std::string path = PathOf(height);
+  FilePart part;
+  ASSIGN_OR_RETURN(part.file_bytes, files_->Size(path));
+  if (offset > part.file_bytes) {
+    return absl::OutOfRangeError(absl::StrCat(path, ": byte ", offset, " of ", part.file_bytes));
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<ledger::ReadFile> file, files_->OpenRead(path));
+  ASSIGN_OR_RETURN(part.bytes, file->Read(offset, size));
+  return part;
 }
 
 absl::Status CheckpointFolder::Drop(Height height) { return files_->Remove(PathOf(height)); }

@@ -15,6 +15,7 @@
 #include "ledger/base/bytes.h"
 #include "ledger/base/strong_id.h"
 #include "ledger/storage/file.h"
+#include "node/driver/fetch_frame.h"
 
 namespace vigil::node {
 
@@ -28,6 +29,8 @@ class CheckpointFolder {
   absl::Status Save(Height height, ByteSpan bytes);
   // kDataLoss when the file is larger than a checkpoint can be. What it holds is not checked.
   absl::StatusOr<std::string> Load(Height height) const;
+  // At most `size` bytes from `offset` on, and how many there are in all. kOutOfRange.
+  absl::StatusOr<FilePart> LoadPart(Height height, uint64_t offset, size_t size) const;
   absl::Status Drop(Height height);
 
  private:

@@ -5,13 +5,29 @@
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/chain/block.h"
 
 namespace vigil::node {
 namespace {
 
 constexpr int64_t kErrorPauseMicros = 5'000'000;
+// A peer may serve slowly on purpose (fetch.bytes_per_second).
+constexpr int64_t kAnswerMicros = 30'000'000;
 
 }  // namespace
+
+DetectorActor::DetectorActor(const Ports& ports)
+    : ports_(ports),
+      fetcher_({.genesis = ports.genesis,
+                .clock = ports.clock,
+                .transport = ports.transport,
+                .log = ports.log,
+                .wake = [this] { signal()->Set(); }},
+               {.self = ports.self,
+                .name = "detect",
+                .id_min = kDetectFetchIdMin,
+                .id_max = kDetectFetchIdMax,
+                .answer_micros = kAnswerMicros}) {}
 
 absl::StatusOr<std::unique_ptr<DetectorActor>> DetectorActor::Open(const Ports& ports) {
   std::unique_ptr<DetectorActor> actor(new DetectorActor(ports));
@@ -45,9 +61,11 @@ bool DetectorActor::Step() {
 }
 
 std::optional<int64_t> DetectorActor::DeadlineMicros() const {
-  const std::optional<int64_t> deadline = driver_->DeadlineMicros();
   if (resume_micros_ > ports_.clock->MonotonicMicros()) return resume_micros_;
-  return deadline;
+  const std::optional<int64_t> deadline = driver_->DeadlineMicros();
+  const std::optional<int64_t> fetch = fetcher_.DeadlineMicros();
+  if (!deadline.has_value() || !fetch.has_value()) return deadline.has_value() ? deadline : fetch;
+  return std::min(*deadline, *fetch);
 }
 
 std::optional<Height> DetectorActor::DurableRestartHeight() {
@@ -95,6 +113,76 @@ void DetectorActor::Submit(ledger::Record record, std::function<void(const Deliv
 void DetectorActor::DropCheckpoint(Height height) {
   const absl::Status dropped = ports_.checkpoints->Drop(height);
   if (!dropped.ok() && !absl::IsNotFound(dropped)) Warn(dropped.message());
+}
+
+absl::StatusOr<std::optional<std::string>> DetectorActor::FetchCheckpoint(Height height,
+                                                                          const Check& check) {
+  FetchRequest want;
+  want.kind = FetchKind::kCheckpoint;
+  want.first = height;
+  return fetcher_.Fetch(want, detector::kCheckpointBytesMax, check);
+}
+
+absl::StatusOr<std::optional<std::string>> DetectorActor::FetchModel(const Hash& digest,
+                                                                     const Check& check) {
+  FetchRequest want;
+  want.kind = FetchKind::kModel;
+  want.digest = digest;
+  return fetcher_.Fetch(want, detector::kModelBytesMax, check);
+}
+
+absl::StatusOr<ExecutedPtr> DetectorActor::FetchBlock(Height height) {
+  const auto is_next = [&] {
+    return !fetched_.empty() && fetched_.front()->block->height() == height;
+  };
+  while (!fetched_.empty() && !is_next()) fetched_.pop_front();
+  if (is_next()) return fetched_.front();
+  FetchRequest want;
+  want.kind = FetchKind::kBlocks;
+  want.first = height;
+  want.count_max =
+      static_cast<uint32_t>(std::min<uint64_t>(kFetchBlocksMax, ports_.chain->tip() - height + 1));
+  std::deque<ExecutedPtr> blocks;
+  ASSIGN_OR_RETURN(const std::optional<std::string> body,
+                   fetcher_.Fetch(want, kFetchBodyBytesMax, [&](ByteSpan bytes) {
+                     blocks.clear();
+                     return CheckBlocks(height, bytes, &blocks);
+                   }));
+  if (!body.has_value()) return ExecutedPtr();
+  fetched_ = std::move(blocks);
+  return fetched_.front();
+}
+
+// Whether these are the blocks that were executed from height `first` on, whole.
+absl::Status DetectorActor::CheckBlocks(Height first, ByteSpan body,
+                                        std::deque<ExecutedPtr>* blocks) const {
+  const std::string text = ToString(body);  // The frames point into it.
+  ASSIGN_OR_RETURN(const std::vector<ByteSpan> frames, DecodeFetchedBlocks(text));
+  if (frames.empty()) return absl::InvalidArgumentError("no block where some were asked for");
+  for (const ByteSpan frame : frames) {
+    ASSIGN_OR_RETURN(ledger::BlockPtr block, ledger::Block::Decode(ToString(frame)));
+    RETURN_IF_ERROR(ledger::CheckBlock(*ports_.genesis, *block));
+    const Height expected = first + blocks->size();
+    if (block->height() != expected) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("block ", block->height().value(), " instead of ", expected.value()));
+    }
+    ASSIGN_OR_RETURN(ExecutedPtr executed, ports_.chain->Attach(std::move(block)));
+    blocks->push_back(std::move(executed));
+  }
+  return absl::OkStatus();
+}
+
+DetectorActor::Warmth DetectorActor::warmth() const {
+  const PeerFetcher::Counts counts = fetcher_.counts();
+  return {.warm = driver_->warm(),
+          .phase = driver_->phase(),
+          .bytes = counts.bytes,
+          .bad_answers = counts.bad_answers};
+}
+
+void DetectorActor::Inform(absl::string_view text) const {
+  (*ports_.log)(LogLevel::kInfo, "detect", text);
 }
 
 void DetectorActor::Warn(absl::string_view text) const {

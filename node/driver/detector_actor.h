@@ -3,8 +3,12 @@
 #define VIGIL_NODE_DRIVER_DETECTOR_ACTOR_H_
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -14,9 +18,15 @@
 #include "node/driver/chain_access.h"
 #include "node/driver/checkpoint_folder.h"
 #include "node/driver/log.h"
+#include "node/driver/peer_fetcher.h"
 #include "node/driver/services.h"
+#include "node/driver/transport.h"
 
 namespace vigil::node {
+
+// Ids of the detector's requests begin here, below those of the scrubber.
+inline constexpr uint32_t kDetectFetchIdMin = 0x8000'0000;
+inline constexpr uint32_t kDetectFetchIdMax = 0xbfff'ffff;
 
 class DetectorActor final : public Actor, private DetectPort {
  public:
@@ -30,6 +40,7 @@ class DetectorActor final : public Actor, private DetectPort {
     ledger::Store* store = nullptr;           // Its own.
     CheckpointFolder* checkpoints = nullptr;  // Likewise.
     const LogFunction* log = nullptr;
+    Transport* transport = nullptr;
     std::function<void(ledger::Record, SubmitDone)> submit;
     // Told once that `store` is damaged on disk.
     std::function<void(const absl::Status&)> on_damage;
@@ -40,6 +51,21 @@ class DetectorActor final : public Actor, private DetectPort {
   // Thread-safe.
   Height height() const { return driver_->height(); }
   std::vector<NodeStatus::TrainedModel> models() const;
+  struct Warmth {
+    bool warm = false;         // Windows are complete, and the next block is here.
+    std::string phase;         // What is still to be done; empty when warm.
+    uint64_t bytes = 0;        // Fetched of other validators since the start.
+    uint64_t bad_answers = 0;  // Of them: what does not hold.
+  };
+  Warmth warmth() const;
+  // The file of a model that is kept here. Errors: kNotFound; of the store.
+  absl::StatusOr<std::string> ReadModel(const Hash& digest) const {
+    return driver_->ReadModel(digest);
+  }
+  // Whether it was asked for from this validator. Takes the answer if so.
+  bool OnAnswer(ValidatorIndex from, FetchAnswer answer) {
+    return fetcher_.OnAnswer(from, std::move(answer));
+  }
   // The lowest height whose events a restart reads again, whatever of the store survives; nullopt
   // until a later Step() has made sure of one. Each call asks for a newer one.
   std::optional<Height> DurableRestartHeight();
@@ -49,7 +75,7 @@ class DetectorActor final : public Actor, private DetectPort {
   std::optional<int64_t> DeadlineMicros() const override;
 
  private:
-  explicit DetectorActor(const Ports& ports) : ports_(ports) {}
+  explicit DetectorActor(const Ports& ports);
 
   // DetectPort
   Height tip() const override { return ports_.chain->tip(); }
@@ -63,10 +89,20 @@ class DetectorActor final : public Actor, private DetectPort {
     return ports_.checkpoints->Load(height);
   }
   void DropCheckpoint(Height height) override;
+  absl::StatusOr<std::optional<std::string>> FetchCheckpoint(Height height,
+                                                             const Check& check) override;
+  absl::StatusOr<std::optional<std::string>> FetchModel(const Hash& digest,
+                                                        const Check& check) override;
+  absl::StatusOr<ExecutedPtr> FetchBlock(Height height) override;
+  size_t FetchedBytes() const override { return fetcher_.bytes_here(); }
+  absl::Status CheckBlocks(Height first, ByteSpan body, std::deque<ExecutedPtr>* blocks) const;
   int64_t NowMicros() const override { return ports_.clock->MonotonicMicros(); }
+  void Inform(absl::string_view text) const override;
   void Warn(absl::string_view text) const override;
 
   const Ports ports_;
+  PeerFetcher fetcher_;
+  std::deque<ExecutedPtr> fetched_;  // Consecutive blocks of others.
   std::unique_ptr<DetectDriver> driver_;
   int64_t resume_micros_ = 0;  // After an error: not before this.
   bool damage_told_ = false;

@@ -39,6 +39,10 @@ absl::Status CheckRequest(const FetchRequest& request) {
       return CheckCount("manifests", request, 1);
     case FetchKind::kChunks:
       return CheckCount("chunks", request, kFetchChunksMax);
+    case FetchKind::kCheckpoint:
+      return CheckCount("checkpoints", request, 1);
+    case FetchKind::kModel:
+      return absl::OkStatus();
   }
   return absl::InvalidArgumentError("fetch of unknown kind");
 }
@@ -59,10 +63,14 @@ std::string EncodeFetchRequest(const FetchRequest& request) {
     case FetchKind::kOffers:
       break;
     case FetchKind::kManifest:
+    case FetchKind::kCheckpoint:
       writer.U64(request.first.value()).U64(request.offset);
       break;
     case FetchKind::kChunks:
       writer.U64(request.first.value()).U32(request.first_chunk).U32(request.count_max);
+      break;
+    case FetchKind::kModel:
+      writer.Fixed(request.digest).U64(request.offset);
       break;
   }
   return out;
@@ -112,6 +120,7 @@ absl::StatusOr<FetchRequest> DecodeFetchRequest(absl::string_view frame) {
     case FetchKind::kOffers:
       break;
     case FetchKind::kManifest:
+    case FetchKind::kCheckpoint:
       request.first = Height(reader.U64());
       request.offset = reader.U64();
       break;
@@ -119,6 +128,10 @@ absl::StatusOr<FetchRequest> DecodeFetchRequest(absl::string_view frame) {
       request.first = Height(reader.U64());
       request.first_chunk = reader.U32();
       request.count_max = reader.U32();
+      break;
+    case FetchKind::kModel:
+      request.digest = reader.ReadHash();
+      request.offset = reader.U64();
       break;
     default:
       return absl::InvalidArgumentError(absl::StrCat("fetch of unknown kind ", kind));

@@ -20,11 +20,13 @@ namespace vigil::node {
 
 // On the wire: never renumber.
 enum class FetchKind : uint8_t {
-  kBlocks = 1,    // Executed blocks from a height on.
-  kLogFile = 2,   // Part of the checkpoint, a tile or an entry bundle.
-  kOffers = 3,    // Which snapshots there are, with proof (snapshot_offer.h).
-  kManifest = 4,  // Part of a snapshot's manifest.
-  kChunks = 5,    // Chunks of a snapshot.
+  kBlocks = 1,      // Executed blocks from a height on.
+  kLogFile = 2,     // Part of the checkpoint, a tile or an entry bundle.
+  kOffers = 3,      // Which snapshots there are, with proof (snapshot_offer.h).
+  kManifest = 4,    // Part of a snapshot's manifest.
+  kChunks = 5,      // Chunks of a snapshot.
+  kCheckpoint = 6,  // Part of a checkpoint of the detector.
+  kModel = 7,       // Part of a model file.
 };
 
 inline constexpr uint32_t kFetchBlocksMax = 256;
@@ -37,11 +39,12 @@ inline constexpr size_t kFetchBodyBytesMax = kBlockBytesMax + 4096;
 struct FetchRequest {
   uint32_t id = 0;  // The asker's; the answer repeats it.
   FetchKind kind = FetchKind::kBlocks;
-  Height first;              // kBlocks: the first; kManifest and kChunks: the snapshot's.
+  Height first;  // kBlocks: the first; kManifest and kChunks: the snapshot's; kCheckpoint: its.
   uint32_t count_max = 1;    // kBlocks: 1 to kFetchBlocksMax; kChunks: 1 to kFetchChunksMax.
   uint32_t first_chunk = 0;  // kChunks.
   std::string path;          // kLogFile: "checkpoint", or as the log's files are named.
-  uint64_t offset = 0;       // kLogFile and kManifest: where in the file the answer begins.
+  Hash digest;               // kModel.
+  uint64_t offset = 0;       // Of files and manifests: where in it the answer begins.
 };
 
 // `body` is empty when `status` is not OK; the message is then at most kRefusalTextBytesMax.

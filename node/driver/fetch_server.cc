@@ -15,6 +15,15 @@ constexpr int64_t kMicrosPerSecond = 1'000'000;
 constexpr size_t kRequestCostBytes = 4096;
 constexpr uint32_t kRetryMillis = 1'000;
 
+absl::StatusOr<std::string> PartOf(absl::string_view what, absl::string_view file, uint64_t offset,
+                                   size_t* cost) {
+  *cost += file.size();
+  if (offset > file.size()) {
+    return absl::OutOfRangeError(absl::StrCat(what, ": byte ", offset, " of ", file.size()));
+  }
+  return EncodeFilePart(file.size(), file.substr(offset, kFetchAnswerBytesMax));
+}
+
 }  // namespace
 
 FetchServer::FetchServer(const Ports& ports, const Options& options)
@@ -119,6 +128,10 @@ absl::StatusOr<std::string> FetchServer::Read(const FetchRequest& request, size_
       return ReadManifest(request, cost);
     case FetchKind::kChunks:
       return ReadChunks(request, cost);
+    case FetchKind::kCheckpoint:
+      return ReadCheckpoint(request, cost);
+    case FetchKind::kModel:
+      return ReadModel(request, cost);
   }
   return absl::UnimplementedError("fetch of this kind");
 }
@@ -151,13 +164,20 @@ absl::StatusOr<std::string> FetchServer::ReadBlocks(const FetchRequest& request,
 absl::StatusOr<std::string> FetchServer::ReadLogFile(const FetchRequest& request,
                                                      size_t* cost) const {
   ASSIGN_OR_RETURN(const std::string file, ports_.read_log_file(request.path));
-  *cost += file.size();
-  if (request.offset > file.size()) {
-    return absl::OutOfRangeError(
-        absl::StrCat(request.path, ": byte ", request.offset, " of ", file.size()));
-  }
-  return EncodeFilePart(file.size(),
-                        absl::string_view(file).substr(request.offset, kFetchAnswerBytesMax));
+  return PartOf(request.path, file, request.offset, cost);
+}
+
+absl::StatusOr<std::string> FetchServer::ReadCheckpoint(const FetchRequest& request,
+                                                        size_t* cost) const {
+  ASSIGN_OR_RETURN(const FilePart part, ports_.read_checkpoint(request.first, request.offset));
+  *cost += part.bytes.size();
+  return EncodeFilePart(part.file_bytes, part.bytes);
+}
+
+absl::StatusOr<std::string> FetchServer::ReadModel(const FetchRequest& request,
+                                                   size_t* cost) const {
+  ASSIGN_OR_RETURN(const std::string file, ports_.read_model(request.digest));
+  return PartOf("model", file, request.offset, cost);
 }
 
 // The newest first, as many as there is proof for.
@@ -192,13 +212,7 @@ absl::StatusOr<const ledger::SnapshotFile*> FetchServer::OpenSnapshot(Height hei
 absl::StatusOr<std::string> FetchServer::ReadManifest(const FetchRequest& request, size_t* cost) {
   ASSIGN_OR_RETURN(const ledger::SnapshotFile* const snapshot, OpenSnapshot(request.first, cost));
   const std::string manifest = ledger::EncodeSnapshotManifest(snapshot->manifest());
-  *cost += manifest.size();
-  if (request.offset > manifest.size()) {
-    return absl::OutOfRangeError(
-        absl::StrCat("manifest: byte ", request.offset, " of ", manifest.size()));
-  }
-  return EncodeFilePart(manifest.size(),
-                        absl::string_view(manifest).substr(request.offset, kFetchAnswerBytesMax));
+  return PartOf("manifest", manifest, request.offset, cost);
 }
 
 absl::StatusOr<std::string> FetchServer::ReadChunks(const FetchRequest& request, size_t* cost) {

@@ -50,6 +50,10 @@ class FetchServer final : public Actor {
     ledger::FileSystem* files = nullptr;
     // The offer of a snapshot that is on disk. Errors: kNotFound and others.
     std::function<absl::StatusOr<SnapshotOffer>(Height)> make_offer = nullptr;
+    // Part of a detector checkpoint from an offset on. Errors: kNotFound and others.
+    std::function<absl::StatusOr<FilePart>(Height, uint64_t)> read_checkpoint = nullptr;
+    // The file of the detector's model with a digest. Errors: kNotFound and others.
+    std::function<absl::StatusOr<std::string>(const Hash&)> read_model = nullptr;
   };
   struct Options {
     uint32_t validator_count = 0;
@@ -82,6 +86,8 @@ class FetchServer final : public Actor {
   absl::StatusOr<std::string> ReadOffers(size_t* cost) const;
   absl::StatusOr<std::string> ReadManifest(const FetchRequest& request, size_t* cost);
   absl::StatusOr<std::string> ReadChunks(const FetchRequest& request, size_t* cost);
+  absl::StatusOr<std::string> ReadCheckpoint(const FetchRequest& request, size_t* cost) const;
+  absl::StatusOr<std::string> ReadModel(const FetchRequest& request, size_t* cost) const;
   absl::StatusOr<const ledger::SnapshotFile*> OpenSnapshot(Height height, size_t* cost);
   size_t Send(ValidatorIndex to, const FetchAnswer& answer);
 

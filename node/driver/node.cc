@@ -180,28 +180,9 @@ absl::Status Node::Recover() {
   RETURN_IF_ERROR(OpenLog(*scan, floor));
   OpenFetchServer();
   if (config_.scrub_bytes_per_second > 0) OpenScrubber();
-  if (config_.detector_enabled) RETURN_IF_ERROR(OpenDetectorAbove(scan->base.id.height));
+  if (config_.detector_enabled) RETURN_IF_ERROR(OpenDetector());
   if (config_.payload_age_millis > 0) OpenPruner(place, scan->base.id.height);
   return absl::OkStatus();
-}
-
-// Above a base it needs bookkeeping that goes on above it: blocks below are not here to be read
-// again.
-absl::Status Node::OpenDetectorAbove(Height base) {
-  if (base > Height(0)) {
-    absl::StatusOr<std::unique_ptr<ledger::Store>> store = OpenStore("detect");
-    const absl::StatusOr<Height> from =
-        store.ok() ? DetectDriver::StoredRestartHeight(genesis_, store->get())
-                   : absl::StatusOr<Height>(store.status());
-    if (!from.ok() && !absl::IsDataLoss(from.status())) return from.status();
-    if (!from.ok() || *from <= base) {
-      log_(LogLevel::kWarning, "detect",
-           absl::StrCat("no detector runs here: its windows reach back below block ",
-                        base.value() + 1, ", where this validator's journal begins"));
-      return absl::OkStatus();
-    }
-  }
-  return OpenDetector();
 }
 
 void Node::OpenPruner(const JournalPlace& place, Height base) {
@@ -347,6 +328,14 @@ void Node::OpenFetchServer() {
             return MakeOffer(
                 genesis_, *chain_->CurrentView().reader, log_actor_->tiles(), note,
                 [this](Height carrier) { return chain_->LoadBlock(carrier); }, height);
+          },
+          .read_checkpoint =
+              [this](Height height, uint64_t offset) {
+                return checkpoints_.LoadPart(height, offset, kFetchAnswerBytesMax);
+              },
+          .read_model = [this](const Hash& digest) -> absl::StatusOr<std::string> {
+            if (detector_ != nullptr) return detector_->ReadModel(digest);
+            return absl::NotFoundError("no detector runs here");
           }},
       FetchServer::Options{.validator_count = static_cast<uint32_t>(genesis_.validators.size()),
                            .bytes_per_second = config_.fetch_bytes_per_second,
@@ -408,6 +397,7 @@ absl::Status Node::OpenDetectorOnStore() {
            .store = detector_store_.get(),
            .checkpoints = &checkpoints_,
            .log = &log_,
+           .transport = seams_.transport,
            .submit = [this](ledger::Record record,
                             SubmitDone done) { Submit(std::move(record), std::move(done)); },
            .on_damage =
@@ -673,9 +663,15 @@ NodeStatus Node::Status() const {
   status.validator = genesis_.validators[config_.self.value()].identity();
   status.executed = chain_->tip();
   status.indexed = index_->complete_height();
+  status.warmth.phase = "does not run";
   if (detector_ != nullptr) {
     status.detector = detector_->height();
     status.models = detector_->models();
+    const DetectorActor::Warmth warmth = detector_->warmth();
+    status.warmth = {.warm = warmth.warm,
+                     .phase = warmth.phase,
+                     .bytes_fetched = warmth.bytes,
+                     .bad_answers = warmth.bad_answers};
   }
   status.uptime_seconds =
       static_cast<uint64_t>((seams_.clock->MonotonicMicros() - started_micros_) / 1'000'000);

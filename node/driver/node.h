@@ -215,8 +215,6 @@ class Node final : public NodeServices, public FrameReceiver {
   absl::Status OpenIndex();
   absl::Status OpenDetector();
   absl::Status OpenDetectorOnStore();
-  // `base`: height of what the journal begins above.
-  absl::Status OpenDetectorAbove(Height base);
   void OpenPruner(const JournalPlace& place, Height base);
   // `floor`: what was cosigned up to there may be forgotten.
   absl::Status OpenLog(const JournalScan& scan, Height floor);

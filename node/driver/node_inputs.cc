@@ -263,6 +263,10 @@ absl::Status Node::OnFetchAnswer(ValidatorIndex from, absl::string_view frame) {
     (void)scrubber_->OnAnswer(from, std::move(answer));
     return absl::OkStatus();
   }
+  if (detector_ != nullptr && answer.id >= kDetectFetchIdMin && answer.id <= kDetectFetchIdMax) {
+    (void)detector_->OnAnswer(from, std::move(answer));  // Likewise.
+    return absl::OkStatus();
+  }
   if (join_ != nullptr) return join_->OnAnswer(from, std::move(answer));
   return absl::InvalidArgumentError(
       absl::StrCat("answer to fetch ", answer.id, ", which was not asked"));

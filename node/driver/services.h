@@ -92,6 +92,14 @@ struct NodeStatus {
     uint32_t row_count = 0;
     uint32_t threshold_q8 = 0;
   };
+  // Whether the detector's windows are those of the chain, so that it can alert and judge.
+  struct Warmth {
+    bool warm = false;
+    std::string phase;           // What is still to be done; empty when warm.
+    uint64_t bytes_fetched = 0;  // Of other validators, since the start, as the next.
+    uint64_t bad_answers = 0;    // Of them: what does not hold.
+  };
+  Warmth warmth;
   std::vector<TrainedModel> models;  // What this node trained last, per type.
 };
 

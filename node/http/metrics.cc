@@ -51,6 +51,15 @@ void AddChain(const NodeServices& services, const NodeStatus& status, Families* 
                   static_cast<double>(status.indexed.value()));
   families->Gauge("vigil_detector_height", "Highest block the detector has seen.",
                   static_cast<double>(status.detector.value()));
+  families->Gauge("vigil_detector_warm",
+                  "1 when the detector's windows are complete, so that it alerts and judges.",
+                  status.warmth.warm);
+  families->Counter("vigil_detector_fetched_bytes_total",
+                    "Bytes that the detector fetched from other validators to get warm.",
+                    static_cast<double>(status.warmth.bytes_fetched));
+  families->Counter("vigil_detector_bad_answers_total",
+                    "Answers to the detector's fetches that did not hold.",
+                    static_cast<double>(status.warmth.bad_answers));
   families->Gauge("vigil_final_height", "Highest block that a final checkpoint covers.",
                   static_cast<double>(status.final.value()));
   families->Gauge("vigil_snapshot_height", "Height of the newest snapshot on disk; 0: none.",

@@ -4,6 +4,9 @@
 
 #include <deque>
 #include <map>
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "ledger/log/merkle.h"
@@ -128,6 +131,7 @@ class DetectTest : public DetectPort {
   Height tip() const override { return cluster_node().Status().executed; }
   absl::StatusOr<std::shared_ptr<const ledger::ExecutedBlock>> LoadExecuted(
       Height height) const override {
+    if (height <= here_above) return absl::NotFoundError("not here");
     ++reads[height];
     auto executed = std::make_shared<ledger::ExecutedBlock>();
     auto block = cluster_node().LoadBlock(height);
@@ -153,7 +157,25 @@ class DetectTest : public DetectPort {
     return file->second;
   }
   void DropCheckpoint(Height height) override { files.erase(height); }
+  absl::StatusOr<std::optional<std::string>> FetchCheckpoint(Height height,
+                                                             const Check& check) override {
+    return Served(served_checkpoints.find(height), served_checkpoints.end(), check);
+  }
+  absl::StatusOr<std::optional<std::string>> FetchModel(const Hash& digest,
+                                                        const Check& check) override {
+    return Served(served_models.find(digest), served_models.end(), check);
+  }
+  absl::StatusOr<ExecutedPtr> FetchBlock(Height height) override {
+    ++fetched_blocks;
+    if (!serves_blocks) return absl::NotFoundError("nobody");
+    const Height above = std::exchange(here_above, Height(0));
+    auto executed = LoadExecuted(height);
+    here_above = above;
+    return executed;
+  }
+  size_t FetchedBytes() const override { return 0; }
   int64_t NowMicros() const override { return cluster.clock().MonotonicMicros(); }
+  void Inform(absl::string_view text) const override { news.push_back(std::string(text)); }
   void Warn(absl::string_view text) const override { warnings.push_back(std::string(text)); }
 
   struct Submitted {
@@ -168,11 +190,23 @@ class DetectTest : public DetectPort {
   uint32_t self = 0;
   std::deque<Submitted> submitted;
   mutable std::vector<std::string> warnings;
+  mutable std::vector<std::string> news;
+  Height here_above;  // Blocks up to there are not here.
+  std::map<Height, std::string> served_checkpoints;
+  std::map<Hash, std::string> served_models;
+  bool serves_blocks = true;
+  int fetched_blocks = 0;
   std::map<Height, std::string> files;
   mutable int loaded = 0;
   mutable std::map<Height, int> reads;  // Of blocks.
 
  private:
+  template <typename Iterator>
+  static absl::StatusOr<std::optional<std::string>> Served(Iterator item, Iterator end,
+                                                           const Check& check) {
+    if (item == end || !check(AsBytes(item->second)).ok()) return absl::NotFoundError("nobody");
+    return std::optional<std::string>(item->second);
+  }
   const Node& cluster_node() const { return *cluster.node(0); }
 };
 
@@ -458,6 +492,90 @@ TEST_CASE("detect driver: a restart goes on from the newest checkpoint that fits
     REQUIRE(same != fresh.end());
     CHECK(same->model_digest == body.model_digest);
     CHECK(same->window_digest == body.window_digest);
+  }
+}
+
+// A driver with nothing in its store on a chain whose older blocks are not here.
+struct ColdTest : DetectTest {
+  ColdTest() {
+    Open();
+    for (int i = 0; i < 3; ++i) ActivateModel();
+    REQUIRE(files.size() >= 2);
+    served_checkpoints = std::exchange(files, {});
+    const auto models = Reader()->ListModels(100);
+    REQUIRE(models.ok());
+    for (const ledger::ModelInfo& model : *models) {
+      CHECK(model.active);
+      if (auto bytes = driver->ReadModel(model.digest); bytes.ok()) {
+        served_models[model.digest] = *bytes;
+      }
+    }
+    REQUIRE(served_models.size() >= 2);
+    driver.reset();
+    ledger::StoreBatch wipe;
+    CHECK(store
+              .Scan("", "", false,
+                    [&](absl::string_view key, absl::string_view) {
+                      wipe.Delete(key);
+                      return true;
+                    })
+              .ok());
+    REQUIRE(store.Write(wipe).ok());
+    warnings.clear();
+    news.clear();
+    here_above = tip();
+  }
+};
+
+TEST_CASE("detect driver: where blocks are not here it goes on from what others keep", "[detect]") {
+  ColdTest t;
+  SECTION("checkpoint, models and blocks") {
+    t.Open();
+    t.Drive();
+    CHECK(t.driver->warm());
+    CHECK(t.driver->phase().empty());
+    CHECK(t.warnings.empty());
+    REQUIRE(t.news.size() == 2);
+    CHECK(t.files.size() == 1);
+    CHECK_FALSE(t.driver->models().empty());
+    CHECK(t.driver->height() == t.tip());
+  }
+  SECTION("a model that nobody has costs its alerts and not the windows") {
+    t.served_models.clear();
+    t.Open();
+    t.Drive();
+    CHECK(t.driver->warm());
+    CHECK(t.warnings.size() == 1);
+  }
+  SECTION("an altered model is none") {
+    for (auto& [digest, bytes] : t.served_models)
+      bytes.back() = static_cast<char>(bytes.back() ^ 1);
+    t.Open();
+    t.Drive();
+    CHECK(t.driver->warm());
+    CHECK(t.warnings.size() == 1);
+  }
+  SECTION("an older checkpoint where the newest is altered") {
+    const Height newest = t.served_checkpoints.rbegin()->first;
+    t.served_checkpoints[newest][200] ^= 1;
+    t.Open();
+    t.Drive();
+    CHECK(t.driver->warm());
+    CHECK(t.files.rbegin()->first < t.tip());
+    CHECK(t.fetched_blocks > 0);
+  }
+  SECTION("nothing where all are altered, until there is another") {
+    for (auto& [height, bytes] : t.served_checkpoints) bytes[200] ^= 1;
+    t.Open();
+    t.Drive();
+    CHECK_FALSE(t.driver->warm());
+    CHECK(t.driver->phase().find("waits") == 0);
+    CHECK(t.fetched_blocks == 0);
+    CHECK(t.submitted.empty());
+    for (auto& [height, bytes] : t.served_checkpoints) bytes[200] ^= 1;
+    t.Traffic(20);
+    t.Drive();
+    CHECK(t.driver->warm());
   }
 }
 

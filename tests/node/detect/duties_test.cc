@@ -115,11 +115,11 @@ TEST_CASE("model store: bookkeeping and duties and models survive together", "[m
     ModelStore store(&memory);
     REQUIRE(store.Load()->state.empty());
     REQUIRE(store
-                .Save("state 1", SampleDuties(), ModelStore::Model{flow, "model 1"}, {flow},
+                .Save("state 1", SampleDuties(), {{flow, "model 1"}}, {flow},
                       {{Height(4), Filled(4)}, {Height(8), Filled(5)}})
                 .ok());
     REQUIRE(store
-                .Save("state 2", {}, ModelStore::Model{later, "model 2"}, {flow, later},
+                .Save("state 2", {}, {{later, "model 2"}}, {flow, later},
                       {{Height(8), Filled(6)}, {Height(12), Filled(7)}})
                 .ok());
   }
@@ -133,7 +133,7 @@ TEST_CASE("model store: bookkeeping and duties and models survive together", "[m
   CHECK(contents->checkpoints ==
         ModelStore::Checkpoints{{Height(8), Filled(6)}, {Height(12), Filled(7)}});
   // What the stream has forgotten goes.
-  REQUIRE(store.Save("state 3", {}, std::nullopt, {later}, {}).ok());
+  REQUIRE(store.Save("state 3", {}, {}, {later}, {}).ok());
   contents = ModelStore(&memory).Load();
   REQUIRE(contents->models.size() == 1);
   CHECK(contents->models[0].key == later);

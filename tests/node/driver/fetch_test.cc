@@ -55,16 +55,28 @@ class Rig {
  public:
   explicit Rig(uint64_t bytes_per_second)
       : chain_(&store_, nullptr, &cache_, ledger::Tip(), 1 << 20),
-        server({.clock = &clock,
-                .transport = &transport,
-                .chain = &chain_,
-                .counters = &counters,
-                .read_log_file = [this](absl::string_view path) -> absl::StatusOr<std::string> {
-                  const auto found = files.find(std::string(path));
-                  if (found != files.end()) return found->second;
-                  return absl::NotFoundError("no such file");
-                }},
-               {.validator_count = 4, .bytes_per_second = bytes_per_second}) {}
+        server(
+            {.clock = &clock,
+             .transport = &transport,
+             .chain = &chain_,
+             .counters = &counters,
+             .read_log_file = [this](absl::string_view path) -> absl::StatusOr<std::string> {
+               const auto found = files.find(std::string(path));
+               if (found != files.end()) return found->second;
+               return absl::NotFoundError("no such file");
+             },
+             .read_checkpoint = [this](Height height, uint64_t offset) -> absl::StatusOr<FilePart> {
+               const auto found = checkpoints.find(height);
+               if (found == checkpoints.end()) return absl::NotFoundError("no such height");
+               return FilePart{.file_bytes = found->second.size(),
+                               .bytes = found->second.substr(offset, kFetchAnswerBytesMax)};
+             },
+             .read_model = [this](const Hash& digest) -> absl::StatusOr<std::string> {
+               const auto found = models.find(digest);
+               if (found == models.end()) return absl::NotFoundError("no such model");
+               return found->second;
+             }},
+            {.validator_count = 4, .bytes_per_second = bytes_per_second}) {}
 
  private:
   std::unique_ptr<ledger::Store> owned_ = std::make_unique<ledger::MemoryStore>();
@@ -77,6 +89,8 @@ class Rig {
   KeepingTransport transport;
   NodeCounters counters;
   std::map<std::string, std::string> files;
+  std::map<Height, std::string> checkpoints;
+  std::map<Hash, std::string> models;
   FetchServer server;
 };
 
@@ -90,6 +104,25 @@ TEST_CASE("fetch frame: what is encoded decodes to the same", "[fetch]") {
   REQUIRE(file.ok());
   CHECK(file->path == "tile/0/000");
   CHECK(file->offset == 12);
+  FetchRequest want;
+  want.id = 7;
+  want.kind = FetchKind::kCheckpoint;
+  want.first = Height(188);
+  want.offset = 1 << 20;
+  const auto checkpoint = DecodeFetchRequest(EncodeFetchRequest(want));
+  REQUIRE(checkpoint.ok());
+  CHECK(checkpoint->first == Height(188));
+  CHECK(checkpoint->offset == 1 << 20);
+  want.kind = FetchKind::kModel;
+  want.digest.bytes.fill(9);
+  const auto model = DecodeFetchRequest(EncodeFetchRequest(want));
+  REQUIRE(model.ok());
+  CHECK(model->digest == want.digest);
+  CHECK(model->offset == 1 << 20);
+  CHECK(EncodeFetchRequest(want).size() == 1 + 4 + 1 + 32 + 8);
+  want.kind = FetchKind::kCheckpoint;
+  want.first = Height(0);
+  CHECK_FALSE(DecodeFetchRequest(EncodeFetchRequest(want)).ok());
   const auto found = DecodeFetchAnswer(EncodeFetchAnswer({.id = 5, .status = {}, .body = "body"}));
   REQUIRE(found.ok());
   CHECK(found->status.ok());
@@ -348,6 +381,41 @@ TEST_CASE("fetch: a validator gets blocks and files of another byte for byte", "
   cluster.RunFor(kSecond);
   CHECK(cluster.node(other)->counters().frames_invalid == invalid + 6);
   CHECK_FALSE(cluster.node(other)->Status().refusing);
+}
+
+TEST_CASE("fetch: checkpoints and models come in parts and are paid for", "[fetch]") {
+  Rig rig(/*bytes_per_second=*/64 << 20);
+  const std::string large(kFetchAnswerBytesMax + 1000, 'w');
+  Hash digest;
+  digest.bytes.fill(3);
+  rig.checkpoints[Height(188)] = large;
+  rig.models[digest] = "model";
+  FetchRequest want;
+  want.kind = FetchKind::kCheckpoint;
+  const auto ask = [&] {
+    ++want.id;
+    rig.server.OnRequest(ValidatorIndex(2), want);
+    while (rig.server.Step()) {
+    }
+    return rig.transport.answers[2].back();
+  };
+  want.first = Height(188);
+  const auto first = DecodeFilePart(ask().body);
+  REQUIRE(first.ok());
+  CHECK(first->file_bytes == large.size());
+  CHECK(first->bytes.size() == kFetchAnswerBytesMax);
+  want.offset = kFetchAnswerBytesMax;
+  CHECK(DecodeFilePart(ask().body)->bytes.size() == 1000);
+  want.first = Height(189);
+  CHECK(absl::IsNotFound(ask().status));
+  want.kind = FetchKind::kModel;
+  want.offset = 0;
+  CHECK(absl::IsNotFound(ask().status));
+  want.digest = digest;
+  CHECK(DecodeFilePart(ask().body)->bytes == "model");
+  want.offset = 6;
+  CHECK(absl::IsOutOfRange(ask().status));
+  CHECK(rig.counters.fetch_bytes > large.size());
 }
 
 }  // namespace
