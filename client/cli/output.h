@@ -20,7 +20,8 @@ namespace vigil::client {
 // Keeps the order in which fields were set.
 using Json = nlohmann::ordered_json;
 
-enum class OutputFormat { kTable, kJson, kNdjson };
+// CSV is for commands that say so.
+enum class OutputFormat { kTable, kJson, kNdjson, kCsv };
 
 // A 64-bit number as JSON.
 Json Number(uint64_t value);

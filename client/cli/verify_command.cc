@@ -1,16 +1,13 @@
 #include "client/cli/verify_command.h"
 
-#include <unistd.h>
-
-#include <chrono>
 #include <memory>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "client/cli/output.h"
+#include "client/cli/progress_line.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/state/ledger_places.h"
@@ -22,32 +19,6 @@
 
 namespace vigil::client {
 namespace {
-
-// Repaints one line on a terminal, at most ten times a second.
-class ProgressLine {
- public:
-  explicit ProgressLine(std::ostream* err) : err_(err), shown_(isatty(STDERR_FILENO) != 0) {}
-  ~ProgressLine() {
-    if (painted_) *err_ << "\r\033[K" << std::flush;
-  }
-  void Show(const ledger::VerifyProgress& progress) {
-    const auto now = std::chrono::steady_clock::now();
-    if (!shown_ || now - last_ < std::chrono::milliseconds(100)) return;
-    last_ = now;
-    painted_ = true;
-    *err_ << "\r\033[K" << progress.phase << " " << progress.done;
-    if (progress.total > 0)
-      *err_ << " of " << progress.total
-            << absl::StrFormat(" (%d %%)", static_cast<int>(100 * progress.done / progress.total));
-    *err_ << std::flush;
-  }
-
- private:
-  std::ostream* const err_;
-  const bool shown_;
-  bool painted_ = false;
-  std::chrono::steady_clock::time_point last_;
-};
 
 // What the options say is known of the ledger from elsewhere.
 absl::Status ReadPins(const VerifyLedgerOptions& options, const ledger::Genesis& genesis,
@@ -306,9 +277,10 @@ absl::Status RunVerifyLedger(const Session& session, const VerifyLedgerOptions& 
   ledger::VerifyReport report;
   {
     ProgressLine line(session.err);
-    report =
-        ledger::VerifyLedger(*opened.journal, genesis, store.get(), verify,
-                             [&](const ledger::VerifyProgress& progress) { line.Show(progress); });
+    report = ledger::VerifyLedger(*opened.journal, genesis, store.get(), verify,
+                                  [&](const ledger::VerifyProgress& progress) {
+                                    line.Show(progress.phase, progress.done, progress.total);
+                                  });
   }
   PrintReport(session, report, ReportJson(report, owner, genesis));
   return StatusOf(report, options.directory);

@@ -21,6 +21,7 @@
 #include "client/cli/arguments.h"
 #include "client/cli/bench.h"
 #include "client/cli/chain_commands.h"
+#include "client/cli/detector_commands.h"
 #include "client/cli/event_commands.h"
 #include "client/cli/evidence_commands.h"
 #include "client/cli/evidence_export.h"
@@ -98,6 +99,7 @@ class Program {
     AddVerify();
     AddWitness();
     AddAdmin();
+    AddDetector();
     AddBench();
   }
 
@@ -119,6 +121,10 @@ class Program {
       const bool asked_for_help = app_.exit(error, std::cout, said) == 0;
       if (asked_for_help) return ExitCode::kOk;
       SayUsage(said.str());
+      return ExitCode::kUsage;
+    }
+    if (options_.format == OutputFormat::kCsv && !gives_csv_) {
+      SayUsage("vigil: -o csv is for `vigil detector score`; others print table, json or ndjson");
       return ExitCode::kUsage;
     }
     absl::StatusOr<Session> session = OpenSession(options_);
@@ -151,17 +157,18 @@ class Program {
   void AddOutput() {
     static const std::map<std::string, OutputFormat> kFormats = {{"table", OutputFormat::kTable},
                                                                  {"json", OutputFormat::kJson},
-                                                                 {"ndjson", OutputFormat::kNdjson}};
+                                                                 {"ndjson", OutputFormat::kNdjson},
+                                                                 {"csv", OutputFormat::kCsv}};
     const auto set = [this](const std::string& name) {
       options_.format = kFormats.at(absl::AsciiStrToLower(name));
     };
     app_.add_option_function<std::string>("-o,--output", set, "format of the payload")
-        ->type_name("table|json|ndjson")
+        ->type_name("table|json|ndjson|csv")
         ->check(CLI::Validator(
             [](const std::string& name) {
               return kFormats.contains(absl::AsciiStrToLower(name))
                          ? std::string()
-                         : absl::StrCat("'", name, "' where table, json or ndjson belongs");
+                         : absl::StrCat("'", name, "' where table, json, ndjson or csv belongs");
             },
             ""));
   }
@@ -218,12 +225,6 @@ class Program {
         [this](const Session& session) { return RunRecordGet(session, which_); })
         ->add_option("record", which_, "index or leaf hash")
         ->required();
-    CLI::App* detector = Group("detector", "what the validators learnt");
-    AddNumber(Add(detector, "models", "model commitments, newest first",
-                  [this](const Session& session) { return RunModels(session, limit_); }),
-              "--limit", limit_, "models");
-    Add(detector, "precision", "how right closed alerts were, as analysts judged them",
-        [](const Session& session) { return RunPrecision(session); });
   }
 
   void AddWatch(CLI::App* command) {
@@ -574,6 +575,79 @@ class Program {
       command->add_option("--dir", witness_.directory, "folder of key and state")->required();
   }
 
+  void AddTableFile(CLI::App* command) {
+    command->add_option("file", table_.file, "CSV with a header line, or that under gzip")
+        ->required();
+    command->add_option("--delimiter", table_.delimiter, "one character between cells, or tab")
+        ->capture_default_str();
+  }
+  void AddTraining(CLI::App* command) {
+    command->add_option("--schema", table_.schema,
+                        "JSON file that declares the columns; with --infer: where it is written");
+    command->add_flag("--infer", table_.infer,
+                      "propose a schema from the file and write it for review");
+    command->add_flag("--normal-only", table_.normal_only,
+                      "train on rows alone whose label is normal");
+    AddNumber(command, "--rows", table_.rows, "rows drawn for training", 50, 65'536)
+        ->capture_default_str();
+    AddNumber(command, "--trees", table_.trees, "trees of the forest", 10, 500)
+        ->capture_default_str();
+    AddNumber(command, "--sample-rows", table_.sample_rows, "rows per tree", 16, 4'096)
+        ->capture_default_str();
+    command
+        ->add_option("--quantile", table_.quantile,
+                     "percent of ordinary rows below the threshold, 90 to 99.9999")
+        ->capture_default_str();
+    command->add_option("--seed", table_.seed, "decides every draw")->capture_default_str();
+  }
+  void AddDetector() {
+    CLI::App* detector =
+        Group("detector", "what the validators learnt; find what is strange in tables of your own");
+    detector->footer(
+        "  vigil detector train flows.csv --infer --schema flows.json\n"
+        "  vigil detector train flows.csv --schema flows.json --model flows.model\n"
+        "  vigil detector score today.csv.gz --model flows.model -o csv > scores.csv\n"
+        "  vigil detector backtest labelled.csv --schema flows.json --curves flows\n");
+    AddNumber(Add(detector, "models", "model commitments, newest first",
+                  [this](const Session& session) { return RunModels(session, limit_); }),
+              "--limit", limit_, "models");
+    Add(detector, "precision", "how right closed alerts were, as analysts judged them",
+        [](const Session& session) { return RunPrecision(session); });
+    CLI::App* train =
+        Add(detector, "train", "learn from a CSV file what is ordinary",
+            [this](const Session& session) { return RunDetectorTrain(session, table_); });
+    AddTableFile(train);
+    AddTraining(train);
+    train->add_option("--model", table_.model, "where the model goes");
+    AddBacktest(detector);
+    CLI::App* score =
+        Add(detector, "score", "score every row of a CSV file, with reasons",
+            [this](const Session& session) { return RunDetectorScore(session, table_); });
+    AddTableFile(score);
+    score->add_option("--model", table_.model, "file that `vigil detector train` wrote")
+        ->required();
+    AddNumber(score, "--top", table_.top, "strangest rows that a table shows", 1, 10'000)
+        ->capture_default_str();
+    score->callback([this] {
+      gives_csv_ = true;
+      command_ = [this](const Session& session) { return RunDetectorScore(session, table_); };
+    });
+  }
+
+  void AddBacktest(CLI::App* detector) {
+    CLI::App* backtest =
+        Add(detector, "backtest", "how well models separate the attacks of a labelled file",
+            [this](const Session& session) { return RunDetectorBacktest(session, table_); });
+    AddTableFile(backtest);
+    AddTraining(backtest);
+    backtest->add_option("--test", table_.test,
+                         "CSV to judge on; default: the file that was trained on");
+    AddNumber(backtest, "--rounds", table_.rounds, "models, each from a seed of its own", 1, 100)
+        ->capture_default_str();
+    backtest->add_option("--curves", table_.curves,
+                         "write PREFIX-roc and PREFIX-precision-recall as .svg and .png");
+  }
+
   void AddBench() {
     CLI::App* bench = Add(&app_, "bench", "offer load and measure what a client sees",
                           [this](const Session& session) { return RunBench(session, bench_); });
@@ -613,6 +687,8 @@ class Program {
   WitnessOptions witness_;
   std::vector<std::string> outside_witnesses_;
   BenchOptions bench_;
+  DetectorTableOptions table_;
+  bool gives_csv_ = false;  // The command that was chosen can print CSV.
   SampleOptions sample_;
   std::string sample_dir_;
   std::string sample_start_ = "2026-01-01T08:00:00Z";

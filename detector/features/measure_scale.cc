@@ -10,9 +10,9 @@
 namespace vigil::detector {
 namespace {
 
-constexpr int64_t kRawMax = int64_t{1} << 61;
+constexpr int64_t kMeasureMax = int64_t{1} << 61;
 constexpr int32_t kCentreView = kViewMax / 2;
-// |raw - centre| * 1024 / unit is cut to this, which is 54 bits away from the centre.
+// |raw - centre| * 256 / unit is cut to this, which is 54 bits away from the centre.
 constexpr uint64_t kRatioMax = uint64_t{1} << 62;
 static_assert(54 * 256 < kCentreView);
 
@@ -21,7 +21,7 @@ static_assert(54 * 256 < kCentreView);
 MeasureScale::MeasureScale(std::vector<int64_t> raws) {
   std::erase(raws, kMissing);
   if (raws.empty()) return;
-  for (int64_t& raw : raws) raw = std::clamp(raw, -kRawMax, kRawMax);
+  for (int64_t& raw : raws) raw = std::clamp(raw, -kMeasureMax, kMeasureMax);
   std::sort(raws.begin(), raws.end());
   const size_t last = raws.size() - 1;
   centre_ = raws[last / 2];
@@ -34,9 +34,9 @@ MeasureScale::MeasureScale(std::vector<int64_t> raws) {
 
 int32_t MeasureScale::View(int64_t raw) const {
   if (raw == kMissing) return kMissingView;
-  const int64_t from_centre = std::clamp(raw, -kRawMax, kRawMax) - centre_;
+  const int64_t from_centre = std::clamp(raw, -kMeasureMax, kMeasureMax) - centre_;
   const auto distance = static_cast<uint64_t>(from_centre < 0 ? -from_centre : from_centre);
-  const auto ratio = static_cast<unsigned __int128>(distance) * 1024 / unit_;
+  const auto ratio = static_cast<unsigned __int128>(distance) * 256 / unit_;
   const auto cut = ratio < kRatioMax ? static_cast<uint64_t>(ratio) : kRatioMax;
   const int32_t away = Log2Q8(256 + cut) - 8 * 256;
   return from_centre < 0 ? kCentreView - away : kCentreView + away;
@@ -46,8 +46,8 @@ std::optional<MeasureScale> MeasureScale::Read(LittleEndianReader* reader) {
   MeasureScale scale;
   scale.centre_ = reader->I64();
   scale.unit_ = reader->U64();
-  if (!reader->ok() || scale.centre_ < -kRawMax || scale.centre_ > kRawMax || scale.unit_ == 0 ||
-      scale.unit_ > 2 * static_cast<uint64_t>(kRawMax)) {
+  if (!reader->ok() || scale.centre_ < -kMeasureMax || scale.centre_ > kMeasureMax ||
+      scale.unit_ == 0 || scale.unit_ > 2 * static_cast<uint64_t>(kMeasureMax)) {
     return std::nullopt;
   }
   return scale;

@@ -18,7 +18,7 @@ class MeasureScale {
   // that is 0 the range without the outer sixteenths, else the whole range, else 1.
   explicit MeasureScale(std::vector<int64_t> raws);
 
-  // kCentreView + or - log2(1 + 4 |raw - centre| / unit) in Q8, within [0, kViewMax];
+  // kCentreView + or - log2(1 + |raw - centre| / unit) in Q8, within [0, kViewMax];
   // kMissingView for kMissing. Never falls as `raw` grows. Numbers beyond 2^61 count as that.
   int32_t View(int64_t raw) const;
 

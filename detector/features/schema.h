@@ -20,8 +20,8 @@
 
 namespace vigil::detector {
 
-inline constexpr size_t kFieldsMax = 96;
-inline constexpr size_t kFeaturesMax = 128;
+inline constexpr size_t kFieldsMax = 240;
+inline constexpr size_t kFeaturesMax = 254;
 
 // "The source did not say." A bin of its own for numbers, a value of its own for categories.
 inline constexpr int64_t kMissing = std::numeric_limits<int64_t>::min();

@@ -57,6 +57,47 @@ class Vigil:
         return self.check(code, "--context", self.context, "ingest", "--quiet", "--spool", spool, *args, **more)
 
 
+def check_detector(vigil):
+    """Tables of the user's own: schema, model, scores, curves, and what goes wrong by line and column."""
+    table, schema, model = vigil.folder / "t.csv", vigil.folder / "t.json", vigil.folder / "t.model"
+    rows = [f"{100 + 37 * i % 900},{i % 7 / 8},{'http' if i % 9 else 'dns'},normal" for i in range(600)]
+    rows += [f"9000000{i},55.5,{'x' * i},attack" for i in range(1, 9)]
+    table.write_text("bytes,load,service,label\r\n" + "\r\n".join(rows) + "\r\n")
+    train = ("detector", "train", table)
+    vigil.check(2, *train, says="--model FILE is missing")
+    vigil.check(2, *train, "--model", model, says="--infer --schema FILE")
+    vigil.check(2, *train, "--infer", says="--infer needs --schema")
+    vigil.check(0, *train, "--infer", "--schema", schema, says='"load": {')
+    vigil.check(1, *train, "--infer", "--schema", schema, says="is there already")
+    vigil.check(2, *train, "--schema", schema, "--model", model, "--quantile", "9", says="--quantile 9")
+    vigil.check(2, *train, "--schema", schema, "--model", model, "--delimiter", "ab", says="--delimiter ab")
+    vigil.check(0, *train, "--schema", schema, "--model", model, "--normal-only", says="threshold")
+    score = ("detector", "score", table, "--model", model)
+    said = vigil.check(0, *score, "--top", 8, says="608 rows")
+    if said.count("attack") != 8:
+        failures.append(f"detector score: not all attacks are among the strangest\n{said}")
+    said = vigil.check(0, *score, "-o", "csv", says="row,line,score_bits,alert,decided_by,label,reasons")
+    if said.count(",1,") < 8 or len(said.splitlines()) != 610:
+        failures.append(f"detector score -o csv: {len(said.splitlines())} lines\n{said[:300]}")
+    vigil.check(0, *score, "-o", "json", says='"decided_by"')
+    vigil.check(0, *score, "-o", "ndjson", says='"decided_by"')
+    vigil.check(2, "detector", "models", "-o", "csv", says="-o csv is for")
+    vigil.check(0, "detector", "backtest", table, "--schema", schema, "--rounds", 2, "--curves", vigil.folder / "t",
+                says=["median", "t-roc.svg and .png", "t-precision-recall.svg and .png"])
+    for name in ("t-roc.png", "t-precision-recall.png"):
+        if (vigil.folder / name).read_bytes()[:4] != b"\x89PNG":
+            failures.append(f"{name} is no PNG")
+    table.write_text("bytes,load,service,label\n1,2,a,normal\n1,x,a,normal\n")
+    vigil.check(2, *score, says="line 3: column 2 (load): 'x' is no number")
+    table.write_text("bytes,load\n1,2\n")
+    vigil.check(2, *score, says="the schema's column 'service' is not in the header")
+    table.write_text("bytes,load,service,label\n1,2,a,normal\n")
+    vigil.check(1, *train, "--schema", schema, "--model", model, says="1 rows to train on")
+    model.write_bytes(model.read_bytes()[:-1])
+    vigil.check(6, *score, says="no model of `vigil detector train`")
+    vigil.check(5, "detector", "score", table, "--model", vigil.folder / "none")
+
+
 def check_arguments(vigil):
     at = ["--endpoints", ENDPOINT, "--insecure"]
     big = str(2**64)
@@ -235,7 +276,8 @@ def wait_until_handled(process, how):
 def main():
     with tempfile.TemporaryDirectory(prefix="vigil-command-line-") as folder:
         vigil = Vigil(sys.argv[1], pathlib.Path(folder))
-        for check in (check_arguments, check_files, check_proof_files, check_evidence_files, check_full_output, check_ingest, check_stop):
+        for check in (check_arguments, check_detector, check_files, check_proof_files, check_evidence_files,
+                      check_full_output, check_ingest, check_stop):
             check(vigil)
     for failure in failures:
         print("FAILED", failure, file=sys.stderr)
