@@ -5,7 +5,7 @@
 namespace vigil::detector {
 namespace {
 
-constexpr std::array<int32_t, kSampleRowsMax + 1> MakeTable() {
+constexpr std::array<int32_t, kSampleRowsMax + 1> MakeMeanPaths() {
   std::array<int32_t, kSampleRowsMax + 1> table{};
   uint64_t harmonic_q32 = 0;  // H(n - 1)
   for (uint64_t n = 2; n <= kSampleRowsMax; ++n) {
@@ -16,7 +16,7 @@ constexpr std::array<int32_t, kSampleRowsMax + 1> MakeTable() {
   return table;
 }
 
-constexpr std::array<int32_t, kSampleRowsMax + 1> kMeanPath = MakeTable();
+constexpr std::array<int32_t, kSampleRowsMax + 1> kMeanPath = MakeMeanPaths();
 
 }  // namespace
 
