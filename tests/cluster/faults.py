@@ -15,6 +15,7 @@ its files. Prints a table in Markdown; exit code 1 when a run failed. Without --
 import argparse
 import pathlib
 import shutil
+import signal
 import statistics
 import sys
 import traceback
@@ -102,6 +103,8 @@ def main():
     parser.add_argument("--local-reads", action="store_true")
     parser.add_argument("--keep", type=pathlib.Path)
     options = parser.parse_args()
+    # Ended from outside it cleans up as well: mounts, namespaces, processes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     rows, failed = [], False
     for kind in options.fault or FAULTS:
         results = []
