@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "ledger/base/status_macros.h"
 #include "node/api/convert.h"
 #include "node/api/error.h"
 #include "node/api/feed.h"
