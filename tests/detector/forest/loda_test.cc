@@ -151,5 +151,27 @@ TEST_CASE("loda: damaged bytes are refused or mean the same bytes again", "[dete
   }
 }
 
+TEST_CASE("loda: terms out of order and histograms that do not add up are refused", "[detector]") {
+  const std::vector<uint8_t> bytes = BytesOf(Loda::Fit(Rows(6, 200, 5), Sha256("seed"), 1, Sha256));
+  // u16 projections | u8 features | u32 rows | 3 terms of 3 bytes | i32 low | u32 width | counts.
+  constexpr size_t kTerms = 7, kLow = kTerms + 9, kWidth = kLow + 4, kCounts = kWidth + 4;
+  const auto reads = [&](auto change) {
+    std::vector<uint8_t> changed = bytes;
+    change(changed);
+    LittleEndianReader reader(changed);
+    return Loda::Read(&reader).has_value();
+  };
+  CHECK(reads([](auto&) {}));
+  CHECK_FALSE(reads([](auto& b) { std::swap(b[kTerms], b[kTerms + 3]); }));
+  CHECK_FALSE(reads([](auto& b) { b[kTerms + 3] = b[kTerms]; }));
+  CHECK_FALSE(reads([](auto& b) { b[kTerms + 6] = 5; }));
+  CHECK_FALSE(reads([](auto& b) { b[kTerms + 2] = 0xff; }));
+  CHECK_FALSE(reads([](auto& b) { b[kLow + 3] = 0x7f; }));
+  CHECK_FALSE(reads([](auto& b) { std::fill_n(b.begin() + kWidth, 4, uint8_t{0}); }));
+  CHECK_FALSE(reads([](auto& b) { b[kWidth + 3] = 0x7f; }));
+  CHECK_FALSE(reads([](auto& b) { ++b[kCounts]; }));
+  CHECK_FALSE(reads([](auto& b) { b[kCounts + 3] ^= 0x80; }));
+}
+
 }  // namespace
 }  // namespace vigil::detector
