@@ -40,8 +40,7 @@ bool Damages(const FaultEvent& event) {
 
 }  // namespace
 
-FaultInjector::FaultInjector(SimCluster* cluster, const Schedule* schedule,
-                             std::function<void(const std::string&)> note)
+FaultInjector::FaultInjector(SimCluster* cluster, const Schedule* schedule, NoteFunction note)
     : cluster_(cluster),
       schedule_(schedule),
       note_(std::move(note)),
@@ -78,8 +77,8 @@ void FaultInjector::NoteFired(uint32_t i) {
   state.struck = true;
   Count(absl::StrCat("disk-fault ", DiskCallName(state.rule.call), " ",
                      DiskFaultName(state.rule.fault)));
-  Note(absl::StrCat("node ", i, ": ", DiskFaultName(state.rule.fault), ": ",
-                    cluster_->disk(i).fired()));
+  Note(i, absl::StrCat("node ", i, ": ", DiskFaultName(state.rule.fault), ": ",
+                       cluster_->disk(i).fired()));
 }
 
 std::string FaultInjector::Supervise(uint32_t i) {
@@ -100,7 +99,7 @@ std::string FaultInjector::Supervise(uint32_t i) {
     return absl::StrCat("node ", i, " died of itself: ", node->fatal().ToString());
   }
   Count("ended by its disk");
-  Note(absl::StrCat("node ", i, " ended by its disk: ", node->fatal().message()));
+  Note(i, absl::StrCat("node ", i, " ended by its disk: ", node->fatal().message()));
   if (healed_ && ++state.deaths > kDeathsMax) {
     return absl::StrCat("node ", i, " dies again and again: ", node->fatal().ToString());
   }
@@ -120,7 +119,7 @@ std::string FaultInjector::StartAgain(uint32_t i) {
   NoteFired(i);
   const bool excused = state.struck || state.damaged;
   if (!status.ok()) {
-    Note(absl::StrCat("node ", i, " does not start: ", status.message()));
+    Note(i, absl::StrCat("node ", i, " does not start: ", status.message()));
     cluster_->Crash(i, CrashMode::kProcessOnly);
     state.armed = false;
     state.up_at = now() + kRestartMicros;
@@ -136,9 +135,9 @@ std::string FaultInjector::StartAgain(uint32_t i) {
   state.off_at = 0;
   if (state.full_until == 0 && !state.armed && !cluster_->disk(i).is_off()) state.struck = false;
   const node::NodeStatus now_status = cluster_->node(i)->Status();
-  Note(absl::StrCat(
-      "node ", i, " starts at height ", now_status.executed.value(),
-      now_status.refusing ? absl::StrCat("; refuses: ", now_status.refusing_reason) : ""));
+  Note(i, absl::StrCat(
+              "node ", i, " starts at height ", now_status.executed.value(),
+              now_status.refusing ? absl::StrCat("; refuses: ", now_status.refusing_reason) : ""));
   if (now_status.refusing && !now_status.join.active) {
     Count("starts that refuse");
     if (!excused) {
@@ -231,7 +230,7 @@ void FaultInjector::Apply(const FaultEvent& event) {
 
 void FaultInjector::ApplyToNetwork(const FaultEvent& event) {
   Count(std::string(FaultKindName(event.kind)));
-  Note(WriteFaultEvent(event));
+  Note(kAll, WriteFaultEvent(event));
   if (event.kind == FaultKind::kCut) {
     if (event.node == event.to) return;
     int64_t& until = cut_until_[{event.node, event.to}];
@@ -273,7 +272,7 @@ void FaultInjector::ApplyToNode(const FaultEvent& event) {
     state.rejoining = true;
   }
   Count(std::string(FaultKindName(event.kind)));
-  Note(WriteFaultEvent(event));
+  Note(event.kind == FaultKind::kPowerLoss ? kAll : i, WriteFaultEvent(event));
 }
 
 // Whether one more node may lose what it synced; marks it.
@@ -297,7 +296,7 @@ void FaultInjector::Strike(const FaultEvent& event) {
     state.struck = true;
     state.last_strike = event;
     state.last_strike.for_micros = 0;
-    Note(WriteFaultEvent(event));
+    Note(i, WriteFaultEvent(event));
     return;
   }
   // While the process is down a rule waits for its next start.
@@ -319,7 +318,7 @@ void FaultInjector::Strike(const FaultEvent& event) {
          .skip = static_cast<uint64_t>(event.amount),
          .fault = event.fault});
   }
-  Note(WriteFaultEvent(event));
+  Note(i, WriteFaultEvent(event));
 }
 
 void FaultInjector::FlipBit(const FaultEvent& event) {
@@ -338,15 +337,15 @@ void FaultInjector::FlipBit(const FaultEvent& event) {
     }
     if (!disk.FlipBit(path, at, static_cast<int>(event.amount)).ok()) return;
     Count("bit-flip");
-    Note(absl::StrCat("node ", event.node, ": bit ", event.amount, " of ", path, " at ", at,
-                      " turned over"));
+    Note(event.node, absl::StrCat("node ", event.node, ": bit ", event.amount, " of ", path, " at ",
+                                  at, " turned over"));
     return;
   }
 }
 
 std::string FaultInjector::Heal() {
   healed_ = true;
-  Note("everything is healed");
+  Note(kAll, "everything is healed");
   EndWhatIsOver();
   cluster_->SetHurried(false);
   for (uint32_t i = 0; i < nodes_.size(); ++i) {
@@ -375,7 +374,7 @@ std::string FaultInjector::AcceptTornTails() {
   for (uint32_t i = 0; i < nodes_.size(); ++i) voters += cannot_vote(i) ? 0 : 1;
   for (uint32_t i = 0; i < nodes_.size() && voters < quorum; ++i) {
     if (nodes_[i].damaged || cluster_->node(i) == nullptr || !cannot_vote(i)) continue;
-    Note(absl::StrCat("node ", i, " is told that its torn tail is no damage"));
+    Note(i, absl::StrCat("node ", i, " is told that its torn tail is no damage"));
     Count("torn tails accepted");
     Crash(i, CrashMode::kProcessOnly, 0);
     cluster_->config(i).accept_torn_tail = true;
@@ -391,7 +390,7 @@ bool FaultInjector::Rejoin(uint32_t i) {
   NodeState& state = nodes_[i];
   // An operator who wants it does not ask whether it is needed.
   const absl::StatusOr<std::string> kept = cluster_->Rejoin(i, /*even_if_sound=*/true);
-  Note(absl::StrCat("node ", i, " joins anew: ", kept.ok() ? *kept : kept.status().ToString()));
+  Note(i, absl::StrCat("node ", i, " joins anew: ", kept.ok() ? *kept : kept.status().ToString()));
   state.rejoining = !kept.ok();
   return kept.ok();
 }
@@ -401,13 +400,22 @@ std::string FaultInjector::RejoinRefusing() {
     node::Node* node = cluster_->node(i);
     if (node == nullptr || !node->fatal().ok()) continue;
     const node::NodeStatus status = node->Status();
-    if (!status.refusing || status.join.active || !nodes_[i].damaged) continue;
+    if (!status.refusing || status.join.active) continue;
     if (!absl::StrContains(status.refusing_reason, ": vigild ")) {
       return absl::StrCat("node ", i, " refuses and names no command: ", status.refusing_reason);
     }
-    Count("refusing nodes brought back");
     Crash(i, CrashMode::kProcessOnly, 0);
-    nodes_[i].rejoining = true;
+    if (nodes_[i].damaged) {
+      Count("refusing nodes brought back");
+      nodes_[i].rejoining = true;
+      continue;
+    }
+    // A read went wrong when it started; the command finds the journal sound and says so.
+    Count("refusing nodes with sound journals");
+    const absl::StatusOr<std::string> kept = cluster_->Rejoin(i, /*even_if_sound=*/false);
+    if (!absl::IsFailedPrecondition(kept.status())) {
+      return absl::StrCat("node ", i, " could give up its journal, which nobody damaged");
+    }
   }
   return "";
 }

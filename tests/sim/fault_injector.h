@@ -21,9 +21,12 @@ namespace vigil::sim {
 
 class FaultInjector {
  public:
-  // Both must outlive the injector. `note` is told what was done; it may be empty.
-  FaultInjector(SimCluster* cluster, const Schedule* schedule,
-                std::function<void(const std::string&)> note);
+  // What was done, and to whom; kAll: to all, or to the network.
+  using NoteFunction = std::function<void(uint32_t node, const std::string& text)>;
+  static constexpr uint32_t kAll = UINT32_MAX;
+
+  // Both must outlive the injector. `note` may be empty.
+  FaultInjector(SimCluster* cluster, const Schedule* schedule, NoteFunction note);
 
   // After every step of the clock. Returns what is wrong; empty if nothing is.
   std::string Step();
@@ -66,8 +69,8 @@ class FaultInjector {
   };
 
   int64_t now() const { return cluster_->clock().MonotonicMicros(); }
-  void Note(const std::string& text) const {
-    if (note_) note_(text);
+  void Note(uint32_t node, const std::string& text) const {
+    if (note_) note_(node, text);
   }
   void Count(const std::string& what) { ++counts_[what]; }
   std::string Supervise(uint32_t i);
@@ -87,7 +90,7 @@ class FaultInjector {
 
   SimCluster* const cluster_;
   const Schedule* const schedule_;
-  const std::function<void(const std::string&)> note_;
+  const NoteFunction note_;
   size_t next_event_ = 0;
   bool healed_ = false;
   std::vector<NodeState> nodes_;

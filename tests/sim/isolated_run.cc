@@ -1,6 +1,7 @@
 #include "tests/sim/isolated_run.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@ std::string Encode(const RunResult& result) {
                                   "\t", result.digest.ToHex(), "\n");
   const std::pair<absl::string_view, uint64_t> numbers[] = {
       {"micros", static_cast<uint64_t>(result.micros)},
+      {"rest_micros", static_cast<uint64_t>(result.rest_micros)},
       {"height", result.height},
       {"acknowledged", result.acknowledged},
       {"retries", result.retries},
@@ -48,6 +50,7 @@ std::string Encode(const RunResult& result) {
 
 void SetNumber(absl::string_view name, uint64_t value, RunResult* result) {
   if (name == "micros") result->micros = static_cast<int64_t>(value);
+  if (name == "rest_micros") result->rest_micros = static_cast<int64_t>(value);
   if (name == "height") result->height = value;
   if (name == "acknowledged") result->acknowledged = value;
   if (name == "retries") result->retries = value;
@@ -141,9 +144,15 @@ RunResult RunIsolated(const Schedule& schedule, const IsolatedOptions& options) 
   const std::string text = ReadAll(results[0]);
   close(results[0]);
   int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  rusage usage = {};
+  while (wait4(child, &status, 0, &usage) < 0 && errno == EINTR) {
   }
   RunResult result = Decode(text);
+  result.memory_bytes = int64_t{usage.ru_maxrss} * 1024;
+  if (result.wrong.empty() && result.memory_bytes > options.memory_bytes_max) {
+    result.wrong = absl::StrCat("took ", result.memory_bytes >> 20, " MiB of memory, at most ",
+                                options.memory_bytes_max >> 20, " are allowed");
+  }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     lseek(fileno(errors), 0, SEEK_SET);
     const bool late = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;

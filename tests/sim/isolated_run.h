@@ -12,6 +12,9 @@ namespace vigil::sim {
 
 struct IsolatedOptions {
   uint32_t seconds_max = 600;  // Of real time.
+  // Of the whole process: all validators, their disks and what is under way between them. Queues
+  // that are not bounded show here.
+  int64_t memory_bytes_max = int64_t{1} << 30;
   // Where to write what happened; empty: nowhere. A run that ends in an abort leaves both as far as
   // it came.
   std::string trace_path;

@@ -24,6 +24,8 @@ void Report::Add(const std::string& name, const RunResult& result, double real_s
   ++runs_;
   real_seconds_ += real_seconds;
   micros_ += result.micros;
+  rest_micros_max_ = std::max(rest_micros_max_, result.rest_micros);
+  memory_bytes_max_ = std::max(memory_bytes_max_, result.memory_bytes);
   blocks_ += result.height;
   acknowledged_ += result.acknowledged;
   retries_ += result.retries;
@@ -37,10 +39,12 @@ std::string Report::Text() const {
   const double simulated = static_cast<double>(micros_) / 1e6;
   std::string text = absl::StrFormat(
       "%d runs, %d failed: %.2f hours simulated in %.0f s (%.0f simulated seconds per second), %d "
-      "blocks, %d records acknowledged, %d retries, %d alerts, %d index queries.\n\n",
+      "blocks, %d records acknowledged, %d retries, %d alerts, %d index queries; at rest at most "
+      "%.1f "
+      "s after healing; at most %d MiB of memory.\n\n",
       runs_, failures_.size(), simulated / 3600, real_seconds_,
       simulated / std::max(real_seconds_, 1e-3), blocks_, acknowledged_, retries_, alerts_,
-      queries_);
+      queries_, static_cast<double>(rest_micros_max_) / 1e6, memory_bytes_max_ >> 20);
   absl::StrAppend(&text, "| what happened | times |\n|---|---|\n");
   for (const auto& [what, count] : counts_) {
     if (count > 0) absl::StrAppend(&text, "| ", what, " | ", count, " |\n");

@@ -27,6 +27,8 @@ class Report {
   uint64_t runs_ = 0;
   double real_seconds_ = 0;
   int64_t micros_ = 0;
+  int64_t rest_micros_max_ = 0;
+  int64_t memory_bytes_max_ = 0;
   uint64_t blocks_ = 0;
   uint64_t acknowledged_ = 0;
   uint64_t retries_ = 0;

@@ -183,6 +183,12 @@ const std::vector<Setting>& Settings() {
       VIGIL_SIM_SETTING("detection", detection, 0, 1),
       VIGIL_SIM_SETTING("segment_bytes", segment_bytes, 4'096, 1 << 30),
       VIGIL_SIM_SETTING("write_buffer_bytes", write_buffer_bytes, 65'536, 1 << 30),
+      VIGIL_SIM_SETTING("reveal_length", network.reveal_length, 1, 100'000),
+      VIGIL_SIM_SETTING("payload_age_millis", payload_age_millis, 0, kMicrosMax),
+      VIGIL_SIM_SETTING("scrub_interval_micros", scrub_interval_micros, 1'000, kMicrosMax),
+      VIGIL_SIM_SETTING("index_keep_blocks", index_keep_blocks, 0, 1'000'000),
+      VIGIL_SIM_SETTING("blocks_in_flight_max", blocks_in_flight_max, 1, 64),
+      VIGIL_SIM_SETTING("large_events", large_events, 0, 1),
   };
   return kSettings;
 }

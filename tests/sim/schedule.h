@@ -68,7 +68,12 @@ struct Schedule {
   bool detection = false;                    // Small windows, and events that stand out.
   uint32_t segment_bytes = 8u << 20;         // Of the journal.
   uint32_t write_buffer_bytes = 256u << 10;  // Of LevelDB.
-  std::vector<FaultEvent> events;            // By time.
+  int64_t payload_age_millis = 0;            // Of every validator's configuration, as are:
+  int64_t scrub_interval_micros = 86'400'000'000;
+  uint32_t index_keep_blocks = 0;
+  uint32_t blocks_in_flight_max = 4;
+  bool large_events = false;       // 18 KiB each, one in a batch.
+  std::vector<FaultEvent> events;  // By time.
 };
 
 // What a detector needs to have something to find in a short run.

@@ -5,7 +5,9 @@
 #include <set>
 
 #include "absl/strings/match.h"
+#include "ledger/log/merkle.h"
 #include "tests/sim/minimizer.h"
+#include "tests/sim/plain_hash.h"
 #include "tests/sim/swarm.h"
 #include "tests/support/catch.h"
 #include "tests/support/seed.h"
@@ -55,6 +57,23 @@ TEST_CASE("schedule: bad text is refused with its line and what belongs there", 
   CHECK(
       absl::StrContains(message(head + "validators 3\nat 1 pause node=3 for=1\n"), "3 validators"));
   CHECK(ParseSchedule(head + "# a word\n\nat 1 reorder for=1 # another\n").ok());
+}
+
+TEST_CASE("oracle: its own hashes are those of the standards", "[sim]") {
+  // FIPS 180-4's examples (NIST, SHA256.pdf), and RFC 6962's hash of the empty tree.
+  CHECK(PlainSha256("abc").ToHex() ==
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(PlainSha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq").ToHex() ==
+        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  CHECK(PlainTreeHash({}).ToHex() ==
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  std::vector<Hash> leaves;
+  for (int i = 0; i < 70; ++i) {
+    const std::string leaf(static_cast<size_t>(i), 'x');
+    leaves.push_back(PlainLeafHash(leaf));
+    CHECK(leaves.back() == ledger::LeafHash(AsBytes(leaf)));
+    CHECK(PlainTreeHash(leaves) == ledger::MerkleRoot(leaves));
+  }
 }
 
 TEST_CASE("minimizer: keeps only the events that a failure needs", "[sim][schedule]") {

@@ -25,7 +25,8 @@ void SimClient::Poll() {
   if (!paused_ && made_ < batches_ && waiting_.size() < options_.window &&
       now >= next_batch_micros_) {
     const uint64_t spread = options_.events_max - options_.events_min + 1;
-    const auto count = static_cast<uint32_t>(options_.events_min + random_.Below(spread));
+    const auto drawn = static_cast<uint32_t>(options_.events_min + random_.Below(spread));
+    const uint32_t count = large_ ? 1 : drawn;
     Waiting waiting;
     waiting.record = random_.Chance(50) ? stream_.NextHeartbeat()
                                         : stream_.NextBatch(count, options_.odd_permille);

@@ -46,6 +46,11 @@ class SimClient {
   bool done() const { return made_ == batches_ && waiting_.empty(); }
   // At least `count` further batches.
   void FinishAfter(uint32_t count) { batches_ = std::max(batches_, made_ + count); }
+  // Batches of one event of 18 KiB.
+  void MakeLargeEvents() {
+    large_ = true;
+    stream_.MakeLargeEvents();
+  }
   void SetPaused(bool paused) { paused_ = paused; }
 
   const std::string& identity() const { return identity_; }
@@ -90,6 +95,7 @@ class SimClient {
   uint32_t batches_;    // To make in all.
   uint32_t made_ = 0;
   bool paused_ = false;
+  bool large_ = false;
   int64_t next_batch_micros_ = 0;
   std::map<uint64_t, Waiting> waiting_;  // By sequence.
   std::map<uint64_t, Acknowledged> acknowledged_;

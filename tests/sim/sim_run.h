@@ -8,15 +8,17 @@
 #include <map>
 #include <string>
 
-#include "ledger/base/strong_id.h"
+#include "ledger/base/bytes.h"
 #include "tests/sim/schedule.h"
 
 namespace vigil::sim {
 
 struct RunResult {
-  std::string wrong;   // Empty: everything held.
-  Hash digest;         // Over everything that nodes decided, disks saw and clients heard.
-  int64_t micros = 0;  // Of virtual time.
+  std::string wrong;         // Empty: everything held.
+  Hash digest;               // Over everything that nodes decided, disks saw and clients heard.
+  int64_t micros = 0;        // Of virtual time.
+  int64_t rest_micros = 0;   // From healing until everything was at rest.
+  int64_t memory_bytes = 0;  // Largest that the process was; only of a run in its own process.
   uint64_t height = 0;
   uint64_t acknowledged = 0;
   uint64_t retries = 0;
@@ -33,7 +35,8 @@ struct TraceEntry {
   enum class Kind { kFault, kLog, kFrame, kAnswer, kWrong };
   Kind kind = Kind::kFault;
   int64_t micros = 0;
-  uint32_t node = 0;  // Of a log line, or the sender.
+  uint32_t node = 0;          // Of a log line or a fault, or the sender.
+  bool concerns_all = false;  // A fault of no single node.
   uint32_t to = 0;
   std::string text;
 };

@@ -89,12 +89,25 @@ TEST_CASE("sim: the same seed gives the same run and a trace changes nothing", "
   CHECK(once.digest != RunSchedule(Stormy(3, seed + 1)).digest);
 }
 
+IsolatedOptions OneSecond() {
+  IsolatedOptions options;
+  options.seconds_max = 1;
+  return options;
+}
+
 TEST_CASE("sim: a run that hangs is a result", "[sim]") {
   Schedule schedule = Calm(1, 1);
   schedule.fault_micros = 36'000'000'000;
-  const RunResult result =
-      RunIsolated(schedule, {.seconds_max = 1, .trace_path = "", .mermaid_path = ""});
+  const RunResult result = RunIsolated(schedule, OneSecond());
   CHECK(absl::StrContains(result.wrong, "does not end in 1 s"));
+}
+
+TEST_CASE("sim: a run that takes too much memory is a result", "[sim]") {
+  IsolatedOptions options;
+  options.memory_bytes_max = 1 << 20;
+  const RunResult result = RunIsolated(Calm(1, 1), options);
+  CHECK(absl::StrContains(result.wrong, "MiB of memory, at most 1"));
+  CHECK(result.digest == RunSchedule(Calm(1, 1)).digest);
 }
 
 TEST_CASE("sim: many stormy seeds", "[sim][.slow]") {

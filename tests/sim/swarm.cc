@@ -69,6 +69,12 @@ class Swarm {
     schedule_.hurried = random_.Chance(500);
     schedule_.segment_bytes = random_.Chance(600) ? 16'384 : 1 << 20;
     schedule_.write_buffer_bytes = random_.Chance(500) ? 65'536 : 262'144;
+    if (random_.Chance(300)) schedule_.network.reveal_length = 1 + random_.Below(200);
+    if (random_.Chance(300)) schedule_.payload_age_millis = Between(1'000, 10'000);
+    if (random_.Chance(500)) schedule_.scrub_interval_micros = Between(100'000, 5 * kSecond);
+    if (random_.Chance(200)) schedule_.index_keep_blocks = static_cast<uint32_t>(Between(1, 200));
+    schedule_.blocks_in_flight_max = static_cast<uint32_t>(Between(1, 8));
+    schedule_.large_events = random_.Chance(100);
     if (limits.detection.value_or(random_.Chance(200))) {
       UseSmallDetector(&schedule_);
       schedule_.client.odd_permille = 10;
@@ -121,7 +127,8 @@ class Swarm {
                                        "replica", "fetch"});
         break;
       case FaultKind::kSkew:
-        event.amount = Between(-60'000, 60'000);
+        event.amount =
+            random_.Chance(200) ? Between(-86'400'000, 86'400'000) : Between(-60'000, 60'000);
         break;
       case FaultKind::kRejoin:
         if (random_.Chance(500)) return;

@@ -50,7 +50,8 @@ std::string ArrowOf(const TraceEntry& entry) {
   if (entry.kind == TraceEntry::Kind::kAnswer) {
     return absl::StrCat("    n", entry.node, "-->>clients: ", text, "\n");
   }
-  return absl::StrCat("    Note over clients: ", text, "\n");
+  const std::string over = entry.concerns_all ? "clients" : absl::StrCat("n", entry.node);
+  return absl::StrCat("    Note over ", over, ": ", text, "\n");
 }
 
 }  // namespace
@@ -68,8 +69,11 @@ void TraceWriter::Add(const TraceEntry& entry) {
       entry.kind == TraceEntry::Kind::kFault && entry.text == "everything is healed";
   const bool wrong = entry.kind == TraceEntry::Kind::kWrong;
   if (mermaid_path_.empty() || IsDull(entry)) return;
-  if (frozen_ && !wrong) {
-    return;
+  if (frozen_ && !wrong) return;
+  if (entry.kind == TraceEntry::Kind::kFrame) {  // The same words again say nothing.
+    std::string& said = said_[{entry.node, entry.to}];
+    if (said == entry.text) return;
+    said = entry.text;
   }
   last_.push_back(entry);
   if (last_.size() > kDiagramEntriesMax) last_.pop_front();
@@ -81,7 +85,7 @@ void TraceWriter::Finish() {
   std::set<uint32_t> nodes;
   for (const TraceEntry& entry : last_) {
     if (entry.kind == TraceEntry::Kind::kFrame) nodes.insert({entry.node, entry.to});
-    if (entry.kind == TraceEntry::Kind::kAnswer) nodes.insert(entry.node);
+    if (entry.kind == TraceEntry::Kind::kAnswer || !entry.concerns_all) nodes.insert(entry.node);
   }
   std::ofstream file(mermaid_path_, std::ios::trunc);
   file << "sequenceDiagram\n    participant clients\n";

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <deque>
 #include <fstream>
+#include <map>
 #include <string>
+#include <utility>
 
 #include "tests/sim/sim_run.h"
 
@@ -30,6 +32,7 @@ class TraceWriter {
   const std::string mermaid_path_;
   std::ofstream trace_;
   std::deque<TraceEntry> last_;
+  std::map<std::pair<uint32_t, uint32_t>, std::string> said_;  // By sender and receiver.
   bool frozen_ = false;  // The diagram shows what came before.
   bool ok_ = true;
 };

@@ -36,6 +36,7 @@ struct Arguments {
   std::string mermaid;
   uint32_t minimize_runs = 500;
   uint32_t seconds_max = 600;
+  uint32_t memory_mib_max = 1024;
   bool twice = false;
   bool digests = false;
   double hours = 8;
@@ -73,7 +74,7 @@ class Program {
         std::chrono::steady_clock::now() + std::chrono::duration<double>(arguments_.hours * 3600);
     for (uint64_t seed = arguments_.seed; std::chrono::steady_clock::now() < end; ++seed) {
       const NamedSchedule drawn = OfSeed(seed);
-      const RunResult result = RunAndPrint(drawn, {});
+      const RunResult result = RunAndPrint(drawn, Limits());
       if (!result.wrong.empty()) {
         Shorten(drawn.schedule, result.wrong,
                 absl::StrCat(arguments_.folder, "/seed-", seed, ".schedule"));
@@ -87,6 +88,13 @@ class Program {
   }
 
  private:
+  IsolatedOptions Limits() const {
+    IsolatedOptions options;
+    options.seconds_max = arguments_.seconds_max;
+    options.memory_bytes_max = int64_t{arguments_.memory_mib_max} << 20;
+    return options;
+  }
+
   NamedSchedule OfSeed(uint64_t seed) const {
     SwarmLimits limits;
     limits.validators = arguments_.validators;
@@ -140,8 +148,7 @@ class Program {
     if (!arguments_.save.empty()) {
       failed_ |= !WriteFile(arguments_.save, WriteSchedule(named.schedule));
     }
-    IsolatedOptions options;
-    options.seconds_max = arguments_.seconds_max;
+    IsolatedOptions options = Limits();
     options.trace_path = arguments_.trace;
     options.mermaid_path = arguments_.mermaid;
     const RunResult result = RunAndPrint(named, options);
@@ -161,11 +168,9 @@ class Program {
   }
 
   void Shorten(const Schedule& schedule, const std::string& wrong, const std::string& path) {
-    const IsolatedOptions options = {
-        .seconds_max = arguments_.seconds_max, .trace_path = "", .mermaid_path = ""};
     const Minimized minimized = Minimize(
         schedule, wrong,
-        [&](const Schedule& candidate) { return RunIsolated(candidate, options).wrong; },
+        [&](const Schedule& candidate) { return RunIsolated(candidate, Limits()).wrong; },
         arguments_.minimize_runs);
     failed_ |= !WriteFile(path, WriteSchedule(minimized.schedule));
     std::cout << "  shortened in " << minimized.runs << " runs from " << schedule.events.size()
@@ -195,6 +200,10 @@ void AddSwarmOptions(CLI::App* command, Arguments* arguments) {
                    "Real seconds after which a run is taken to hang")
       ->capture_default_str()
       ->check(CLI::Range(1, 86'400));
+  command
+      ->add_option("--memory-mib-max", arguments->memory_mib_max,
+                   "MiB of memory that a run may take: all validators and their disks")
+      ->capture_default_str();
   command
       ->add_option("--minimize-runs", arguments->minimize_runs,
                    "Runs at most for shortening a schedule")

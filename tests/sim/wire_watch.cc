@@ -76,6 +76,8 @@ std::optional<Message> ReadMessage(absl::string_view body) {
     header.Take(8 + 8 + 1);  // Round, session, voter.
     message.result = header.Number(1);
     message.height = header.Number(8);
+    const uint64_t rejected = header.Number(8);
+    if (message.result == 2) message.height = rejected;
   }
   const uint64_t count = frame.Number(4);
   for (uint64_t i = 0; i < count && !frame.is_short(); ++i) {
@@ -213,7 +215,8 @@ std::string DescribeFrame(absl::string_view frame) {
   static constexpr absl::string_view kResults[] = {"?", "has up to", "does not match at",
                                                    "knows a later term", "knows another leader"};
   const absl::string_view result = message->result < 5 ? kResults[message->result] : kResults[0];
-  return absl::StrCat(result, " ", message->height, term);
+  const bool has_height = message->result == 1 || message->result == 2;
+  return absl::StrCat(result, has_height ? absl::StrCat(" ", message->height) : "", term);
 }
 
 }  // namespace vigil::sim
