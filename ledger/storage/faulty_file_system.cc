@@ -204,7 +204,7 @@ std::optional<DiskFault> FaultyFileSystem::Fire(DiskCall call, const std::string
     return std::nullopt;
   }
   const DiskFault fault = rule_->fault;
-  rule_.reset();
+  if (!rule_->always) rule_.reset();
   fired_ = absl::StrCat(NameOf(call), " ", path, " at ", offset);
   return fault;
 }

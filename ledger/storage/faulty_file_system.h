@@ -55,13 +55,14 @@ enum class DiskCall {
   kRead,
 };
 
-// The first call of this kind after `skip` others on a path that `matches` fails as `fault` says; a
-// fault that the call cannot have is kIoError.
+// The first call of this kind after `skip` others on a path that `matches` fails as `fault` says,
+// and if `always` all later ones; a fault that the call cannot have is kIoError.
 struct FaultRule {
   DiskCall call = DiskCall::kWrite;
   std::function<bool(const std::string& path)> matches;  // Must not call back.
   uint64_t skip = 0;
   DiskFault fault = DiskFault::kIoError;
+  bool always = false;
 };
 
 enum class CrashMode {
@@ -85,7 +86,7 @@ class FaultyFileSystem final : public FileSystem {
   void CrashAt(uint64_t operation);
   // Operation number `operation` fails once.
   void FailAt(uint64_t operation, DiskFault fault);
-  // Arms a rule, in place of the one before. It fires once.
+  // Arms a rule, in place of the one before.
   void FailWhen(FaultRule rule);
   // Drops everything armed that has not happened.
   void Disarm();

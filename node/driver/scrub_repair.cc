@@ -199,18 +199,24 @@ absl::Status Scrubber::Rewrite() {
   return absl::OkStatus();
 }
 
-void Scrubber::GiveUp(absl::string_view why) {
-  const std::string problem =
-      absl::StrCat(segment_.path, " is damaged and not repaired: ", why,
-                   "; it is tried again in the next pass; a start would refuse: do not stop this "
-                   "validator before it is repaired, else: vigild rejoin");
+void Scrubber::Unrepaired(uint64_t places, const std::string& problem) {
   Tell(LogLevel::kError, problem);
-  {
-    MutexLock lock(&mutex_);
-    unrepaired_in_pass_ += std::max<uint64_t>(damage_.size(), 1);
-    state_.unrepaired = std::max(state_.unrepaired, unrepaired_in_pass_);
-    state_.problem = problem;
+  MutexLock lock(&mutex_);
+  unrepaired_in_pass_ += places;
+  state_.unrepaired = std::max(state_.unrepaired, unrepaired_in_pass_);
+  state_.problem = problem;
+}
+
+void Scrubber::GiveUp(absl::string_view why) {
+  if (!given_up_) {
+    Unrepaired(std::max<uint64_t>(damage_.size(), 1),
+               absl::StrCat(segment_.path, " is damaged and not repaired: ", why,
+                            "; it is tried again in the next pass; a start would refuse: do not "
+                            "stop this validator before it is repaired, else: vigild rejoin"));
   }
+  given_up_ = true;
+  // What cannot be looked at either is left for the next pass.
+  if (looked_at_) return BeginSegment();
   looked_at_ = true;
   LookAgain();
 }

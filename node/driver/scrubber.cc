@@ -109,7 +109,8 @@ absl::Status Scrubber::Advance() {
         MutexLock lock(&mutex_);
         unrepaired_in_pass_ = 0;
       }
-      return BeginSegment();
+      BeginSegment();
+      return absl::OkStatus();
     case Phase::kReading:
       return ReadSome();
     case Phase::kFetching:
@@ -124,21 +125,28 @@ absl::Status Scrubber::Advance() {
 }
 
 // The next segment that is not written any more; there is none when only the last one is left.
-absl::Status Scrubber::BeginSegment() {
-  ASSIGN_OR_RETURN(const std::vector<ledger::SegmentFile> segments,
-                   ledger::ListSegments(*ports_.files, options_.journal_directory));
-  const auto at = std::find_if(segments.begin(), segments.end(),
+void Scrubber::BeginSegment() {
+  const absl::StatusOr<std::vector<ledger::SegmentFile>> segments =
+      ledger::ListSegments(*ports_.files, options_.journal_directory);
+  if (!segments.ok()) {
+    // Nothing can be read again now; a look at once would be no other.
+    Unrepaired(1, absl::StrCat(options_.journal_directory,
+                               " cannot be listed: ", segments.status().message(),
+                               "; it is tried again in the next "
+                               "pass: check the disk"));
+    return EndPass();
+  }
+  const auto at = std::find_if(segments->begin(), segments->end(),
                                [&](const auto& segment) { return segment.start >= next_start_; });
-  if (at == segments.end() || at + 1 == segments.end()) {
-    BeginSnapshots();
-    return absl::OkStatus();
+  if (at == segments->end() || at + 1 == segments->end()) {
+    return BeginSnapshots();
   }
   segment_ = *at;
   segment_end_ = (at + 1)->start;
   next_start_ = segment_end_;
   looked_at_ = false;
+  given_up_ = false;
   LookAgain();
-  return absl::OkStatus();
 }
 
 void Scrubber::EndPass() {
@@ -254,8 +262,9 @@ absl::Status Scrubber::FeedTiles(const ledger::Block& block, const ledger::Block
 }
 
 absl::Status Scrubber::EndSegment() {
-  if (looked_at_ || (damage_.empty() && !header_damaged_)) return BeginSegment();
-  return BeginRepair();
+  if (!looked_at_ && (!damage_.empty() || header_damaged_)) return BeginRepair();
+  BeginSegment();
+  return absl::OkStatus();
 }
 
 uint32_t Scrubber::validator_count() const {

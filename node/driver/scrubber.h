@@ -114,7 +114,7 @@ class Scrubber final : public Actor {
   void Refill();
   void Pay(uint64_t bytes);
   absl::Status Advance();
-  absl::Status BeginSegment();
+  void BeginSegment();
   absl::Status ReadSome();
   absl::Status TakeFrame(const ledger::JournalReader::Frame& frame);
   absl::Status FeedTiles(const ledger::Block& block, const ledger::BlockInfo& info);
@@ -134,6 +134,8 @@ class Scrubber final : public Actor {
   absl::Status Fetching();
   absl::Status TakeAnswer(const FetchAnswer& answer);
   absl::Status Rewrite();
+  // Tells, and counts as not repaired in this pass.
+  void Unrepaired(uint64_t places, const std::string& problem);
   void GiveUp(absl::string_view why);
   void LookAgain();
   uint32_t validator_count() const;
@@ -151,6 +153,7 @@ class Scrubber final : public Actor {
   std::unique_ptr<ledger::SegmentScrub> scrub_;
   uint64_t segment_end_ = 0;
   bool looked_at_ = false;  // Repaired, or given up: what is still damaged is passed over.
+  bool given_up_ = false;
   std::vector<ledger::JournalRange> damage_;
   bool header_damaged_ = false;
   std::deque<ledger::BlockInfo> wanted_;

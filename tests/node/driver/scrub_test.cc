@@ -300,6 +300,33 @@ TEST_CASE("scrub: what another validator sends is taken only if it is the block 
   t.CheckStartsWhole();
 }
 
+TEST_CASE("scrub: a segment that cannot be read is told of once in a pass and passed over",
+          "[scrub]") {
+  OldCluster t(42);
+  const std::string path = t.ClosedSegments()[1].path;
+  uint64_t told = 0;
+  t.cluster.SetLogTap([&](uint32_t, LogLevel, absl::string_view text) {
+    if (absl::StrContains(text, path) && absl::StrContains(text, "not repaired")) ++told;
+  });
+  t.disk().FailWhen({.call = ledger::DiskCall::kRead,
+                     .matches = [path](const std::string& read) { return read == path; },
+                     .skip = 0,
+                     .fault = ledger::DiskFault::kIoError,
+                     .always = true});
+  const uint64_t passes = t.scrub().passes;
+  t.WaitForPass();
+  REQUIRE(t.node().fatal().ok());
+  CHECK(told >= 1);
+  CHECK(told <= t.scrub().passes - passes + 1);
+  CHECK(t.scrub().unrepaired == 1);
+  CHECK(absl::StrContains(t.scrub().problem, path));
+  t.disk().Disarm();
+  t.WaitForPass();
+  CHECK(t.scrub().unrepaired == 0);
+  CHECK(t.scrub().problem.empty());
+  CHECK(t.JournalIsSound());
+}
+
 TEST_CASE("scrub: a damaged snapshot is removed and offered to nobody", "[scrub]") {
   OldCluster t(75, /*batches=*/150, /*snapshot_interval_blocks=*/65);
   const auto heights = ledger::ListSnapshots(t.disk(), "/vigil/snapshots");
