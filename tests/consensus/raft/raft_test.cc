@@ -450,7 +450,11 @@ TEST_CASE("raft: a leader whose log begins above a follower sends it nothing in 
   behind.hint_height = Height(12);
   for (int i = 0; i < 5; ++i) {
     output = core->Step(From(2, 2, behind));
-    CHECK(output.send_now.empty());
+    // Nothing but what it needs instead.
+    REQUIRE(output.send_now.size() == 1);
+    const auto needs = BodiesOf<RaftNeedsSnapshot>(output.send_now);
+    REQUIRE(needs.size() == 1);
+    CHECK(needs[0].height == node.base().height);
   }
   RaftAppendReply has = behind;
   has.session = 78;
@@ -459,6 +463,24 @@ TEST_CASE("raft: a leader whose log begins above a follower sends it nothing in 
   has.match = Height(5);
   core->Step(From(1, 2, has));
   CHECK(core->Status().committed == node.base());
+}
+
+TEST_CASE("raft: one asks to join anew only for its leader and for what it lacks", "[consensus]") {
+  BlockMaker maker(3);
+  const auto core = MakeRaft(ConfigOf(3), Recovered());
+  const BlockPtr block = maker.Make(kGenesis, View(1), V(1), 0);
+  core->Step(From(1, 1, AppendAfter(kGenesis, 1, /*committed=*/1), {block}));
+  REQUIRE(core->Status().committed == block->id());
+  CHECK(core->Step(From(2, 1, RaftNeedsSnapshot{Height(9)})).asks.empty());
+  CHECK(core->Step(From(1, 2, RaftNeedsSnapshot{Height(9)})).asks.empty());
+  CHECK(core->Step(From(1, 1, RaftNeedsSnapshot{Height(1)})).asks.empty());
+  const Output output = core->Step(From(1, 1, RaftNeedsSnapshot{Height(9)}));
+  REQUIRE(output.asks.size() == 1);
+  const auto* const ask = std::get_if<AskInstallSnapshot>(&output.asks[0]);
+  REQUIRE(ask != nullptr);
+  CHECK(ask->from == V(1));
+  CHECK(ask->height == Height(9));
+  CHECK(core->Step(From(1, 1, RaftNeedsSnapshot{Height(9)})).asks.empty());
 }
 
 TEST_CASE("raft: a non-voter grants neither vote nor pre-vote", "[consensus]") {
