@@ -54,9 +54,11 @@ class Exporter {
   absl::StatusOr<ExportReport> Run(const std::function<void(Height done, Height last)>& progress) {
     ledger::OverlayFileSystem overlay(files_);
     absl::Status damage;
+    ledger::JournalId id;
     ASSIGN_OR_RETURN(
         const std::shared_ptr<const JournalReader> journal,
-        ledger::OpenJournalForReading(files_, request_.data_dir + "/journal", &damage));
+        ledger::OpenJournalForReading(files_, request_.data_dir + "/journal", &damage, &id));
+    RETURN_IF_ERROR(OwnerOf(id, *request_.genesis).status());
     ASSIGN_OR_RETURN(const std::shared_ptr<ledger::Store> store,
                      ledger::OpenLevelDbStore(&overlay, request_.data_dir + "/state", {}));
     const ledger::ChainReader reader(store);

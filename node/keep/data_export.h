@@ -28,7 +28,8 @@ struct ExportReport {
 // what its batch commits to (docs/formats/export.md). The file appears under its name when it is
 // whole and on disk. Memory: one block.
 // Errors: kAlreadyExists for the file, or while a validator runs; kDataLoss when a payload is not
-// what its author signed, or the state is damaged; kNotFound; of the disk.
+// what its author signed, the state is damaged, or the journal is none of `genesis`; kNotFound; of
+// the disk.
 absl::StatusOr<ExportReport> ExportEvents(
     ledger::FileSystem* files, const ExportRequest& request,
     const std::function<void(Height done, Height last)>& progress);
