@@ -111,7 +111,7 @@ def check_arguments(vigil):
     vigil.check(2, "nosuch", says=["no command 'nosuch'", "status"])
     vigil.check(2, "statsu", says="did you mean 'status'?")
     vigil.check(2, "block", "lsit", says="did you mean 'list'?")
-    vigil.check(2, "-o", "xml", "status", says="table, json or ndjson")
+    vigil.check(2, "-o", "xml", "status", says="table, json, ndjson or csv")
     assert "table|json|ndjson" in vigil.check(0, "--help")
     for words in ([b"event", b"search", b"--term", b"\xff"], [b"ingest", b"--spool", b"s", b"--stream", b"a\xffb", b"x"]):
         vigil.check(2, *at, *words, says="is not UTF-8")
@@ -201,6 +201,7 @@ def check_evidence_files(vigil):
     for wrong in (data[:-1], data[:-40] + bytes([data[-40] ^ 1]) + data[-39:], b"x"):
         (vigil.folder / "wrong").write_bytes(wrong)
         vigil.check(6, "evidence", "verify", "wrong", *policy)
+        vigil.check(6, "evidence", "page", "wrong", *policy, "--file", "wrong.html")
     # Larger than any file of its kind: a verdict, and not a byte is read.
     with open(vigil.folder / "huge", "wb") as huge:
         huge.truncate((1 << 30) + 1)
@@ -208,7 +209,6 @@ def check_evidence_files(vigil):
     vigil.check(6, "verify", "huge", *policy, says="MALFORMED")
     vigil.check(2, "verify", "huge", "--policy", "huge")
     vigil.check(2, "evidence", "verify", "huge", "--policy", "huge")
-        vigil.check(6, "evidence", "page", "wrong", *policy, "--file", "wrong.html")
     if (vigil.folder / "wrong.html").exists():
         failures.append("evidence: a page of what does not verify")
     for words in (["verify"], ["verify", file], ["verify", "none", *policy], ["verify", file, "--policy", file],

@@ -75,7 +75,7 @@ TEST_CASE("testnet: private keys are readable by their owner alone") {
     INFO(entry.path().string());
     CHECK((mode.st_mode & 077) == 0);
   }
-  CHECK(secrets == 3 * 6 + 1 + 1 + 3 * 2);
+  CHECK(secrets == 3 * 6 + 1 + 1 + 3 * 3);
 }
 
 TEST_CASE("testnet: a folder that holds a network is never touched") {
