@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/cli/genesis_file.h"
 #include "client/cli/outside_policy.h"
 #include "client/cli/proof_commands.h"
 #include "client/cli/render.h"
@@ -14,16 +15,13 @@
 #include "ledger/log/policy.h"
 #include "ledger/log/tlog_proof.h"
 #include "ledger/state/log_keys.h"
-#include "ledger/storage/file.h"
 
 namespace vigil::client {
 namespace {
 
 absl::StatusOr<ledger::Policy> PolicyOf(const Session& session) {
-  ASSIGN_OR_RETURN(const std::string bytes, ledger::PosixFileSystem()->ReadAll(session.genesis));
-  const absl::StatusOr<ledger::Genesis> genesis = ledger::ParseGenesis(bytes);
-  if (!genesis.ok()) return Annotate(genesis.status(), session.genesis);
-  return ledger::LogPolicyOf(*genesis);
+  ASSIGN_OR_RETURN(const ledger::Genesis genesis, LoadGenesis(session.genesis));
+  return ledger::LogPolicyOf(genesis);
 }
 
 // Names on the lines of `note` that are of no key of `policy`, nor in `checked`.

@@ -5,6 +5,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/genesis_file.h"
 #include "client/cli/outside_policy.h"
 #include "client/lib/checked_proof.h"
 #include "ledger/base/bytes.h"
@@ -73,11 +74,9 @@ absl::Status CheckAnswer(const Session& session, const Client& client, size_t an
     *session.err << "not verified: pass --genesis FILE, or use `vigil verify`\n";
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(const std::string bytes, ledger::PosixFileSystem()->ReadAll(session.genesis));
-  const absl::StatusOr<ledger::Genesis> genesis = ledger::ParseGenesis(bytes);
-  if (!genesis.ok()) return Annotate(genesis.status(), session.genesis);
+  ASSIGN_OR_RETURN(const ledger::Genesis genesis, LoadGenesis(session.genesis));
   const absl::StatusOr<CheckedProof> checked =
-      CheckProof(ledger::LogPolicyOf(*genesis), request, proof.file());
+      CheckProof(ledger::LogPolicyOf(genesis), request, proof.file());
   if (checked.ok()) {
     SayChecked(session, *checked);
     return absl::OkStatus();

@@ -6,6 +6,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/genesis_file.h"
 #include "client/cli/listing.h"
 #include "client/cli/output.h"
 #include "client/cli/render.h"
@@ -16,7 +17,6 @@
 #include "ledger/crypto/keys.h"
 #include "ledger/log/merkle.h"
 #include "ledger/state/log_keys.h"
-#include "ledger/storage/file.h"
 
 namespace vigil::client {
 namespace {
@@ -58,10 +58,7 @@ absl::StatusOr<ledger::Genesis> ReadGenesis(const Session& session) {
         "whose chain is signed for? name its genesis file: --genesis FILE, VIGIL_GENESIS or the "
         "context file");
   }
-  ASSIGN_OR_RETURN(const std::string bytes, ledger::PosixFileSystem()->ReadAll(session.genesis));
-  absl::StatusOr<ledger::Genesis> genesis = ledger::ParseGenesis(bytes);
-  if (!genesis.ok()) return Annotate(genesis.status(), session.genesis);
-  return genesis;
+  return LoadGenesis(session.genesis);
 }
 
 absl::Status Refused(const TriageOptions& options, ledger::ResultCode code) {
