@@ -28,9 +28,11 @@ int64_t NowMicros() {
 }
 
 struct Outcome {
-  std::vector<int64_t> latencies_micros;
+  std::vector<int64_t> latencies_micros;  // Accepted, from when they were due.
+  std::vector<int64_t> answers_micros;    // Accepted, from when they were sent.
+  std::vector<int64_t> refusals_micros;   // For want of room, from when they were sent.
   uint64_t accepted_events = 0;
-  uint64_t refused = 0;
+  uint64_t refused = 0;      // For another reason than want of room.
   uint64_t not_offered = 0;  // Submissions beyond those that waited for a caller.
   absl::Status first_error;
 };
@@ -70,6 +72,7 @@ class Bench {
     v1::SubmitResponse response;
     size_t caller = 0;
     int64_t due_micros = 0;
+    int64_t sent_micros = 0;
   };
 
   // One submission of `caller`, which was due at `due_micros`.
@@ -86,6 +89,7 @@ class Bench {
       MutexLock lock(&mutex_);
       ++under_way_;
     }
+    call->sent_micros = NowMicros();
     v1::Ingest::Stub* stub = client_->ingest(targets_[caller % targets_.size()]);
     stub->async()->Submit(&call->context, &call->request, &call->response,
                           [this, call](const grpc::Status& status) { OnDone(*call, status); });
@@ -99,8 +103,13 @@ class Bench {
       MutexLock lock(&mutex_);
       if (status.ok()) {
         outcome_.latencies_micros.push_back(now - call.due_micros);
+        outcome_.answers_micros.push_back(now - call.sent_micros);
         outcome_.accepted_events += options_.batch;
         streams_[call.caller].Accepted();
+      } else if (options_.rate != 0 &&
+                 status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
+        // What an overloaded network should do. A schedule does not wait to try again.
+        outcome_.refusals_micros.push_back(now - call.sent_micros);
       } else {
         ++outcome_.refused;
         if (outcome_.first_error.ok()) outcome_.first_error = FromGrpc(status, "");
@@ -195,14 +204,15 @@ std::vector<size_t> Targets(const std::vector<v1::Status>& statuses, bool spread
 
 void Print(const Session& session, const BenchOptions& options, Outcome outcome, double seconds,
            const std::vector<v1::Status>& before, const std::vector<v1::Status>& after) {
-  std::sort(outcome.latencies_micros.begin(), outcome.latencies_micros.end());
+  for (std::vector<int64_t>* micros :
+       {&outcome.latencies_micros, &outcome.answers_micros, &outcome.refusals_micros})
+    std::sort(micros->begin(), micros->end());
   double cpu_micros = 0;
   for (size_t i = 0; i < before.size(); ++i)
     cpu_micros += static_cast<double>(after[i].cpu_micros() - before[i].cpu_micros());
   const double events = static_cast<double>(outcome.accepted_events);
-  const auto millis = [&](double share) {
-    return absl::StrFormat("%.2f",
-                           static_cast<double>(Percentile(outcome.latencies_micros, share)) / 1000);
+  const auto millis = [](const std::vector<int64_t>& sorted, double share) {
+    return absl::StrFormat("%.2f", static_cast<double>(Percentile(sorted, share)) / 1000);
   };
   Json json;
   json["validators"] = before.size();
@@ -213,12 +223,19 @@ void Print(const Session& session, const BenchOptions& options, Outcome outcome,
   json["offered_per_second"] = Number(options.rate);
   json["seconds"] = absl::StrFormat("%.2f", seconds);
   json["events"] = Number(outcome.accepted_events);
+  json["submissions_accepted"] = Number(outcome.latencies_micros.size());
+  json["submissions_no_room"] = Number(outcome.refusals_micros.size());
   json["submissions_refused"] = Number(outcome.refused);
   json["submissions_not_offered"] = Number(outcome.not_offered);
   json["events_per_second"] = absl::StrFormat("%.0f", events / seconds);
-  json["p50_millis"] = millis(0.50);
-  json["p99_millis"] = millis(0.99);
-  json["p999_millis"] = millis(0.999);
+  json["p50_millis"] = millis(outcome.latencies_micros, 0.50);
+  json["p99_millis"] = millis(outcome.latencies_micros, 0.99);
+  json["p999_millis"] = millis(outcome.latencies_micros, 0.999);
+  if (options.rate != 0) {
+    json["answer_p50_millis"] = millis(outcome.answers_micros, 0.50);
+    json["answer_p99_millis"] = millis(outcome.answers_micros, 0.99);
+    json["no_room_p99_millis"] = millis(outcome.refusals_micros, 0.99);
+  }
   json["cpu_seconds_per_million_events_per_validator"] =
       events == 0
           ? "-"

@@ -1,8 +1,9 @@
 // `vigil bench`: offers load and measures what a client sees.
 //
 // Open loop with --rate: submissions start on a schedule, and latency counts from the scheduled
-// time, so a stalled network shows; what could not even wait for a caller counts as not offered.
-// Without a rate, every caller submits again as soon as it was answered.
+// time, so a stalled network shows; what could not even wait for a caller counts as not offered,
+// and a refusal for want of room is a result like another ("answer" and "no_room" times count from
+// the sending). Without a rate, every caller submits again as soon as it was answered.
 #ifndef VIGIL_CLIENT_CLI_BENCH_H_
 #define VIGIL_CLIENT_CLI_BENCH_H_
 

@@ -13,22 +13,12 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cluster"))
-from cluster_test import Cluster  # noqa: E402
+from driver import Cluster  # noqa: E402
+from metrics import metric  # noqa: E402
 
 JOINS = 5
-
-
-def metric(cluster, i, name):
-    """A number of validator `i`; None while it does not answer."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{cluster.port + 10 * (i - 1) + 2}/metrics", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
-    except OSError:
-        return None
-    return next((float(line.split()[-1]) for line in lines if line.startswith(name + " ")), None)
 
 
 def served(cluster):
