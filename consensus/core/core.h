@@ -70,7 +70,8 @@ struct Executed {
   Hash state_digest;
   Hash results_root;
 };
-struct SnapshotInstalled {
+// What lies up to `block`, which is committed and executed, is kept elsewhere: the log begins above.
+struct LogBegins {
   BlockId block;
 };
 struct ReadRequest {
@@ -89,7 +90,7 @@ struct EpochAnchor {
 
 using Input = std::variant<PeerMessage, Tick, PayloadAvailable, Wake, BlockBuilt, BodyVerdict,
                            BodyFetched, CertificateFetched, DurableUpTo, Executed,
-                           SnapshotInstalled, ReadRequest, Transfer, EpochAnchor>;
+                           LogBegins, ReadRequest, Transfer, EpochAnchor>;
 
 // --------------------------------------------------------------------------------------- Output
 

@@ -24,6 +24,14 @@ void ChainLog::TruncateAbove(Height kept, Height committed) {
   entries_.resize(kept - base().height + 1);
 }
 
+void ChainLog::BeginAt(Height base_height) {
+  VIGIL_CHECK(base().height <= base_height && base_height <= last().height, "base ",
+              base_height.value(), " outside of ", base().height.value(), " to ",
+              last().height.value());
+  const auto dropped = static_cast<std::ptrdiff_t>(base_height - base().height);
+  entries_.erase(entries_.begin(), entries_.begin() + dropped);
+}
+
 const ledger::BlockId& ChainLog::At(Height height) const {
   VIGIL_CHECK(base().height <= height && height <= last().height, "height ", height.value(),
               " outside of ", base().height.value(), " to ", last().height.value());

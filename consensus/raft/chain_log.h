@@ -28,6 +28,10 @@ class ChainLog {
   // never truncated (protocol.md, R12), whatever the caller believed.
   void TruncateAbove(Height kept, Height committed);
 
+  // The branch begins at `base` from now on. REQUIRES: base().height <= base <= last().height, and
+  // it is committed.
+  void BeginAt(Height base);
+
   const ledger::BlockId& base() const { return entries_.front().block; }
   const ledger::BlockId& last() const { return entries_.back().block; }
   // REQUIRES: base().height <= height <= last().height.
@@ -44,7 +48,7 @@ class ChainLog {
  private:
   struct Entry {
     ledger::BlockId block;
-    uint64_t size_up_to = 0;  // Bytes of this frame and all below.
+    uint64_t size_up_to = 0;  // Bytes of this frame and all below, also of those forgotten.
   };
   std::vector<Entry> entries_;
 };

@@ -18,6 +18,15 @@ void PeerFlow::Reset(Height last, Height base) {
   ForgetInFlight();
 }
 
+// protocol.md, R31.
+void PeerFlow::RaiseBase(Height last, Height base) {
+  if (next_ > base) {
+    base_ = base;
+  } else {
+    Reset(last, base);
+  }
+}
+
 // protocol.md, R9.
 std::optional<SendRange> PeerFlow::NextSend(const ChainLog& log, const RaftConfig& config) {
   const Height last = log.last().height;

@@ -35,6 +35,10 @@ class PeerFlow {
   // `base` can be sent: the leader's log begins above it.
   void Reset(Height last, Height base);
 
+  // The leader's log begins above `base` from now on. A follower that needs what lies below is
+  // guessed anew, so that its answer tells that it needs a snapshot.
+  void RaiseBase(Height last, Height base);
+
   // The next message that may be sent now; counts it as sent. nullopt: nothing to send, or the
   // budget is used up.
   std::optional<SendRange> NextSend(const ChainLog& log, const RaftConfig& config);

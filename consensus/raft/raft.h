@@ -8,7 +8,7 @@
 //
 // Inputs that Raft accepts and ignores: PayloadAvailable (an AskBuild is outstanding whenever the
 // leader wants a block), Wake, BodyVerdict, BodyFetched, CertificateFetched (Simplex only),
-// Executed, SnapshotInstalled and EpochAnchor (this version makes no snapshots or epochs). Every
+// Executed and EpochAnchor (this version has no epochs). Every
 // ReadRequest is answered by one ReadReady; its id must be another one than those of all earlier
 // requests of this start.
 //

@@ -110,6 +110,17 @@ void RaftCore::PassForgottenVotes(View heard) {
   hard_state_changed_ = true;
 }
 
+// protocol.md, R31. A base that another input has overtaken is nothing new.
+void RaftCore::OnLogBegins(const BlockId& block) {
+  if (block.height <= log_.base().height) return;
+  VIGIL_CHECK(block.height <= committed_ && log_.Contains(block), "the log begins at block ",
+              block.height.value(), ", which is not committed on this branch");
+  log_.BeginAt(block.height);
+  for (const ValidatorIndex other : OtherValidators()) {
+    PeerOf(other).flow.RaiseBase(log_.last().height, block.height);
+  }
+}
+
 Output RaftCore::Step(const Input& input) {
   std::visit(Overloaded{
                  [this](const PeerMessage& message) { OnMessage(message); },
@@ -118,6 +129,7 @@ Output RaftCore::Step(const Input& input) {
                  [this](const DurableUpTo& durable) { OnDurable(durable.sequence); },
                  [this](const ReadRequest& request) { OnReadRequest(request.read_id); },
                  [this](const Transfer& transfer) { OnTransfer(transfer.to); },
+                 [this](const LogBegins& begins) { OnLogBegins(begins.block); },
                  // Ignored, as raft.h says.
                  [](const PayloadAvailable&) {},
                  [](const Wake&) {},
@@ -125,7 +137,6 @@ Output RaftCore::Step(const Input& input) {
                  [](const BodyFetched&) {},
                  [](const CertificateFetched&) {},
                  [](const Executed&) {},
-                 [](const SnapshotInstalled&) {},
                  [](const EpochAnchor&) {},
              },
              input);

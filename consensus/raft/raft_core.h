@@ -152,6 +152,7 @@ class RaftCore final : public Core {
   void AppendReadsTo(ByteWriter* out) const;
 
   // --- transfer.cc
+  void OnLogBegins(const BlockId& block);
   void OnTransfer(ValidatorIndex to);
   void OnTransferTick();
   void TellTransferTarget();

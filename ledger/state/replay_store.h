@@ -32,6 +32,10 @@ class ReplayStore final : public Store {
   // Says which block the next Write() belongs to.
   void BeginBlock(Height height) { height_ = height; }
 
+  // The given store may hold blocks up to here without their place in the journal, as it does when
+  // it was built from a snapshot while their bytes were in an archive.
+  void AllowUnplacedUpTo(Height height) { unplaced_max_ = height; }
+
   // Forgets what was written; what was compared stays so.
   void Clear() { kept_.emplace(); }
 
@@ -64,6 +68,7 @@ class ReplayStore final : public Store {
   FindingSink* const sink_;
   std::optional<MemoryStore> kept_{std::in_place};
   Height height_;
+  Height unplaced_max_;
   uint64_t compared_count_ = 0;
 };
 

@@ -133,6 +133,9 @@ void Verifier::ReportAt(FindingType type, Height height, std::optional<JournalPo
 VerifyReport Verifier::Run() {
   index_.Read(journal_, given_.get(), &report_, &sink_,
               [this](uint64_t done, uint64_t total) { Tell("journal", done, total); });
+  for (const JournalBase& base : index_.bases()) {
+    replay_.AllowUnplacedUpTo(base.frame.block.height);  // They rise.
+  }
   if (!options_.journal_damage.ok()) {
     ReportAt(FindingType::kJournalDamaged, Height(0), journal_.end(),
              std::string(options_.journal_damage.message()));

@@ -87,6 +87,7 @@ absl::StatusOr<JournalCopy> CopyJournal(FileSystem* files, const std::string& fr
   RETURN_IF_ERROR(CutCopy(files, check.segments.back(), copy.end));
   RETURN_IF_ERROR(files->SyncDir(to));
   for (const SegmentFile& segment : check.segments) {
+    RETURN_IF_ERROR(files->DropCached(segment.path));
     ASSIGN_OR_RETURN(FileDigest digest, DigestFile(*files, segment.path));
     copy.segments.push_back(std::move(digest));
   }

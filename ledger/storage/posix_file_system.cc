@@ -231,6 +231,12 @@ class PosixFiles final : public FileSystem {
     return absl::OkStatus();
   }
 
+  absl::Status DropCached(const std::string& path) const override {
+    ASSIGN_OR_RETURN(const Descriptor fd, OpenDescriptor(path, O_RDONLY));
+    const int error = ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
+    return error == 0 ? absl::OkStatus() : ErrnoStatus("posix_fadvise", path, error);
+  }
+
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) const override {
     DIR* directory = ::opendir(path.c_str());
     if (directory == nullptr) return ErrnoStatus("opendir", path, errno);

@@ -203,9 +203,26 @@ ConfigKey SpiffeIds(absl::string_view name, absl::string_view help,
               }};
 }
 
-std::vector<ConfigKey> MakeKeys() {
 #define FIELD(member) +[](Config* config) { return &config->member; }
+
+std::vector<ConfigKey> RetentionKeys() {
   return {
+      Age("retention.payload_age",
+          "payloads older than this, as 30d or 12h, are dropped; leaves, seals and proofs stay; "
+          "empty: keep them",
+          FIELD(retention_payload_age)),
+      Integer(
+          "retention.journal_bytes_max",
+          "above this size the journal's oldest segments move to retention.archive_dir; 0: never",
+          0, uint64_t{1} << 50, FIELD(retention_journal_bytes_max)),
+      Text("retention.archive_dir",
+           "where segments of the journal go, for this validator alone, on a disk of its own",
+           FIELD(retention_archive_dir), /*is_path=*/true),
+  };
+}
+
+std::vector<ConfigKey> MakeKeys() {
+  std::vector<ConfigKey> keys = {
       Text("data_dir", "folder of journal and store", FIELD(data_dir), /*is_path=*/true),
       Text("genesis", "the network's genesis.json", FIELD(genesis), /*is_path=*/true),
       Text("identity", "this validator, org/name as in genesis", FIELD(identity)),
@@ -251,10 +268,6 @@ std::vector<ConfigKey> MakeKeys() {
       Integer("election.delay_millis",
               "waits so much longer before it campaigns: the smaller, the rather it leads", 0,
               60'000, FIELD(election_delay_millis)),
-      Age("retention.payload_age",
-          "payloads older than this, as 30d or 12h, are dropped; leaves, seals and proofs stay; "
-          "empty: keep them",
-          FIELD(retention_payload_age)),
       FlagOnly(Flag("accept_torn_tail",
                     "for one start after all validators lost power at once: a torn end of the "
                     "journal is taken for a write that was never synced",
@@ -266,8 +279,11 @@ std::vector<ConfigKey> MakeKeys() {
             {"trace", "debug", "info", "warn", "error"}, FIELD(log_level)),
       OneOf("log.format", "text or json", {"text", "json"}, FIELD(log_format)),
   };
-#undef FIELD
+  for (ConfigKey& key : RetentionKeys()) keys.push_back(std::move(key));
+  return keys;
 }
+
+#undef FIELD
 
 size_t EditDistance(absl::string_view a, absl::string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -343,6 +359,29 @@ absl::Status CheckWitnesses(const Config& config) {
 bool IsLoopback(absl::string_view address) {
   return absl::StartsWith(address, "127.") || absl::StartsWith(address, "localhost:") ||
          absl::StartsWith(address, "[::1]:");
+}
+
+// Two segments: the newest one stays, and the one before it is what can leave.
+constexpr uint64_t kJournalBytesMaxLeast = uint64_t{128} << 20;
+
+absl::Status CheckRetention(const Config& config) {
+  const uint64_t limit = config.retention_journal_bytes_max;
+  if (limit > 0 && limit < kJournalBytesMaxLeast) {
+    return absl::InvalidArgumentError(absl::StrCat("retention.journal_bytes_max = ", limit,
+                                                   ": must be 0, or at least ",
+                                                   kJournalBytesMaxLeast, ", two segments"));
+  }
+  if (limit > 0 && config.retention_archive_dir.empty()) {
+    return absl::InvalidArgumentError(
+        "retention.journal_bytes_max without retention.archive_dir: segments that nobody keeps "
+        "are never dropped; name a directory for this validator alone");
+  }
+  if (limit == 0 && !config.retention_archive_dir.empty()) {
+    return absl::InvalidArgumentError(
+        "retention.archive_dir without retention.journal_bytes_max: say above which size the "
+        "journal's oldest segments move there");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -429,6 +468,7 @@ absl::Status CheckConfig(const Config& config) {
         absl::StrCat("election.min_millis = ", config.election_min_millis,
                      " is above election.max_millis = ", config.election_max_millis));
   }
+  RETURN_IF_ERROR(CheckRetention(config));
   return CheckTlsFiles(config.tls);
 }
 

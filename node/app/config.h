@@ -50,11 +50,13 @@ struct Config {
   uint32_t election_min_millis = 500;
   uint32_t election_max_millis = 1000;
   uint32_t election_delay_millis = 0;
-  std::string retention_payload_age;  // "30d"; empty: payloads are kept for ever.
-  bool public_entries = false;        // Serve the log's leaves over HTTP, not only hashes.
-  bool accept_torn_tail = false;      // See NodeConfig; a flag only.
-  std::string log_level = "info";     // trace, debug, info, warn, error
-  std::string log_format = "text";    // text, json
+  std::string retention_payload_age;         // "30d"; empty: payloads are kept for ever.
+  uint64_t retention_journal_bytes_max = 0;  // 0: the journal has no limit.
+  std::string retention_archive_dir;         // Where its oldest segments go.
+  bool public_entries = false;               // Serve the log's leaves over HTTP, not only hashes.
+  bool accept_torn_tail = false;             // See NodeConfig; a flag only.
+  std::string log_level = "info";            // trace, debug, info, warn, error
+  std::string log_format = "text";           // text, json
 };
 
 // "30d", "12h" or "90m" in milliseconds, from an hour on; empty text: 0. Errors: kInvalidArgument.

@@ -12,12 +12,13 @@
 namespace vigil::node {
 namespace {
 
-absl::StatusOr<ledger::Genesis> ReadGenesis(const LoadedConfig& loaded) {
+absl::StatusOr<ledger::Genesis> ReadGenesis(const LoadedConfig& loaded, std::string* file) {
   const std::string& path = loaded.config.genesis;
-  const absl::StatusOr<std::string> bytes = ledger::PosixFileSystem()->ReadAll(path);
+  absl::StatusOr<std::string> bytes = ledger::PosixFileSystem()->ReadAll(path);
   if (!bytes.ok()) return AtOrigin(loaded, "genesis", bytes.status());
   absl::StatusOr<ledger::Genesis> genesis = ledger::ParseGenesis(*bytes);
   if (!genesis.ok()) return AtOrigin(loaded, "genesis", Annotate(genesis.status(), path));
+  *file = *std::move(bytes);
   return genesis;
 }
 
@@ -76,13 +77,15 @@ absl::StatusOr<Preflight> CheckEverything(const LoadedConfig& loaded, int64_t no
   if (!certificates.status.ok()) {
     return AtOrigin(loaded, certificates.key, certificates.status);
   }
-  ASSIGN_OR_RETURN(ledger::Genesis genesis, ReadGenesis(loaded));
+  std::string genesis_file;
+  ASSIGN_OR_RETURN(ledger::Genesis genesis, ReadGenesis(loaded, &genesis_file));
   ASSIGN_OR_RETURN(const ValidatorIndex self, FindSelf(loaded, genesis));
   ASSIGN_OR_RETURN(std::vector<PeerAddress> validators, OrderPeers(loaded, genesis));
   absl::StatusOr<ValidatorKeys> keys = LoadValidatorKeys(ledger::PosixFileSystem(), config.keys_dir,
                                                          genesis.validators[self.value()]);
   if (!keys.ok()) return AtOrigin(loaded, "keys_dir", keys.status());
   return Preflight{.genesis = std::move(genesis),
+                   .genesis_file = std::move(genesis_file),
                    .self = self,
                    .keys = *std::move(keys),
                    .validators = std::move(validators),

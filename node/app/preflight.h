@@ -16,6 +16,7 @@ namespace vigil::node {
 
 struct Preflight {
   ledger::Genesis genesis;
+  std::string genesis_file;  // Its bytes.
   ValidatorIndex self;
   ValidatorKeys keys;
   std::vector<PeerAddress> validators;  // In the order of genesis; no address for this one.

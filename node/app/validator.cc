@@ -59,6 +59,8 @@ NodeConfig NodeConfigOf(const Config& config, ValidatorIndex self) {
   node.scrub_bytes_per_second = config.scrub_bytes_per_second;
   node.scrub_interval_micros = static_cast<int64_t>(config.scrub_interval_hours) * 3600 * 1'000'000;
   node.payload_age_millis = ParseAgeMillis(config.retention_payload_age).value_or(0);
+  node.journal_bytes_max = config.retention_journal_bytes_max;
+  node.archive_dir = config.retention_archive_dir;
   node.election_timeout_ticks_min = config.election_min_millis / consensus::kTickMillis;
   node.election_delay_ticks = config.election_delay_millis / consensus::kTickMillis;
   node.election_timeout_ticks_max = config.election_max_millis / consensus::kTickMillis;
@@ -236,6 +238,7 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const LoadedConfig& 
   node_config.log_key = &parts->keys->log;
   node_config.cosigner_key = &parts->keys->cosigner;
   node_config.reveal_seed = parts->keys->reveal_seed;
+  node_config.genesis_file = std::move(preflight.genesis_file);
   NodeSeams seams;
   seams.files = ledger::PosixFileSystem();
   seams.clock = SystemClock();

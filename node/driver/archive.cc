@@ -112,6 +112,7 @@ absl::Status Differs(const std::string& path, const FileDigest& found, const Fil
 // What the archive holds of a segment is what its manifest says.
 absl::Status CheckArchived(const ArchivePlace& place, const ArchivedSegment& archived) {
   const std::string path = InArchive(place, archived.file.name);
+  RETURN_IF_ERROR(place.files->DropCached(path));
   ASSIGN_OR_RETURN(const FileDigest found, DigestFile(*place.files, path));
   return found == archived.file ? absl::OkStatus() : Differs(path, found, archived.file);
 }
@@ -125,6 +126,7 @@ absl::StatusOr<FileDigest> CopySegment(const ArchivePlace& place, const SegmentF
   absl::StatusOr<FileDigest> copied = CopyFile(place.files, segment.path, to);
   absl::Status status = copied.status();
   if (status.ok()) status = place.files->SyncDir(place.archive);
+  if (status.ok()) status = place.files->DropCached(to);
   if (status.ok()) {
     const absl::StatusOr<FileDigest> read = DigestFile(*place.files, to);
     status = read.status();

@@ -182,6 +182,7 @@ absl::Status Node::Recover() {
   if (config_.scrub_bytes_per_second > 0) OpenScrubber();
   if (config_.detector_enabled) RETURN_IF_ERROR(OpenDetector());
   if (config_.payload_age_millis > 0) OpenPruner(place, scan->base.id.height);
+  if (config_.journal_bytes_max > 0) OpenArchiver(place, scan->base_frame);
   return absl::OkStatus();
 }
 
@@ -205,6 +206,41 @@ void Node::OpenPruner(const JournalPlace& place, Height base) {
                                         .base = base,
                                         .payload_age_millis = config_.payload_age_millis});
   actors_.push_back(pruner_.get());
+}
+
+void Node::OpenArchiver(const JournalPlace& place, const std::optional<ledger::BaseFrame>& base) {
+  Archiver::Ports ports{
+      .clock = seams_.clock,
+      .chain = chain_.get(),
+      .journal = journal_.get(),
+      .tiles = &log_actor_->tiles(),
+      .fatal = &fatal_,
+      .log = &log_,
+      .checkpoint = [this] { return log_actor_->checkpoint(); },
+      .final_height = [this] { return FinalHeight(); },
+      .tiles_saved =
+          [this] {
+            log_actor_->WantSaved();
+            return log_actor_->state().saved;
+          },
+      .detector_from = nullptr,
+      .on_base = [this](const ledger::BlockId& block) { replica_->PushLogBegins(block); }};
+  if (detector_ != nullptr) {
+    ports.detector_from = [this] { return detector_->DurableRestartHeight(); };
+  }
+  archiver_ = std::make_unique<Archiver>(
+      std::move(ports), Archiver::Options{.place = {.files = place.files,
+                                                    .journal = place.directory,
+                                                    .archive = config_.archive_dir,
+                                                    .genesis_file = config_.genesis_file,
+                                                    .genesis = &genesis_,
+                                                    .journal_id = place.id,
+                                                    .reader = journal_reader_.get(),
+                                                    .rewriting = &rewriting_},
+                                          .snapshot_directory = SnapshotDirectory(),
+                                          .base = base,
+                                          .journal_bytes_max = config_.journal_bytes_max});
+  actors_.push_back(archiver_.get());
 }
 
 absl::Status Node::LockDirectory() {
@@ -644,6 +680,16 @@ std::string Node::FatalReason() const {
   return absl::StrCat(dead.message(), "; it takes no part and signs nothing any more; ", remedy);
 }
 
+NodeStatus::Archive Node::ArchiveStatus() const {
+  if (archiver_ == nullptr) return {};
+  const Archiver::State archive = archiver_->state();
+  return {.limit_bytes = config_.journal_bytes_max,
+          .journal_bytes = archive.journal_bytes,
+          .archived_bytes = archive.archived_bytes,
+          .base = archive.base,
+          .held_back = archive.held_back};
+}
+
 NodeStatus Node::Status() const {
   NodeStatus status;
   status.final = FinalHeight();
@@ -679,6 +725,7 @@ NodeStatus Node::Status() const {
   status.frames_invalid = counters_.frames_invalid;
   status.frames_dropped = counters_.frames_dropped;
   status.pruned_bytes = counters_.pruned_bytes;
+  status.archive = ArchiveStatus();
   status.reads_answered = counters_.reads_answered;
   status.reads_failed = counters_.reads_failed;
   status.fetch = {.answered = counters_.fetches_answered,

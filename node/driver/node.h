@@ -38,6 +38,7 @@
 #include "ledger/storage/journal.h"
 #include "node/driver/actor.h"
 #include "node/driver/applier.h"
+#include "node/driver/archiver.h"
 #include "node/driver/chain_access.h"
 #include "node/driver/checkpoint_folder.h"
 #include "node/driver/counters.h"
@@ -84,6 +85,11 @@ struct NodeConfig {
   ledger::JournalOptions journal;
   // Payloads older than this are dropped (node/driver/pruner.h); 0: never.
   uint64_t payload_age_millis = 0;
+  // Above this size the journal's oldest segments move to `archive_dir` (node/driver/archiver.h);
+  // 0: never. `genesis_file` is then the bytes of genesis.json.
+  uint64_t journal_bytes_max = 0;
+  std::string archive_dir;
+  std::string genesis_file;
   bool detector_enabled = true;
   // An operator's word that a torn end of the journal is what power loss left of a write, not
   // damage to what was synced. Needed when so many validators lost power at once that no quorum may
@@ -216,6 +222,8 @@ class Node final : public NodeServices, public FrameReceiver {
   absl::Status OpenDetector();
   absl::Status OpenDetectorOnStore();
   void OpenPruner(const JournalPlace& place, Height base);
+  NodeStatus::Archive ArchiveStatus() const;
+  void OpenArchiver(const JournalPlace& place, const std::optional<ledger::BaseFrame>& base);
   // `floor`: what was cosigned up to there may be forgotten.
   absl::Status OpenLog(const JournalScan& scan, Height floor);
   void OpenFetchServer();
@@ -285,6 +293,7 @@ class Node final : public NodeServices, public FrameReceiver {
   std::unique_ptr<JoinActor> join_;          // Null but for a validator that joins; then alone.
   std::unique_ptr<DetectorActor> detector_;  // Null when it is not enabled.
   std::unique_ptr<Pruner> pruner_;           // Null when nothing is pruned.
+  std::unique_ptr<Archiver> archiver_;       // Null when the journal has no limit.
   std::vector<Actor*> actors_;
   // When a peer's bad frames were last told in the log.
   std::array<std::atomic<int64_t>, kValidatorsMax> told_micros_{};

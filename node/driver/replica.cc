@@ -112,6 +112,11 @@ void Replica::PushDurable(Durable durable) {
   signal()->Set();
 }
 
+void Replica::PushLogBegins(const BlockId& block) {
+  VIGIL_CHECK(inbox_.TryPush(consensus::LogBegins{block}, kItemBytes, kControl), "inbox closed");
+  signal()->Set();
+}
+
 CoreStatus Replica::Status() const {
   MutexLock lock(&status_mutex_);
   return shared_status_;
@@ -146,6 +151,7 @@ bool Replica::Step() {
 void Replica::OnItem(Item item) {
   std::visit(Overloaded{
                  [this](const Durable& durable) { OnDurable(durable); },
+                 [this](const consensus::LogBegins& begins) { Feed(begins); },
                  [this](PeerMessage& message) { OnPeerMessage(std::move(message)); },
                  [this](PoolRecord& record) { OnLocal(std::move(record)); },
                  [this](Forwarded& forwarded) { OnForwarded(std::move(forwarded)); },

@@ -102,6 +102,9 @@ class Replica final : public Actor {
   [[nodiscard]] bool PushRefused(ValidatorIndex from, ForwardRefusedFrame refused);
   // From the journal writer; never refused, since what is outstanding there is bounded.
   void PushDurable(Durable durable);
+  // The journal begins above this block, which is executed, from now on: the log does, too. Never
+  // refused; from the archiver, one at a time.
+  void PushLogBegins(const ledger::BlockId& block);
 
   consensus::CoreStatus Status() const VIGIL_EXCLUDES(status_mutex_);
   // Whether no leader has been known for so long that submissions are refused.
@@ -122,7 +125,8 @@ class Replica final : public Actor {
     ValidatorIndex from;
     ForwardRefusedFrame frame;
   };
-  using Item = std::variant<Durable, consensus::PeerMessage, PoolRecord, Forwarded, Refused>;
+  using Item = std::variant<Durable, consensus::LogBegins, consensus::PeerMessage, PoolRecord,
+                            Forwarded, Refused>;
   enum InboxLane : size_t { kControl = 0, kPeers = 1, kUrgent = 2, kEvents = 3 };
 
   // A block that is appended and not yet executed.

@@ -55,6 +55,14 @@ struct NodeStatus {
   uint64_t frames_invalid = 0;  // Of peers, since the start: malformed, or without a good hello.
   uint64_t frames_dropped = 0;  // No room for them.
   uint64_t pruned_bytes = 0;    // That pruning freed since the start.
+  // Keeping the journal below its limit (node/driver/archiver.h).
+  struct Archive {
+    uint64_t limit_bytes = 0;     // 0: the journal has no limit.
+    uint64_t journal_bytes = 0;   // Of the journal's files.
+    uint64_t archived_bytes = 0;  // That left the journal since the start.
+    Height base;                  // The journal begins above this block.
+    std::string held_back;        // Why the journal is above its limit; empty: it is not.
+  } archive;
   uint64_t reads_answered = 0;  // Linearizable reads since the start.
   uint64_t reads_failed = 0;    // Without an answer: no leader, too late, or too many.
   // What other validators fetched from this one's disk since the start.

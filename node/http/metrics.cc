@@ -106,6 +106,21 @@ void AddScrub(const NodeStatus::Scrub& scrub, Families* families) {
                   static_cast<double>(scrub.unrepaired));
 }
 
+void AddArchive(const NodeStatus::Archive& archive, Families* families) {
+  families->Gauge("vigil_journal_limit_bytes",
+                  "Above this size the journal's oldest segments are archived; 0: never.",
+                  static_cast<double>(archive.limit_bytes));
+  families->Gauge("vigil_journal_bytes", "Size of the journal's files; 0 while they have no limit.",
+                  static_cast<double>(archive.journal_bytes));
+  families->Counter("vigil_archived_bytes_total",
+                    "Bytes that moved from the journal to its archive since the start.",
+                    static_cast<double>(archive.archived_bytes));
+  families->Gauge("vigil_archive_held_back",
+                  "1: the journal is above its limit and nothing more may leave, or the archive "
+                  "cannot be written; the log says why.",
+                  archive.held_back.empty() ? 0 : 1);
+}
+
 }  // namespace
 
 std::string MetricsText(const NodeServices& services) {
@@ -141,6 +156,7 @@ std::string MetricsText(const NodeServices& services) {
                    static_cast<double>(status.frames_invalid));
   families.Counter("vigil_pruned_bytes_total", "Bytes that pruning freed since the start.",
                    static_cast<double>(status.pruned_bytes));
+  AddArchive(status.archive, &families);
   families.Counter("vigil_linearizable_reads_total", "Linearizable reads that were answered.",
                    static_cast<double>(status.reads_answered));
   families.Counter("vigil_linearizable_reads_failed_total",

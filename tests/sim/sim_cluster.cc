@@ -69,8 +69,8 @@ absl::StatusOr<std::string> SimCluster::Rejoin(uint32_t i, bool even_if_sound) {
   Member& member = *members_[i];
   VIGIL_CHECK(member.node == nullptr, "node ", i, " is up");
   member.initialised = true;
-  return node::Node::Rejoin(&member.disk, test_network_.genesis(), ValidatorIndex(i), kDataDir, "",
-                            even_if_sound);
+  return node::Node::Rejoin(&member.disk, test_network_.genesis(), ValidatorIndex(i),
+                            member.config.data_dir, member.config.guard_path, even_if_sound);
 }
 
 absl::Status SimCluster::Start(uint32_t i) {

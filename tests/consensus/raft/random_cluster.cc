@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -45,6 +46,7 @@ class RandomCluster {
         random_(seed),
         maker_(validator_count),
         oracle_(validator_count),
+        archived_(validator_count),
         clock_rate_(validator_count, 950) {
     for (uint32_t i = 0; i < count_; ++i) {
       hosts_.push_back(std::make_unique<TestHost>(ConfigOf(count_, ValidatorIndex(i))));
@@ -94,6 +96,8 @@ class RandomCluster {
       Build(node, stormy);
       if (random_.Chance(80)) Read(node);
       if (stormy && random_.Chance(8)) HandOver(node);
+      if (stormy && random_.Chance(8)) Archive(node);
+      if (behind_.erase(i) > 0) Rejoin(node);
     }
     DeliverDue();
   }
@@ -128,14 +132,59 @@ class RandomCluster {
     if (count_ < 3) return false;
     for (uint32_t i = 0; i < count_; ++i) {
       if (i == node.value()) continue;
-      if (forgetful_.count(i) > 0) return false;
+      if (forgetful_.count(i) > 0 || Lacks(ValidatorIndex(i), Archived())) return false;
     }
     return true;
+  }
+
+  // Above which block the log of whoever leads begins at worst.
+  Height Archived() const { return *std::max_element(archived_.begin(), archived_.end()); }
+
+  bool Lacks(ValidatorIndex node, Height base) const { return Recover(node).committed < base; }
+
+  // The journal's beginning moves to an archive. Whoever lacks it is as good as failed until it has
+  // joined anew, so that at most one may, and only while nobody else has forgotten anything.
+  void Archive(ValidatorIndex node) {
+    TestHost& host = *hosts_[node.value()];
+    if (!host.up()) return;
+    const Recovered own = Recover(node);
+    const Height committed = std::min(own.committed, host.core().Status().committed.height);
+    const Height base = std::max(own.base.height, archived_[node.value()]);
+    if (committed <= base) return;
+    const Height height = base.Next() + random_.Below(committed - base);
+    const Height worst = std::max(height, Archived());
+    std::optional<uint32_t> lacking;
+    for (uint32_t i = 0; i < count_; ++i) {
+      if (i == node.value() || !Lacks(ValidatorIndex(i), worst)) continue;
+      if (lacking.has_value() || count_ < 3) return;
+      lacking = i;
+    }
+    for (const uint32_t forgetful : forgetful_) {
+      if (lacking.has_value() && forgetful != *lacking) return;
+    }
+    if (lacking.has_value() && Lacks(node, worst)) return;
+    ++report_.archived;
+    archived_[node.value()] = height;
+    StepNode(node, LogBegins{own.chain[height - own.base.height - 1]});
+  }
+
+  void Rejoin(ValidatorIndex node) {
+    TestHost& host = *hosts_[node.value()];
+    if (!host.up()) return;
+    ++report_.rejoined;
+    forgetful_.insert(node.value());
+    const BlockId base = RandomBase(node);
+    archived_[node.value()] = Height(0);
+    host.CrashLosingAll(base, /*keeps_guard=*/true);
+    StartNode(node);
   }
 
   void CrashNode(ValidatorIndex node) {
     TestHost& host = *hosts_[node.value()];
     ++report_.crashes;
+    behind_.erase(node.value());
+    archived_[node.value()] =
+        Height(0);  // Its next start finds everything: nothing was dropped yet.
     if (MayLoseGroup(node) && random_.Chance(150)) {
       ++report_.lost_journals;
       forgetful_.insert(node.value());
@@ -163,7 +212,7 @@ class RandomCluster {
     for (uint32_t i = 0; i < count_; ++i) {
       if (i == node.value()) continue;
       const Recovered other = Recover(ValidatorIndex(i));
-      bottom = std::max(bottom, other.base.height);
+      bottom = std::max({bottom, other.base.height, archived_[i]});
       top = std::min(top, other.committed);
     }
     top = std::max(top, bottom);
@@ -299,6 +348,9 @@ class RandomCluster {
       oracle_.OnCommitted(node, committed.block);
     }
     for (const ReadReady& ready : output.reads_ready) OnReadReady(node, ready);
+    for (const Ask& ask : output.asks) {
+      if (std::holds_alternative<AskInstallSnapshot>(ask)) behind_.insert(node.value());
+    }
     if (!output.fault_proofs.empty()) oracle_.Fail(output.fault_proofs.front().what);
     const CoreStatus status = host.core().Status();
     oracle_.OnStatus(node, status);
@@ -334,6 +386,8 @@ class RandomCluster {
   std::vector<size_t> synced_seen_;  // Records that the oracle knows to be on disk.
   std::map<uint32_t, std::map<uint64_t, Height>> reads_;  // Committed when it began, by id.
   std::map<uint32_t, uint64_t> last_read_;
+  std::vector<Height> archived_;      // Above which block the running core was told to begin.
+  std::set<uint32_t> behind_;         // Told to join anew.
   std::vector<uint64_t> clock_rate_;  // Ticks of 1,000, while it storms.
   std::vector<Envelope> network_;
   std::set<std::pair<uint32_t, uint32_t>> cut_;

@@ -102,11 +102,14 @@ bool Scenario::RunOnNetwork(const Words& words) {
 bool Scenario::RunOnDisk(const Words& words) {
   const std::string& command = words[0];
   if (command != "manual" && command != "auto" && command != "sync" && command != "crash" &&
-      command != "restart") {
+      command != "restart" && command != "archive") {
     return false;
   }
   const ValidatorIndex node = Node(words.at(1));
-  if (command == "manual") {
+  if (command == "archive") {
+    const Recovered own = RecoverFrom(Host(node).SyncedRecords());
+    StepNode(node, LogBegins{own.chain.at(Number(words.at(2)) - 1)});
+  } else if (command == "manual") {
     manual_.insert(node);
   } else if (command == "auto") {
     manual_.erase(node);

@@ -9,6 +9,7 @@
 //   tick N [X]             N ticks for every running validator, or for X alone
 //   propose X [SIZE]       X's host answers the outstanding AskBuild
 //   transfer X Y           X's host wants Y to lead
+//   archive X HEIGHT       X's journal begins above its block at HEIGHT from now on
 //   read X ID              X's host asks for a linearizable read
 //   deliver [X Y [COUNT]]  delivers queued messages until none is left; or those from X to Y
 //   drop X Y               loses the queued messages from X to Y

@@ -1,10 +1,13 @@
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -143,6 +146,41 @@ TEST_CASE("posix: a lock is exclusive between processes and dies with its proces
   CHECK(PosixFileSystem()->Lock(path).ok());
   ::close(ready[0]);
   ::close(ready[1]);
+}
+
+// Pages of a file that the system holds in memory.
+size_t CachedPages(const std::string& path, size_t bytes) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  REQUIRE(fd >= 0);
+  void* const map = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
+  ::close(fd);
+  REQUIRE(map != MAP_FAILED);
+  std::vector<unsigned char> pages((bytes + 4095) / 4096);
+  REQUIRE(::mincore(map, bytes, pages.data()) == 0);
+  ::munmap(map, bytes);
+  return static_cast<size_t>(std::count_if(pages.begin(), pages.end(),
+                                           [](unsigned char page) { return (page & 1) != 0; }));
+}
+
+TEST_CASE("posix: what was dropped from memory is read from the device again", "[ledger_storage]") {
+  const TemporaryDirectory directory;
+  FileSystem* files = PosixFileSystem();
+  const std::string path = directory.path() + "/a";
+  const std::string content(1 << 20, 'a');
+  {
+    const auto file = files->OpenAppend(path);
+    REQUIRE(file.ok());
+    REQUIRE((*file)->Append(AsBytes(content)).ok());
+    REQUIRE((*file)->Sync().ok());
+  }
+  const size_t before = CachedPages(path, content.size());
+  CHECK(before > 200);
+  REQUIRE(files->DropCached(path).ok());
+  const size_t after = CachedPages(path, content.size());
+  if (after == before) WARN("this file system keeps its files in memory alone");
+  CHECK((after == 0 || after == before));
+  CHECK(files->ReadAll(path).value() == content);
+  CHECK(absl::IsNotFound(files->DropCached(directory.path() + "/none")));
 }
 
 TEST_CASE("posix: descriptors are closed in programs that the process starts", "[ledger_storage]") {

@@ -138,6 +138,29 @@ TEST_CASE("config: who may administer is named by whole SPIFFE ids") {
   CHECK(config.admin_clients.empty());
 }
 
+TEST_CASE("config: a limit of the journal and its archive belong together") {
+  const testing::TempFolder folder;
+  const auto check = [&](const std::string& retention) {
+    const auto loaded =
+        LoadConfig(WriteConfig(folder,
+                               "data_dir = \"d\"\ngenesis = \"g\"\nidentity = \"a/b\"\n"
+                               "keys_dir = \"k\"\n[listen]\napi = \"127.0.0.1:1\"\n"
+                               "peer = \"127.0.0.1:2\"\n[retention]\n" +
+                                   retention),
+                   {});
+    REQUIRE(loaded.ok());
+    return std::string(CheckConfig(loaded->config).message());
+  };
+  CHECK_THAT(check("journal_bytes_max = 200000000\n"),
+             Catch::Contains("without retention.archive_dir"));
+  CHECK_THAT(check("archive_dir = \"a\"\n"),
+             Catch::Contains("without retention.journal_bytes_max"));
+  CHECK_THAT(check("journal_bytes_max = 1000\narchive_dir = \"a\"\n"),
+             Catch::Contains("at least 134217728"));
+  CHECK_THAT(check("journal_bytes_max = 134217728\narchive_dir = \"a\"\n"),
+             !Catch::Contains("retention"));
+}
+
 TEST_CASE("config: what is required or contradicts itself is named") {
   Config config;
   CHECK_THAT(std::string(CheckConfig(config).message()), Catch::Contains("data_dir is not set"));

@@ -3,11 +3,8 @@
 #include <vector>
 
 #include "ledger/state/archive_manifest.h"
-#include "ledger/state/ledger_places.h"
-#include "ledger/storage/leveldb_store.h"
-#include "ledger/storage/overlay_file_system.h"
 #include "node/keep/archive.h"
-#include "tests/node/keep/keep_support.h"
+#include "tests/node/keep/archive_support.h"
 #include "tests/support/catch.h"
 
 namespace vigil::node {
@@ -15,35 +12,6 @@ namespace {
 
 using ledger::VerifyReport;
 using ledger::VerifyVerdict;
-
-constexpr char kArchive[] = "/archive";
-
-std::string Describe(const VerifyReport& report) {
-  std::string text;
-  for (const ledger::VerifyFinding& finding : report.findings) {
-    text += ledger::DescribeFinding(finding) + "\n";
-  }
-  return text;
-}
-
-VerifyReport Verify(KeptCluster* kept, bool data, std::vector<std::string> archives) {
-  ledger::VerifyOptions options;
-  if (data) {
-    options.files = kept->disk();
-    options.log_directory = std::string(kData) + "/log";
-    options.snapshot_directory = std::string(kData) + "/snapshots";
-  }
-  const auto opened = ledger::OpenLedger(
-      kept->disk(), kept->genesis(),
-      {.data_directory = data ? kData : "", .archives = std::move(archives)}, &options);
-  INFO(opened.status());
-  REQUIRE(opened.ok());
-  ledger::OverlayFileSystem overlay(kept->disk());
-  const auto store = ledger::OpenLevelDbStore(&overlay, std::string(kData) + "/state", {});
-  REQUIRE(store.ok());
-  return ledger::VerifyLedger(*opened->journal, kept->genesis(), data ? store->get() : nullptr,
-                              options, nullptr);
-}
 
 }  // namespace
 
