@@ -71,8 +71,18 @@ void PrintAlertFacts(const Session& session, const v1::Alert& alert) {
                          : absl::StrCat(alert.state(), " at block ", alert.confirmed_height()));
   facts.Add("score", absl::StrCat(BitsText(alert.score_q8()), " bits, threshold ",
                                   BitsText(alert.threshold_q8())));
-  facts.Add("model", absl::StrCat(EventTypeName(alert.event_type()), ", period ", alert.period(),
-                                  ", ", HexEncode(AsBytes(alert.model_digest()))));
+  if (alert.has_rule()) {
+    const v1::AlertRule& rule = alert.rule();
+    facts.Add("rule", absl::StrCat(rule.number(), " ", rule.name(), ", of rules ",
+                                   HexEncode(AsBytes(rule.rules_digest()))));
+    facts.Add("technique", rule.technique());
+    facts.Add("entity", absl::StrCat(rule.entity_kind(), " ", rule.entity()));
+    facts.Add("because of", absl::StrCat(rule.title(), "; at least ", rule.condition(),
+                                         ", observed ", rule.observed()));
+  } else {
+    facts.Add("model", absl::StrCat(EventTypeName(alert.event_type()), ", period ", alert.period(),
+                                    ", ", HexEncode(AsBytes(alert.model_digest()))));
+  }
   facts.Add("proposer", alert.proposer());
   for (const v1::AlertVerdict& verdict : alert.verdicts()) {
     facts.Add(verdict.confirms() ? "confirmed by" : "disputed by",

@@ -37,6 +37,8 @@ absl::Status EvidenceCollector::WantAlert(uint64_t record) {
   wanted_[record];
   wanted_[alert.event().record_index()].items.insert(alert.event().item());
   for (const v1::AlertVerdict& verdict : alert.verdicts()) wanted_[verdict.record_index()];
+  // A rule is of the genesis file.
+  if (alert.component() == ledger::kRuleComponent) return absl::OkStatus();
   return WantCommitments(alert);
 }
 

@@ -161,24 +161,36 @@ std::string State(const AlertCase& alert) {
   return state.empty() ? "proposed; nothing in this file shows that it was confirmed" : state;
 }
 
+// What the alert rests on.
+std::string Basis(const AlertCase& alert) {
+  if (alert.component == ledger::kRuleComponent) {
+    return absl::StrCat("number ", alert.rule, " of the rules ", Code(alert.rules_digest.ToHex()),
+                        " in the genesis file");
+  }
+  std::string committers;
+  for (const std::string& name : alert.model_committers)
+    absl::StrAppend(&committers, committers.empty() ? "" : ", ", Html(name));
+  return absl::StrCat(EventTypeName(alert.event_type), ", period ", alert.period, ", digest ",
+                      Code(alert.model_digest.ToHex()), "; active since record ",
+                      alert.activated_by->value(), "; committed to by ", committers);
+}
+
 std::string Alert(const AlertCase& alert) {
-  static constexpr absl::string_view kComponents[] = {"", "isolation forest", "LODA", "surprisal"};
+  static constexpr absl::string_view kComponents[] = {"", "isolation forest", "LODA", "surprisal",
+                                                      "rule"};
   HtmlTable facts({});
   facts.Fact("State", Html(State(alert)));
   facts.Fact("Raised by", absl::StrCat(Html(alert.proposer), ", block ", alert.height.value()));
   facts.Fact("Event", RefText(alert.event));
-  facts.Fact("Score", absl::StrCat(BitsText(alert.score_q8), " bits; the model's threshold is ",
-                                   BitsText(alert.threshold_q8)));
+  facts.Fact("Score",
+             alert.component == ledger::kRuleComponent
+                 ? absl::StrCat(BitsText(alert.score_q8), " bits, as the rule says")
+                 : absl::StrCat(BitsText(alert.score_q8), " bits; the model's threshold is ",
+                                BitsText(alert.threshold_q8)));
   if (alert.component < std::size(kComponents))
     facts.Fact("Decided by", Html(kComponents[alert.component]));
   if (!alert.reasons.empty()) facts.Fact("Because of", absl::StrCat(Html(Reasons(alert)), " bits"));
-  std::string committers;
-  for (const std::string& name : alert.model_committers)
-    absl::StrAppend(&committers, committers.empty() ? "" : ", ", Html(name));
-  facts.Fact("Model",
-             absl::StrCat(EventTypeName(alert.event_type), ", period ", alert.period, ", digest ",
-                          Code(alert.model_digest.ToHex()), "; active since record ",
-                          alert.activated_by->value(), "; committed to by ", committers));
+  facts.Fact(alert.component == ledger::kRuleComponent ? "Rule" : "Model", Basis(alert));
   std::string text = "<h2>The alert</h2>\n" + facts.Done();
   if (alert.words.empty()) return text;
   HtmlTable words({"Validator that recomputed it", "Verdict", "Its score", "Record"});

@@ -81,6 +81,13 @@ Json SummaryOf(const v1::RecordSummary& summary) {
   return json;
 }
 
+// "T1110 logon-brute-force of source 10.0.0.5".
+std::string RuleLine(const v1::AlertRule& rule) {
+  const std::string name = rule.name().empty() ? absl::StrCat("rule ", rule.number()) : rule.name();
+  return absl::StrCat(rule.technique(), rule.technique().empty() ? "" : " ", name, " of ",
+                      rule.entity_kind(), rule.entity().empty() ? "" : " ", rule.entity());
+}
+
 }  // namespace
 
 std::string AddressText(absl::string_view ip) {
@@ -177,6 +184,7 @@ std::string EventLine(const v1::Event& event) {
 }
 
 std::string ReasonsLine(const v1::Alert& alert) {
+  if (alert.has_rule()) return RuleLine(alert.rule());
   std::vector<std::string> parts;
   for (int i = 0; i < std::min<int>(alert.reasons_size(), kReasonsShown); ++i) {
     parts.push_back(
@@ -238,7 +246,7 @@ Json ToJson(const v1::Block& block) {
 }
 
 absl::string_view ComponentName(uint32_t component) {
-  static constexpr absl::string_view kComponents[] = {"?", "forest", "loda", "surprisal"};
+  static constexpr absl::string_view kComponents[] = {"?", "forest", "loda", "surprisal", "rule"};
   return kComponents[component < std::size(kComponents) ? component : 0];
 }
 
@@ -260,6 +268,60 @@ Json ToJson(const v1::Triage& triage) {
   return json;
 }
 
+Json ToJson(const v1::AlertRule& rule) {
+  Json json;
+  json["number"] = rule.number();
+  json["name"] = rule.name();
+  json["title"] = rule.title();
+  json["technique"] = rule.technique();
+  json["rules_digest"] = Hex(rule.rules_digest());
+  json["condition"] = rule.condition();
+  json["observed"] = Number(rule.observed());
+  json["entity_kind"] = rule.entity_kind();
+  json["entity"] = rule.entity();
+  return json;
+}
+
+Json ToJson(const v1::EntityProfile& entity) {
+  Json json;
+  json["kind"] = entity.kind();
+  json["name"] = entity.name();
+  json["first_seen"] = TimeText(static_cast<int64_t>(entity.first_seen_unix_millis()));
+  json["last_seen"] = TimeText(static_cast<int64_t>(entity.last_seen_unix_millis()));
+  json["event_count"] = Number(entity.event_count());
+  json["failed_count"] = Number(entity.failed_count());
+  json["bytes_out"] = Number(entity.bytes_out());
+  json["peer_count"] = entity.peer_count();
+  json["interval_seconds"] = entity.interval_seconds();
+  json["interval_regular_count"] = entity.interval_regular_count();
+  json["interval_count"] = entity.interval_count();
+  json["windows"] = Json::array();
+  for (const v1::EntityWindow& window : entity.windows()) {
+    json["windows"].push_back({{"seconds", window.seconds()},
+                               {"event_count", Number(window.event_count())},
+                               {"failed_count", Number(window.failed_count())},
+                               {"logon_failure_count", Number(window.logon_failure_count())},
+                               {"bytes_out", Number(window.bytes_out())},
+                               {"peer_count", window.peer_count()},
+                               {"port_count", window.port_count()},
+                               {"name_count", window.name_count()}});
+  }
+  json["matches"] = Json::array();
+  for (const v1::EntityMatch& match : entity.matches()) {
+    Json one{{"rule", match.rule()},
+             {"rule_name", match.rule_name()},
+             {"technique", match.technique()},
+             {"time", TimeText(static_cast<int64_t>(match.time_unix_millis()))},
+             {"event", absl::StrCat(match.record_index(), ".", match.item())}};
+    if (!match.alert_state().empty()) {
+      one["alert_record_index"] = Number(match.alert_record_index());
+      one["alert_state"] = match.alert_state();
+    }
+    json["matches"].push_back(std::move(one));
+  }
+  return json;
+}
+
 Json ToJson(const v1::Alert& alert) {
   Json json;
   json["record_index"] = Number(alert.record_index());
@@ -276,6 +338,7 @@ Json ToJson(const v1::Alert& alert) {
   for (const v1::AlertFeature& reason : alert.reasons()) {
     json["reasons"].push_back({{"feature", reason.name()}, {"bits", BitsText(reason.bits_q8())}});
   }
+  if (alert.has_rule()) json["rule"] = ToJson(alert.rule());
   json["verdicts"] = Json::array();
   for (const v1::AlertVerdict& verdict : alert.verdicts()) {
     json["verdicts"].push_back({{"validator", verdict.validator()},

@@ -19,6 +19,7 @@ Json ToJson(const v1::StoredEvent& event);
 absl::string_view ComponentName(uint32_t component);
 Json ToJson(const v1::Triage& triage);
 Json ToJson(const v1::Alert& alert);
+Json ToJson(const v1::EntityProfile& entity);
 Json ToJson(const v1::Model& model);
 Json ToJson(const v1::Receipt& receipt);
 Json ToJson(const v1::Checkpoint& checkpoint);
@@ -29,7 +30,8 @@ Json EventJson(const v1::Event& event);
 std::string EventLine(const v1::Event& event);
 // The same of what a validator keeps of an event.
 std::string StoredEventLine(const v1::StoredEvent& stored);
-// "bytes out +9.1, port +4.0": the largest reasons of an alert.
+// "bytes out +9.1, port +4.0": the largest reasons of an alert; of a rule
+// "T1110 logon-brute-force of source 10.0.0.5".
 std::string ReasonsLine(const v1::Alert& alert);
 // "192.0.2.1" or "2001:db8::1"; "" for no bytes.
 std::string AddressText(absl::string_view ip);

@@ -22,6 +22,7 @@
 #include "client/cli/bench.h"
 #include "client/cli/chain_commands.h"
 #include "client/cli/detector_commands.h"
+#include "client/cli/entity_commands.h"
 #include "client/cli/event_commands.h"
 #include "client/cli/evidence_commands.h"
 #include "client/cli/evidence_export.h"
@@ -92,6 +93,7 @@ class Program {
     AddChain();
     AddEvents();
     AddAlerts();
+    AddEntities();
     AddIngest();
     AddLog();
     AddProof();
@@ -317,6 +319,21 @@ class Program {
     command->add_flag("--trust", triage_.trust,
                       "believe the validator: do not wait for a proof that it is in the log");
     return command;
+  }
+
+  void AddEntities() {
+    CLI::App* entity = Group("entity", "what the detectors remember of addresses, names and users");
+    entity->footer(
+        "  vigil entity show 10.0.0.5\n"
+        "  vigil entity show user:root\n"
+        "  vigil entity show 'pair:10.0.0.5>10.0.0.9'\n"
+        "  vigil entity show port:tcp/22 -o json\n");
+    Add(entity, "show", "windows of 2 s, 60 s and 1 h, first and last time, rules that matched",
+        [this](const Session& session) { return RunEntityShow(session, which_); })
+        ->add_option("entity", which_,
+                     "an address, host or user, or KIND:NAME; kinds: source, destination, pair, "
+                     "port, user, host")
+        ->required();
   }
 
   void AddIngestOptions(CLI::App* command) {

@@ -269,6 +269,15 @@ VIGIL_QUERY(GetPrecision, GetPrecisionRequest, Precision)
 VIGIL_QUERY(ListModels, ListModelsRequest, ListModelsResponse)
 #undef VIGIL_QUERY
 
+absl::StatusOr<v1::EntityReport> Client::GetEntity(const v1::GetEntityRequest& request) {
+  return Call<v1::EntityReport>(
+      [&](const NodeStubs& node, grpc::ClientContext* context, v1::EntityReport* out) {
+        return Await(context, [&](auto done) {
+          node.query->async()->GetEntity(context, &request, out, std::move(done));
+        });
+      });
+}
+
 absl::StatusOr<v1::Checkpoint> Client::GetCheckpoint() {
   const v1::GetCheckpointRequest request;
   return Call<v1::Checkpoint>(

@@ -63,6 +63,7 @@ class Client {
   absl::StatusOr<v1::Alert> GetAlert(const v1::GetAlertRequest& request);
   absl::StatusOr<v1::Precision> GetPrecision(const v1::GetPrecisionRequest& request);
   absl::StatusOr<v1::ListModelsResponse> ListModels(const v1::ListModelsRequest& request);
+  absl::StatusOr<v1::EntityReport> GetEntity(const v1::GetEntityRequest& request);
   absl::StatusOr<v1::Checkpoint> GetCheckpoint();
   // The answer as it came, which CheckProof() judges; `answered`, unless it is nullptr, becomes the
   // number of the endpoint that gave it.

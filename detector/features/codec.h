@@ -103,6 +103,8 @@ class LittleEndianReader {
   }
 
   bool ok() const { return ok_; }
+  // Bytes that were not read yet.
+  size_t left() const { return rest_.size(); }
   // Everything was read, and nothing is left.
   bool AtEnd() const { return ok_ && rest_.empty(); }
 

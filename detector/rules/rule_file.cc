@@ -18,12 +18,12 @@ constexpr uint64_t kQuietSecondsMax = 30 * 86'400;
 constexpr uint64_t kPortMax = 65'535;
 constexpr uint64_t kMillisPerSecond = 1000;
 
-struct MeasureName {
+struct NamedMeasure {
   std::string_view name;
   Measure measure;
   bool of_window;
 };
-constexpr std::array<MeasureName, 13> kMeasures = {{
+constexpr std::array<NamedMeasure, 13> kMeasures = {{
     {"events", Measure::kEvents, true},
     {"failed", Measure::kFailed, true},
     {"failed_permille", Measure::kFailedPermille, true},
@@ -320,7 +320,7 @@ class Parser {
 
   static std::string All() {
     std::string names;
-    for (const MeasureName& measure : kMeasures) {
+    for (const NamedMeasure& measure : kMeasures) {
       names += (names.empty() ? "" : " ") + std::string(measure.name);
     }
     return names;
@@ -336,6 +336,16 @@ class Parser {
 };
 
 }  // namespace
+
+std::string_view MeasureName(Measure measure) {
+  return kMeasures[static_cast<size_t>(measure)].name;
+}
+
+std::string_view SpanSuffix(const Condition& condition) {
+  constexpr std::array<std::string_view, 3> kSuffixes = {" in 2s", " in 60s", " in 1h"};
+  const bool of_window = kMeasures[static_cast<size_t>(condition.measure)].of_window;
+  return of_window ? kSuffixes[static_cast<size_t>(condition.span)] : std::string_view();
+}
 
 std::optional<RuleSet> ParseRules(std::string_view file, Hash32 hash, std::string* error) {
   RuleSet set;

@@ -64,6 +64,9 @@ struct Condition {
   Span span = Span::kMinute;  // For the measures of a window.
 };
 uint64_t Measured(const Condition& condition, const Entity& entity);
+// As rule files write it: "logon_failures", and " in 60s" or nothing.
+std::string_view MeasureName(Measure measure);
+std::string_view SpanSuffix(const Condition& condition);
 
 enum class StatusFilter { kAny, kSuccess, kFailure };
 

@@ -12,7 +12,7 @@ namespace vigil::detector {
 namespace {
 
 constexpr std::string_view kMagic = "vigil-stream";
-constexpr uint16_t kFormat = 2;
+constexpr uint16_t kFormat = 3;
 constexpr uint8_t kTypesMask = 0b111110;  // Bits 1 to 5.
 static_assert(kEventTypes.size() == 5);
 
@@ -41,6 +41,7 @@ bool ReadPending(LittleEndianReader* reader, uint32_t seed_reveals, Bookkeeping*
     pending.window_end = reader->U64();
     pending.events = reader->U64();
     pending.window_digest = reader->ReadDigest();
+    pending.entities_hash = reader->ReadDigest();
     pending.types_left = reader->U8();
     const size_t reveals = reader->U8();
     const bool rises = i == 0 || (pending.period > b->pending.back().period &&
@@ -67,12 +68,14 @@ std::vector<uint8_t> SerializeBookkeeping(const Bookkeeping& b, const Digest& ch
   LittleEndianWriter writer;
   WriteStreamHead(kMagic, kFormat, chain_id, parameters, &writer);
   writer.U64(b.height).U64(b.events).U64(b.period).U64(b.period_end).U64(b.period_end_events);
+  writer.U64(b.entities_height).U64(b.entities_events);
   writer.U16(static_cast<uint16_t>(b.marks.size()));
   for (const HeightMark& mark : b.marks) writer.U64(mark.height).U64(mark.events_before);
   writer.U8(static_cast<uint8_t>(b.pending.size()));
   for (const PendingPeriod& pending : b.pending) {
     writer.U64(pending.period).U64(pending.window_end).U64(pending.events);
     writer.Raw(pending.window_digest)
+        .Raw(pending.entities_hash)
         .U8(pending.types_left)
         .U8(static_cast<uint8_t>(pending.reveals.size()));
     for (const Digest& reveal : pending.reveals) writer.Raw(reveal);
@@ -90,6 +93,12 @@ std::optional<Bookkeeping> ParseBookkeeping(std::span<const uint8_t> bytes, cons
   b.period = reader.U64();
   b.period_end = reader.U64();
   b.period_end_events = reader.U64();
+  b.entities_height = reader.U64();
+  b.entities_events = reader.U64();
+  if (b.entities_height > b.height || b.entities_events > b.events ||
+      (b.entities_height == 0 && b.entities_events != 0)) {
+    return std::nullopt;
+  }
   if (b.period_end > b.height || b.period_end_events > b.events ||
       (b.period == 0) != (b.period_end == 0)) {
     return std::nullopt;
@@ -99,6 +108,10 @@ std::optional<Bookkeeping> ParseBookkeeping(std::span<const uint8_t> bytes, cons
     return std::nullopt;
   }
   return b;
+}
+
+uint64_t RestartHeight(const Bookkeeping& bookkeeping) {
+  return std::min(bookkeeping.marks.front().height, bookkeeping.entities_height + 1);
 }
 
 HeightMark MarkFor(const Bookkeeping& bookkeeping, uint64_t event) {

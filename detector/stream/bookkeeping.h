@@ -2,11 +2,13 @@
 // wait for a model, and from which height the windows can be rebuilt.
 //
 // Bytes (little-endian):
-//   "vigil-stream" 00 | u16 format = 2 | chain id 32 | ten u32 parameters |
+//   "vigil-stream" 00 | u16 format = 3 | chain id 32 | ten u32 parameters |
 //   u64 height | u64 events | u64 period | u64 period end | u64 events at period end |
+//   u64 height of the stored entities | u64 events up to it |
 //   u16 marks | per mark: u64 height, u64 events before |
 //   u8 pending | per period: u64 period, u64 window end, u64 events, window digest 32,
-//                            u8 types left (bit = type), u8 reveals, reveals 32 each
+//                            hash of its entities section 32, u8 types left (bit = type), u8
+//                            reveals, reveals 32 each
 #ifndef VIGIL_DETECTOR_STREAM_BOOKKEEPING_H_
 #define VIGIL_DETECTOR_STREAM_BOOKKEEPING_H_
 
@@ -40,6 +42,7 @@ struct PendingPeriod {
   uint64_t window_end = 0;      // Height that closed the window.
   uint64_t events = 0;          // Events up to that height, included.
   Digest window_digest{};       // Of the checkpoint at that height.
+  Digest entities_hash{};       // Of that checkpoint's section of entities.
   uint8_t types_left = 0;       // Bit (1 << type): not trained yet.
   std::vector<Digest> reveals;  // Of the heights window_end + 1 ...; complete at seed_reveals.
 
@@ -47,11 +50,13 @@ struct PendingPeriod {
 };
 
 struct Bookkeeping {
-  uint64_t height = 0;                             // Last height that was processed; 0: none.
-  uint64_t events = 0;                             // Events up to that height.
-  uint64_t period = 0;                             // Last period that ended; 0: none.
-  uint64_t period_end = 0;                         // Its height.
-  uint64_t period_end_events = 0;                  // Events up to its end.
+  uint64_t height = 0;             // Last height that was processed; 0: none.
+  uint64_t events = 0;             // Events up to that height.
+  uint64_t period = 0;             // Last period that ended; 0: none.
+  uint64_t period_end = 0;         // Its height.
+  uint64_t period_end_events = 0;  // Events up to its end.
+  uint64_t entities_height = 0;    // Whose entities the host has stored; 0: none, begin at block 1.
+  uint64_t entities_events = 0;    // Events up to it.
   std::vector<HeightMark> marks = {HeightMark{}};  // Ascending; the first covers ReplayFrom().
   std::vector<PendingPeriod> pending;              // Ascending.
 
@@ -65,6 +70,9 @@ std::vector<uint8_t> SerializeBookkeeping(const Bookkeeping& bookkeeping, const 
 // parameters.
 std::optional<Bookkeeping> ParseBookkeeping(std::span<const uint8_t> bytes, const Digest& chain_id,
                                             const Parameters& parameters);
+
+// The lowest height that a restart may have to read again.
+uint64_t RestartHeight(const Bookkeeping& bookkeeping);
 
 // The latest mark from which a replay sees every event from number `event` on.
 HeightMark MarkFor(const Bookkeeping& bookkeeping, uint64_t event);

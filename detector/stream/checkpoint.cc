@@ -1,5 +1,6 @@
 #include "detector/stream/checkpoint.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -13,9 +14,14 @@ namespace vigil::detector {
 namespace {
 
 constexpr std::string_view kTag = "vigil-checkpoint";
-constexpr uint16_t kFormat = 1;
-constexpr uint16_t kSections = 1;
-constexpr uint16_t kWindowsSection = 1;  // Stored: never renumber.
+constexpr uint16_t kFormat = 2;
+constexpr uint16_t kSections = 2;
+// Stored: never renumber.
+constexpr uint16_t kWindowsSection = 1;
+constexpr uint16_t kEntitiesSection = 2;
+constexpr size_t kSectionHeadBytes = 2 + 8;
+// Tag, format, chain id, parameters, place, number of sections.
+constexpr size_t kHeadBytes = kTag.size() + 1 + 2 + 32 + 10 * 4 + 3 * 8 + 2;
 constexpr size_t kCellBytes = 8;
 
 void WriteWindows(std::span<const EventWindow* const> windows, Hash32 hash,
@@ -52,10 +58,10 @@ bool ReadWindow(EventType type, const CheckpointPlace& place, const Parameters& 
 
 }  // namespace
 
-std::vector<uint8_t> SerializeCheckpoint(const CheckpointPlace& place,
-                                         std::span<const EventWindow* const> windows,
-                                         const Digest& chain_id, const Parameters& parameters,
-                                         Hash32 hash) {
+std::vector<uint8_t> SerializeWindows(const CheckpointPlace& place,
+                                      std::span<const EventWindow* const> windows,
+                                      const Digest& chain_id, const Parameters& parameters,
+                                      Hash32 hash) {
   Require(windows.size() == kEventTypes.size(), "a window per event type");
   LittleEndianWriter section;
   WriteWindows(windows, hash, &section);
@@ -63,6 +69,12 @@ std::vector<uint8_t> SerializeCheckpoint(const CheckpointPlace& place,
   WriteStreamHead(kTag, kFormat, chain_id, parameters, &writer);
   writer.U64(place.height).U64(place.events).U64(place.period);
   writer.U16(kSections).U16(kWindowsSection).U64(section.bytes().size()).Raw(section.bytes());
+  return writer.Take();
+}
+
+std::vector<uint8_t> SerializeEntitiesSection(std::span<const uint8_t> body) {
+  LittleEndianWriter writer;
+  writer.U16(kEntitiesSection).U64(body.size()).Raw(body);
   return writer.Take();
 }
 
@@ -86,13 +98,27 @@ std::optional<CheckpointContents> ParseCheckpoint(std::span<const uint8_t> bytes
       return std::nullopt;
     }
   }
+  if (reader.U16() != kEntitiesSection) return std::nullopt;
+  const uint64_t entities_size = reader.U64();
+  if (!reader.CanHold(entities_size, 1)) return std::nullopt;
+  contents.entities = reader.Raw(entities_size);
   if (!section.AtEnd() || !reader.AtEnd()) return std::nullopt;
   return contents;
 }
 
 Digest CheckpointDigest(std::span<const uint8_t> bytes, Hash32 hash) {
+  size_t split = bytes.size();
+  if (split >= kHeadBytes + kSectionHeadBytes) {
+    LittleEndianReader reader(bytes.subspan(kHeadBytes + 2, 8));
+    const size_t before = kHeadBytes + kSectionHeadBytes;
+    split = before + static_cast<size_t>(std::min<uint64_t>(reader.U64(), split - before));
+  }
+  return CheckpointDigestOf(hash(bytes.first(split)), hash(bytes.subspan(split)), hash);
+}
+
+Digest CheckpointDigestOf(const Digest& windows, const Digest& entities, Hash32 hash) {
   LittleEndianWriter writer;
-  writer.Tag("vigil/detector/checkpoint/v1").Raw(hash(bytes));
+  writer.Tag("vigil/detector/checkpoint/v2").Raw(windows).Raw(entities);
   return hash(writer.bytes());
 }
 

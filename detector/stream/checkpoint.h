@@ -3,15 +3,19 @@
 // whoever has the bytes goes on from there without the blocks before.
 //
 // Bytes (little-endian; docs/formats/detector_model.md):
-//   "vigil-checkpoint" 00 | u16 format = 1 | chain id 32 | ten u32 parameters |
+//   "vigil-checkpoint" 00 | u16 format = 2 | chain id 32 | ten u32 parameters |
 //   u64 height | u64 events | u64 period |
 //   u16 sections | per section, ascending number: u16 number | u64 size | body
 // Section 1, windows, per event type in ascending order:
 //   u32 type | schema hash 32 | u32 rows | u64 event number per row | i64 per row and field
-// Format 1 has exactly section 1; whoever does not know a section cannot go on from it, so a
+// Section 2, entities: EntityTable::Serialize() | RuleMatcher::Serialize().
+// Format 2 has exactly these two; whoever does not know a section cannot go on from it, so a
 // further one makes a new format.
 //
-// digest = hash("vigil/detector/checkpoint/v1" 00 | hash(bytes)).
+// digest = hash("vigil/detector/checkpoint/v2" 00 | hash(bytes before section 2's number) |
+//               hash(the rest)).
+// So a restart that has newer entities, but must rebuild older windows, can still tell whether it
+// got them right.
 #ifndef VIGIL_DETECTOR_STREAM_CHECKPOINT_H_
 #define VIGIL_DETECTOR_STREAM_CHECKPOINT_H_
 
@@ -27,8 +31,9 @@
 
 namespace vigil::detector {
 
-// No checkpoint is larger: that many rows of the widest schema for every type.
-inline constexpr size_t kCheckpointBytesMax = 64 * 1024 * 1024;
+// No checkpoint is larger: that many rows of the widest schema for every type, and full tables of
+// entities.
+inline constexpr size_t kCheckpointBytesMax = 128 * 1024 * 1024;
 
 // The end of a period.
 struct CheckpointPlace {
@@ -41,23 +46,29 @@ struct CheckpointPlace {
 
 struct CheckpointContents {
   CheckpointPlace place;
-  std::vector<EventWindow> windows;  // In the order of kEventTypes.
+  std::vector<EventWindow> windows;   // In the order of kEventTypes.
+  std::span<const uint8_t> entities;  // Body of section 2, not looked into; part of the input.
 };
 
-// REQUIRES: one window per event type, in the order of kEventTypes, without rows of events that lie
-// further back than the windows reach.
-std::vector<uint8_t> SerializeCheckpoint(const CheckpointPlace& place,
-                                         std::span<const EventWindow* const> windows,
-                                         const Digest& chain_id, const Parameters& parameters,
-                                         Hash32 hash);
+// The bytes before section 2. REQUIRES: one window per event type, in the order of kEventTypes,
+// without rows of events that lie further back than the windows reach.
+std::vector<uint8_t> SerializeWindows(const CheckpointPlace& place,
+                                      std::span<const EventWindow* const> windows,
+                                      const Digest& chain_id, const Parameters& parameters,
+                                      Hash32 hash);
+// The bytes from section 2 on.
+std::vector<uint8_t> SerializeEntitiesSection(std::span<const uint8_t> body);
 
 // Nothing unless the bytes are a checkpoint of this chain, these parameters and the schemas of this
-// version, well-formed and within every limit; then SerializeCheckpoint() gives the same again.
+// version, well-formed and within every limit; then the two functions above give the same again.
 std::optional<CheckpointContents> ParseCheckpoint(std::span<const uint8_t> bytes,
                                                   const Digest& chain_id,
                                                   const Parameters& parameters, Hash32 hash);
 
+// Also of bytes that are no checkpoint.
 Digest CheckpointDigest(std::span<const uint8_t> bytes, Hash32 hash);
+// The same of the hashes of both parts.
+Digest CheckpointDigestOf(const Digest& windows, const Digest& entities, Hash32 hash);
 
 }  // namespace vigil::detector
 

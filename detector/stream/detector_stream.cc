@@ -1,16 +1,22 @@
 #include "detector/stream/detector_stream.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "detector/features/codec.h"
 #include "detector/features/require.h"
+#include "detector/stream/stream_head.h"
 
 namespace vigil::detector {
 namespace {
 
 uint8_t BitOf(EventType type) { return static_cast<uint8_t>(1u << static_cast<uint32_t>(type)); }
 
+constexpr std::string_view kEntitiesTag = "vigil-entities";
+constexpr uint16_t kEntitiesFormat = 1;
+// They are stored anew after so much of the reach: less to replay than windows need anyway.
+constexpr uint64_t kEntitiesPerReach = 8;
 constexpr uint8_t kAllTypes = 0b111110;  // Bits 1 to 5.
 static_assert(kEventTypes.size() == 5);
 
@@ -30,8 +36,13 @@ bool Fits(const CheckpointPlace& place, const Bookkeeping& state) {
 
 }  // namespace
 
-DetectorStream::DetectorStream(const Parameters& parameters, const Digest& chain_id, Hash32 hash)
-    : parameters_(parameters), chain_id_(chain_id), hash_(hash) {
+DetectorStream::DetectorStream(const Parameters& parameters, const Digest& chain_id, Hash32 hash,
+                               RuleSet rules)
+    : parameters_(parameters),
+      chain_id_(chain_id),
+      hash_(hash),
+      entities_(hash),
+      matcher_(std::move(rules)) {
   Require(IsValid(parameters), "detector parameters within their ranges");
   for (const EventType type : kEventTypes) types_.emplace_back(type, parameters.window_rows_max);
 }
@@ -39,14 +50,17 @@ DetectorStream::DetectorStream(const Parameters& parameters, const Digest& chain
 std::optional<DetectorStream> DetectorStream::Restore(const Parameters& parameters,
                                                       const Digest& chain_id, Hash32 hash,
                                                       std::span<const uint8_t> state,
-                                                      std::span<const uint8_t> checkpoint) {
+                                                      std::span<const uint8_t> checkpoint,
+                                                      std::span<const uint8_t> entities,
+                                                      RuleSet rules) {
   std::optional<Bookkeeping> bookkeeping = ParseBookkeeping(state, chain_id, parameters);
   if (!bookkeeping) return std::nullopt;
-  DetectorStream stream(parameters, chain_id, hash);
+  DetectorStream stream(parameters, chain_id, hash, std::move(rules));
   if (!checkpoint.empty()) {
     std::optional<CheckpointContents> contents =
         ParseCheckpoint(checkpoint, chain_id, parameters, hash);
     if (!contents || !Fits(contents->place, *bookkeeping)) return std::nullopt;
+    if (!stream.TakeOverEntities(contents->entities, contents->place.height)) return std::nullopt;
     stream.state_ = std::move(*bookkeeping);
     stream.BeginAfter(std::move(*contents));
     return stream;
@@ -57,19 +71,67 @@ std::optional<DetectorStream> DetectorStream::Restore(const Parameters& paramete
   }
   const HeightMark mark = MarkFor(*bookkeeping, oldest);
   if (mark.events_before > oldest) return std::nullopt;
+  stream.state_ = std::move(*bookkeeping);
+  if (!stream.RestoreEntities(entities)) return std::nullopt;
   stream.next_height_ = mark.height;
   stream.counted_ = mark.events_before;
-  stream.state_ = std::move(*bookkeeping);
+  if (stream.entities_from_ < mark.height) {
+    stream.next_height_ = stream.entities_from_;
+    stream.counted_ = stream.state_.entities_events;
+  }
   return stream;
+}
+
+// From what TakeEntities() gave; where nothing was stored, they begin with the first block.
+bool DetectorStream::RestoreEntities(std::span<const uint8_t> stored) {
+  if (state_.entities_height == 0) return stored.empty();
+  LittleEndianReader reader(stored);
+  if (!ReadStreamHead(kEntitiesTag, kEntitiesFormat, chain_id_, parameters_, &reader)) return false;
+  if (reader.U64() != state_.entities_height || reader.U64() != state_.entities_events) {
+    return false;
+  }
+  return TakeOverEntities(stored.last(reader.left()), state_.entities_height);
+}
+
+bool DetectorStream::TakeOverEntities(std::span<const uint8_t> body, uint64_t height) {
+  LittleEndianReader reader(body);
+  if (!entities_.Parse(&reader) || !matcher_.Parse(&reader, height) || !reader.AtEnd()) {
+    return false;
+  }
+  entities_from_ = height + 1;
+  return true;
+}
+
+std::vector<uint8_t> DetectorStream::EntitiesBody() const {
+  LittleEndianWriter writer;
+  entities_.Serialize(&writer);
+  matcher_.Serialize(&writer);
+  return writer.Take();
+}
+
+std::optional<std::vector<uint8_t>> DetectorStream::TakeEntities() {
+  Require(!in_block_ && !refilling(), "entities are taken between blocks");
+  if (!entities_due_) return std::nullopt;
+  entities_due_ = false;
+  state_.entities_height = state_.height;
+  state_.entities_events = state_.events;
+  LittleEndianWriter writer;
+  WriteStreamHead(kEntitiesTag, kEntitiesFormat, chain_id_, parameters_, &writer);
+  writer.U64(state_.entities_height).U64(state_.entities_events).Raw(EntitiesBody());
+  return writer.Take();
 }
 
 std::optional<DetectorStream> DetectorStream::FromCheckpoint(const Parameters& parameters,
                                                              const Digest& chain_id, Hash32 hash,
-                                                             std::span<const uint8_t> checkpoint) {
+                                                             std::span<const uint8_t> checkpoint,
+                                                             RuleSet rules) {
   std::optional<CheckpointContents> contents =
       ParseCheckpoint(checkpoint, chain_id, parameters, hash);
   if (!contents) return std::nullopt;
-  DetectorStream stream(parameters, chain_id, hash);
+  DetectorStream stream(parameters, chain_id, hash, std::move(rules));
+  if (!stream.TakeOverEntities(contents->entities, contents->place.height)) return std::nullopt;
+  const Digest entities_hash = hash(SerializeEntitiesSection(contents->entities));
+  stream.entities_due_ = true;
   const CheckpointPlace place = contents->place;
   Bookkeeping& state = stream.state_;
   state.height = place.height;
@@ -81,8 +143,13 @@ std::optional<DetectorStream> DetectorStream::FromCheckpoint(const Parameters& p
   stream.BeginAfter(std::move(*contents));
   const uint8_t types = stream.CloseWindows(place.period, kAllTypes);
   if (types != 0) {
-    state.pending.push_back(
-        {place.period, place.height, place.events, CheckpointDigest(checkpoint, hash), types, {}});
+    state.pending.push_back({place.period,
+                             place.height,
+                             place.events,
+                             CheckpointDigest(checkpoint, hash),
+                             entities_hash,
+                             types,
+                             {}});
   }
   return stream;
 }
@@ -98,10 +165,10 @@ void DetectorStream::BeginAfter(CheckpointContents contents) {
   }
 }
 
-std::vector<uint8_t> DetectorStream::Checkpoint(const CheckpointPlace& place) const {
+std::vector<uint8_t> DetectorStream::Windows(const CheckpointPlace& place) const {
   std::vector<const EventWindow*> windows;
   for (const TypeState& state : types_) windows.push_back(&state.window);
-  return SerializeCheckpoint(place, windows, chain_id_, parameters_, hash_);
+  return SerializeWindows(place, windows, chain_id_, parameters_, hash_);
 }
 
 std::optional<PeriodCheckpoint> DetectorStream::TakeCheckpoint() {
@@ -113,11 +180,14 @@ std::vector<uint8_t> DetectorStream::SerializeState() const {
   return SerializeBookkeeping(state_, chain_id_, parameters_);
 }
 
-bool DetectorStream::BeginBlock(Height height, const Digest& reveal) {
+bool DetectorStream::BeginBlock(Height height, const Digest& reveal, uint64_t block_millis) {
   if (in_block_ || height.value() != next_height_) return false;
   in_block_ = true;
   checkpoint_.reset();
+  matches_.clear();
   reveal_ = reveal;
+  block_millis_ = block_millis;
+  if (CountsEntities()) matcher_.BeginBlock(next_height_);
   if (!refilling()) PlaceMark();
   return true;
 }
@@ -135,6 +205,10 @@ std::optional<Candidate> DetectorStream::OnEvent(const BlockEvent& event) {
   RowBuffer buffer;
   const std::span<const int64_t> row = ReadRow(*event.view, type, hash_, &buffer);
   state.window.Push(counted_++, row);
+  if (CountsEntities()) {
+    const EntityTable::Touched touched = entities_.Observe(*event.view, type, block_millis_);
+    matcher_.OnEvent(*event.view, type, event.record_index.value(), event.item.value(), touched);
+  }
   if (refilling()) return std::nullopt;
   const Activation* active = ActiveAt(state, next_height_);
   const KeptModel* kept = active == nullptr ? nullptr : ModelOf(state, active->digest);
@@ -150,14 +224,15 @@ bool DetectorStream::EndBlock() {
   Require(in_block_, "an open block");
   in_block_ = false;
   const uint64_t height = next_height_;
+  if (CountsEntities()) matches_ = matcher_.EndBlock();
   if (refilling()) {
+    matches_.clear();
     for (const PendingPeriod& pending : state_.pending) {
       if (pending.window_end != height) continue;
       if (pending.events != counted_) return false;
       // What was trained before the restart is not trained again.
       CloseWindows(pending.period, pending.types_left);
-      const std::vector<uint8_t> bytes = Checkpoint({height, counted_, pending.period});
-      if (CheckpointDigest(bytes, hash_) != pending.window_digest) return false;
+      if (!Agrees(pending)) return false;
     }
     if (height == state_.height && counted_ != state_.events) return false;
     ++next_height_;
@@ -166,15 +241,27 @@ bool DetectorStream::EndBlock() {
   state_.height = height;
   state_.events = counted_;
   CollectReveal();
+  const uint64_t apart = std::max<uint64_t>(ReachOf(parameters_) / kEntitiesPerReach, 1);
+  if (counted_ - state_.entities_events >= apart) entities_due_ = true;
   if (PeriodEndsHere()) EndPeriod();
   DropStale();
   ++next_height_;
   return true;
 }
 
+bool DetectorStream::Agrees(const PendingPeriod& pending) const {
+  const Digest windows = hash_(Windows({pending.window_end, pending.events, pending.period}));
+  if (CheckpointDigestOf(windows, pending.entities_hash, hash_) != pending.window_digest) {
+    return false;
+  }
+  return !CountsEntities() ||
+         hash_(SerializeEntitiesSection(EntitiesBody())) == pending.entities_hash;
+}
+
 std::optional<std::vector<Candidate>> DetectorStream::OnBlock(Height height, const Digest& reveal,
-                                                              std::span<const BlockEvent> events) {
-  if (!BeginBlock(height, reveal)) return std::nullopt;
+                                                              std::span<const BlockEvent> events,
+                                                              uint64_t block_millis) {
+  if (!BeginBlock(height, reveal, block_millis)) return std::nullopt;
   std::vector<Candidate> candidates;
   for (const BlockEvent& event : events) {
     std::optional<Candidate> candidate = OnEvent(event);
@@ -202,15 +289,19 @@ void DetectorStream::EndPeriod() {
   state_.period_end = state_.height;
   state_.period_end_events = state_.events;
   const uint8_t types = CloseWindows(state_.period, kAllTypes);
-  std::vector<uint8_t> bytes = Checkpoint({state_.height, state_.events, state_.period});
-  const Digest digest = CheckpointDigest(bytes, hash_);
+  std::vector<uint8_t> bytes = Windows({state_.height, state_.events, state_.period});
+  const std::vector<uint8_t> entities = SerializeEntitiesSection(EntitiesBody());
+  const Digest entities_hash = hash_(entities);
+  const Digest digest = CheckpointDigestOf(hash_(bytes), entities_hash, hash_);
+  bytes.insert(bytes.end(), entities.begin(), entities.end());
   checkpoint_ = {state_.period, Height(state_.height), previous_end, digest, std::move(bytes)};
   if (types == 0) return;
   if (state_.pending.size() == kPendingPeriodsMax) {
     closed_.erase(state_.pending.front().period);
     state_.pending.erase(state_.pending.begin());
   }
-  state_.pending.push_back({state_.period, state_.height, state_.events, digest, types, {}});
+  state_.pending.push_back(
+      {state_.period, state_.height, state_.events, digest, entities_hash, types, {}});
 }
 
 uint8_t DetectorStream::CloseWindows(uint64_t period, uint8_t types) {

@@ -16,13 +16,19 @@
 // seed_reveals heights after the end of the period, in order). Types with fewer than
 // window_rows_min rows are not trained.
 //
+// Entities and rules. Every event is also counted for its entities (detector/entities), and the
+// rules of the network are held against them (detector/rules). What is known of entities depends on
+// all events before, not on the last `reach` alone, so the host stores them now and then:
+// TakeEntities() gives them, and Restore() goes on from there.
+//
 // Checkpoints. The windows at the end of a period, as bytes (checkpoint.h). Whoever has them goes
 // on from there: FromCheckpoint() without anything else, Restore() with less to replay.
 //
 // Life of a host: Restore() or construct; feed BeginBlock, OnEvent, EndBlock for every height from
 // ReplayFrom(), with verdict OK events in (record, item) order; after each block store
-// SerializeState(), keep what TakeCheckpoint() gives, and ask NextJob(); Run() it anywhere,
-// Install() the result, put the digest on chain; Activate() what the chain's state says is active.
+// TakeEntities() if there are any, together with SerializeState(), keep what TakeCheckpoint()
+// gives, and ask NextJob(); Run() it anywhere, Install() the result, put the digest on chain;
+// Activate() what the chain's state says is active.
 #ifndef VIGIL_DETECTOR_STREAM_DETECTOR_STREAM_H_
 #define VIGIL_DETECTOR_STREAM_DETECTOR_STREAM_H_
 
@@ -30,13 +36,16 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
+#include "detector/entities/entity_table.h"
 #include "detector/features/event_schema.h"
 #include "detector/features/event_type.h"
 #include "detector/features/hash.h"
 #include "detector/model/model.h"
 #include "detector/model/parameters.h"
+#include "detector/rules/rule_matcher.h"
 #include "detector/stream/bookkeeping.h"
 #include "detector/stream/checkpoint.h"
 #include "detector/stream/event_window.h"
@@ -121,38 +130,46 @@ struct Recomputation {
 class DetectorStream {
  public:
   // REQUIRES: IsValid(parameters).
-  DetectorStream(const Parameters& parameters, const Digest& chain_id, Hash32 hash);
+  DetectorStream(const Parameters& parameters, const Digest& chain_id, Hash32 hash,
+                 RuleSet rules = {});
 
   // A stream that goes on where SerializeState() was called. It still has to be fed the heights
   // from ReplayFrom() on; up to the stored height they only rebuild the windows. With the bytes of
   // a `checkpoint`, that is from the height after it.
+  // `entities` are the last that TakeEntities() gave before; with other rules they are not taken.
   // Returns nothing for bytes that are damaged or of another chain or other parameters, for a
   // checkpoint that is newer than a window that `state` still needs, and where a stream that began
   // with a checkpoint cannot do without it yet.
   static std::optional<DetectorStream> Restore(const Parameters& parameters, const Digest& chain_id,
                                                Hash32 hash, std::span<const uint8_t> state,
-                                               std::span<const uint8_t> checkpoint = {});
+                                               std::span<const uint8_t> checkpoint = {},
+                                               std::span<const uint8_t> entities = {},
+                                               RuleSet rules = {});
   // A stream that begins at the end of a period, whose blocks it never saw: from there on it says
   // what one says that saw all of them. The caller has held the digest against the chain.
   // Returns nothing for bytes that are no checkpoint of this chain, parameters and schemas.
   static std::optional<DetectorStream> FromCheckpoint(const Parameters& parameters,
                                                       const Digest& chain_id, Hash32 hash,
-                                                      std::span<const uint8_t> checkpoint);
+                                                      std::span<const uint8_t> checkpoint,
+                                                      RuleSet rules = {});
   // What Restore() needs; a few kilobytes. REQUIRES: between blocks, not while refilling.
   std::vector<uint8_t> SerializeState() const;
+  // The entities as they are, when enough events came since they were taken last; else nothing.
+  // The state that is serialised next builds on them: store both together. REQUIRES: as above.
+  std::optional<std::vector<uint8_t>> TakeEntities();
 
   // The height that must be fed next. After Restore() it lies at most about 2 * reach events back.
   Height ReplayFrom() const { return Height(next_height_); }
   // The lowest height that a Restore() of the present state may ask for.
-  Height RestartFrom() const { return Height(state_.marks.front().height); }
+  Height RestartFrom() const { return Height(RestartHeight(state_)); }
   // Last height whose consequences are known.
   Height height() const { return Height(state_.height); }
   // Whether the heights fed only rebuild windows.
   bool refilling() const { return next_height_ <= state_.height; }
 
-  // Opens a block. `reveal` is the preimage in its header. Returns false, and does nothing, when
-  // `height` is not ReplayFrom().
-  [[nodiscard]] bool BeginBlock(Height height, const Digest& reveal);
+  // Opens a block. `reveal` is the preimage in its header, `block_millis` its time. Returns false,
+  // and does nothing, when `height` is not ReplayFrom().
+  [[nodiscard]] bool BeginBlock(Height height, const Digest& reveal, uint64_t block_millis);
   // Takes the next event of the open block; scores it if a model is active for its type and this
   // height and is known here. REQUIRES: a block is open; event.view is set.
   std::optional<Candidate> OnEvent(const BlockEvent& event);
@@ -161,7 +178,10 @@ class DetectorStream {
   [[nodiscard]] bool EndBlock();
   // The three calls above for a whole block. Nothing where one of them returns false.
   std::optional<std::vector<Candidate>> OnBlock(Height height, const Digest& reveal,
-                                                std::span<const BlockEvent> events);
+                                                std::span<const BlockEvent> events,
+                                                uint64_t block_millis);
+  // What rules matched in the last block, once; nothing of blocks that were only replayed.
+  std::vector<RuleMatch> TakeMatches() { return std::exchange(matches_, {}); }
 
   // The checkpoint of the period that ended with the last block, once; else nothing.
   std::optional<PeriodCheckpoint> TakeCheckpoint();
@@ -184,6 +204,10 @@ class DetectorStream {
 
   // Scores an event again, to attest or dispute somebody's alert.
   Recomputation Recompute(const EventView& event, const Digest& model_digest) const;
+  // The entities after the block before ReplayFrom(), and what of rules is remembered. While
+  // refilling, those of a later block.
+  const EntityTable& entities() const { return entities_; }
+  const RuleMatcher& matcher() const { return matcher_; }
   // Nullptr when the model is not known here. Valid until the next non-const call.
   const Model* FindModel(const Digest& digest) const;
   // All models, by type and period.
@@ -220,8 +244,16 @@ class DetectorStream {
   void Keep(EventType type, KeptModel kept);
   // Takes over windows; the next height is the one after.
   void BeginAfter(CheckpointContents contents);
+  // Takes over entities and what is remembered of matches, up to `height`. False for bytes that are
+  // none of this version and these rules.
+  bool TakeOverEntities(std::span<const uint8_t> body, uint64_t height);
+  bool RestoreEntities(std::span<const uint8_t> stored);
+  std::vector<uint8_t> EntitiesBody() const;
   // Of the windows as they are. REQUIRES: CloseWindows() went before.
-  std::vector<uint8_t> Checkpoint(const CheckpointPlace& place) const;
+  std::vector<uint8_t> Windows(const CheckpointPlace& place) const;
+  // Whether a replay shows the windows, and the entities if it counts them, that `pending` says.
+  bool Agrees(const PendingPeriod& pending) const;
+  bool CountsEntities() const { return next_height_ >= entities_from_; }
   void CollectReveal();
   bool PeriodEndsHere() const;
   void EndPeriod();
@@ -240,10 +272,16 @@ class DetectorStream {
   // Closed windows that wait for their seed or for NextJob(), by period.
   std::map<uint64_t, std::map<EventType, RawTable>> closed_;
   std::optional<PeriodCheckpoint> checkpoint_;  // Not taken yet.
+  EntityTable entities_;
+  RuleMatcher matcher_;
+  std::vector<RuleMatch> matches_;  // Of the last block, not taken yet.
+  uint64_t entities_from_ = 1;      // They know every event below this height, and none above.
+  bool entities_due_ = false;
   uint64_t next_height_ = 1;
   uint64_t counted_ = 0;  // Number of the next event; state_.events between blocks when live.
   bool in_block_ = false;
   Digest reveal_{};
+  uint64_t block_millis_ = 0;
 };
 
 }  // namespace vigil::detector

@@ -15,6 +15,8 @@ using namespace internal;  // NOLINT: the vocabulary of the tables.
 constexpr size_t kIdentityBytesMax = 2 * kNameBytesMax + 1;
 constexpr size_t kReasonBytesMax = 256;
 constexpr uint64_t kEventTypeMax = 5;
+constexpr uint64_t kRuleNumberMax = 65'535;
+constexpr uint64_t kEntityKindMax = 6;
 
 // Field 1 of every body. ScanBody() reads it itself.
 constexpr FieldRule Author() { return Required(Bytes("author", KeyId::size(), KeyId::size())); }
@@ -101,14 +103,18 @@ constexpr FieldRule kAlertFields[] = {
     Author(),
     AlertEvent(),
     Required(Number("event_type", kEventTypeMax, Store<&AlertBody::event_type>)),
-    Required(Number("period", kUint64Max, Store<&AlertBody::period>)),
+    Number("period", kUint64Max, Store<&AlertBody::period>),
     Required(HashField("model_digest", Store<&AlertBody::model_digest>)),
     Number("score_q8", kUint32Max, Store<&AlertBody::score_q8>),
     Number("threshold_q8", kUint32Max, Store<&AlertBody::threshold_q8>),
-    Required(Number("component", 3, Store<&AlertBody::component>)),
+    Required(Number("component", kRuleComponent, Store<&AlertBody::component>)),
     Repeated(Message("reasons", &kAlertReason, EnterReason), 5),
     Required(HashField("event_leaf", Store<&AlertBody::event_leaf>)),
     HashField("values_commitment", Store<&AlertBody::values_commitment>),
+    Number("rule", kRuleNumberMax, Store<&AlertBody::rule>),
+    HashField("rules_digest", Store<&AlertBody::rules_digest>),
+    Number("entity_kind", kEntityKindMax, Store<&AlertBody::entity_kind>),
+    Number("observed", kUint64Max, Store<&AlertBody::observed>),
 };
 constexpr MessageRules kAlert = MakeRules(kAlertFields);
 
@@ -185,6 +191,20 @@ absl::Status CheckFields(absl::string_view name, const GapBody& body) {
 }
 absl::Status CheckFields(absl::string_view, const StreamResetBody&) { return absl::OkStatus(); }
 absl::Status CheckFields(absl::string_view name, const AlertBody& body) {
+  const bool is_rule = body.component == kRuleComponent;
+  if (is_rule != (body.period == 0)) {
+    return Invalid(name, ".period: ", body.period, " with component ", body.component,
+                   "; absent exactly for 4 (rule)");
+  }
+  const int given = (body.rule != 0) + !body.rules_digest.IsZero() + (body.entity_kind != 0) +
+                    (body.observed != 0);
+  if (given != (is_rule ? 4 : 0)) {
+    return Invalid(name, ".rule: ", given, " of rule, rules_digest, entity_kind and observed with ",
+                   "component ", body.component, "; all exactly for 4 (rule), else none");
+  }
+  if (is_rule && !body.reasons.empty()) {
+    return Invalid(name, ".reasons: ", body.reasons.size(), " of a rule, which has none");
+  }
   for (size_t i = 1; i < body.reasons.size(); ++i) {
     if (body.reasons[i - 1].bits_q8 < body.reasons[i].bits_q8) {
       return Invalid(name, ".reasons[", i, "].bits_q8: ", body.reasons[i].bits_q8, " after ",

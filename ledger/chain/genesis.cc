@@ -147,6 +147,15 @@ absl::Status ReadDetector(const v1::DetectorParameters& from, DetectorParameters
   return absl::OkStatus();
 }
 
+// Whether they are rules at all, the detector says: it does not start with a file that is none.
+absl::Status ReadRules(const std::string& rules, Genesis* genesis) {
+  RETURN_IF_ERROR(
+      CheckRange("parameters.detector.rules: bytes", rules.size(), 0, kRuleFileBytesMax));
+  genesis->detector_rules = rules;
+  if (!rules.empty()) genesis->rules_digest = Sha256({AsBytes(kRulesTag), AsBytes(rules)});
+  return absl::OkStatus();
+}
+
 absl::Status ReadOrganisations(const v1::Genesis& from, Seen* seen, Genesis* genesis) {
   RETURN_IF_ERROR(CheckCount("organisations", from.organisations_size(), 1, kOrganisationsMax));
   for (int i = 0; i < from.organisations_size(); ++i) {
@@ -286,6 +295,7 @@ void WriteParameters(const Genesis& genesis, v1::Parameters* out) {
   detector->set_threshold_quantile_ppm(genesis.detector.threshold_quantile_ppm);
   detector->set_threshold_floor_q8(genesis.detector.threshold_floor_q8);
   detector->set_seed_reveals(genesis.detector.seed_reveals);
+  detector->set_rules(genesis.detector_rules);
 }
 
 void WriteValidator(const GenesisValidator& validator, v1::Validator* out) {
@@ -342,6 +352,7 @@ absl::StatusOr<Genesis> ParseGenesis(absl::string_view file_bytes) {
   genesis.time_unix_millis = message.time_unix_millis();
   RETURN_IF_ERROR(ReadParameters(message.parameters(), &genesis));
   RETURN_IF_ERROR(ReadDetector(message.parameters().detector(), &genesis.detector));
+  RETURN_IF_ERROR(ReadRules(message.parameters().detector().rules(), &genesis));
   RETURN_IF_ERROR(ReadMembers(message, &genesis));
   genesis.genesis_hash = Sha256({AsBytes(kGenesisTag), AsBytes(file_bytes)});
   genesis.chain_id = Sha256({AsBytes(kChainIdTag), genesis.genesis_hash.span()});

@@ -29,6 +29,8 @@ struct DetectorParameters {
   bool operator==(const DetectorParameters&) const = default;
 };
 
+// Bytes of a rule file.
+inline constexpr size_t kRuleFileBytesMax = 16 * 1024;
 // Reveals that one validator may have.
 inline constexpr uint64_t kRevealLengthMax = uint64_t{1} << 28;
 
@@ -66,12 +68,14 @@ struct Genesis {
   uint32_t heartbeat_millis = 10'000;
   uint32_t snapshot_interval_blocks = 2048;
   DetectorParameters detector;
+  std::string detector_rules;  // The rule file; empty: no rules.
   std::vector<GenesisOrganisation> organisations;
   std::vector<GenesisValidator> validators;
   std::vector<GenesisIdentity> identities;
 
   Hash genesis_hash;        // SHA-256("vigil/genesis/v1" 00 | file bytes)
   Hash chain_id;            // SHA-256("vigil/chain-id/v1" 00 | genesis hash)
+  Hash rules_digest;        // SHA-256("vigil/detector/rules/v1" 00 | rule file); zero without rules
   Hash validator_set_hash;  // docs/formats.md, Validator set
 
   // nullopt when no validator bears this identity ("org/name").

@@ -7,6 +7,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/scanner.h"
 #include "ledger/chain/tags.h"
+#include "ledger/crypto/sha256.h"
 #include "vigil/v1/record.pb.h"
 
 namespace vigil::ledger {
@@ -81,6 +82,10 @@ v1::AlertBody ToProto(const AlertBody& body) {
   }
   out.set_event_leaf(Bytes(body.event_leaf));
   out.set_values_commitment(Bytes(body.values_commitment));
+  out.set_rule(body.rule);
+  out.set_rules_digest(Bytes(body.rules_digest));
+  out.set_entity_kind(body.entity_kind);
+  out.set_observed(body.observed);
   return out;
 }
 
@@ -128,6 +133,12 @@ std::string SerializeBody(const RecordBody& body, const KeyId& author) {
 }
 
 }  // namespace
+
+Hash RuleDigestOf(const Hash& rules_digest, uint32_t number) {
+  const uint8_t bytes[] = {static_cast<uint8_t>(number), static_cast<uint8_t>(number >> 8),
+                           static_cast<uint8_t>(number >> 16), static_cast<uint8_t>(number >> 24)};
+  return Sha256({AsBytes(kRuleTag), rules_digest.span(), ByteSpan(bytes)});
+}
 
 absl::StatusOr<RecordView> DecodeRecord(ByteSpan leaf) {
   if (leaf.size() > kRecordLeafBytesMax) {

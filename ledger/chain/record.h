@@ -82,7 +82,15 @@ struct AlertBody {
   std::vector<AlertReason> reasons;
   Hash event_leaf;
   Hash values_commitment;
+  uint32_t rule = 0;  // As the rest: exactly for kRuleComponent.
+  Hash rules_digest;
+  uint32_t entity_kind = 0;
+  uint64_t observed = 0;
 };
+// AlertBody.component of what a rule raised. Stored: never renumber.
+inline constexpr uint32_t kRuleComponent = 4;
+// What an alert of rule `number` has in model_digest (docs/formats/detector_model.md).
+Hash RuleDigestOf(const Hash& rules_digest, uint32_t number);
 struct Attestation {
   RecordIndex alert_index;
   uint32_t verdict = 0;  // 1 confirm, 2 dispute.

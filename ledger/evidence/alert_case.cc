@@ -28,6 +28,8 @@ void TakeAlert(const ShownRecord& record, const AlertBody& body, AlertCase* out)
   out->threshold_q8 = body.threshold_q8;
   out->component = body.component;
   out->reasons = body.reasons;
+  out->rule = body.rule;
+  out->rules_digest = body.rules_digest;
 }
 
 // u32 event type | digest, as module models emits it.
@@ -83,7 +85,7 @@ std::optional<Refusal> ReadAlertCase(const std::vector<ShownRecord>& records, Re
     TakeEffects(record, out);
     TakeWords(record, record.Body(), out);
   }
-  if (!out->activated_by.has_value())
+  if (!out->activated_by.has_value() && out->component != kRuleComponent)
     return Missing("nothing in the file shows that the alert's model was active");
   const ShownRecord* const batch = FindShown(records, out->event.record_index);
   const std::string name =

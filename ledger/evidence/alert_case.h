@@ -34,12 +34,15 @@ struct AlertCase {
   Hash model_digest;
   uint32_t score_q8 = 0;      // 1/256 bit.
   uint32_t threshold_q8 = 0;  // 1/256 bit.
-  uint32_t component = 0;     // 1 forest, 2 LODA, 3 surprisal.
+  uint32_t component = 0;     // 1 forest, 2 LODA, 3 surprisal, 4 rule.
   std::vector<AlertReason> reasons;
+  uint32_t rule = 0;  // Of component 4, as the next.
+  Hash rules_digest;
   std::optional<RecordIndex> confirmed_by;  // Whose result says that the alert was confirmed.
   std::optional<RecordIndex> contested_by;
   std::vector<AlertWord> words;               // Verdicts of others, in order of the log.
-  std::optional<RecordIndex> activated_by;    // Whose result says that the model became active.
+  std::optional<RecordIndex> activated_by;    // Whose result says that the model became active;
+                                              // a rule is of the genesis file.
   std::vector<std::string> model_committers;  // Who committed to this very model.
   bool operator==(const AlertCase&) const = default;
 };

@@ -51,9 +51,14 @@ class FactList {
     Add("alert_proposer", EscapedFact(alert.proposer));
     Add("alert_score_q8", alert.score_q8);
     Add("alert_threshold_q8", alert.threshold_q8);
-    Add("model_digest", alert.model_digest.ToHex());
-    Add("model_period", alert.period);
-    Add("model_activated_by", alert.activated_by->value());
+    if (alert.component == kRuleComponent) {
+      Add("rule", alert.rule);
+      Add("rules_digest", alert.rules_digest.ToHex());
+    } else {
+      Add("model_digest", alert.model_digest.ToHex());
+      Add("model_period", alert.period);
+      Add("model_activated_by", alert.activated_by->value());
+    }
     for (const std::string& name : alert.model_committers)
       Add("model_committer", EscapedFact(name));
     for (const AlertWord& word : alert.words) {

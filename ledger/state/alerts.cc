@@ -27,6 +27,16 @@ ResultCode CheckModel(const StateView& view, const AlertBody& body) {
   return agrees ? ResultCode::kOk : ResultCode::kInvalid;
 }
 
+// Whether this network has the rule's file, and `body` says of the rule what follows from it.
+ResultCode CheckRule(const Genesis& genesis, const AlertBody& body) {
+  if (genesis.rules_digest.IsZero() || body.rules_digest != genesis.rules_digest) {
+    return ResultCode::kNotFound;
+  }
+  const bool agrees = body.model_digest == RuleDigestOf(body.rules_digest, body.rule) &&
+                      body.score_q8 == body.threshold_q8;
+  return agrees ? ResultCode::kOk : ResultCode::kInvalid;
+}
+
 bool EventExists(const StateView& view, const EventRef& event) {
   const std::optional<StreamRecordRow> batch =
       ReadRow<StreamRecordRow>(view, StreamRecordKey(event.record_index));
@@ -78,8 +88,10 @@ ResultCode ApplyVerdict(const RecordContext& context, const Attestation& attesta
 }  // namespace
 
 ResultCode ApplyAlert(const RecordContext& context, const AlertBody& body) {
-  const ResultCode model = CheckModel(*context.view, body);
-  if (model != ResultCode::kOk) return model;
+  const bool is_rule = body.component == kRuleComponent;
+  const ResultCode basis =
+      is_rule ? CheckRule(*context.genesis, body) : CheckModel(*context.view, body);
+  if (basis != ResultCode::kOk) return basis;
   if (!EventExists(*context.view, body.event)) return ResultCode::kNotFound;
   const std::string event_key = AlertOfEventKey(body.event, body.model_digest);
   if (context.view->Get(event_key).has_value()) return ResultCode::kAlreadyExists;
@@ -97,6 +109,13 @@ ResultCode ApplyAlert(const RecordContext& context, const AlertBody& body) {
   alert.reasons = body.reasons;
   alert.event_leaf = body.event_leaf;
   alert.values_commitment = body.values_commitment;
+  if (is_rule) {
+    WriteRow(context.view, AlertRuleKey(context.index),
+             AlertRuleRow{.rule = body.rule,
+                          .rules_digest = body.rules_digest,
+                          .entity_kind = body.entity_kind,
+                          .observed = body.observed});
+  }
   WriteRow(context.view, event_key, IndexRow{.index = context.index});
   context.view->Put(AlertInStateKey(AlertState::kProposed, context.index), "");
   context.Emit(EffectType::kAlertProposed, context.index.value());

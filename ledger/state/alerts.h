@@ -6,11 +6,15 @@
 //   cites an older one than the last two active ones      STALE
 //   cites an active period with another digest, or        INVALID
 //     another threshold, or scores below it
+//   is of a rule, and the network has other rules or none NOT_FOUND
+//   is of a rule, and has not its digest, or a score      INVALID
+//     that differs from its threshold
 //   names no event of an OK batch                         NOT_FOUND
-//   an alert of this event and model stands               ALREADY_EXISTS
+//   an alert of this event and model or rule stands       ALREADY_EXISTS
 //
 // The model active just before the present one still counts, so that alerts that were under way
-// when a model was replaced are not lost. The event's leaf hash is not compared here: attesters do.
+// when a model was replaced are not lost. Whether the rule matched is not known here either. The
+// event's leaf hash is not compared here: attesters do.
 // An alert is its proposer's own confirmation; k confirmations make it CONFIRMED, f + 1 disputes
 // CONTESTED (ledger/state/quorum.h). Both are final; later verdicts are kept beside them.
 //

@@ -197,6 +197,17 @@ absl::StatusOr<AlertInfo> ChainReader::GetAlert(RecordIndex index) const {
   info.event_leaf = row->event_leaf;
   info.values_commitment = row->values_commitment;
   info.confirmed_height = row->confirmed_height;
+  if (info.component == kRuleComponent) {
+    ASSIGN_OR_RETURN(const std::optional<AlertRuleRow> rule,
+                     ReadRow<AlertRuleRow>(*state_, AlertRuleKey(index)));
+    if (!rule.has_value()) {
+      return absl::DataLossError(absl::StrCat("alert ", index.value(), " of a rule without it"));
+    }
+    info.rule = rule->rule;
+    info.rules_digest = rule->rules_digest;
+    info.entity_kind = rule->entity_kind;
+    info.observed = rule->observed;
+  }
   ASSIGN_OR_RETURN(info.triage, GetTriage(index));
   absl::Status problem;
   const std::string prefix = VerdictPrefix(index);

@@ -124,6 +124,11 @@ struct AlertInfo {
   std::vector<AlertVerdict> verdicts;  // The proposer's own alert counts as its first verdict.
   Height confirmed_height;             // 0: not confirmed.
   TriageInfo triage;
+  // Of kRuleComponent alone.
+  uint32_t rule = 0;
+  Hash rules_digest;
+  uint32_t entity_kind = 0;
+  uint64_t observed = 0;
 };
 
 struct ModelInfo {

@@ -63,7 +63,8 @@ std::optional<RecordIndex> RecordOf(absl::string_view key) {
   if (SpaceOf(key) == Space::kFirstIndex) return RecordIndex(ByteReader(key.substr(1)).U64());
   if (SpaceOf(key) != Space::kState || key.size() < 10) return std::nullopt;
   const Table table = static_cast<Table>(key[1]);
-  if (table != Table::kStreamRecord && table != Table::kAlert && table != Table::kVerdict) {
+  if (table != Table::kStreamRecord && table != Table::kAlert && table != Table::kVerdict &&
+      table != Table::kAlertRule) {
     return std::nullopt;
   }
   return RecordIndex(ByteReader(key.substr(2)).U64());

@@ -35,6 +35,7 @@ bool IsAdmissionKey(absl::string_view state_key) {
     case Table::kActiveModel:
     case Table::kTriageStep:
     case Table::kTriageTotals:
+    case Table::kAlertRule:
       return false;
   }
   return false;
@@ -122,6 +123,19 @@ AlertRow AlertRow::Decode(ByteReader* reader) {
   row.dispute_count = reader->U32();
   row.confirmed_height = Height(reader->U64());
   if (state < 1 || state > static_cast<uint8_t>(AlertState::kContested)) Refuse(reader);
+  return row;
+}
+
+void AlertRuleRow::Encode(ByteWriter* writer) const {
+  writer->U32(rule).Fixed(rules_digest).U32(entity_kind).U64(observed);
+}
+
+AlertRuleRow AlertRuleRow::Decode(ByteReader* reader) {
+  AlertRuleRow row;
+  row.rule = reader->U32();
+  row.rules_digest = reader->ReadHash();
+  row.entity_kind = reader->U32();
+  row.observed = reader->U64();
   return row;
 }
 
@@ -294,6 +308,12 @@ std::string AlertOfEventKey(const EventRef& event, const Hash& model_digest) {
 std::string AlertInStateKey(AlertState state, RecordIndex alert) {
   std::string bytes = StartKey(Table::kAlertInState);
   ByteWriter(&bytes).U8(static_cast<uint8_t>(state)).U64(alert.value());
+  return bytes;
+}
+
+std::string AlertRuleKey(RecordIndex alert) {
+  std::string bytes = StartKey(Table::kAlertRule);
+  ByteWriter(&bytes).U64(alert.value());
   return bytes;
 }
 

@@ -16,6 +16,7 @@
 // kAlertOfEvent     u64 record, u32 item, model digest   IndexRow        alerts.cc
 // kAlertInState     u8 alert state, u64 alert index      empty           alerts.cc
 // kVerdict          u64 alert index, identity            VerdictRow      alerts.cc
+// kAlertRule        u64 alert index                      AlertRuleRow    alerts.cc
 // kModelCommitment  u64 period, u32 type, identity       CommitmentRow   models.cc
 // kTriage           u64 alert index                      TriageRow       triage.cc
 // kTriageStep       u64 alert index, u64 revision        TriageStepRow   triage.cc
@@ -29,6 +30,7 @@
 //       reset after it.
 //   (2) An alert has exactly one row in kAlert, kAlertOfEvent and kAlertInState, and the latter's
 //       state is that of the row. Its verdict counts are the rows of kVerdict.
+//       One of component 4, and no other, has a row in kAlertRule.
 //   (3) kActiveModel names the highest period of kModel for its type, and the one active before it.
 //       A row of kModel restates what a quorum of kModelCommitment rows of its type and period say.
 //
@@ -84,6 +86,7 @@ enum class Table : uint8_t {
   kTriage = 20,
   kTriageStep = 21,
   kTriageTotals = 22,
+  kAlertRule = 23,
 };
 
 // Whether `state_key` is of a table that decides admission.
@@ -157,6 +160,18 @@ struct AlertRow {
 
   void Encode(ByteWriter* writer) const;
   static AlertRow Decode(ByteReader* reader);
+};
+
+// What a rule's alert says beyond AlertRow.
+struct AlertRuleRow {
+  static constexpr absl::string_view kName = "alert rule";
+  uint32_t rule = 0;
+  Hash rules_digest;
+  uint32_t entity_kind = 0;
+  uint64_t observed = 0;
+
+  void Encode(ByteWriter* writer) const;
+  static AlertRuleRow Decode(ByteReader* reader);
 };
 
 struct VerdictRow {
@@ -261,6 +276,7 @@ std::string StreamRecordKey(RecordIndex index);
 std::string AlertKey(RecordIndex alert);
 std::string AlertOfEventKey(const EventRef& event, const Hash& model_digest);
 std::string AlertInStateKey(AlertState state, RecordIndex alert);
+std::string AlertRuleKey(RecordIndex alert);
 std::string VerdictPrefix(RecordIndex alert);
 std::string VerdictKey(RecordIndex alert, absl::string_view identity);
 std::string TriageKey(RecordIndex alert);

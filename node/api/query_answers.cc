@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "ledger/base/status_macros.h"
 #include "node/api/convert.h"
+#include "node/api/entity_answers.h"
 #include "node/api/feed.h"
 #include "node/api/query_service.h"
 #include "node/driver/process_usage.h"
@@ -209,7 +210,11 @@ absl::Status FillAlert(const NodeServices& services, const ledger::ChainReader& 
                        RecordIndex index, v1::Alert* out) {
   ASSIGN_OR_RETURN(const ledger::AlertInfo alert, reader.GetAlert(index));
   *out = ToProto(alert);
-  return FillEvent(services, reader, alert.event, out->mutable_event());
+  RETURN_IF_ERROR(FillEvent(services, reader, alert.event, out->mutable_event()));
+  if (alert.component == ledger::kRuleComponent) {
+    FillRule(RulesOf(services.genesis()), alert, out->event().event(), out);
+  }
+  return absl::OkStatus();
 }
 
 namespace {
@@ -252,8 +257,9 @@ absl::StatusOr<AlertFilter> FilterOf(const v1::ListAlertsRequest& request) {
 
 // Adds what `filter` takes of one page of the chain; returns where to go on, 0: at the end.
 absl::StatusOr<uint64_t> AddAlerts(const NodeServices& services, const ledger::ChainReader& reader,
-                                   const AlertFilter& filter, uint64_t from, bool ascending,
-                                   uint32_t limit, size_t* bytes, v1::ListAlertsResponse* out) {
+                                   const detector::RuleSet& rules, const AlertFilter& filter,
+                                   uint64_t from, bool ascending, uint32_t limit, size_t* bytes,
+                                   v1::ListAlertsResponse* out) {
   ASSIGN_OR_RETURN(std::vector<ledger::AlertInfo> alerts,
                    reader.ListAlerts(RecordIndex(from), ascending, limit + 1, filter.state));
   uint64_t next = 0;
@@ -270,6 +276,7 @@ absl::StatusOr<uint64_t> AddAlerts(const NodeServices& services, const ledger::C
     *proto = ToProto(alert);
     proto->mutable_triage()->clear_steps();
     RETURN_IF_ERROR(FillEvent(services, reader, alert.event, proto->mutable_event()));
+    FillRule(rules, alert, proto->event().event(), proto);
     *bytes += proto->ByteSizeLong();
   }
   return next;
@@ -281,13 +288,14 @@ absl::Status FillAlerts(const NodeServices& services, const v1::ListAlertsReques
                         v1::ListAlertsResponse* out) {
   ASSIGN_OR_RETURN(const uint32_t limit, PageLimit(request.limit()));
   ASSIGN_OR_RETURN(const AlertFilter filter, FilterOf(request));
+  const detector::RuleSet rules = RulesOf(services.genesis());
   const std::shared_ptr<const ledger::ChainReader> reader = services.Snapshot();
   uint64_t from = request.cursor();
   if (from == 0 && !request.ascending()) from = UINT64_MAX;
   size_t bytes = 0;
   for (int page = 0; page < kAlertPagesMax; ++page) {
-    ASSIGN_OR_RETURN(
-        from, AddAlerts(services, *reader, filter, from, request.ascending(), limit, &bytes, out));
+    ASSIGN_OR_RETURN(from, AddAlerts(services, *reader, rules, filter, from, request.ascending(),
+                                     limit, &bytes, out));
     const bool full = bytes >= kPageBytesMax || static_cast<uint32_t>(out->alerts_size()) == limit;
     if (from == 0 || full) break;
   }

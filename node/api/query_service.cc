@@ -4,6 +4,7 @@
 
 #include "ledger/base/status_macros.h"
 #include "node/api/convert.h"
+#include "node/api/entity_answers.h"
 #include "node/api/error.h"
 #include "node/api/feed.h"
 #include "node/api/proof_call.h"
@@ -98,6 +99,11 @@ grpc::ServerUnaryReactor* QueryService::GetPrecision(grpc::CallbackServerContext
     FillPrecision(totals, response);
     return absl::OkStatus();
   });
+}
+grpc::ServerUnaryReactor* QueryService::GetEntity(grpc::CallbackServerContext* context,
+                                                  const v1::GetEntityRequest* request,
+                                                  v1::EntityReport* response) {
+  return Finished(context, FillEntity(*services_, *request, response));
 }
 grpc::ServerUnaryReactor* QueryService::ListModels(grpc::CallbackServerContext* context,
                                                    const v1::ListModelsRequest* request,

@@ -5,10 +5,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "detector/rules/rule_set.h"
 #include "ledger/base/clock.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/crypto/keys.h"
+#include "ledger/crypto/sha256.h"
 #include "ledger/storage/journal.h"
 #include "node/app/keys_dir.h"
 #include "node/app/pki.h"
@@ -74,6 +76,7 @@ class TestnetMaker {
     genesis_.heartbeat_millis = options_.heartbeat_millis;
     genesis_.detector.period_events = options_.detector_period_events;
     genesis_.detector.window_rows_max = options_.detector_window_rows;
+    ASSIGN_OR_RETURN(genesis_.detector_rules, ReadRules());
     for (uint32_t i = 1; i <= options_.validators; ++i) {
       RETURN_IF_ERROR(Annotate(AddOrganisation(i), absl::StrCat("organisation ", i)));
     }
@@ -93,6 +96,19 @@ class TestnetMaker {
   }
 
  private:
+  absl::StatusOr<std::string> ReadRules() const {
+    const std::string& from = options_.detector_rules;
+    if (from == "none") return std::string();
+    if (from == "built-in") return std::string(detector::BuiltInRules());
+    ASSIGN_OR_RETURN(std::string rules, files_->ReadAll(from));
+    std::string error;
+    const auto hash = [](std::span<const uint8_t> bytes) { return ledger::Sha256(bytes).bytes; };
+    if (rules.empty()) error = "the file is empty; for no rules: --rules none";
+    if (!error.empty() || !detector::ParseRules(rules, hash, &error).has_value()) {
+      return absl::InvalidArgumentError(absl::StrCat("--rules ", from, ": ", error));
+    }
+    return rules;
+  }
   std::string Path(absl::string_view name) const {
     return absl::StrCat(options_.directory, "/", name);
   }

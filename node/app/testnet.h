@@ -29,6 +29,8 @@ struct TestnetOptions {
   uint64_t reveal_length = 1 << 22;
   uint32_t detector_period_events = 4096;
   uint32_t detector_window_rows = 8192;
+  // Rules of the detectors (docs/detecting.md): "built-in", "none", or a rule file.
+  std::string detector_rules = "built-in";
 };
 
 // Errors: kAlreadyExists when the folder holds anything; kInvalidArgument naming the option; errors

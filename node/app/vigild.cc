@@ -154,6 +154,10 @@ void AddTestnetOptions(CLI::App* command, TestnetOptions* options) {
       ->capture_default_str();
   command->add_option("--window-rows", options->detector_window_rows, "training rows of a model")
       ->capture_default_str();
+  command
+      ->add_option("--rules", options->detector_rules,
+                   "rules of the detectors: built-in, none, or a rule file")
+      ->capture_default_str();
 }
 
 void AddDataFolder(CLI::App* command, DataCommand* options) {

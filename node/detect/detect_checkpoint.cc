@@ -15,13 +15,13 @@ absl::Status DetectDriver::Restore() {
   if (absl::IsDataLoss(contents.status())) return StartAfresh(contents.status().message());
   RETURN_IF_ERROR(contents.status());
   if (contents->state.empty()) {
-    stream_ = std::make_unique<DetectorStream>(ParametersOf(genesis_->detector),
-                                               genesis_->chain_id.bytes, &HashBytes);
+    Replace(NewStream());
     return absl::OkStatus();
   }
   checkpoints_ = contents->checkpoints;
-  stream_ = RestoreStream(*contents);
-  if (stream_ == nullptr) return StartAfresh("its bookkeeping is damaged, or of another version");
+  std::unique_ptr<DetectorStream> restored = RestoreStream(*contents);
+  if (restored == nullptr) return StartAfresh("its bookkeeping is damaged, or of another version");
+  Replace(std::move(restored));
   for (const ModelStore::Model& stored : contents->models) {
     const auto& [type, period] = stored.key;
     std::optional<detector::Model> model =
@@ -42,7 +42,8 @@ std::unique_ptr<DetectorStream> DetectDriver::RestoreStream(const ModelStore::Co
   const detector::Parameters parameters = ParametersOf(genesis_->detector);
   const auto restore = [&](ByteSpan checkpoint) {
     return DetectorStream::Restore(parameters, genesis_->chain_id.bytes, &HashBytes,
-                                   AsBytes(contents.state), checkpoint);
+                                   AsBytes(contents.state), checkpoint, AsBytes(contents.entities),
+                                   rules_);
   };
   std::optional<DetectorStream> best = restore({});
   for (auto kept = checkpoints_.rbegin(); kept != checkpoints_.rend(); ++kept) {

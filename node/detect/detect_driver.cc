@@ -18,10 +18,12 @@ constexpr uint32_t kModelsListedMax = 1024;
 
 }  // namespace
 
-DetectDriver::DetectDriver(const ledger::Genesis* genesis, ValidatorIndex self,
-                           const ledger::SigningKey* record_key, ledger::Store* store,
-                           DetectPort* port, std::function<void()> on_delivery)
+DetectDriver::DetectDriver(const ledger::Genesis* genesis, detector::RuleSet rules,
+                           ValidatorIndex self, const ledger::SigningKey* record_key,
+                           ledger::Store* store, DetectPort* port,
+                           std::function<void()> on_delivery)
     : genesis_(genesis),
+      rules_(std::move(rules)),
       self_(self),
       identity_(genesis->validators[self.value()].identity()),
       record_key_(record_key),
@@ -37,10 +39,40 @@ absl::StatusOr<std::unique_ptr<DetectDriver>> DetectDriver::Open(
     return absl::FailedPreconditionError(
         "genesis: detector parameters are outside the ranges of this version");
   }
-  std::unique_ptr<DetectDriver> driver(
-      new DetectDriver(genesis, self, record_key, store, port, std::move(on_delivery)));
+  std::string error;
+  std::optional<detector::RuleSet> rules =
+      detector::ParseRules(genesis->detector_rules, &HashBytes, &error);
+  if (!rules.has_value()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("genesis: parameters.detector.rules: ", error,
+                     "; the network needs a version that knows these rules, or others"));
+  }
+  std::unique_ptr<DetectDriver> driver(new DetectDriver(
+      genesis, *std::move(rules), self, record_key, store, port, std::move(on_delivery)));
   RETURN_IF_ERROR(driver->Restore());
   return driver;
+}
+
+std::unique_ptr<detector::DetectorStream> DetectDriver::NewStream() const {
+  return std::make_unique<detector::DetectorStream>(ParametersOf(genesis_->detector),
+                                                    genesis_->chain_id.bytes, &HashBytes, rules_);
+}
+
+void DetectDriver::Replace(std::unique_ptr<detector::DetectorStream> stream) {
+  MutexLock lock(&entities_mutex_);
+  stream_ = std::move(stream);
+}
+
+absl::StatusOr<detector::Entity> DetectDriver::FindEntity(detector::EntityKind kind,
+                                                          absl::string_view key) const {
+  if (!warm_) {
+    return absl::UnavailableError("the detector rebuilds its windows (vigil status says how far)");
+  }
+  MutexLock lock(&entities_mutex_);
+  const detector::Entity* const entity =
+      stream_->entities().Find(kind, std::string_view(key.data(), key.size()));
+  if (entity == nullptr) return absl::NotFoundError("not among the entities that are remembered");
+  return *entity;
 }
 
 Height DetectDriver::restart_height() const { return std::max(stream_->RestartFrom(), Height(1)); }
@@ -52,14 +84,13 @@ absl::StatusOr<Height> DetectDriver::StoredRestartHeight(const ledger::Genesis& 
   const std::optional<detector::Bookkeeping> bookkeeping = detector::ParseBookkeeping(
       AsBytes(contents.state), genesis.chain_id.bytes, ParametersOf(genesis.detector));
   if (!bookkeeping.has_value()) return absl::DataLossError("the detector's bookkeeping is damaged");
-  return Height(bookkeeping->marks.front().height);
+  return Height(detector::RestartHeight(*bookkeeping));
 }
 
 absl::Status DetectDriver::StartAfresh(absl::string_view why) {
   port_->Warn(absl::StrCat("starts from the first block again: ", why));
   RETURN_IF_ERROR(store_.Clear());
-  stream_ = std::make_unique<detector::DetectorStream>(ParametersOf(genesis_->detector),
-                                                       genesis_->chain_id.bytes, &HashBytes);
+  Replace(NewStream());
   DropCheckpoints();
   ForgetWarmUp();
   duties_ = Duties();
@@ -128,13 +159,18 @@ absl::Status DetectDriver::TakeBlock(const ExecutedBlock& executed) {
     inputs[i].item = events[i].ref.item;
     inputs[i].view = &events[i].view;
   }
-  const std::optional<std::vector<Candidate>> candidates =
-      stream_->OnBlock(height, executed.block->header().reveal.bytes, inputs);
+  std::optional<std::vector<Candidate>> candidates;
+  {
+    MutexLock lock(&entities_mutex_);
+    candidates = stream_->OnBlock(height, executed.block->header().reveal.bytes, inputs,
+                                  executed.block->header().time_unix_millis);
+  }
   if (!candidates.has_value()) {
     return StartAfresh(absl::StrCat("its bookkeeping does not fit block ", height.value()));
   }
   if (!is_new) return absl::OkStatus();
   TakeCandidates(executed, *candidates);
+  TakeMatches(executed, stream_->TakeMatches());
   TakeResults(executed);
   KeepCheckpoint();
   height_ = height.value();
@@ -154,6 +190,25 @@ void DetectDriver::TakeCandidates(const ExecutedBlock& executed,
                               .due = height + rank * kProposerPatienceHeights,
                               .event_type = static_cast<uint32_t>(candidate.type),
                               .period = candidate.period,
+                              .rule = 0,
+                              .attempt = {}};
+  }
+}
+
+void DetectDriver::TakeMatches(const ExecutedBlock& executed,
+                               const std::vector<detector::RuleMatch>& matches) {
+  const Height height = executed.block->height();
+  for (const detector::RuleMatch& match : matches) {
+    const ProposeKey key = {
+        .event = {.record_index = RecordIndex(match.record_index), .item = ItemIndex(match.item)},
+        .model_digest = ledger::RuleDigestOf(AsHash(rules_.digest), match.rule)};
+    const uint32_t rank = ProposerRank(executed.block->hash(), key.event, self_,
+                                       static_cast<uint32_t>(genesis_->validators.size()));
+    duties_.proposals[key] = {.height = height,
+                              .due = height + rank * kProposerPatienceHeights,
+                              .event_type = static_cast<uint32_t>(match.type),
+                              .period = 0,
+                              .rule = match.rule,
                               .attempt = {}};
   }
 }
@@ -206,7 +261,10 @@ absl::StatusOr<bool> DetectDriver::TrainOne() {
 absl::Status DetectDriver::Save(const std::vector<ModelStore::Model>& models) {
   std::set<ModelKey> kept;
   for (const detector::ModelInfo& info : stream_->Models()) kept.insert({info.type, info.period});
-  return store_.Save(ToString(stream_->SerializeState()), duties_, models, kept, checkpoints_);
+  // First the entities: the state says which ones it builds on.
+  const std::optional<std::vector<uint8_t>> entities = stream_->TakeEntities();
+  return store_.Save(ToString(stream_->SerializeState()), entities, duties_, models, kept,
+                     checkpoints_);
 }
 
 void DetectDriver::PublishModels() {

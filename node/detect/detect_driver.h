@@ -16,7 +16,7 @@
 // replaying the windows.
 //
 // Records go the same way in as everybody's, and are tried again when they are refused or lost.
-// Belongs to one thread, but for height(), models(), warm(), phase() and ReadModel().
+// Belongs to one thread, but for height(), models(), warm(), phase(), ReadModel() and FindEntity().
 #ifndef VIGIL_NODE_DETECT_DETECT_DRIVER_H_
 #define VIGIL_NODE_DETECT_DETECT_DRIVER_H_
 
@@ -86,6 +86,11 @@ class DetectDriver {
   std::string phase() const VIGIL_EXCLUDES(models_mutex_);
   // The file of a model that is kept here. Errors: kNotFound; of the store.
   absl::StatusOr<std::string> ReadModel(const Hash& digest) const VIGIL_EXCLUDES(models_mutex_);
+  // What is known of an entity (detector/entities/entity_key.h). Waits while a block is read.
+  // Errors: kNotFound; kUnavailable while its windows are not complete.
+  absl::StatusOr<detector::Entity> FindEntity(detector::EntityKind kind,
+                                              absl::string_view key) const
+      VIGIL_EXCLUDES(entities_mutex_);
 
  private:
   // Answers that came in, from any thread. Shared with the callbacks of submitted records, which
@@ -101,9 +106,12 @@ class DetectDriver {
     std::optional<CommitKey> commitment;
   };
 
-  DetectDriver(const ledger::Genesis* genesis, ValidatorIndex self,
+  DetectDriver(const ledger::Genesis* genesis, detector::RuleSet rules, ValidatorIndex self,
                const ledger::SigningKey* record_key, ledger::Store* store, DetectPort* port,
                std::function<void()> on_delivery);
+  std::unique_ptr<detector::DetectorStream> NewStream() const;
+  // From here on `stream` is what it goes on with.
+  void Replace(std::unique_ptr<detector::DetectorStream> stream) VIGIL_EXCLUDES(entities_mutex_);
 
   // detect_checkpoint.cc: what a start goes on from.
   absl::Status Restore();
@@ -134,6 +142,8 @@ class DetectDriver {
   absl::Status TakeBlock(const ledger::ExecutedBlock& executed);
   void TakeCandidates(const ledger::ExecutedBlock& executed,
                       const std::vector<detector::Candidate>& candidates);
+  void TakeMatches(const ledger::ExecutedBlock& executed,
+                   const std::vector<detector::RuleMatch>& matches);
   void TakeResults(const ledger::ExecutedBlock& executed);
   void Activate(uint32_t event_type, uint64_t period, const Hash& digest, Height from);
   absl::StatusOr<bool> TrainOne();
@@ -150,6 +160,10 @@ class DetectDriver {
   absl::StatusOr<ExecutedPtr> LoadReadable(Height height) const;
   absl::StatusOr<std::optional<ledger::AlertBody>> MakeAlert(const ProposeKey& key,
                                                              const ProposeDuty& duty) const;
+  std::optional<ledger::AlertBody> MakeRuleAlert(const ProposeKey& key, const ProposeDuty& duty,
+                                                 const BlockEventView& event) const;
+  // Whether the alert says what its rule's match does; nothing while that is not known here.
+  std::optional<bool> AgreesWithRule(const ledger::AlertInfo& alert, Height event_height) const;
   // Nothing while the alert's model is not here.
   absl::StatusOr<std::optional<ledger::Attestation>> Verdict(const ledger::ChainReader& reader,
                                                              const ledger::AlertInfo& alert) const;
@@ -157,6 +171,7 @@ class DetectDriver {
   bool MayTry(const Attempt& attempt) const;
 
   const ledger::Genesis* const genesis_;
+  const detector::RuleSet rules_;
   const ValidatorIndex self_;
   const std::string identity_;
   const ledger::SigningKey* const record_key_;
@@ -164,7 +179,9 @@ class DetectDriver {
   const std::function<void()> on_delivery_;
   ModelStore store_;
   ModelStore::Checkpoints checkpoints_;  // Whose bytes are kept.
+  // Changed under entities_mutex_ where that concerns entities.
   std::unique_ptr<detector::DetectorStream> stream_;
+  mutable Mutex entities_mutex_;
   Duties duties_;
   bool activated_ = false;                  // The chain's active models are known to stream_.
   std::map<uint32_t, Height> active_from_;  // Last activation per type.

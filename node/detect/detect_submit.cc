@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/log/merkle.h"
+#include "node/detect/detect_convert.h"
 #include "node/detect/detect_driver.h"
 
 namespace vigil::node {
@@ -187,6 +188,7 @@ absl::StatusOr<std::optional<AlertBody>> DetectDriver::MakeAlert(const ProposeKe
   ASSIGN_OR_RETURN(const ExecutedPtr executed, LoadReadable(duty.height));
   if (executed == nullptr) return std::optional<AlertBody>();
   ASSIGN_OR_RETURN(const BlockEventView event, EventAt(*executed, key.event));
+  if (duty.rule != 0) return MakeRuleAlert(key, duty, event);
   const detector::Recomputation own = stream_->Recompute(event.view, key.model_digest.bytes);
   // A model that was forgotten meanwhile is too old for alerts.
   if (own.outcome != detector::Recomputed::kOk || own.score.score_q8 < own.threshold_q8) {
@@ -205,6 +207,46 @@ absl::StatusOr<std::optional<AlertBody>> DetectDriver::MakeAlert(const ProposeKe
   }
   alert.event_leaf = ledger::LeafHash(event.bytes);
   return std::optional<AlertBody>(alert);
+}
+
+// Nothing when the match is no longer remembered: then others do not know it either.
+std::optional<AlertBody> DetectDriver::MakeRuleAlert(const ProposeKey& key, const ProposeDuty& duty,
+                                                     const BlockEventView& event) const {
+  const detector::RuleMatch* const match =
+      stream_->matcher().Find(key.event.record_index.value(), key.event.item.value(), duty.rule);
+  const detector::Rule* const rule = rules_.Find(duty.rule);
+  if (match == nullptr || rule == nullptr) return std::nullopt;
+  AlertBody alert;
+  alert.event = key.event;
+  alert.event_type = duty.event_type;
+  alert.model_digest = key.model_digest;
+  alert.score_q8 = rule->score_q8;
+  alert.threshold_q8 = rule->score_q8;
+  alert.component = ledger::kRuleComponent;
+  alert.event_leaf = ledger::LeafHash(event.bytes);
+  alert.rule = match->rule;
+  alert.rules_digest = AsHash(rules_.digest);
+  alert.entity_kind = static_cast<uint32_t>(match->entity);
+  alert.observed = match->observed;
+  return alert;
+}
+
+std::optional<bool> DetectDriver::AgreesWithRule(const AlertInfo& alert,
+                                                 Height event_height) const {
+  const detector::RuleMatcher& matcher = stream_->matcher();
+  if (event_height.value() < matcher.complete_from() || event_height > stream_->height()) {
+    return std::nullopt;
+  }
+  const detector::RuleMatch* const match =
+      matcher.Find(alert.event.record_index.value(), alert.event.item.value(), alert.rule);
+  const detector::Rule* const rule = rules_.Find(alert.rule);
+  if (match == nullptr || rule == nullptr) return false;
+  return alert.rules_digest == AsHash(rules_.digest) &&
+         alert.model_digest == ledger::RuleDigestOf(alert.rules_digest, alert.rule) &&
+         alert.score_q8 == rule->score_q8 && alert.threshold_q8 == rule->score_q8 &&
+         alert.event_type == static_cast<uint32_t>(match->type) &&
+         alert.entity_kind == static_cast<uint32_t>(match->entity) &&
+         alert.observed == match->observed && alert.reasons.empty();
 }
 
 absl::StatusOr<bool> DetectDriver::Judge(const ChainReader& reader) {
@@ -254,14 +296,23 @@ absl::StatusOr<std::optional<Attestation>> DetectDriver::Verdict(const ChainRead
   ASSIGN_OR_RETURN(const ExecutedPtr executed, LoadReadable(block.height));
   if (executed == nullptr) return std::optional<Attestation>();
   ASSIGN_OR_RETURN(const BlockEventView event, EventAt(*executed, alert.event));
+  const bool same_event = ledger::LeafHash(event.bytes) == alert.event_leaf;
+  if (alert.component == ledger::kRuleComponent) {
+    const std::optional<bool> agrees = AgreesWithRule(alert, block.height);
+    if (!agrees.has_value()) return std::optional<Attestation>();
+    const bool confirms = *agrees && same_event && alert.values_commitment.IsZero();
+    return std::optional<Attestation>(Attestation{.alert_index = alert.index,
+                                                  .verdict = confirms ? kConfirm : kDispute,
+                                                  .score_q8 = *agrees ? alert.score_q8 : 0});
+  }
   const detector::Recomputation own = stream_->Recompute(event.view, alert.model_digest.bytes);
   if (own.outcome == detector::Recomputed::kUnknownModel) return std::optional<Attestation>();
   const bool same =
       own.outcome == detector::Recomputed::kOk && own.score.score_q8 == alert.score_q8 &&
       own.threshold_q8 == alert.threshold_q8 && own.score.score_q8 >= own.threshold_q8 &&
       static_cast<uint32_t>(own.score.component) == alert.component &&
-      SameReasons(alert.reasons, own.score.reasons) &&
-      ledger::LeafHash(event.bytes) == alert.event_leaf && alert.values_commitment.IsZero();
+      SameReasons(alert.reasons, own.score.reasons) && same_event &&
+      alert.values_commitment.IsZero();
   return std::optional<Attestation>(Attestation{.alert_index = alert.index,
                                                 .verdict = same ? kConfirm : kDispute,
                                                 .score_q8 = own.score.score_q8});

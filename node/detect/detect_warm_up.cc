@@ -99,8 +99,9 @@ absl::StatusOr<bool> DetectDriver::FetchCheckpoint() {
   }
   RETURN_IF_ERROR(bytes.status());
   if (!bytes->has_value()) return false;
-  std::optional<DetectorStream> stream = DetectorStream::FromCheckpoint(
-      ParametersOf(genesis_->detector), genesis_->chain_id.bytes, &HashBytes, AsBytes(**bytes));
+  std::optional<DetectorStream> stream =
+      DetectorStream::FromCheckpoint(ParametersOf(genesis_->detector), genesis_->chain_id.bytes,
+                                     &HashBytes, AsBytes(**bytes), rules_);
   candidates_.erase(candidates_.begin());
   if (!stream.has_value() || stream->height() != mark.height) {
     port_->Warn(absl::StrCat("checkpoint ", mark.height.value(),
@@ -189,7 +190,7 @@ absl::Status DetectDriver::Adopt() {
         absl::StrCat("checkpoint ", adopting_mark_.height.value(),
                      " is not kept, and fetched again by the next start: ", saved.message()));
   }
-  stream_ = std::move(adopting_);
+  Replace(std::move(adopting_));
   adopting_bytes_.clear();
   active_from_.clear();
   height_ = stream_->height().value();

@@ -7,7 +7,7 @@
 namespace vigil::node {
 namespace {
 
-constexpr uint16_t kFormat = 2;
+constexpr uint16_t kFormat = 3;
 
 Hash OrderKey(const Hash& block_hash, const ledger::EventRef& event, uint32_t validator) {
   std::string bytes;
@@ -48,7 +48,7 @@ std::string Duties::Encode() const {
   for (const auto& [key, duty] : proposals) {
     writer.U64(key.event.record_index.value()).U32(key.event.item.value());
     writer.Fixed(key.model_digest).U64(duty.height.value()).U64(duty.due.value());
-    writer.U32(duty.event_type).U64(duty.period);
+    writer.U32(duty.event_type).U64(duty.period).U32(duty.rule);
   }
   writer.U32(static_cast<uint32_t>(judgements.size()));
   for (const auto& [alert, duty] : judgements) {
@@ -79,6 +79,7 @@ std::optional<Duties> Duties::Decode(absl::string_view bytes) {
     duty.due = Height(reader.U64());
     duty.event_type = reader.U32();
     duty.period = reader.U64();
+    duty.rule = reader.U32();
   }
   for (uint32_t left = reader.U32(); left > 0 && reader.ok(); --left) {
     const RecordIndex alert(reader.U64());

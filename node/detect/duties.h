@@ -40,11 +40,12 @@ struct ProposeDuty {
   Height due;     // Propose when this is executed and no alert stands.
   uint32_t event_type = 0;
   uint64_t period = 0;
+  uint32_t rule = 0;  // 0: a model found it.
   Attempt attempt;
 };
 struct ProposeKey {
   ledger::EventRef event;
-  Hash model_digest;
+  Hash model_digest;  // Or the rule's digest.
   auto operator<=>(const ProposeKey&) const = default;
 };
 struct JudgeDuty {

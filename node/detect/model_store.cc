@@ -10,6 +10,7 @@ namespace {
 using ledger::StoreBatch;
 
 constexpr absl::string_view kStateKey = "state";
+constexpr absl::string_view kEntitiesKey = "entities";
 constexpr absl::string_view kDutiesKey = "duties";
 constexpr absl::string_view kModelPrefix = "model/";
 constexpr absl::string_view kModelEnd = "model0";  // '0' follows '/'.
@@ -50,7 +51,9 @@ absl::StatusOr<ModelStore::Contents> ModelStore::Load() {
   Contents contents;
   ASSIGN_OR_RETURN(const std::optional<std::string> state, store_->Get(kStateKey));
   ASSIGN_OR_RETURN(const std::optional<std::string> duties, store_->Get(kDutiesKey));
+  ASSIGN_OR_RETURN(std::optional<std::string> entities, store_->Get(kEntitiesKey));
   if (state.has_value()) contents.state = *state;
+  if (entities.has_value()) contents.entities = *std::move(entities);
   if (duties.has_value()) {
     std::optional<Duties> decoded = Duties::Decode(*duties);
     if (!decoded.has_value()) return absl::DataLossError("detector duties are damaged");
@@ -78,11 +81,13 @@ absl::StatusOr<ModelStore::Contents> ModelStore::Load() {
   return contents;
 }
 
-absl::Status ModelStore::Save(absl::string_view state, const Duties& duties,
-                              const std::vector<Model>& models, const std::set<ModelKey>& kept,
-                              const Checkpoints& checkpoints) {
+absl::Status ModelStore::Save(absl::string_view state,
+                              const std::optional<std::vector<uint8_t>>& entities,
+                              const Duties& duties, const std::vector<Model>& models,
+                              const std::set<ModelKey>& kept, const Checkpoints& checkpoints) {
   StoreBatch batch;
   batch.Put(kStateKey, state);
+  if (entities.has_value()) batch.Put(kEntitiesKey, absl::string_view(ToString(*entities)));
   batch.Put(kDutiesKey, duties.Encode());
   std::set<ModelKey> left;
   for (const Model& model : models) {

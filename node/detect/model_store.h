@@ -1,6 +1,7 @@
 // What the detector keeps over a restart: the stream's bookkeeping, duties, and trained models.
 //
 //   "state"                        detector/stream/bookkeeping.h
+//   "entities"                     DetectorStream::TakeEntities()
 //   "duties"                       Duties::Encode()
 //   "model/" u32 type u64 period   detector/model/model.h
 //   "checkpoint/" u64 height       digest of a checkpoint whose bytes lie in a file
@@ -12,6 +13,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -41,6 +43,7 @@ class ModelStore {
   using Checkpoints = std::map<Height, Hash>;  // Digests (detector/stream/checkpoint.h).
   struct Contents {
     std::string state;  // Empty: nothing was stored.
+    std::string entities;
     Duties duties;
     std::vector<Model> models;  // By type and period.
     Checkpoints checkpoints;
@@ -48,9 +51,10 @@ class ModelStore {
   // Errors: kDataLoss when duties or keys do not decode; disk errors.
   absl::StatusOr<Contents> Load();
 
-  // Replaces bookkeeping, duties and the list of checkpoints; adds `models`, and drops every model
-  // not in `kept`.
-  absl::Status Save(absl::string_view state, const Duties& duties, const std::vector<Model>& models,
+  // Replaces bookkeeping, duties and the list of checkpoints, and `entities` if there are new ones;
+  // adds `models`, and drops every model not in `kept`.
+  absl::Status Save(absl::string_view state, const std::optional<std::vector<uint8_t>>& entities,
+                    const Duties& duties, const std::vector<Model>& models,
                     const std::set<ModelKey>& kept, const Checkpoints& checkpoints);
   // Thread-safe. Errors: kNotFound; of the store.
   absl::StatusOr<std::string> LoadModel(const ModelKey& key) const;

@@ -62,6 +62,11 @@ class DetectorActor final : public Actor, private DetectPort {
   absl::StatusOr<std::string> ReadModel(const Hash& digest) const {
     return driver_->ReadModel(digest);
   }
+  // What is known of an entity. Errors: kNotFound; kUnavailable.
+  absl::StatusOr<detector::Entity> FindEntity(detector::EntityKind kind,
+                                              absl::string_view key) const {
+    return driver_->FindEntity(kind, key);
+  }
   // Whether it was asked for from this validator. Takes the answer if so.
   bool OnAnswer(ValidatorIndex from, FetchAnswer answer) {
     return fetcher_.OnAnswer(from, std::move(answer));

@@ -690,6 +690,12 @@ NodeStatus::Archive Node::ArchiveStatus() const {
           .held_back = archive.held_back};
 }
 
+absl::StatusOr<detector::Entity> Node::FindEntity(detector::EntityKind kind,
+                                                  absl::string_view key) const {
+  if (detector_ == nullptr) return NodeServices::FindEntity(kind, key);
+  return detector_->FindEntity(kind, key);
+}
+
 NodeStatus Node::Status() const {
   NodeStatus status;
   status.final = FinalHeight();

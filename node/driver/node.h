@@ -197,6 +197,8 @@ class Node final : public NodeServices, public FrameReceiver {
   const ledger::EventIndex& index() const override { return *index_; }
   void RebuildIndex() override;
   NodeStatus Status() const override;
+  absl::StatusOr<detector::Entity> FindEntity(detector::EntityKind kind,
+                                              absl::string_view key) const override;
   uint64_t AddHeightListener(std::function<void(Height)> listener) override;
   void RemoveHeightListener(uint64_t token) override;
   Height FinalHeight() const override { return waiters_.height(); }

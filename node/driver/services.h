@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "consensus/core/core.h"
+#include "detector/entities/entity.h"
 #include "ledger/chain/block.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/index/event_index.h"
@@ -140,6 +141,12 @@ class NodeServices {
   // The index was seen to be damaged: builds it anew, in the background.
   virtual void RebuildIndex() = 0;
   virtual NodeStatus Status() const = 0;
+  // What this node's detector remembers of an entity. Errors: kNotFound; kUnavailable while it
+  // rebuilds its windows, or does not run.
+  virtual absl::StatusOr<detector::Entity> FindEntity(detector::EntityKind /*kind*/,
+                                                      absl::string_view /*key*/) const {
+    return absl::UnavailableError("no detector runs here");
+  }
 
   // Calls `listener` with the executed height after each change, on the apply thread: it must only
   // wake somebody. Returns a token for RemoveListener, after which it is never called again.

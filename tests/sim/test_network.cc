@@ -34,6 +34,7 @@ TestNetwork::TestNetwork(const NetworkOptions& options) {
   genesis.max_block_bytes = options.max_block_bytes;
   genesis.snapshot_interval_blocks = options.snapshot_interval_blocks;
   genesis.detector = options.detector;
+  genesis.detector_rules = options.detector_rules;
   genesis.organisations = {{"acme", "Acme Corporation"}};
   for (uint32_t i = 0; i < options.validators; ++i) {
     validators_.push_back({.consensus = KeyOf(1, i),

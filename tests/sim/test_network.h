@@ -25,7 +25,17 @@ struct NetworkOptions {
   uint64_t reveal_length = 100'000;
   uint32_t snapshot_interval_blocks = 2048;
   ledger::DetectorParameters detector = {};
+  std::string detector_rules = {};  // A rule file; empty: no rules.
 };
+
+// A rule, number 1, that matches every first odd event (SensorStream) of a source and destination
+// within an hour; and rule 2, which never matches.
+inline constexpr char kOddRules[] =
+    "vigil-rules 1\nversion 1\n"
+    "rule 1 odd\n  title Odd events\n  technique T1048\n  score 9\n  entity pair\n"
+    "  when to public\n  at-least events 1 in 2s\n  quiet 1h\n"
+    "rule 2 never\n  title Never\n  technique T1046\n  score 9\n  entity host\n"
+    "  at-least events 1000000 in 2s\n  quiet 1h\n";
 
 // Validator i is "acme/v<i>", sensor i is "acme/s<i>", and there is one admin "acme/root".
 class TestNetwork {

@@ -54,8 +54,10 @@ inline std::string TestEvent(uint64_t number) {
 // analysts acme/ann, acme/amir and globex/gina.
 class TestNetwork {
  public:
-  explicit TestNetwork(uint32_t validator_count = 3, uint32_t snapshot_interval_blocks = 2048) {
+  explicit TestNetwork(uint32_t validator_count = 3, uint32_t snapshot_interval_blocks = 2048,
+                       const std::string& detector_rules = "") {
     Genesis genesis;
+    genesis.detector_rules = detector_rules;
     genesis.snapshot_interval_blocks = snapshot_interval_blocks;
     genesis.network = "test.vigil";
     genesis.time_unix_millis = kTestTimeMillis;

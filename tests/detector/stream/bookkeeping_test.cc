@@ -19,9 +19,11 @@ Bookkeeping Sample() {
   b.period = 3;
   b.period_end = 40;
   b.period_end_events = 980;
+  b.entities_height = 20;
+  b.entities_events = 500;
   b.marks = {{1, 0}, {9, 200}, {30, 700}};
-  b.pending = {{2, 20, 500, Sha256("w"), 0b10, {Sha256("a"), Sha256("b")}},
-               {3, 40, 980, Sha256("x"), 0b110, {Sha256("c")}}};
+  b.pending = {{2, 20, 500, Sha256("w"), Sha256("v"), 0b10, {Sha256("a"), Sha256("b")}},
+               {3, 40, 980, Sha256("x"), Sha256("y"), 0b110, {Sha256("c")}}};
   return b;
 }
 
@@ -71,6 +73,9 @@ TEST_CASE("bookkeeping: contradictions are refused", "[detector]") {
   CHECK(refused([](Bookkeeping* b) { b->period_end = 42; }));
   CHECK(refused([](Bookkeeping* b) { b->period_end_events = 1001; }));
   CHECK(refused([](Bookkeeping* b) { b->period = 0; }));
+  CHECK(refused([](Bookkeeping* b) { b->entities_height = 42; }));
+  CHECK(refused([](Bookkeeping* b) { b->entities_height = 0; }));
+  CHECK(refused([](Bookkeeping* b) { b->entities_events = 1001; }));
   CHECK(refused([](Bookkeeping* b) { b->marks.clear(); }));
   CHECK(refused([](Bookkeeping* b) { b->marks[1].height = 30; }));
   CHECK(refused([](Bookkeeping* b) { b->marks[2].height = 43; }));
@@ -119,6 +124,18 @@ TEST_CASE("event window: holds the last rows within its two bounds", "[detector]
       REQUIRE(rows(i, 1) == -slow[i].second);
     }
   }
+}
+
+TEST_CASE("bookkeeping: a restart may have to read from the older of marks and stored entities",
+          "[detector]") {
+  Bookkeeping b = Sample();
+  CHECK(RestartHeight(b) == 1);
+  b.marks = {{30, 700}};
+  CHECK(RestartHeight(b) == 21);
+  b.marks = {{9, 200}};
+  CHECK(RestartHeight(b) == 9);
+  b.entities_height = b.entities_events = 0;
+  CHECK(RestartHeight(b) == 1);
 }
 
 }  // namespace

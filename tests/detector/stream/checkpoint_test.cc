@@ -1,8 +1,10 @@
 // The bytes of a checkpoint: one encoding, and nothing else is taken for one.
 #include "detector/stream/checkpoint.h"
 
+#include "detector/entities/entity_table.h"
 #include "detector/features/codec.h"
 #include "detector/features/event_schema.h"
+#include "detector/rules/rule_matcher.h"
 #include "ledger/base/random.h"
 #include "tests/detector/stream/chain.h"
 #include "tests/support/catch.h"
@@ -32,11 +34,18 @@ std::vector<EventWindow> Windows(uint32_t rows = 5) {
   }
   return windows;
 }
+const std::vector<uint8_t> kEntities = {5, 6, 7};
+
 std::vector<uint8_t> Write(const std::vector<EventWindow>& windows,
-                           const CheckpointPlace& place = kPlace) {
+                           const CheckpointPlace& place = kPlace,
+                           std::span<const uint8_t> entities = kEntities) {
   std::vector<const EventWindow*> pointers;
   for (const EventWindow& window : windows) pointers.push_back(&window);
-  return SerializeCheckpoint(place, pointers, kChainId, SmallParameters(), Sha256);
+  std::vector<uint8_t> bytes =
+      SerializeWindows(place, pointers, kChainId, SmallParameters(), Sha256);
+  const std::vector<uint8_t> section = SerializeEntitiesSection(entities);
+  bytes.insert(bytes.end(), section.begin(), section.end());
+  return bytes;
 }
 std::optional<CheckpointContents> Parse(std::span<const uint8_t> bytes) {
   return ParseCheckpoint(bytes, kChainId, SmallParameters(), Sha256);
@@ -51,15 +60,17 @@ TEST_CASE("checkpoint: the bytes are those of docs/formats/detector_model.md", "
     body.U32(static_cast<uint32_t>(type)).Raw(EventSchema(type).HashWith(Sha256)).U32(0);
   }
   LittleEndianWriter want;
-  want.Tag("vigil-checkpoint").U16(1).Raw(kChainId);
+  want.Tag("vigil-checkpoint").U16(2).Raw(kChainId);
   want.U32(p.profile).U32(p.window_rows_max).U32(p.window_rows_min).U32(p.period_events);
   want.U32(p.trees).U32(p.sample_rows).U32(p.identical_rows_max).U32(p.threshold_quantile_ppm);
   want.U32(p.threshold_floor_q8).U32(p.seed_reveals);
-  want.U64(40).U64(9'000).U64(3).U16(1).U16(1).U64(body.bytes().size()).Raw(body.bytes());
-  CHECK(Write(windows) == want.bytes());
-
+  want.U64(40).U64(9'000).U64(3).U16(2).U16(1).U64(body.bytes().size()).Raw(body.bytes());
+  LittleEndianWriter rest;
+  rest.U16(2).U64(3).Raw(kEntities);
   LittleEndianWriter tagged;
-  tagged.Tag("vigil/detector/checkpoint/v1").Raw(Sha256(want.bytes()));
+  tagged.Tag("vigil/detector/checkpoint/v2").Raw(Sha256(want.bytes())).Raw(Sha256(rest.bytes()));
+  want.Raw(rest.bytes());
+  CHECK(Write(windows) == want.bytes());
   CHECK(CheckpointDigest(want.bytes(), Sha256) == Sha256(tagged.bytes()));
 
   // One row more: its event number, then its cells.
@@ -102,7 +113,7 @@ TEST_CASE("checkpoint: damaged bytes are refused or mean the same bytes again", 
     std::vector<uint8_t> hostile = bytes;
     hostile[random.Below(hostile.size())] ^= static_cast<uint8_t>(1 << random.Below(8));
     const auto contents = Parse(hostile);
-    if (contents && Write(contents->windows, contents->place) != hostile) {
+    if (contents && Write(contents->windows, contents->place, contents->entities) != hostile) {
       FAIL("two encodings of one");
     }
   }
@@ -125,7 +136,7 @@ TEST_CASE("checkpoint: rows that no window can hold are refused", "[detector]") 
 }
 
 TEST_CASE("checkpoint: the largest that can be is within the limit", "[detector]") {
-  size_t bytes = 4096;
+  size_t bytes = 4096 + kEntityTableBytesMax + 64 + kMatchesKept * 34;
   for (const EventType type : kEventTypes) {
     bytes += 64 + size_t{16'384} * 8 * (1 + EventSchema(type).field_count());
   }

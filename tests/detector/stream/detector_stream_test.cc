@@ -81,7 +81,7 @@ void CheckJobs(const Parameters& parameters, uint64_t heights, uint64_t events_m
   for (uint64_t height = 1; height <= heights; ++height) {
     const TestBlock block = MakeBlock(1, height, events_max);
     slow.Add(block);
-    REQUIRE(stream.OnBlock(Height(height), block.reveal, block.events).has_value());
+    REQUIRE(stream.OnBlock(Height(height), block.reveal, block.events, block.millis).has_value());
     while (const std::optional<TrainingJob> job = stream.NextJob()) {
       const std::vector<uint64_t> ends = slow.PeriodEnds(parameters);
       REQUIRE(job->period <= ends.size());
@@ -129,7 +129,7 @@ TEST_CASE("stream: a rare type forgets what lies beyond the reach", "[detector]"
 
 // Feeds `block`; what must hold is checked by the caller.
 std::vector<Candidate> Feed(DetectorStream* stream, uint64_t height, const TestBlock& block) {
-  const auto candidates = stream->OnBlock(Height(height), block.reveal, block.events);
+  const auto candidates = stream->OnBlock(Height(height), block.reveal, block.events, block.millis);
   REQUIRE(candidates.has_value());
   return *candidates;
 }
@@ -218,12 +218,12 @@ TEST_CASE("stream: recomputing refuses an unknown model and one of another type"
 TEST_CASE("stream: heights come one by one", "[detector]") {
   DetectorStream stream(SmallParameters(), kChainId, Sha256);
   CHECK(stream.ReplayFrom() == Height(1));
-  CHECK_FALSE(stream.BeginBlock(Height(2), Digest{}));
-  CHECK_FALSE(stream.BeginBlock(Height(0), Digest{}));
-  REQUIRE(stream.BeginBlock(Height(1), Digest{}));
-  CHECK_FALSE(stream.BeginBlock(Height(1), Digest{}));  // Already open.
+  CHECK_FALSE(stream.BeginBlock(Height(2), Digest{}, 0));
+  CHECK_FALSE(stream.BeginBlock(Height(0), Digest{}, 0));
+  REQUIRE(stream.BeginBlock(Height(1), Digest{}, 0));
+  CHECK_FALSE(stream.BeginBlock(Height(1), Digest{}, 0));  // Already open.
   CHECK(stream.EndBlock());
-  CHECK_FALSE(stream.BeginBlock(Height(1), Digest{}));
+  CHECK_FALSE(stream.BeginBlock(Height(1), Digest{}, 0));
   CHECK(stream.height() == Height(1));
 }
 
@@ -280,17 +280,19 @@ TEST_CASE("stream: a host that never trains costs a bounded replay", "[detector]
   parameters.period_events = GENERATE(256, 10'000);  // Shorter and longer than the reach.
   DetectorStream stream(parameters, kChainId, Sha256);
   uint64_t events = 0;
+  std::vector<uint8_t> entities;
   std::vector<uint64_t> events_before{0};
   for (uint64_t height = 1; height <= 400; ++height) {
     const TestBlock block = MakeBlock(2, height, 300);
     events_before.push_back(events);
     events += block.events.size();
     Feed(&stream, height, block);
+    if (auto taken = stream.TakeEntities()) entities = *std::move(taken);
   }
   REQUIRE(events > 40'000);
   const std::vector<uint8_t> state = stream.SerializeState();
   CHECK(state.size() < 16 * 1024);
-  auto restored = DetectorStream::Restore(parameters, kChainId, Sha256, state);
+  auto restored = DetectorStream::Restore(parameters, kChainId, Sha256, state, {}, entities);
   REQUIRE(restored.has_value());
   const uint64_t replayed = events - events_before[restored->ReplayFrom().value()];
   CHECK(replayed >= 8'192);

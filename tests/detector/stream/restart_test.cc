@@ -9,6 +9,7 @@
 namespace vigil::detector {
 namespace {
 
+using testing::BusyRules;
 using testing::kChainId;
 using testing::MakeBlock;
 using testing::Sha256;
@@ -19,8 +20,9 @@ constexpr uint64_t kHeights = 90;
 
 // Trains at once, activates flows two heights later, and keeps what a host would keep on disk.
 struct Host {
-  DetectorStream stream{SmallParameters(), kChainId, Sha256};
+  DetectorStream stream{SmallParameters(), kChainId, Sha256, BusyRules()};
   std::vector<uint8_t> state;
+  std::vector<uint8_t> entities;
   std::map<std::pair<EventType, uint64_t>, std::vector<uint8_t>> disk;
   ModelInfo active;
   uint64_t active_from = 0;
@@ -48,7 +50,8 @@ struct Host {
   }
   void Step(uint64_t height, uint64_t seed = 3) {
     const TestBlock block = MakeBlock(seed, height);
-    const auto candidates = stream.OnBlock(Height(height), block.reveal, block.events);
+    const auto candidates =
+        stream.OnBlock(Height(height), block.reveal, block.events, block.millis);
     REQUIRE(candidates.has_value());
     for (const Candidate& candidate : *candidates) {
       Tell("alert", height, candidate.leaf_hash, candidate.score.score_q8);
@@ -61,12 +64,18 @@ struct Host {
       window_digests[height] = taken->digest;
       CHECK_FALSE(stream.TakeCheckpoint().has_value());
     }
+    for (const RuleMatch& match : stream.TakeMatches()) {
+      CHECK(match.height == height);
+      Tell("rule" + std::to_string(match.rule), height, Digest{}, match.item);
+    }
     if (!lazy) Train();
+    if (auto taken = stream.TakeEntities()) entities = *std::move(taken);
     state = stream.SerializeState();
   }
   // Loses the stream, and everything else but what lies on disk.
   void Restart(std::span<const uint8_t> checkpoint = {}) {
-    auto restored = DetectorStream::Restore(SmallParameters(), kChainId, Sha256, state, checkpoint);
+    auto restored = DetectorStream::Restore(SmallParameters(), kChainId, Sha256, state, checkpoint,
+                                            entities, BusyRules());
     REQUIRE(restored.has_value());
     GoOnWith(std::move(*restored));
   }
@@ -124,8 +133,8 @@ TEST_CASE("restart: with any checkpoint that is not too new the story goes on th
     for (const auto& [at, bytes] : before.checkpoints) {
       CAPTURE(at);
       Host host = before;
-      const auto by_marks =
-          DetectorStream::Restore(SmallParameters(), kChainId, Sha256, before.state);
+      const auto by_marks = DetectorStream::Restore(SmallParameters(), kChainId, Sha256,
+                                                    before.state, {}, before.entities, BusyRules());
       host.Restart(bytes);
       CHECK(host.stream.ReplayFrom() == Height(at + 1));
       if (host.stream.ReplayFrom() > by_marks->ReplayFrom()) ++shorter;
@@ -151,7 +160,8 @@ TEST_CASE("restart: a stream that begins with a checkpoint says the same from th
     Host host;
     for (uint64_t height = 1; height <= at; ++height) host.Step(height);
     host.story.clear();
-    auto begun = DetectorStream::FromCheckpoint(SmallParameters(), kChainId, Sha256, bytes);
+    auto begun =
+        DetectorStream::FromCheckpoint(SmallParameters(), kChainId, Sha256, bytes, BusyRules());
     REQUIRE(begun.has_value());
     CHECK(begun->height() == Height(at));
     CHECK_FALSE(begun->refilling());
@@ -160,7 +170,8 @@ TEST_CASE("restart: a stream that begins with a checkpoint says the same from th
 
     // It can be stopped at once, but then needs the checkpoint again.
     if (!host.stream.Models().empty()) {
-      CHECK_FALSE(DetectorStream::Restore(SmallParameters(), kChainId, Sha256, host.state));
+      CHECK_FALSE(DetectorStream::Restore(SmallParameters(), kChainId, Sha256, host.state, {}, {},
+                                          BusyRules()));
       host.Restart(bytes);
     }
     host.Finish();
@@ -182,9 +193,13 @@ TEST_CASE("restart: a checkpoint newer than a window that still waits is refused
   for (uint64_t height = 1; host.checkpoints.size() < 2; ++height) host.Step(height);
   const std::vector<uint8_t>& newest = host.checkpoints.rbegin()->second;
   REQUIRE(ParseBookkeeping(host.state, kChainId, SmallParameters())->pending.size() == 2);
-  CHECK_FALSE(DetectorStream::Restore(SmallParameters(), kChainId, Sha256, host.state, newest));
+  CHECK_FALSE(DetectorStream::Restore(SmallParameters(), kChainId, Sha256, host.state, newest, {},
+                                      BusyRules()));
   CHECK(DetectorStream::Restore(SmallParameters(), kChainId, Sha256, host.state,
-                                host.checkpoints.begin()->second));
+                                host.checkpoints.begin()->second, {}, BusyRules()));
+  // Nor is one taken whose matches are those of other rules.
+  CHECK_FALSE(DetectorStream::Restore(SmallParameters(), kChainId, Sha256, host.state,
+                                      host.checkpoints.begin()->second));
 }
 
 TEST_CASE("restart: a replay that leads to another window than was committed is noticed",
@@ -202,7 +217,8 @@ TEST_CASE("restart: a replay that leads to another window than was committed is 
   bool noticed = false;
   for (uint64_t again = 1; again <= end && !noticed; ++again) {
     const TestBlock block = MakeBlock(3, again);
-    noticed = !host.stream.OnBlock(Height(again), block.reveal, block.events).has_value();
+    noticed =
+        !host.stream.OnBlock(Height(again), block.reveal, block.events, block.millis).has_value();
     if (noticed) CHECK(again == end);
   }
   CHECK(noticed);
@@ -279,21 +295,24 @@ TEST_CASE("restart: a window that closed long ago is rebuilt whole", "[detector]
   parameters.period_events = 2'500;
   DetectorStream stream(parameters, kChainId, Sha256);
   uint64_t height = 0;
+  std::vector<uint8_t> entities;
   std::optional<Bookkeeping> b;
   do {
     const TestBlock block = MakeBlock(6, ++height, 300);
-    REQUIRE(stream.OnBlock(Height(height), block.reveal, block.events).has_value());
+    REQUIRE(stream.OnBlock(Height(height), block.reveal, block.events, block.millis).has_value());
+    if (auto taken = stream.TakeEntities()) entities = *std::move(taken);
     b = ParseBookkeeping(stream.SerializeState(), kChainId, parameters);
     REQUIRE(b.has_value());
     REQUIRE(height < 300);
   } while (b->pending.empty() || b->pending[0].events < 12'000 ||
            b->events < b->pending[0].events + 5'000);
-  auto restored = DetectorStream::Restore(parameters, kChainId, Sha256, stream.SerializeState());
+  auto restored =
+      DetectorStream::Restore(parameters, kChainId, Sha256, stream.SerializeState(), {}, entities);
   REQUIRE(restored.has_value());
   REQUIRE(restored->ReplayFrom() > Height(1));
   for (uint64_t again = restored->ReplayFrom().value(); again <= height; ++again) {
     const TestBlock block = MakeBlock(6, again, 300);
-    REQUIRE(restored->OnBlock(Height(again), block.reveal, block.events).has_value());
+    REQUIRE(restored->OnBlock(Height(again), block.reveal, block.events, block.millis).has_value());
   }
   int jobs = 0;
   for (;; ++jobs) {
@@ -315,8 +334,92 @@ TEST_CASE("restart: a replay of other blocks is noticed", "[detector]") {
   bool noticed = false;
   for (uint64_t height = host.stream.ReplayFrom().value(); height <= 30; ++height) {
     const TestBlock block = MakeBlock(4, height);
-    noticed = !host.stream.OnBlock(Height(height), block.reveal, block.events).has_value();
+    noticed =
+        !host.stream.OnBlock(Height(height), block.reveal, block.events, block.millis).has_value();
     if (noticed) break;
+  }
+  CHECK(noticed);
+}
+
+TEST_CASE("restart: the entities that were stored are needed and must be whole", "[detector]") {
+  Host host;
+  for (uint64_t height = 1; host.entities.empty(); ++height) host.Step(height);
+  const uint64_t stored_at = host.stream.height().value();
+  for (uint64_t height = stored_at + 1; height <= stored_at + 3; ++height) host.Step(height);
+  const auto restore = [&](const std::vector<uint8_t>& entities) {
+    return DetectorStream::Restore(SmallParameters(), kChainId, Sha256, host.state, {}, entities,
+                                   BusyRules());
+  };
+  CHECK(restore(host.entities).has_value());
+  CHECK_FALSE(restore({}).has_value());
+  for (const size_t at : {size_t{0}, size_t{17}, host.entities.size() - 60}) {
+    std::vector<uint8_t> damaged = host.entities;
+    damaged[at] ^= 0x40;
+    INFO(at);
+    auto restored = restore(damaged);
+    if (!restored.has_value()) continue;
+    CHECK(at > 100);
+  }
+  std::vector<uint8_t> cut = host.entities;
+  cut.pop_back();
+  CHECK_FALSE(restore(cut).has_value());
+  // Of another time than the state says.
+  Host later = host;
+  for (uint64_t height = stored_at + 4; later.entities == host.entities; ++height) {
+    later.Step(height);
+  }
+  CHECK_FALSE(restore(later.entities).has_value());
+}
+
+TEST_CASE("restart: entities and matches are those of a stream that never stopped", "[detector]") {
+  Host whole;
+  whole.Finish();
+  size_t rules = 0;
+  for (const std::string& line : whole.story) rules += line.starts_with("rule") ? 1 : 0;
+  CHECK(rules > 20);
+  const auto bytes_of = [](const DetectorStream& stream) {
+    LittleEndianWriter writer;
+    stream.entities().Serialize(&writer);
+    stream.matcher().Serialize(&writer);
+    return writer.Take();
+  };
+  for (const auto& [at, bytes] : whole.checkpoints) {
+    CAPTURE(at);
+    auto begun =
+        DetectorStream::FromCheckpoint(SmallParameters(), kChainId, Sha256, bytes, BusyRules());
+    REQUIRE(begun.has_value());
+    for (uint64_t height = at + 1; height <= kHeights; ++height) {
+      const TestBlock block = MakeBlock(3, height);
+      REQUIRE(begun->OnBlock(Height(height), block.reveal, block.events, block.millis).has_value());
+    }
+    CHECK(bytes_of(*begun) == bytes_of(whole.stream));
+  }
+}
+
+TEST_CASE("restart: entities that differ from those of a committed period are noticed",
+          "[detector]") {
+  Host host;
+  host.lazy = true;
+  uint64_t height = 1;
+  while (host.checkpoints.empty()) host.Step(height++);
+  auto changed = ParseBookkeeping(host.state, kChainId, SmallParameters());
+  REQUIRE(changed->pending.size() == 1);
+  // Consistent in itself, but of other entities than the blocks show.
+  const std::vector<uint8_t>& bytes = host.checkpoints.begin()->second;
+  const auto contents = ParseCheckpoint(bytes, kChainId, SmallParameters(), Sha256);
+  REQUIRE(contents.has_value());
+  const size_t before = bytes.size() - contents->entities.size() - 10;
+  changed->pending[0].entities_hash[3] ^= 1;
+  changed->pending[0].window_digest =
+      CheckpointDigestOf(Sha256(std::span<const uint8_t>(bytes).first(before)),
+                         changed->pending[0].entities_hash, Sha256);
+  host.state = SerializeBookkeeping(*changed, kChainId, SmallParameters());
+  host.Restart();
+  bool noticed = false;
+  for (uint64_t again = 1; again < height && !noticed; ++again) {
+    const TestBlock block = MakeBlock(3, again);
+    noticed =
+        !host.stream.OnBlock(Height(again), block.reveal, block.events, block.millis).has_value();
   }
   CHECK(noticed);
 }

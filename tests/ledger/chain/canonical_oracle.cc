@@ -137,14 +137,18 @@ std::map<std::string, FieldLimits> BodyLimits() {
       {"AlertBody.author", NeedExact(16)},
       {"AlertBody.event", {0, 0, true}},
       {"AlertBody.event_type", Need(5)},
-      {"AlertBody.period", Need(k64)},
+      {"AlertBody.period", Max(k64)},
       {"AlertBody.model_digest", HashLimits(true)},
       {"AlertBody.score_q8", Max(k32)},
       {"AlertBody.threshold_q8", Max(k32)},
-      {"AlertBody.component", Need(3)},
+      {"AlertBody.component", Need(4)},
       {"AlertBody.reasons", Many(5)},
       {"AlertBody.event_leaf", HashLimits(true)},
       {"AlertBody.values_commitment", HashLimits(false)},
+      {"AlertBody.rule", Max(65'535)},
+      {"AlertBody.rules_digest", HashLimits(false)},
+      {"AlertBody.entity_kind", Max(6)},
+      {"AlertBody.observed", Max(k64)},
       {"EventRef.record_index", Max(k64)},
       {"EventRef.item", Max(9'999)},
       {"AlertReason.feature", Max(k32)},
@@ -262,7 +266,16 @@ bool BodyIsFine(RecordKind kind, const Message& message) {
              (body.action() == 3) != (body.verdict() == 0);
     }
     case RecordKind::kAlert: {
-      const auto& reasons = dynamic_cast<const v1::AlertBody&>(message).reasons();
+      const auto& body = dynamic_cast<const v1::AlertBody&>(message);
+      const auto& reasons = body.reasons();
+      const bool is_rule = body.component() == 4;
+      const bool all = body.rule() != 0 && !body.rules_digest().empty() &&
+                       body.entity_kind() != 0 && body.observed() != 0;
+      const bool none = body.rule() == 0 && body.rules_digest().empty() &&
+                        body.entity_kind() == 0 && body.observed() == 0;
+      if (is_rule != (body.period() == 0) || !(is_rule ? all && reasons.empty() : none)) {
+        return false;
+      }
       for (int i = 1; i < reasons.size(); ++i) {
         if (reasons[i].bits_q8() > reasons[i - 1].bits_q8()) return false;
       }

@@ -322,6 +322,22 @@ TEST_CASE("genesis: a key used twice anywhere is refused", "[genesis]") {
   }
 }
 
+TEST_CASE("genesis: the rule file arrives as it is and its digest with it", "[genesis]") {
+  Genesis genesis = SampleGenesis();
+  CHECK(genesis.detector_rules.empty());
+  CHECK(genesis.rules_digest.IsZero());
+  genesis.detector_rules = "line one\n  line \"two\"\n";
+  const absl::StatusOr<Genesis> parsed = ParseGenesis(WriteGenesis(genesis));
+  REQUIRE(parsed.ok());
+  CHECK(parsed->detector_rules == genesis.detector_rules);
+  const std::string tag("vigil/detector/rules/v1\0", 24);
+  CHECK(parsed->rules_digest == Sha256(AsBytes(tag + genesis.detector_rules)));
+  CHECK(Contains(ErrorAfter([](Genesis* changed) {
+                   changed->detector_rules = std::string(kRuleFileBytesMax + 1, 'x');
+                 }),
+                 "parameters.detector.rules: bytes: 16385"));
+}
+
 TEST_CASE("genesis: keys that are no points of the main subgroup are refused", "[genesis]") {
   PublicKey small_order;  // The neutral element: y = 1.
   small_order.bytes[0] = 1;

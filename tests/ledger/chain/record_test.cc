@@ -4,6 +4,7 @@
 
 #include "ledger/chain/header.h"
 #include "ledger/chain/scanner.h"
+#include "ledger/crypto/sha256.h"
 #include "tests/ledger/chain/chain_samples.h"
 #include "tests/support/catch.h"
 
@@ -157,6 +158,61 @@ TEST_CASE("record: the signed message is the tag and kind and chain and body", "
   expected += std::string(32, '\x07');
   expected += "body";
   CHECK(RecordSigningMessage(RecordKind::kHeartbeat, HashOf(7), AsBytes("body")) == expected);
+}
+
+TEST_CASE("record: an alert of a rule has what a rule needs and nothing of a model", "[record]") {
+  AlertBody rule;
+  rule.event = {RecordIndex(300), ItemIndex(17)};
+  rule.event_type = 2;
+  rule.model_digest = HashOf(6);
+  rule.score_q8 = rule.threshold_q8 = 2560;
+  rule.component = kRuleComponent;
+  rule.event_leaf = HashOf(7);
+  rule.rule = 3;
+  rule.rules_digest = HashOf(9);
+  rule.entity_kind = 5;
+  rule.observed = 12;
+  const auto error_of = [&](auto change) {
+    AlertBody body = rule;
+    change(&body);
+    return DecodeError(SignRecord(body, HashOf(1), KeyNumber(100)));
+  };
+  const std::string good = SignRecord(rule, HashOf(1), KeyNumber(100));
+  const absl::StatusOr<RecordView> view = DecodeRecord(AsBytes(good));
+  REQUIRE(view.ok());
+  const AlertBody& read = std::get<AlertBody>(view->body);
+  CHECK(read.rule == 3);
+  CHECK(read.rules_digest == HashOf(9));
+  CHECK(read.entity_kind == 5);
+  CHECK(read.observed == 12);
+  CHECK(SignRecord(read, HashOf(1), KeyNumber(100)) == good);
+  CHECK(error_of([](AlertBody* b) { b->period = 1; }).find("alert.period") != std::string::npos);
+  CHECK(error_of([](AlertBody* b) { b->rule = 0; }).find("alert.rule: 3 of") != std::string::npos);
+  CHECK(error_of([](AlertBody* b) { b->rules_digest = Hash(); }).find("alert.rule: 3 of") !=
+        std::string::npos);
+  CHECK(error_of([](AlertBody* b) { b->entity_kind = 0; }).find("alert.rule: 3 of") !=
+        std::string::npos);
+  CHECK(error_of([](AlertBody* b) { b->observed = 0; }).find("alert.rule: 3 of") !=
+        std::string::npos);
+  CHECK(error_of([](AlertBody* b) {
+          b->reasons = {{1, 5}};
+        }).find("alert.reasons") != std::string::npos);
+  CHECK(error_of([](AlertBody* b) { b->rule = 65'536; }).find("rule") != std::string::npos);
+  CHECK(error_of([](AlertBody* b) { b->entity_kind = 7; }).find("entity_kind") !=
+        std::string::npos);
+  CHECK(error_of([](AlertBody* b) { b->component = 5; }).find("component") != std::string::npos);
+  // A model's alert has nothing of a rule.
+  CHECK(error_of([](AlertBody* b) {
+          b->component = 1;
+          b->period = 1;
+        }).find("alert.rule: 4 of") != std::string::npos);
+}
+
+TEST_CASE("record: the digest of a rule is that of docs/formats/detector_model.md", "[record]") {
+  std::string bytes("vigil/detector/rule/v1\0", 23);
+  bytes += std::string(HashOf(9).view());
+  bytes += std::string("\x02\x01\0\0", 4);
+  CHECK(RuleDigestOf(HashOf(9), 0x102) == Sha256(AsBytes(bytes)));
 }
 
 }  // namespace vigil::ledger

@@ -1,5 +1,6 @@
 #include "ledger/state/alerts.h"
 
+#include "ledger/crypto/sha256.h"
 #include "tests/support/catch.h"
 #include "tests/support/test_chain.h"
 
@@ -256,6 +257,81 @@ TEST_CASE("alerts are listed by state and in pages in both directions", "[state]
   CHECK(list(newest, false, 10, AlertState::kContested).empty());
   CHECK(list(newest, false, 0, std::nullopt).empty());
   CHECK(absl::IsNotFound(reader.GetAlert(RecordIndex(0)).status()));
+}
+
+TEST_CASE("an alert of a rule cites the rules of the network", "[state]") {
+  const std::string rules = "the rule file";
+  TestNetwork network(3, 2048, rules);
+  TestChain chain(&network);
+  TestStream stream(&network, "acme/fw-1", "conn");
+  chain.Commit({stream.Batch(3)});
+  const Hash digest = network.genesis().rules_digest;
+  std::string tagged("vigil/detector/rules/v1\0", 24);
+  CHECK(digest == Sha256(AsBytes(tagged + rules)));
+  AlertBody body;
+  body.event = {RecordIndex(0), ItemIndex(1)};
+  body.event_type = 1;
+  body.model_digest = RuleDigestOf(digest, 7);
+  body.score_q8 = body.threshold_q8 = 2560;
+  body.component = kRuleComponent;
+  body.event_leaf = TestHash(0x55);
+  body.rule = 7;
+  body.rules_digest = digest;
+  body.entity_kind = 2;
+  body.observed = 12;
+  const auto propose = [&](const AlertBody& alert) {
+    return chain.CommitOne(network.Sign(alert, network.validator(0)));
+  };
+  SECTION("and is confirmed like any other") {
+    const RecordResult proposed = propose(body);
+    REQUIRE(proposed.code == ResultCode::kOk);
+    AttestationBody attestation;
+    attestation.attestations = {{proposed.index, kConfirm, 2560}};
+    chain.CommitOne(network.Sign(attestation, network.validator(1)));
+    const AlertInfo info = chain.reader().GetAlert(proposed.index).value();
+    CHECK(info.state == AlertState::kConfirmed);
+    CHECK(info.rule == 7);
+    CHECK(info.rules_digest == digest);
+    CHECK(info.entity_kind == 2);
+    CHECK(info.observed == 12);
+    CHECK(propose(body).code == ResultCode::kAlreadyExists);
+    // Another rule on the same event is another alert.
+    body.rule = 8;
+    body.model_digest = RuleDigestOf(digest, 8);
+    CHECK(propose(body).code == ResultCode::kOk);
+  }
+  SECTION("not those of another") {
+    body.rules_digest = TestHash(1);
+    body.model_digest = RuleDigestOf(TestHash(1), 7);
+    CHECK(propose(body).code == ResultCode::kNotFound);
+  }
+  SECTION("with the digest of the rule that it names") {
+    body.rule = 8;
+    CHECK(propose(body).code == ResultCode::kInvalid);
+  }
+  SECTION("with a threshold that is its score") {
+    body.score_q8 += 1;
+    CHECK(propose(body).code == ResultCode::kInvalid);
+  }
+  SECTION("and an event that is there") {
+    body.event.item = ItemIndex(3);
+    CHECK(propose(body).code == ResultCode::kNotFound);
+  }
+}
+
+TEST_CASE("a network without rules takes no alert of one", "[state]") {
+  AlertChain test;
+  AlertBody body = test.Body();
+  body.period = 0;
+  body.reasons.clear();
+  body.component = kRuleComponent;
+  body.threshold_q8 = body.score_q8;
+  body.rule = 1;
+  body.rules_digest = TestHash(9);
+  body.model_digest = RuleDigestOf(TestHash(9), 1);
+  body.entity_kind = 1;
+  body.observed = 1;
+  CHECK(test.Propose(0, body).code == ResultCode::kNotFound);
 }
 
 }  // namespace vigil::ledger

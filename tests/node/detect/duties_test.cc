@@ -21,8 +21,12 @@ Hash Filled(uint8_t byte) {
 
 Duties SampleDuties() {
   Duties duties;
-  duties.proposals[{{RecordIndex(5), ItemIndex(2)}, Filled(1)}] = {
-      .height = Height(10), .due = Height(14), .event_type = 1, .period = 3, .attempt = {}};
+  duties.proposals[{{RecordIndex(5), ItemIndex(2)}, Filled(1)}] = {.height = Height(10),
+                                                                   .due = Height(14),
+                                                                   .event_type = 1,
+                                                                   .period = 3,
+                                                                   .rule = 7,
+                                                                   .attempt = {}};
   duties.judgements[RecordIndex(77)] = {.height = Height(11), .attempt = {}};
   duties.commitments[{4, 2}] = {.window_end = Height(8),
                                 .model_digest = Filled(2),
@@ -40,6 +44,7 @@ TEST_CASE("duties: what is stored is read back but for attempts", "[duties]") {
   REQUIRE(decoded.has_value());
   CHECK(decoded->Encode() == duties.Encode());
   CHECK(decoded->proposals.begin()->second.due == Height(14));
+  CHECK(decoded->proposals.begin()->second.rule == 7);
   CHECK(decoded->commitments.begin()->second.model_digest == Filled(2));
   CHECK(decoded->commitments.begin()->second.window_digest == Filled(3));
   CHECK_FALSE(decoded->judgements.begin()->second.attempt.under_way);
@@ -115,11 +120,11 @@ TEST_CASE("model store: bookkeeping and duties and models survive together", "[m
     ModelStore store(&memory);
     REQUIRE(store.Load()->state.empty());
     REQUIRE(store
-                .Save("state 1", SampleDuties(), {{flow, "model 1"}}, {flow},
-                      {{Height(4), Filled(4)}, {Height(8), Filled(5)}})
+                .Save("state 1", std::vector<uint8_t>{1, 2}, SampleDuties(), {{flow, "model 1"}},
+                      {flow}, {{Height(4), Filled(4)}, {Height(8), Filled(5)}})
                 .ok());
     REQUIRE(store
-                .Save("state 2", {}, {{later, "model 2"}}, {flow, later},
+                .Save("state 2", std::nullopt, {}, {{later, "model 2"}}, {flow, later},
                       {{Height(8), Filled(6)}, {Height(12), Filled(7)}})
                 .ok());
   }
@@ -127,14 +132,16 @@ TEST_CASE("model store: bookkeeping and duties and models survive together", "[m
   auto contents = store.Load();
   REQUIRE(contents.ok());
   CHECK(contents->state == "state 2");
+  CHECK(contents->entities == "\x01\x02");  // Kept until there are others.
   CHECK(contents->duties.proposals.empty());
   REQUIRE(contents->models.size() == 2);
   CHECK(contents->models[1].bytes == "model 2");
   CHECK(contents->checkpoints ==
         ModelStore::Checkpoints{{Height(8), Filled(6)}, {Height(12), Filled(7)}});
   // What the stream has forgotten goes.
-  REQUIRE(store.Save("state 3", {}, {}, {later}, {}).ok());
+  REQUIRE(store.Save("state 3", std::vector<uint8_t>{3}, {}, {}, {later}, {}).ok());
   contents = ModelStore(&memory).Load();
+  CHECK(contents->entities == "\x03");
   REQUIRE(contents->models.size() == 1);
   CHECK(contents->models[0].key == later);
   CHECK(contents->checkpoints.empty());

@@ -39,6 +39,7 @@ sim::NetworkOptions Options() {
   options.detector.sample_rows = 64;
   options.detector.seed_reveals = 1;
   options.detector.threshold_floor_q8 = 256;
+  options.detector_rules = sim::kOddRules;
   return options;
 }
 

@@ -1,0 +1,47 @@
+// What the API says of entities and of rules' alerts. Free of gRPC's reactors.
+#ifndef VIGIL_NODE_API_ENTITY_ANSWERS_H_
+#define VIGIL_NODE_API_ENTITY_ANSWERS_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "detector/entities/entity_key.h"
+#include "detector/rules/rule_set.h"
+#include "ledger/base/event_view.h"
+#include "ledger/state/chain_reader.h"
+#include "node/driver/services.h"
+#include "vigil/v1/api.pb.h"
+
+namespace vigil::node {
+
+// The rules of the network; none where the file does not parse here.
+detector::RuleSet RulesOf(const ledger::Genesis& genesis);
+
+struct NamedEntity {
+  detector::EntityKind kind = detector::EntityKind::kSource;
+  std::string key;
+  std::string name;  // As EntityText() writes it.
+};
+// Whoever may be meant by "KIND:NAME", or by a name alone (a source, destination, host or user).
+// Names: an address, host or user name, "A>B" for pair, "tcp/22" or "22" for port (TCP and UDP).
+// Errors: kInvalidArgument with what was expected.
+absl::StatusOr<std::vector<NamedEntity>> ParseEntityName(absl::string_view text);
+
+// The entity of an event as people write it; empty where the event has none.
+std::string EntityText(detector::EntityKind kind, const EventView& event);
+
+// Fills `out` for an alert of a rule; `event` are the event's bytes, empty where they are gone.
+void FillRule(const detector::RuleSet& rules, const ledger::AlertInfo& alert,
+              absl::string_view event, v1::Alert* out);
+
+// Errors: kInvalidArgument; kUnavailable while the detector rebuilds its windows, or does not run.
+absl::Status FillEntity(const NodeServices& services, const v1::GetEntityRequest& request,
+                        v1::EntityReport* out);
+
+}  // namespace vigil::node
+
+#endif  // VIGIL_NODE_API_ENTITY_ANSWERS_H_

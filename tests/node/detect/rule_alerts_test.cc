@@ -1,0 +1,277 @@
+// Alerts of rules over a cluster of whole nodes: what matches is raised once and confirmed by all,
+// what a validator makes up is disputed, and a validator that was away says the same as the others.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "ledger/log/merkle.h"
+#include "node/detect/block_events.h"
+#include "node/driver/node.h"
+#include "tests/sim/sim_cluster.h"
+#include "tests/support/catch.h"
+
+namespace vigil::node {
+namespace {
+
+using ledger::AlertBody;
+using ledger::AlertInfo;
+using ledger::AlertState;
+using ledger::Record;
+using sim::SensorStream;
+using sim::SimCluster;
+
+constexpr int64_t kSecond = 1'000'000;
+constexpr uint32_t kValidators = 3;
+constexpr uint32_t kLiar = 1;
+constexpr uint32_t kScore = 9 * 256;
+
+sim::NetworkOptions Options() {
+  sim::NetworkOptions options;
+  options.validators = kValidators;
+  options.snapshot_interval_blocks = 65;
+  options.detector.window_rows_max = 512;
+  options.detector.window_rows_min = 128;
+  options.detector.period_events = 512;
+  options.detector.trees = 10;
+  options.detector.sample_rows = 64;
+  options.detector.seed_reveals = 1;
+  options.detector_rules = sim::kOddRules;
+  return options;
+}
+
+struct Network {
+  SimCluster cluster{Options(), /*seed=*/61};
+  SensorStream stream{&cluster.test_network().genesis(), &cluster.test_network().sensor_key(0),
+                      "conn", 3};
+
+  Network() {
+    cluster.StartAll();
+    REQUIRE(cluster.RunUntil([&] { return cluster.leader() != nullptr; }, 20 * kSecond));
+  }
+  SubmitReceipt Commit(Record record) {
+    std::optional<SubmitReceipt> receipt;
+    cluster.node(0)->Submit(std::move(record), [&](const SubmitOutcome& outcome) {
+      INFO(outcome.error.what);
+      CHECK(outcome.error.ok());
+      receipt = outcome.receipt;
+    });
+    REQUIRE(cluster.RunUntil([&] { return receipt.has_value(); }, 20 * kSecond));
+    return *receipt;
+  }
+  void Traffic(int batches, uint32_t odd_permille) {
+    for (int i = 0; i < batches; ++i) Commit(stream.NextBatch(50, odd_permille));
+  }
+  std::vector<AlertInfo> RuleAlerts() {
+    auto alerts =
+        cluster.node(0)->Snapshot()->ListAlerts(RecordIndex(0), true, 10'000, std::nullopt);
+    REQUIRE(alerts.ok());
+    std::erase_if(*alerts,
+                  [](const AlertInfo& alert) { return alert.component != ledger::kRuleComponent; });
+    return *std::move(alerts);
+  }
+  // Source and destination of each public event of the batch that `receipt` tells of, by item.
+  std::map<uint32_t, std::string> OddPairs(const SubmitReceipt& receipt) {
+    const auto block = cluster.node(0)->LoadBlock(receipt.height);
+    REQUIRE(block.ok());
+    executed.block = *block;
+    executed.results = *cluster.node(0)->Snapshot()->GetResults(receipt.height);
+    events = *EventsOf(executed);
+    std::map<uint32_t, std::string> pairs;
+    for (const BlockEventView& event : events) {
+      if (event.ref.record_index != receipt.record_index || event.view.dst.ip[0] != 45) continue;
+      pairs[event.ref.item.value()] = ToString(event.view.src.ip) + ToString(event.view.dst.ip);
+    }
+    return pairs;
+  }
+  // What an honest validator says of a match of rule 1.
+  AlertBody RightAlert(const BlockEventView& event) const {
+    const ledger::Genesis& genesis = cluster.test_network().genesis();
+    AlertBody alert;
+    alert.event = event.ref;
+    alert.event_type = 1;
+    alert.model_digest = ledger::RuleDigestOf(genesis.rules_digest, 1);
+    alert.score_q8 = alert.threshold_q8 = kScore;
+    alert.component = ledger::kRuleComponent;
+    alert.event_leaf = ledger::LeafHash(event.bytes);
+    alert.rule = 1;
+    alert.rules_digest = genesis.rules_digest;
+    alert.entity_kind = 3;
+    alert.observed = 1;
+    return alert;
+  }
+  Record SignedByLiar(const AlertBody& body) {
+    Record record;
+    record.leaf = ledger::SignRecord(body, cluster.test_network().genesis().chain_id,
+                                     cluster.test_network().record_key(kLiar));
+    return record;
+  }
+  void FreezeHonestDetectors(bool frozen) {
+    for (uint32_t i = 0; i < kValidators; ++i) {
+      if (i != kLiar) cluster.SetFrozen(i, frozen ? "detect" : "");
+    }
+  }
+
+  ledger::ExecutedBlock executed;
+  std::vector<BlockEventView> events;
+};
+
+TEST_CASE("rule alerts: one per entity and quiet time and confirmed by every validator",
+          "[detect]") {
+  Network t;
+  const SubmitReceipt receipt = t.Commit(t.stream.NextBatch(50, /*odd_permille=*/400));
+  std::map<uint32_t, std::string> pairs = t.OddPairs(receipt);
+  const auto source = ToString(t.events.front().view.src.ip);
+  // The same again, with other events: none of these pairs is told of twice.
+  t.Traffic(3, /*odd_permille=*/0);
+  t.cluster.RunFor(30 * kSecond);
+  std::set<std::string> different;
+  std::set<uint32_t> first_items;
+  for (const auto& [item, pair] : pairs) {
+    if (different.insert(pair).second) first_items.insert(item);
+  }
+  REQUIRE(different.size() > 10);
+  const std::vector<AlertInfo> alerts = t.RuleAlerts();
+  std::set<uint32_t> told;
+  for (const AlertInfo& alert : alerts) {
+    told.insert(alert.event.item.value());
+    CHECK(alert.event.record_index == receipt.record_index);
+    CHECK(alert.state == AlertState::kConfirmed);
+    CHECK(alert.verdicts.size() == kValidators);
+    CHECK(alert.rule == 1);
+    CHECK(alert.entity_kind == 3);
+    CHECK(alert.observed == 1);
+    CHECK(alert.score_q8 == kScore);
+    CHECK(alert.rules_digest == t.cluster.test_network().genesis().rules_digest);
+  }
+  CHECK(alerts.size() == first_items.size());
+  CHECK(told == first_items);
+}
+
+TEST_CASE("rule alerts: what a validator makes up is disputed and what it says rightly confirmed",
+          "[detect]") {
+  Network t;
+  t.Traffic(2, /*odd_permille=*/0);
+  t.cluster.RunFor(5 * kSecond);
+  t.cluster.Crash(kLiar, ledger::CrashMode::kProcessOnly);
+  t.cluster.config(kLiar).detector_enabled = false;
+  REQUIRE(t.cluster.Start(kLiar).ok());
+  t.FreezeHonestDetectors(true);
+  const SubmitReceipt receipt = t.Commit(t.stream.NextBatch(50, /*odd_permille=*/500));
+  const std::map<uint32_t, std::string> pairs = t.OddPairs(receipt);
+  std::vector<BlockEventView> matched;
+  std::vector<BlockEventView> ordinary;
+  std::set<std::string> different;
+  for (const BlockEventView& event : t.events) {
+    if (event.ref.record_index != receipt.record_index) continue;
+    const auto pair = pairs.find(event.ref.item.value());
+    if (pair == pairs.end()) {
+      ordinary.push_back(event);
+    } else if (different.insert(pair->second).second) {
+      matched.push_back(event);
+    }
+  }
+  REQUIRE(matched.size() >= 8);
+  REQUIRE(ordinary.size() >= 2);
+  const ledger::Genesis& genesis = t.cluster.test_network().genesis();
+  std::vector<AlertBody> lies;
+  const auto lie = [&](const BlockEventView& event, auto change) {
+    AlertBody body = t.RightAlert(event);
+    change(&body);
+    lies.push_back(body);
+  };
+  lie(ordinary[0], [](AlertBody*) {});  // No rule matched this event.
+  lie(matched[0], [](AlertBody* body) { body->observed = 2; });
+  lie(matched[1], [](AlertBody* body) { body->entity_kind = 1; });
+  lie(matched[2], [](AlertBody* body) { body->event_type = 2; });
+  lie(matched[3], [](AlertBody* body) { body->score_q8 = body->threshold_q8 = 60 * 256; });
+  lie(matched[4], [](AlertBody* body) { body->event_leaf.bytes[0] ^= 1; });
+  lie(matched[5], [&](AlertBody* body) {  // A rule that is there, and did not match.
+    body->rule = 2;
+    body->model_digest = ledger::RuleDigestOf(genesis.rules_digest, 2);
+  });
+  lie(matched[6], [&](AlertBody* body) {  // A rule that is not there.
+    body->rule = 99;
+    body->model_digest = ledger::RuleDigestOf(genesis.rules_digest, 99);
+  });
+  std::map<RecordIndex, size_t> said;
+  for (size_t i = 0; i < lies.size(); ++i) {
+    said[t.Commit(t.SignedByLiar(lies[i])).record_index] = i;
+  }
+  const RecordIndex right = t.Commit(t.SignedByLiar(t.RightAlert(matched[7]))).record_index;
+  t.FreezeHonestDetectors(false);
+  t.cluster.RunFor(30 * kSecond);
+
+  size_t disputed = 0;
+  for (const AlertInfo& alert : t.RuleAlerts()) {
+    const auto which = said.find(alert.index);
+    if (which == said.end()) {
+      CHECK(alert.state == AlertState::kConfirmed);
+      if (alert.index == right) CHECK(alert.proposer == genesis.validators[kLiar].identity());
+      continue;
+    }
+    CAPTURE(which->second);
+    CHECK(alert.state == AlertState::kContested);
+    ++disputed;
+  }
+  CHECK(disputed == lies.size());
+}
+
+TEST_CASE("rule alerts: a validator that was stopped says the same as the others afterwards",
+          "[detect]") {
+  Network t;
+  t.Traffic(16, /*odd_permille=*/20);
+  t.cluster.RunFor(5 * kSecond);
+  t.cluster.Crash(2, ledger::CrashMode::kProcessOnly);
+  t.Traffic(20, /*odd_permille=*/20);
+  REQUIRE(t.cluster.Start(2).ok());
+  t.cluster.RunFor(10 * kSecond);
+  const Height since = t.cluster.node(0)->Status().executed;
+  t.Traffic(20, /*odd_permille=*/40);
+  t.cluster.RunFor(40 * kSecond);
+  size_t after = 0;
+  for (const AlertInfo& alert : t.RuleAlerts()) {
+    CHECK(alert.state == AlertState::kConfirmed);
+    for (const ledger::AlertVerdict& verdict : alert.verdicts) CHECK(verdict.verdict == 1);
+    if (alert.height <= since) continue;
+    ++after;
+    CHECK(alert.verdicts.size() == kValidators);
+  }
+  CHECK(after > 5);
+  // The windows of periods before and after are those of all three.
+  const auto models = t.cluster.node(0)->Snapshot()->ListModels(1000);
+  REQUIRE(models.ok());
+  size_t complete = 0;
+  for (const ledger::ModelInfo& model : *models) {
+    if (model.committed_by.size() == kValidators) ++complete;
+    CHECK_FALSE(model.window_digest.IsZero());
+  }
+  CHECK(complete >= 2);
+  for (uint8_t host = 1; host < 30; ++host) {
+    const std::array<uint8_t, 4> address = {10, 0, 0, host};
+    const std::string key = detector::AddressKey(address);
+    const auto one = t.cluster.node(0)->FindEntity(detector::EntityKind::kSource, key);
+    const auto other = t.cluster.node(2)->FindEntity(detector::EntityKind::kSource, key);
+    REQUIRE(one.ok());
+    REQUIRE(other.ok());
+    detector::LittleEndianWriter first;
+    detector::LittleEndianWriter second;
+    one->Serialize(&first);
+    other->Serialize(&second);
+    CHECK(first.bytes() == second.bytes());
+  }
+}
+
+TEST_CASE("rule alerts: a network whose rules are none of this version has no detector",
+          "[detect]") {
+  sim::NetworkOptions options = Options();
+  options.detector_rules = "vigil-rules 1\nversion 1\nrule 1 x\n";
+  SimCluster cluster(options, /*seed=*/62);
+  const absl::Status started = cluster.Start(0);
+  CHECK(absl::IsFailedPrecondition(started));
+  CHECK(absl::StrContains(started.message(), "parameters.detector.rules: line 3: rule 1: "));
+}
+
+}  // namespace
+}  // namespace vigil::node
