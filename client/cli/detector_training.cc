@@ -25,6 +25,8 @@ namespace {
 
 absl::StatusOr<detector::Parameters> ParametersOf(const DetectorTableOptions& options) {
   detector::Parameters parameters;
+  // Small tables have a forest too: their columns were chosen by somebody.
+  parameters.window_rows_min = detector::kColdRowsMin;
   parameters.trees = options.trees;
   parameters.sample_rows = options.sample_rows;
   const std::optional<NumberText> percent = ParseNumber(options.quantile);

@@ -37,8 +37,19 @@ absl::Status EvidenceCollector::WantAlert(uint64_t record) {
   wanted_[record];
   wanted_[alert.event().record_index()].items.insert(alert.event().item());
   for (const v1::AlertVerdict& verdict : alert.verdicts()) wanted_[verdict.record_index()];
+  for (const v1::Fault& fault : alert.faults()) wanted_[fault.record_index()];
   // A rule is of the genesis file.
   if (alert.component() == ledger::kRuleComponent) return absl::OkStatus();
+  v1::GetModelFileRequest model_request;
+  model_request.set_digest(alert.model_digest());
+  absl::StatusOr<v1::ModelFile> model = client_->GetModelFile(model_request);
+  if (model.ok()) {
+    model_ = std::move(*model->mutable_file());
+  } else {
+    note_ =
+        absl::StrCat("without the model, so that the alert cannot be recomputed from the file: ",
+                     model.status().message());
+  }
   return WantCommitments(alert);
 }
 
@@ -212,6 +223,7 @@ absl::StatusOr<std::string> EvidenceCollector::Finish(const ledger::EvidenceQues
   }
   // All of it lies below the last record.
   for (const auto& [name, stream] : streams_) RETURN_IF_ERROR(GatherBetween(stream, &writer));
+  if (!model_.empty()) RETURN_IF_ERROR(writer.AddModel(model_));
   return writer.Finish();
 }
 

@@ -30,7 +30,8 @@ class EvidenceCollector {
       : client_(client), witnesses_(std::move(witnesses)), wait_millis_(wait_millis) {}
 
   absl::Status WantEvent(uint64_t record, uint32_t item);
-  // The alert, its event, who judged it, and the commitments to its model.
+  // The alert, its event, who judged it, what was recorded as wrong with it, the commitments to its
+  // model, and the model where some validator keeps it, else note() says so.
   absl::Status WantAlert(uint64_t record);
   // The events that answer, and of each stream all records between. `whole`: every event of every
   // batch, so that the reader can tell that none is left out.
@@ -39,6 +40,9 @@ class EvidenceCollector {
   // Everything that is wanted with its proof, each record fetched once, under the newest checkpoint
   // that reaches far enough.
   absl::StatusOr<std::string> Finish(const ledger::EvidenceQuestion& question, std::string genesis);
+
+  // For people: what could not be had; empty: nothing is missing.
+  const std::string& note() const { return note_; }
 
  private:
   struct Wanted {
@@ -76,6 +80,8 @@ class EvidenceCollector {
   std::map<uint64_t, Wanted> wanted_;
   bool is_span_ = false;  // Streams have to be without gaps.
   bool whole_ = false;
+  std::string model_;
+  std::string note_;
   std::string checkpoint_;  // Under which proofs are asked for.
   std::map<StreamName, Stream> streams_;
 };

@@ -110,6 +110,7 @@ absl::Status RunEvidenceExport(const Session& session, EvidenceSubject subject,
       RETURN_IF_ERROR(WantSpan(options, &collector, &question));
       break;
   }
+  if (!collector.note().empty()) *session.err << ForTerminal(collector.note()) << '\n';
   ASSIGN_OR_RETURN(const std::string file, collector.Finish(question, genesis));
   return Deliver(session, genesis, options.file, file);
 }

@@ -18,10 +18,12 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "client/cli/admin_commands.h"
+#include "client/cli/alert_commands.h"
 #include "client/cli/arguments.h"
 #include "client/cli/bench.h"
 #include "client/cli/chain_commands.h"
 #include "client/cli/detector_commands.h"
+#include "client/cli/detector_status.h"
 #include "client/cli/entity_commands.h"
 #include "client/cli/event_commands.h"
 #include "client/cli/evidence_commands.h"
@@ -295,6 +297,7 @@ class Program {
     AddWatch(Add(
         alert, "watch", "alerts and changes of their state as they come",
         [this](const Session& session) { return RunAlertWatch(session, from_height_, count_); }));
+    AddAlertChecks(alert);
     AddTriage(alert, "ack", ledger::TriageAction::kAcknowledge, "somebody looks at it");
     CLI::App* assign = AddTriage(alert, "assign", ledger::TriageAction::kAssign,
                                  "somebody of the organisation takes it on");
@@ -305,6 +308,36 @@ class Program {
                      "true-positive, false-positive, or expected: rightly found, and allowed")
         ->required();
     AddTriage(alert, "reopen", ledger::TriageAction::kReopen, "a closed one");
+  }
+  void AddAlertChecks(CLI::App* alert) {
+    CLI::App* explain =
+        Add(alert, "explain", "its reasons in words: the event's values beside the model's window",
+            [this](const Session& s) { return RunAlertExplain(s, alert_check_); });
+    CLI::App* verify = Add(alert, "verify", "recompute it bit for bit; a file needs no validator",
+                           [this](const Session& s) { return RunAlertVerify(s, alert_check_); });
+    verify->footer(
+        "Verdicts and exit codes: VERIFIED 0; SCORE_DIFFERS, THRESHOLD_DIFFERS,\n"
+        "EXPLANATION_DIFFERS, EVENT_DIFFERS (whoever signed it computed it wrongly), "
+        "MODEL_DIFFERS\n"
+        "and EVIDENCE_REFUSED 6; MODEL_UNKNOWN 5; NOT_REDERIVABLE 9.\n\n"
+        "  vigil alert verify 345 --genesis genesis.json\n"
+        "  vigil evidence export alert 345 --file alert.evidence\n"
+        "  vigil alert verify alert.evidence --policy policy.txt\n");
+    for (CLI::App* command : {explain, verify}) {
+      command->add_option("alert", alert_check_.alert, "record index, or evidence file of an alert")
+          ->required();
+      command->add_option("--policy", alert_check_.policy,
+                          "whom to trust, as `vigil log policy` prints; default: --genesis");
+    }
+    verify->add_option("--fault", alert_check_.fault,
+                       "where the proof goes if its author computed it wrongly");
+    AddNumber(verify, "--wait", alert_check_.wait_seconds,
+              "seconds, at most 60, until a checkpoint reaches far enough", 0, 60)
+        ->capture_default_str();
+    CLI::App* faults = Add(alert, "faults", "what validators recorded as wrong with alerts",
+                           [this](const Session& s) { return RunAlertFaults(s, faults_); });
+    AddNumber(faults, "--limit", faults_.limit, "alerts on a page")->capture_default_str();
+    AddNumber(faults, "--cursor", faults_.cursor, "of the page before");
   }
   CLI::App* AddTriage(CLI::App* alert, const std::string& name, ledger::TriageAction action,
                       const std::string& what) {
@@ -628,6 +661,8 @@ class Program {
     AddNumber(Add(detector, "models", "model commitments, newest first",
                   [this](const Session& session) { return RunModels(session, limit_); }),
               "--limit", limit_, "models");
+    Add(detector, "status", "per event type: model, threshold, alerts, drift, precision",
+        [](const Session& session) { return RunDetectorStatus(session); });
     Add(detector, "precision", "how right closed alerts were, as analysts judged them",
         [](const Session& session) { return RunPrecision(session); });
     CLI::App* train =
@@ -694,6 +729,8 @@ class Program {
   EventFilter filter_;
   EventSearchOptions event_search_;
   AlertListOptions alert_list_;
+  AlertCheckOptions alert_check_;
+  FaultListOptions faults_;
   TriageOptions triage_;
   IngestCommandOptions ingest_;
   VerifyLedgerOptions verify_;

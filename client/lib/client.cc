@@ -247,6 +247,24 @@ absl::StatusOr<v1::Status> Client::GetStatusOf(size_t i) {
   return status;
 }
 
+absl::StatusOr<v1::ModelFile> Client::GetModelFile(const v1::GetModelFileRequest& request) {
+  absl::Status status = absl::NotFoundError("no validator was asked");
+  for (const NodeStubs& node : nodes_) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::milliseconds(timeout_millis_));
+    v1::ModelFile file;
+    const absl::Status answered =
+        FromGrpc(node.query->GetModelFile(&context, request, &file), node.endpoint);
+    if (answered.ok()) return file;
+    // That one is down says less than that another does not keep it.
+    if (!absl::IsNotFound(status) || &node == &nodes_.front() || absl::IsNotFound(answered)) {
+      status = answered;
+    }
+  }
+  return status;
+}
+
 // One unary method of the Query service.
 #define VIGIL_QUERY(Method, Request, Response)                                        \
   absl::StatusOr<v1::Response> Client::Method(const v1::Request& asked) {             \
@@ -266,6 +284,8 @@ VIGIL_QUERY(SearchEvents, SearchEventsRequest, SearchEventsResponse)
 VIGIL_QUERY(ListAlerts, ListAlertsRequest, ListAlertsResponse)
 VIGIL_QUERY(GetAlert, GetAlertRequest, Alert)
 VIGIL_QUERY(GetPrecision, GetPrecisionRequest, Precision)
+VIGIL_QUERY(ListFaults, ListFaultsRequest, ListFaultsResponse)
+VIGIL_QUERY(GetDetectorReport, GetDetectorReportRequest, DetectorReport)
 VIGIL_QUERY(ListModels, ListModelsRequest, ListModelsResponse)
 #undef VIGIL_QUERY
 

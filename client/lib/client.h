@@ -62,6 +62,10 @@ class Client {
   absl::StatusOr<v1::ListAlertsResponse> ListAlerts(const v1::ListAlertsRequest& request);
   absl::StatusOr<v1::Alert> GetAlert(const v1::GetAlertRequest& request);
   absl::StatusOr<v1::Precision> GetPrecision(const v1::GetPrecisionRequest& request);
+  absl::StatusOr<v1::ListFaultsResponse> ListFaults(const v1::ListFaultsRequest& request);
+  absl::StatusOr<v1::DetectorReport> GetDetectorReport(const v1::GetDetectorReportRequest& request);
+  // Of the first endpoint that keeps it. Errors: kNotFound: none of those that answered does.
+  absl::StatusOr<v1::ModelFile> GetModelFile(const v1::GetModelFileRequest& request);
   absl::StatusOr<v1::ListModelsResponse> ListModels(const v1::ListModelsRequest& request);
   absl::StatusOr<v1::EntityReport> GetEntity(const v1::GetEntityRequest& request);
   absl::StatusOr<v1::Checkpoint> GetCheckpoint();

@@ -398,7 +398,7 @@ func (p *proof) readExtra(r *reader) (subject byte) {
 }
 
 // Names of the kinds of records that this version admits.
-var kinds = strings.Split(" event_batch heartbeat gap stream_reset alert attestation triage model_commitment", " ")
+var kinds = strings.Split(" event_batch heartbeat gap stream_reset alert attestation triage model_commitment fault_proof", " ")
 
 func (p *proof) checkRecord(isEvent bool) (numbers map[uint64]uint64, texts map[uint64][]byte) {
 	r := &reader{p.subject.bytes} // Step 8.

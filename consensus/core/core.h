@@ -70,7 +70,8 @@ struct Executed {
   Hash state_digest;
   Hash results_root;
 };
-// What lies up to `block`, which is committed and executed, is kept elsewhere: the log begins above.
+// What lies up to `block`, which is committed and executed, is kept elsewhere: the log begins
+// above.
 struct LogBegins {
   BlockId block;
 };
@@ -89,8 +90,8 @@ struct EpochAnchor {
 };
 
 using Input = std::variant<PeerMessage, Tick, PayloadAvailable, Wake, BlockBuilt, BodyVerdict,
-                           BodyFetched, CertificateFetched, DurableUpTo, Executed,
-                           LogBegins, ReadRequest, Transfer, EpochAnchor>;
+                           BodyFetched, CertificateFetched, DurableUpTo, Executed, LogBegins,
+                           ReadRequest, Transfer, EpochAnchor>;
 
 // --------------------------------------------------------------------------------------- Output
 

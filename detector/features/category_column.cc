@@ -49,6 +49,11 @@ int32_t CategoryColumn::SurprisalQ8(const CategoryKey& key) const {
   return costs_q8_[it - keys_.begin()];
 }
 
+uint32_t CategoryColumn::CountOf(const CategoryKey& key) const {
+  const auto it = std::lower_bound(keys_.begin(), keys_.end(), key);
+  return it == keys_.end() || *it != key ? 0 : counts_[it - keys_.begin()];
+}
+
 void CategoryColumn::Write(LittleEndianWriter* writer) const {
   writer->U32(total_).U32(rest_count_).U16(static_cast<uint16_t>(keys_.size()));
   for (size_t i = 0; i < keys_.size(); ++i) {

@@ -30,6 +30,14 @@ class CategoryColumn {
   // lg(n + 2) - lg(count + 1) in Q8; largest for what was never seen.
   int32_t SurprisalQ8(const CategoryKey& key) const;
 
+  // Rows that were counted.
+  uint32_t total() const { return total_; }
+  // Rows with this value; 0 for one that shares the rest.
+  uint32_t CountOf(const CategoryKey& key) const;
+  // The kept values, ascending, and how often each came.
+  const std::vector<CategoryKey>& keys() const { return keys_; }
+  const std::vector<uint32_t>& counts() const { return counts_; }
+
   void Write(LittleEndianWriter* writer) const;
   // Nothing unless the bytes are what Write() gives for some column of that width.
   static std::optional<CategoryColumn> Read(LittleEndianReader* reader, int width);

@@ -90,6 +90,20 @@ int32_t Encoder::MidRank(size_t feature, RawRow row) const {
   return numeric_[features_[feature].column].MidRank(ViewIn(features_[feature], row.data()));
 }
 
+const NumericColumn* Encoder::NumericOf(size_t feature) const {
+  const Feature& found = features_[feature];
+  return IsNumeric(found.spec.kind) ? &numeric_[found.column] : nullptr;
+}
+
+const CategoryColumn* Encoder::CategoryOf(size_t feature) const {
+  const Feature& found = features_[feature];
+  return IsNumeric(found.spec.kind) ? nullptr : &category_[found.column];
+}
+
+CategoryKey Encoder::KeyIn(size_t feature, RawRow row) const {
+  return KeyOf(features_[feature].spec, row.data());
+}
+
 void Encoder::Write(LittleEndianWriter* writer) const {
   writer->U16(static_cast<uint16_t>(features_.size()));
   for (const Feature& feature : features_) {

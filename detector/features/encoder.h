@@ -36,6 +36,12 @@ class Encoder {
   // Mid-rank of a numeric feature in [0, 255]; REQUIRES: the feature is numeric.
   int32_t MidRank(size_t feature, RawRow row) const;
 
+  // What the window says of a feature: one of the two, nullptr for the other kind.
+  const NumericColumn* NumericOf(size_t feature) const;
+  const CategoryColumn* CategoryOf(size_t feature) const;
+  // The tokens of a categorical feature or combination in `row`.
+  CategoryKey KeyIn(size_t feature, RawRow row) const;
+
   size_t feature_count() const { return features_.size(); }
   size_t field_count() const { return field_count_; }
 

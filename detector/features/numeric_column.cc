@@ -29,6 +29,20 @@ int32_t ViewOf(FeatureKind kind, int64_t raw) {
   return static_cast<int32_t>(std::min<int64_t>(raw, kLinearMax));
 }
 
+int64_t RawOf(FeatureKind kind, int32_t view) {
+  if (kind != FeatureKind::kCounter) return std::min(view, kLinearMax);
+  int64_t low = 0, high = kCounterMax;
+  while (low < high) {
+    const int64_t middle = low + (high - low) / 2;
+    if (ViewOf(kind, middle) < view) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
 NumericColumn::NumericColumn(std::vector<int32_t> views) {
   std::sort(views.begin(), views.end());
   const auto first = std::upper_bound(views.begin(), views.end(), kMissingView);
@@ -74,6 +88,13 @@ void NumericColumn::FindTails() {
 uint32_t NumericColumn::AtMost(int32_t view) const {
   const auto it = std::upper_bound(knots_.begin(), knots_.end(), view);
   return it == knots_.begin() ? 0 : cumulative_[it - knots_.begin() - 1];
+}
+
+int32_t NumericColumn::ViewAtShare(uint32_t part, uint32_t whole) const {
+  const uint64_t wanted = uint64_t{part} * present_;
+  const auto it = std::find_if(cumulative_.begin(), cumulative_.end(),
+                               [&](uint32_t rows) { return uint64_t{rows} * whole >= wanted; });
+  return knots_[it == cumulative_.end() ? knots_.size() - 1 : it - cumulative_.begin()];
 }
 
 uint32_t NumericColumn::Below(int32_t view) const {

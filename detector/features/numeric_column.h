@@ -29,6 +29,8 @@ inline constexpr uint32_t kRowsCountMax = 1u << 24;
 // The view of `raw`; kMissingView for kMissing and for negative numbers. REQUIRES: kind is kCounter
 // or kLinear.
 int32_t ViewOf(FeatureKind kind, int64_t raw);
+// The smallest number that ViewOf() sees at `view` or above. REQUIRES: as ViewOf(); 0 <= view.
+int64_t RawOf(FeatureKind kind, int32_t view);
 
 class NumericColumn {
  public:
@@ -50,13 +52,21 @@ class NumericColumn {
   // Mid-rank in [0, 255]: 255 (rows below + half the rows equal) / rows; 0 for missing.
   int32_t MidRank(int32_t view) const;
 
+  // Rows that had a number, and rows that had none.
+  uint32_t present() const { return present_; }
+  uint32_t missing() const { return missing_; }
+  // Rows with a view <= `view`, by the kept knots.
+  uint32_t AtMost(int32_t view) const;
+  // The smallest kept view that at least part / whole of the present rows do not exceed.
+  // REQUIRES: present() > 0; part <= whole; whole > 0.
+  int32_t ViewAtShare(uint32_t part, uint32_t whole) const;
+
   void Write(LittleEndianWriter* writer) const;
   // Nothing unless the bytes are what Write() gives for some column.
   static std::optional<NumericColumn> Read(LittleEndianReader* reader);
 
  private:
-  // Rows with a view <= `view`, and rows with a view < `view`, by the kept knots.
-  uint32_t AtMost(int32_t view) const;
+  // Rows with a view < `view`, by the kept knots.
   uint32_t Below(int32_t view) const;
   // Keeps kKnotsMax of the knots.
   void Thin();

@@ -11,8 +11,9 @@ namespace vigil::detector {
 namespace {
 
 constexpr std::string_view kMagic = "vigil-model";
-constexpr uint16_t kFormat = 2;
+constexpr uint16_t kFormat = 3;
 constexpr uint8_t kComponents = 3;
+constexpr uint8_t kComponentsCold = 1;
 // What LODA and the surprisal must have beyond the forest: lg of the ratio of the weights.
 constexpr uint32_t kSecondViewBitsQ8 = 256;
 
@@ -64,18 +65,20 @@ Model::Encoded Model::Encode(RawRow row) const {
   for (size_t f = 0; f < schema_.feature_count(); ++f) {
     encoded.surprisal_sum += encoded.surprisal[f];
   }
-  encoded.strangeness_q16 = forest_.StrangenessQ16(encoded.split.data());
-  encoded.loda_q8 = loda_.SurprisalQ8(encoded.split.data());
+  if (cold()) return encoded;
+  encoded.strangeness_q16 = scorers_->forest.StrangenessQ16(encoded.split.data());
+  encoded.loda_q8 = scorers_->loda.SurprisalQ8(encoded.split.data());
   return encoded;
 }
 
 Score Model::Judge(const Encoded& encoded) const {
-  Score score{bits_.forest.BitsQ8(encoded.strangeness_q16), Component::kForest, {}};
-  const uint32_t loda = bits_.loda.BitsQ8(encoded.loda_q8);
+  const uint32_t surprisal = surprisal_bits_.BitsQ8(encoded.surprisal_sum);
+  if (cold()) return {surprisal, Component::kSurprisal, {}};
+  Score score{scorers_->forest_bits.BitsQ8(encoded.strangeness_q16), Component::kForest, {}};
+  const uint32_t loda = scorers_->loda_bits.BitsQ8(encoded.loda_q8);
   if (loda > score.score_q8 + kSecondViewBitsQ8) {
     score = {loda - kSecondViewBitsQ8, Component::kLoda, {}};
   }
-  const uint32_t surprisal = bits_.surprisal.BitsQ8(encoded.surprisal_sum);
   if (surprisal > score.score_q8 + kSecondViewBitsQ8) {
     score = {surprisal - kSecondViewBitsQ8, Component::kSurprisal, {}};
   }
@@ -89,9 +92,9 @@ Score Model::ExplainRow(RawRow row) const {
   Score score = Judge(encoded);
   std::vector<int64_t> credits(schema_.feature_count(), 0);
   if (score.component == Component::kForest) {
-    forest_.AddCredit(encoded.split.data(), credits);
+    scorers_->forest.AddCredit(encoded.split.data(), credits);
   } else if (score.component == Component::kLoda) {
-    loda_.AddCredit(encoded.split.data(), credits);
+    scorers_->loda.AddCredit(encoded.split.data(), credits);
   } else {
     for (size_t f = 0; f < credits.size(); ++f) {
       credits[f] = std::max(0, encoded.surprisal[f] - mean_surprisal_q8_[f]);
@@ -113,37 +116,43 @@ std::vector<uint8_t> Model::Serialize() const {
   writer.U32(row_count_).U32(held_out_count_).U32(threshold_q8_);
   encoder_.Write(&writer);
   for (const int32_t mean : mean_surprisal_q8_) writer.U16(static_cast<uint16_t>(mean));
-  writer.U8(kComponents);
-  PutComponent(&writer, Component::kForest, [&](LittleEndianWriter* body) {
-    forest_.Write(body);
-    bits_.forest.Write(body);
-  });
-  PutComponent(&writer, Component::kLoda, [&](LittleEndianWriter* body) {
-    loda_.Write(body);
-    bits_.loda.Write(body);
-  });
+  writer.U8(cold() ? kComponentsCold : kComponents);
+  if (!cold()) {
+    PutComponent(&writer, Component::kForest, [&](LittleEndianWriter* body) {
+      scorers_->forest.Write(body);
+      scorers_->forest_bits.Write(body);
+    });
+    PutComponent(&writer, Component::kLoda, [&](LittleEndianWriter* body) {
+      scorers_->loda.Write(body);
+      scorers_->loda_bits.Write(body);
+    });
+  }
   PutComponent(&writer, Component::kSurprisal,
-               [&](LittleEndianWriter* body) { bits_.surprisal.Write(body); });
+               [&](LittleEndianWriter* body) { surprisal_bits_.Write(body); });
   return writer.Take();
 }
 
-std::optional<Model::Scorers> Model::ReadScorers(LittleEndianReader* reader, size_t features) {
-  if (reader->U8() != kComponents) return std::nullopt;
-  LittleEndianReader first = ComponentReader(reader, Component::kForest);
-  std::optional<Forest> forest = Forest::Read(&first);
-  if (!forest || forest->feature_count() != features) return std::nullopt;
-  const std::optional<Calibration> forest_bits = Calibration::Read(&first);
-  LittleEndianReader second = ComponentReader(reader, Component::kLoda);
-  std::optional<Loda> loda = Loda::Read(&second);
-  if (!loda || loda->feature_count() != features) return std::nullopt;
-  const std::optional<Calibration> loda_bits = Calibration::Read(&second);
-  LittleEndianReader third = ComponentReader(reader, Component::kSurprisal);
-  const std::optional<Calibration> surprisal_bits = Calibration::Read(&third);
-  if (!forest_bits || !loda_bits || !surprisal_bits || !first.AtEnd() || !second.AtEnd() ||
-      !third.AtEnd() || !reader->AtEnd()) {
-    return std::nullopt;
+bool Model::ReadComponents(LittleEndianReader* reader, size_t features,
+                           std::optional<Scorers>* scorers,
+                           std::optional<Calibration>* surprisal_bits) {
+  const uint8_t count = reader->U8();
+  if (count != kComponents && count != kComponentsCold) return false;
+  if (count == kComponents) {
+    LittleEndianReader first = ComponentReader(reader, Component::kForest);
+    std::optional<Forest> forest = Forest::Read(&first);
+    if (!forest || forest->feature_count() != features) return false;
+    std::optional<Calibration> forest_bits = Calibration::Read(&first);
+    LittleEndianReader second = ComponentReader(reader, Component::kLoda);
+    std::optional<Loda> loda = Loda::Read(&second);
+    if (!loda || loda->feature_count() != features) return false;
+    std::optional<Calibration> loda_bits = Calibration::Read(&second);
+    if (!forest_bits || !loda_bits || !first.AtEnd() || !second.AtEnd()) return false;
+    scorers->emplace(Scorers{std::move(*forest), std::move(*loda), std::move(*forest_bits),
+                             std::move(*loda_bits)});
   }
-  return Scorers{std::move(*forest), std::move(*loda), {*forest_bits, *loda_bits, *surprisal_bits}};
+  LittleEndianReader third = ComponentReader(reader, Component::kSurprisal);
+  *surprisal_bits = Calibration::Read(&third);
+  return surprisal_bits->has_value() && third.AtEnd() && reader->AtEnd();
 }
 
 std::optional<Model> Model::Parse(std::span<const uint8_t> bytes, const Schema& schema,
@@ -166,10 +175,12 @@ std::optional<Model> Model::Parse(std::span<const uint8_t> bytes, const Schema& 
     means.push_back(reader.U16());
     if (means.back() > kEncodedMax) return std::nullopt;
   }
-  std::optional<Scorers> scorers = ReadScorers(&reader, schema.feature_count());
-  if (!scorers) return std::nullopt;
-  Model model(schema, std::move(*encoder), std::move(scorers->forest), std::move(scorers->loda),
-              std::move(scorers->bits));
+  std::optional<Scorers> scorers;
+  std::optional<Calibration> surprisal_bits;
+  if (!ReadComponents(&reader, schema.feature_count(), &scorers, &surprisal_bits)) {
+    return std::nullopt;
+  }
+  Model model(schema, std::move(*encoder), std::move(scorers), std::move(*surprisal_bits));
   model.schema_hash_ = schema.HashWith(hash);
   model.seed_ = seed;
   model.row_count_ = row_count;

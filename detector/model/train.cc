@@ -1,10 +1,11 @@
 #include <algorithm>
-#include <numeric>
+#include <optional>
 #include <utility>
 
 #include "detector/forest/draws.h"
 #include "detector/model/encoded.h"
 #include "detector/model/model.h"
+#include "detector/model/row_marks.h"
 #include "detector/model/window_guard.h"
 
 namespace vigil::detector {
@@ -34,13 +35,35 @@ Parts Divide(std::vector<uint32_t> kept, const Digest& seed, Hash32 hash) {
   return parts;
 }
 
-// The rows whose encoding, by all rows, is not yet there identical_rows_max times.
-std::vector<uint32_t> KeptRows(const Schema& schema, const RawTable& window,
-                               uint32_t identical_max) {
-  std::vector<uint32_t> all(static_cast<size_t>(window.rows()));
-  std::iota(all.begin(), all.end(), 0u);
-  const Encoder encoder = Encoder::Fit(schema, window, all);
-  return CapIdenticalRows(encoder.SplitView(window, all), identical_max);
+// `positions` of `rows`.
+std::vector<uint32_t> Pick(const std::vector<uint32_t>& rows,
+                           const std::vector<uint32_t>& positions) {
+  std::vector<uint32_t> picked;
+  picked.reserve(positions.size());
+  for (const uint32_t position : positions) picked.push_back(rows[position]);
+  return picked;
+}
+
+// The rows that a model may learn from, ascending.
+std::vector<uint32_t> KeptRows(const Schema& schema, const RawTable& window, const Digest& seed,
+                               const Parameters& parameters, Hash32 hash) {
+  const auto fields = static_cast<Eigen::Index>(schema.field_count());
+  const bool marked = window.cols() == fields + static_cast<Eigen::Index>(kRowMarks);
+  std::vector<uint32_t> rows;
+  for (Eigen::Index i = 0; i < window.rows(); ++i) {
+    if (!marked || window(i, fields + kLeftOutMark) == 0) rows.push_back(static_cast<uint32_t>(i));
+  }
+  if (rows.empty()) return rows;
+  // Those whose encoding, by all rows, is not yet there identical_rows_max times.
+  const Encoder encoder = Encoder::Fit(schema, window, rows);
+  rows =
+      Pick(rows, CapIdenticalRows(encoder.SplitView(window, rows), parameters.identical_rows_max));
+  if (!marked) return rows;
+  std::vector<ReportedRow> reported;
+  for (const uint32_t i : rows) {
+    reported.push_back({window(i, fields + kReporterMark), window(i, fields + kEventMark)});
+  }
+  return Pick(rows, CapShare(reported, parameters.window_rows_min, seed, hash));
 }
 
 // Once more under the final encoding, in which further rows may have become equal.
@@ -63,32 +86,36 @@ uint32_t Quantile(std::vector<uint32_t> scores, uint32_t quantile_ppm) {
 }  // namespace
 
 std::optional<Model> Model::Train(const Schema& schema, const RawTable& window, const Digest& seed,
-                                  const Parameters& parameters, Hash32 hash) {
-  if (window.rows() == 0) return std::nullopt;
-  std::vector<uint32_t> kept = KeptRows(schema, window, parameters.identical_rows_max);
+                                  const Parameters& parameters, Hash32 hash,
+                                  uint32_t previous_threshold_q8) {
+  std::vector<uint32_t> kept = KeptRows(schema, window, seed, parameters, hash);
   if (kept.size() < kRowsMin) return std::nullopt;
   const auto row_count = static_cast<uint32_t>(kept.size());
   const Parts parts = Divide(std::move(kept), seed, hash);
   Encoder encoder = Encoder::Fit(schema, window, parts.grown);
-  const FeatureMatrix grown =
-      GrownRows(encoder, window, parts.grown, parameters.identical_rows_max);
-  Forest forest = Forest::Grow(grown, seed, parameters.trees, parameters.sample_rows, hash);
-  Loda loda = Loda::Fit(grown, seed, kProjections, hash);
   // Calibrated below, once the held-out rows have been seen by the other parts.
   const Calibration none({0}, 1);
-  Model model(schema, std::move(encoder), std::move(forest), std::move(loda), {none, none, none});
+  std::optional<Scorers> scorers;
+  if (row_count >= parameters.window_rows_min) {
+    const FeatureMatrix grown =
+        GrownRows(encoder, window, parts.grown, parameters.identical_rows_max);
+    scorers.emplace(
+        Scorers{Forest::Grow(grown, seed, parameters.trees, parameters.sample_rows, hash),
+                Loda::Fit(grown, seed, kProjections, hash), none, none});
+  }
+  Model model(schema, std::move(encoder), std::move(scorers), none);
   model.profile_ = parameters.profile;
   model.schema_hash_ = schema.HashWith(hash);
   model.seed_ = seed;
   model.row_count_ = row_count;
   model.held_out_count_ = static_cast<uint32_t>(parts.held_out.size());
-  model.CalibrateOn(window, parts.held_out, parameters);
+  model.CalibrateOn(window, parts.held_out, parameters, previous_threshold_q8);
   model.digest_ = DigestOf(model.Serialize(), hash);
   return model;
 }
 
 void Model::CalibrateOn(const RawTable& window, std::span<const uint32_t> held_out,
-                        const Parameters& parameters) {
+                        const Parameters& parameters, uint32_t previous_threshold_q8) {
   std::vector<Encoded> rows;
   std::vector<int64_t> strangeness, loda, surprisal;
   std::vector<int64_t> sums(schema_.feature_count(), 0);
@@ -103,13 +130,22 @@ void Model::CalibrateOn(const RawTable& window, std::span<const uint32_t> held_o
   for (const int64_t sum : sums) {
     mean_surprisal_q8_.push_back(static_cast<int32_t>(sum / static_cast<int64_t>(held_out.size())));
   }
-  bits_.forest = Calibration(std::move(strangeness), kStrangenessPerBit * forest_.tree_count());
-  bits_.loda = Calibration(std::move(loda), kSurprisalPerBit * loda_.projection_count());
-  bits_.surprisal = Calibration(std::move(surprisal), kSurprisalPerBit);
+  if (!cold()) {
+    scorers_->forest_bits =
+        Calibration(std::move(strangeness), kStrangenessPerBit * scorers_->forest.tree_count());
+    scorers_->loda_bits =
+        Calibration(std::move(loda), kSurprisalPerBit * scorers_->loda.projection_count());
+  }
+  surprisal_bits_ = Calibration(std::move(surprisal), kSurprisalPerBit);
   std::vector<uint32_t> fused;
   for (const Encoded& encoded : rows) fused.push_back(Judge(encoded).score_q8);
-  threshold_q8_ = std::max(Quantile(std::move(fused), parameters.threshold_quantile_ppm),
-                           parameters.threshold_floor_q8);
+  uint32_t threshold = Quantile(std::move(fused), parameters.threshold_quantile_ppm);
+  if (previous_threshold_q8 > 0) {
+    const uint32_t step = std::min(previous_threshold_q8, kThresholdStepQ8);
+    threshold = std::clamp(threshold, previous_threshold_q8 - step,
+                           previous_threshold_q8 + kThresholdStepQ8);
+  }
+  threshold_q8_ = std::max(threshold, parameters.threshold_floor_q8);
 }
 
 }  // namespace vigil::detector

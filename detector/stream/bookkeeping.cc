@@ -1,6 +1,7 @@
 #include "detector/stream/bookkeeping.h"
 
 #include <algorithm>
+#include <numeric>
 #include <string_view>
 #include <utility>
 
@@ -12,7 +13,7 @@ namespace vigil::detector {
 namespace {
 
 constexpr std::string_view kMagic = "vigil-stream";
-constexpr uint16_t kFormat = 3;
+constexpr uint16_t kFormat = 5;
 constexpr uint8_t kTypesMask = 0b111110;  // Bits 1 to 5.
 static_assert(kEventTypes.size() == 5);
 
@@ -42,6 +43,7 @@ bool ReadPending(LittleEndianReader* reader, uint32_t seed_reveals, Bookkeeping*
     pending.events = reader->U64();
     pending.window_digest = reader->ReadDigest();
     pending.entities_hash = reader->ReadDigest();
+    for (uint64_t& count : pending.event_counts) count = reader->U64();
     pending.types_left = reader->U8();
     const size_t reveals = reader->U8();
     const bool rises = i == 0 || (pending.period > b->pending.back().period &&
@@ -69,15 +71,15 @@ std::vector<uint8_t> SerializeBookkeeping(const Bookkeeping& b, const Digest& ch
   WriteStreamHead(kMagic, kFormat, chain_id, parameters, &writer);
   writer.U64(b.height).U64(b.events).U64(b.period).U64(b.period_end).U64(b.period_end_events);
   writer.U64(b.entities_height).U64(b.entities_events);
+  for (const uint64_t count : b.event_counts) writer.U64(count);
   writer.U16(static_cast<uint16_t>(b.marks.size()));
   for (const HeightMark& mark : b.marks) writer.U64(mark.height).U64(mark.events_before);
   writer.U8(static_cast<uint8_t>(b.pending.size()));
   for (const PendingPeriod& pending : b.pending) {
     writer.U64(pending.period).U64(pending.window_end).U64(pending.events);
-    writer.Raw(pending.window_digest)
-        .Raw(pending.entities_hash)
-        .U8(pending.types_left)
-        .U8(static_cast<uint8_t>(pending.reveals.size()));
+    writer.Raw(pending.window_digest).Raw(pending.entities_hash);
+    for (const uint64_t count : pending.event_counts) writer.U64(count);
+    writer.U8(pending.types_left).U8(static_cast<uint8_t>(pending.reveals.size()));
     for (const Digest& reveal : pending.reveals) writer.Raw(reveal);
   }
   return writer.Take();
@@ -99,6 +101,10 @@ std::optional<Bookkeeping> ParseBookkeeping(std::span<const uint8_t> bytes, cons
       (b.entities_height == 0 && b.entities_events != 0)) {
     return std::nullopt;
   }
+  for (uint64_t& count : b.event_counts) count = reader.U64();
+  const uint64_t counted =
+      std::accumulate(b.event_counts.begin(), b.event_counts.end(), uint64_t{0});
+  if (counted != b.events - b.period_end_events) return std::nullopt;
   if (b.period_end > b.height || b.period_end_events > b.events ||
       (b.period == 0) != (b.period_end == 0)) {
     return std::nullopt;

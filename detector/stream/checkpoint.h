@@ -3,13 +3,14 @@
 // whoever has the bytes goes on from there without the blocks before.
 //
 // Bytes (little-endian; docs/formats/detector_model.md):
-//   "vigil-checkpoint" 00 | u16 format = 2 | chain id 32 | ten u32 parameters |
+//   "vigil-checkpoint" 00 | u16 format = 4 | chain id 32 | ten u32 parameters |
 //   u64 height | u64 events | u64 period |
 //   u16 sections | per section, ascending number: u16 number | u64 size | body
 // Section 1, windows, per event type in ascending order:
-//   u32 type | schema hash 32 | u32 rows | u64 event number per row | i64 per row and field
+//   u32 type | schema hash 32 | u64 events of the type in the period | u32 rows | u64 event number
+//   per row | i64 per row and field and mark (row_marks.h)
 // Section 2, entities: EntityTable::Serialize() | RuleMatcher::Serialize().
-// Format 2 has exactly these two; whoever does not know a section cannot go on from it, so a
+// Format 4 has exactly these two; whoever does not know a section cannot go on from it, so a
 // further one makes a new format.
 //
 // digest = hash("vigil/detector/checkpoint/v2" 00 | hash(bytes before section 2's number) |
@@ -27,6 +28,7 @@
 
 #include "detector/features/hash.h"
 #include "detector/model/parameters.h"
+#include "detector/stream/bookkeeping.h"
 #include "detector/stream/event_window.h"
 
 namespace vigil::detector {
@@ -40,6 +42,7 @@ struct CheckpointPlace {
   uint64_t height = 0;  // That closed the window.
   uint64_t events = 0;  // Events up to that height, included.
   uint64_t period = 0;
+  EventCounts event_counts{};  // In the period, by type.
 
   bool operator==(const CheckpointPlace&) const = default;
 };
@@ -51,7 +54,7 @@ struct CheckpointContents {
 };
 
 // The bytes before section 2. REQUIRES: one window per event type, in the order of kEventTypes,
-// without rows of events that lie further back than the windows reach.
+// of marked rows, without rows of events that lie further back than the windows reach.
 std::vector<uint8_t> SerializeWindows(const CheckpointPlace& place,
                                       std::span<const EventWindow* const> windows,
                                       const Digest& chain_id, const Parameters& parameters,

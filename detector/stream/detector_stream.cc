@@ -1,14 +1,19 @@
 #include "detector/stream/detector_stream.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <utility>
 
 #include "detector/features/codec.h"
 #include "detector/features/require.h"
+#include "detector/features/text_shape.h"
 #include "detector/stream/stream_head.h"
 
 namespace vigil::detector {
+
+int64_t ReporterMarkOf(std::string_view identity, Hash32 hash) { return TokenOf(identity, hash); }
+
 namespace {
 
 uint8_t BitOf(EventType type) { return static_cast<uint8_t>(1u << static_cast<uint32_t>(type)); }
@@ -148,6 +153,7 @@ std::optional<DetectorStream> DetectorStream::FromCheckpoint(const Parameters& p
                              place.events,
                              CheckpointDigest(checkpoint, hash),
                              entities_hash,
+                             place.event_counts,
                              types,
                              {}});
   }
@@ -204,12 +210,18 @@ std::optional<Candidate> DetectorStream::OnEvent(const BlockEvent& event) {
   TypeState& state = StateOf(type);
   RowBuffer buffer;
   const std::span<const int64_t> row = ReadRow(*event.view, type, hash_, &buffer);
-  state.window.Push(counted_++, row);
+  std::array<int64_t, kFieldsMax + kRowMarks> marked;
+  int64_t* const marks = std::copy(row.begin(), row.end(), marked.begin());
+  marks[kReporterMark] = event.reporter;
+  marks[kEventMark] = EventMarkOf(event.record_index.value(), event.item.value());
+  marks[kLeftOutMark] = 0;
+  state.window.Push(counted_++, std::span(marked).first(row.size() + kRowMarks));
   if (CountsEntities()) {
     const EntityTable::Touched touched = entities_.Observe(*event.view, type, block_millis_);
     matcher_.OnEvent(*event.view, type, event.record_index.value(), event.item.value(), touched);
   }
   if (refilling()) return std::nullopt;
+  ++state_.event_counts[static_cast<size_t>(type) - 1];
   const Activation* active = ActiveAt(state, next_height_);
   const KeptModel* kept = active == nullptr ? nullptr : ModelOf(state, active->digest);
   if (kept == nullptr) return std::nullopt;
@@ -218,6 +230,12 @@ std::optional<Candidate> DetectorStream::OnEvent(const BlockEvent& event) {
   return Candidate{
       event.record_index, event.item,     event.leaf_hash, type,
       active->period,     active->digest, threshold,       kept->model.ExplainRow(row)};
+}
+
+void DetectorStream::OnMark(const EventMark& mark) {
+  Require(in_block_, "a mark in an open block");
+  const int64_t event = EventMarkOf(mark.record_index.value(), mark.item.value());
+  for (TypeState& state : types_) state.window.LeaveOut(event, mark.left_out);
 }
 
 bool DetectorStream::EndBlock() {
@@ -250,7 +268,8 @@ bool DetectorStream::EndBlock() {
 }
 
 bool DetectorStream::Agrees(const PendingPeriod& pending) const {
-  const Digest windows = hash_(Windows({pending.window_end, pending.events, pending.period}));
+  const Digest windows =
+      hash_(Windows({pending.window_end, pending.events, pending.period, pending.event_counts}));
   if (CheckpointDigestOf(windows, pending.entities_hash, hash_) != pending.window_digest) {
     return false;
   }
@@ -260,13 +279,15 @@ bool DetectorStream::Agrees(const PendingPeriod& pending) const {
 
 std::optional<std::vector<Candidate>> DetectorStream::OnBlock(Height height, const Digest& reveal,
                                                               std::span<const BlockEvent> events,
-                                                              uint64_t block_millis) {
+                                                              uint64_t block_millis,
+                                                              std::span<const EventMark> marks) {
   if (!BeginBlock(height, reveal, block_millis)) return std::nullopt;
   std::vector<Candidate> candidates;
   for (const BlockEvent& event : events) {
     std::optional<Candidate> candidate = OnEvent(event);
     if (candidate) candidates.push_back(std::move(*candidate));
   }
+  for (const EventMark& mark : marks) OnMark(mark);
   if (!EndBlock()) return std::nullopt;
   return candidates;
 }
@@ -288,8 +309,9 @@ void DetectorStream::EndPeriod() {
   ++state_.period;
   state_.period_end = state_.height;
   state_.period_end_events = state_.events;
+  const EventCounts counts = std::exchange(state_.event_counts, EventCounts{});
   const uint8_t types = CloseWindows(state_.period, kAllTypes);
-  std::vector<uint8_t> bytes = Windows({state_.height, state_.events, state_.period});
+  std::vector<uint8_t> bytes = Windows({state_.height, state_.events, state_.period, counts});
   const std::vector<uint8_t> entities = SerializeEntitiesSection(EntitiesBody());
   const Digest entities_hash = hash_(entities);
   const Digest digest = CheckpointDigestOf(hash_(bytes), entities_hash, hash_);
@@ -301,7 +323,7 @@ void DetectorStream::EndPeriod() {
     state_.pending.erase(state_.pending.begin());
   }
   state_.pending.push_back(
-      {state_.period, state_.height, state_.events, digest, entities_hash, types, {}});
+      {state_.period, state_.height, state_.events, digest, entities_hash, counts, types, {}});
 }
 
 uint8_t DetectorStream::CloseWindows(uint64_t period, uint8_t types) {
@@ -309,7 +331,7 @@ uint8_t DetectorStream::CloseWindows(uint64_t period, uint8_t types) {
   for (TypeState& state : types_) {
     state.window.DropBefore(OldestEvent(counted_));
     if ((types & BitOf(state.type)) == 0) continue;
-    if (state.window.row_count() < parameters_.window_rows_min) continue;
+    if (state.window.row_count() < kColdRowsMin) continue;
     closed_[period].emplace(state.type, state.window.Rows());
     closed |= BitOf(state.type);
   }
@@ -351,6 +373,8 @@ std::optional<TrainingJob> DetectorStream::NextJob() {
                     pending.period,
                     Height(pending.window_end),
                     pending.window_digest,
+                    pending.event_counts[static_cast<size_t>(rows->first) - 1],
+                    ThresholdAt(StateOf(rows->first), pending.window_end),
                     SeedOf(rows->first, pending),
                     std::move(rows->second),
                     parameters_,
@@ -363,8 +387,13 @@ std::optional<TrainingJob> DetectorStream::NextJob() {
 }
 
 TrainingResult DetectorStream::Run(const TrainingJob& job) {
-  return {job.type, job.period, job.window_end, job.window_digest,
-          Model::Train(EventSchema(job.type), job.rows, job.seed, job.parameters, job.hash)};
+  return {job.type,
+          job.period,
+          job.window_end,
+          job.window_digest,
+          job.event_count,
+          Model::Train(EventSchema(job.type), job.rows, job.seed, job.parameters, job.hash,
+                       job.previous_threshold_q8)};
 }
 
 std::optional<ModelInfo> DetectorStream::Install(TrainingResult result) {
@@ -382,15 +411,16 @@ std::optional<ModelInfo> DetectorStream::Install(TrainingResult result) {
                        result.window_digest,
                        result.model->row_count(),
                        result.model->threshold_q8(),
-                       false};
-  Keep(result.type,
-       {result.period, result.window_end.value(), result.window_digest, std::move(*result.model)});
+                       false,
+                       result.event_count};
+  Keep(result.type, {result.period, result.window_end.value(), result.window_digest,
+                     std::move(*result.model), std::nullopt});
   return info;
 }
 
 bool DetectorStream::AddModel(EventType type, uint64_t period, Model model) {
   if (model.schema().HashWith(hash_) != EventSchema(type).HashWith(hash_)) return false;
-  Keep(type, {period, 0, Digest{}, std::move(model)});
+  Keep(type, {period, 0, Digest{}, std::move(model), std::nullopt});
   return true;
 }
 
@@ -400,6 +430,10 @@ void DetectorStream::Keep(EventType type, KeptModel kept) {
   const auto after = std::upper_bound(
       state.models.begin(), state.models.end(), kept.period,
       [](uint64_t period, const KeptModel& other) { return period < other.period; });
+  if (after != state.models.begin()) {
+    const std::vector<FeatureDrift> drifts = DriftBetween(std::prev(after)->model, kept.model);
+    if (!drifts.empty()) kept.drift = drifts.front();
+  }
   state.models.insert(after, std::move(kept));
   if (state.models.size() <= kModelsPerTypeMax) return;
   const auto is_named = [&](const KeptModel& model) {
@@ -411,7 +445,10 @@ void DetectorStream::Keep(EventType type, KeptModel kept) {
 }
 
 void DetectorStream::Activate(EventType type, uint64_t period, const Digest& digest,
-                              Height from_height) {
+                              Height from_height, uint32_t threshold_q8) {
+  std::vector<PastThreshold>& thresholds = StateOf(type).thresholds;
+  if (thresholds.size() == kThresholdsKept) thresholds.erase(thresholds.begin());
+  thresholds.push_back({from_height.value(), threshold_q8});
   std::vector<Activation>& activations = StateOf(type).activations;
   // What another one replaces for every height to come is no longer needed.
   const uint64_t live = std::max(next_height_, state_.height + 1);
@@ -429,6 +466,14 @@ const DetectorStream::Activation* DetectorStream::ActiveAt(const TypeState& stat
     if (activation.from_height <= height) active = &activation;
   }
   return active;
+}
+
+uint32_t DetectorStream::ThresholdAt(const TypeState& state, uint64_t height) {
+  uint32_t threshold = 0;
+  for (const PastThreshold& past : state.thresholds) {
+    if (past.from_height <= height) threshold = past.threshold_q8;
+  }
+  return threshold;
 }
 
 const DetectorStream::KeptModel* DetectorStream::ModelOf(const TypeState& state,
@@ -465,8 +510,22 @@ std::vector<ModelInfo> DetectorStream::Models() const {
     for (const KeptModel& kept : state.models) {
       infos.push_back({state.type, kept.period, Height(kept.window_end), kept.model.digest(),
                        kept.window_digest, kept.model.row_count(), kept.model.threshold_q8(),
-                       active != nullptr && active->digest == kept.model.digest()});
+                       active != nullptr && active->digest == kept.model.digest(), 0});
     }
+  }
+  return infos;
+}
+
+std::vector<TypeInfo> DetectorStream::Types() const {
+  std::vector<TypeInfo> infos;
+  for (const TypeState& state : types_) {
+    TypeInfo& info = infos.emplace_back();
+    info.type = state.type;
+    info.window_rows = static_cast<uint32_t>(state.window.row_count());
+    if (state.models.empty()) continue;
+    info.period = state.models.back().period;
+    info.cold = state.models.back().model.cold();
+    info.drift = state.models.back().drift;
   }
   return infos;
 }

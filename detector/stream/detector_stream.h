@@ -12,9 +12,13 @@
 // period_events new events since the end of period p - 1, and lies at least seed_reveals heights
 // after it (so one seed at a time is awaited). The windows at that height train the models of p.
 //
+// What models learn from. Rows bear who reported them and which event they are, so that the share
+// of one reporter can be capped; an EventMark leaves a row out, or puts it back. Thresholds move by
+// at most kThresholdStepQ8 against the model that was active when the window closed.
+//
 // Seeds. hash("vigil/detector/v1" 00 | chain id | type u32be | schema hash | reveals of the
 // seed_reveals heights after the end of the period, in order). Types with fewer than
-// window_rows_min rows are not trained.
+// kColdRowsMin rows are not trained; with fewer than window_rows_min their model is cold.
 //
 // Entities and rules. Every event is also counted for its entities (detector/entities), and the
 // rules of the network are held against them (detector/rules). What is known of entities depends on
@@ -36,6 +40,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,6 +48,7 @@
 #include "detector/features/event_schema.h"
 #include "detector/features/event_type.h"
 #include "detector/features/hash.h"
+#include "detector/model/drift.h"
 #include "detector/model/model.h"
 #include "detector/model/parameters.h"
 #include "detector/rules/rule_matcher.h"
@@ -57,14 +63,28 @@ namespace vigil::detector {
 inline constexpr uint64_t kPeriodHeightStep = 4;
 // Models kept per type: the active one, and others to recompute older alerts with.
 inline constexpr size_t kModelsPerTypeMax = 4;
+// Activations whose thresholds are remembered per type: those of all windows that may wait.
+inline constexpr size_t kThresholdsKept = 8;
+static_assert(kThresholdsKept > kPendingPeriodsMax);
 
 // One event of a block. The view need only live during the call.
 struct BlockEvent {
   RecordIndex record_index;
   ItemIndex item;
   Digest leaf_hash{};
+  int64_t reporter = 0;  // ReporterMarkOf() whoever signed it.
   const EventView* view = nullptr;
 };
+
+// What became known of an event in a block: whether models may learn from it.
+struct EventMark {
+  RecordIndex record_index;
+  ItemIndex item;
+  bool left_out = false;
+};
+
+// A token of "org/name".
+int64_t ReporterMarkOf(std::string_view identity, Hash32 hash);
 
 // An event whose score reached the threshold of the active model: what an alert says.
 struct Candidate {
@@ -84,6 +104,8 @@ struct TrainingJob {
   uint64_t period = 0;
   Height window_end;
   Digest window_digest{};
+  uint64_t event_count = 0;            // Of the type in the period.
+  uint32_t previous_threshold_q8 = 0;  // Of the model active at window_end; 0: none.
   Digest seed{};
   RawTable rows;
   Parameters parameters;
@@ -95,6 +117,7 @@ struct TrainingResult {
   uint64_t period = 0;
   Height window_end;
   Digest window_digest{};
+  uint64_t event_count = 0;
   std::optional<Model> model;  // Nothing: too few different rows.
 };
 
@@ -107,7 +130,8 @@ struct ModelInfo {
   Digest window_digest{};  // Of the checkpoint at window_end; zero where that is 0.
   uint32_t row_count = 0;
   uint32_t threshold_q8 = 0;
-  bool active = false;  // For the next height.
+  bool active = false;       // For the next height.
+  uint64_t event_count = 0;  // Of the type in the period; 0 as window_end.
 };
 
 // The windows at the end of a period.
@@ -117,6 +141,16 @@ struct PeriodCheckpoint {
   Height previous_end;  // End of the period before; 0: there was none.
   Digest digest{};
   std::vector<uint8_t> bytes;
+};
+
+// How a type stands, for displays.
+struct TypeInfo {
+  EventType type = EventType::kGeneric;
+  uint32_t window_rows = 0;
+  uint64_t period = 0;  // Of the newest model here; 0: none, and the rest says nothing.
+  bool cold = false;    // That model's.
+  // Of its window against the one of the model before, the largest of a feature.
+  std::optional<FeatureDrift> drift;
 };
 
 enum class Recomputed { kOk, kUnknownModel, kWrongType };
@@ -173,13 +207,16 @@ class DetectorStream {
   // Takes the next event of the open block; scores it if a model is active for its type and this
   // height and is known here. REQUIRES: a block is open; event.view is set.
   std::optional<Candidate> OnEvent(const BlockEvent& event);
+  // Takes what became known in the open block, of any event up to now.
+  void OnMark(const EventMark& mark);
   // Closes the block. Returns false when a replay did not show as many events as the stored state
   // had counted: the state belongs to other blocks, and the stream must be thrown away.
   [[nodiscard]] bool EndBlock();
-  // The three calls above for a whole block. Nothing where one of them returns false.
+  // The calls above for a whole block. Nothing where one of them returns false.
   std::optional<std::vector<Candidate>> OnBlock(Height height, const Digest& reveal,
                                                 std::span<const BlockEvent> events,
-                                                uint64_t block_millis);
+                                                uint64_t block_millis,
+                                                std::span<const EventMark> marks = {});
   // What rules matched in the last block, once; nothing of blocks that were only replayed.
   std::vector<RuleMatch> TakeMatches() { return std::exchange(matches_, {}); }
 
@@ -199,8 +236,10 @@ class DetectorStream {
 
   // From `from_height` on, events of `type` are scored by the model `digest`, until another takes
   // over at a later height. The model may come later; until then the type is not scored. Calls
-  // come in ascending from_height per type; after Restore() the host repeats the latest.
-  void Activate(EventType type, uint64_t period, const Digest& digest, Height from_height);
+  // come in ascending from_height per type; after Restore() the host repeats the latest
+  // kThresholdsKept. `threshold_q8` is what the chain says of the model.
+  void Activate(EventType type, uint64_t period, const Digest& digest, Height from_height,
+                uint32_t threshold_q8);
 
   // Scores an event again, to attest or dispute somebody's alert.
   Recomputation Recompute(const EventView& event, const Digest& model_digest) const;
@@ -212,6 +251,8 @@ class DetectorStream {
   const Model* FindModel(const Digest& digest) const;
   // All models, by type and period.
   std::vector<ModelInfo> Models() const;
+  // All types, in order.
+  std::vector<TypeInfo> Types() const;
 
  private:
   struct Activation {
@@ -219,19 +260,25 @@ class DetectorStream {
     Digest digest{};
     uint64_t from_height = 0;
   };
+  struct PastThreshold {
+    uint64_t from_height = 0;
+    uint32_t threshold_q8 = 0;
+  };
   struct KeptModel {
     uint64_t period = 0;
     uint64_t window_end = 0;
     Digest window_digest{};
     Model model;
+    std::optional<FeatureDrift> drift;  // Against the model before, when that was here.
   };
   struct TypeState {
     explicit TypeState(EventType type_in, size_t rows_max)
-        : type(type_in), window(EventSchema(type_in).field_count(), rows_max) {}
+        : type(type_in), window(WindowWidth(type_in), rows_max) {}
     EventType type;
     EventWindow window;
-    std::vector<Activation> activations;  // Ascending from_height.
-    std::vector<KeptModel> models;        // Ascending period.
+    std::vector<Activation> activations;    // Ascending from_height.
+    std::vector<KeptModel> models;          // Ascending period.
+    std::vector<PastThreshold> thresholds;  // Ascending from_height, at most kThresholdsKept.
   };
 
   TypeState& StateOf(EventType type) { return types_[static_cast<size_t>(type) - 1]; }
@@ -240,6 +287,8 @@ class DetectorStream {
   uint64_t OldestEvent(uint64_t events) const { return detector::OldestEvent(parameters_, events); }
 
   static const Activation* ActiveAt(const TypeState& state, uint64_t height);
+  // Of the model that was active for `height`; 0: none.
+  static uint32_t ThresholdAt(const TypeState& state, uint64_t height);
   static const KeptModel* ModelOf(const TypeState& state, const Digest& digest);
   void Keep(EventType type, KeptModel kept);
   // Takes over windows; the next height is the one after.

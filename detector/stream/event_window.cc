@@ -28,6 +28,22 @@ void EventWindow::DropFirst(size_t rows) {
   first_ = 0;
 }
 
+void EventWindow::LeaveOut(int64_t event, bool left_out) {
+  // Event marks ascend from row to row.
+  size_t low = first_, high = sequences_.size();
+  const auto marks_of = [&](size_t row) { return &cells_[(row + 1) * field_count_ - kRowMarks]; };
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (marks_of(middle)[kEventMark] < event) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low == sequences_.size() || marks_of(low)[kEventMark] != event) return;
+  marks_of(low)[kLeftOutMark] = left_out ? 1 : 0;
+}
+
 RawTable EventWindow::Rows() const {
   RawTable rows(static_cast<Eigen::Index>(row_count()), static_cast<Eigen::Index>(field_count_));
   std::copy(cells_.begin() + static_cast<ptrdiff_t>(first_ * field_count_), cells_.end(),

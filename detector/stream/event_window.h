@@ -11,8 +11,10 @@
 #include <span>
 #include <vector>
 
+#include "detector/features/event_schema.h"
 #include "detector/features/schema.h"
 #include "detector/model/parameters.h"
+#include "detector/model/row_marks.h"
 
 namespace vigil::detector {
 
@@ -27,8 +29,12 @@ inline uint64_t OldestEvent(const Parameters& parameters, uint64_t events) {
   return events > reach ? events - reach : 0;
 }
 
+// Cells of a row of the chain's windows: fields and marks.
+inline size_t WindowWidth(EventType type) { return EventSchema(type).field_count() + kRowMarks; }
+
 class EventWindow {
  public:
+  // `field_count`: cells of a row.
   EventWindow(size_t field_count, size_t rows_max)
       : field_count_(field_count), rows_max_(rows_max) {}
 
@@ -46,6 +52,9 @@ class EventWindow {
   std::span<const int64_t> cells() const {
     return std::span<const int64_t>(cells_).subspan(first_ * field_count_);
   }
+  // Sets the mark of the row with this event mark, if it is here. Needs marked rows: the last
+  // kRowMarks cells of each are those of row_marks.h.
+  void LeaveOut(int64_t event, bool left_out);
   // A copy, oldest row first.
   RawTable Rows() const;
 

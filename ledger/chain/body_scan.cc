@@ -143,8 +143,20 @@ constexpr FieldRule kModelCommitmentFields[] = {
     Number("row_count", kUint32Max, Store<&ModelCommitmentBody::row_count>),
     HashField("window_digest", Store<&ModelCommitmentBody::window_digest>),
     Number("threshold_q8", kUint32Max, Store<&ModelCommitmentBody::threshold_q8>),
+    Number("event_count", kUint64Max, Store<&ModelCommitmentBody::event_count>),
 };
 constexpr MessageRules kModelCommitment = MakeRules(kModelCommitmentFields);
+
+constexpr FieldRule kFaultProofFields[] = {
+    {},
+    Author(),
+    Number("alert_index", kUint64Max, Store<&FaultProofBody::alert_index>),
+    Required(Number("fault", 4, Store<&FaultProofBody::fault>)),
+    Number("score_q8", kUint32Max, Store<&FaultProofBody::score_q8>),
+    Number("threshold_q8", kUint32Max, Store<&FaultProofBody::threshold_q8>),
+    Number("component", kUint32Max, Store<&FaultProofBody::component>),
+};
+constexpr MessageRules kFaultProof = MakeRules(kFaultProofFields);
 
 constexpr FieldRule kTriageFields[] = {
     {},
@@ -224,6 +236,7 @@ absl::Status CheckFields(absl::string_view name, const AttestationBody& body) {
   return absl::OkStatus();
 }
 absl::Status CheckFields(absl::string_view, const ModelCommitmentBody&) { return absl::OkStatus(); }
+absl::Status CheckFields(absl::string_view, const FaultProofBody&) { return absl::OkStatus(); }
 
 absl::Status CheckFields(absl::string_view name, const TriageBody& body) {
   const auto action = static_cast<TriageAction>(body.action);
@@ -264,6 +277,8 @@ absl::Status ScanFields(const KindInfo& info, ByteSpan body, RecordBody* out) {
       return ScanInto<ModelCommitmentBody>(info.name, kModelCommitment, body, out);
     case RecordKind::kTriage:
       return ScanInto<TriageBody>(info.name, kTriage, body, out);
+    case RecordKind::kFaultProof:
+      return ScanInto<FaultProofBody>(info.name, kFaultProof, body, out);
     default:
       return Invalid("record kind ", static_cast<int>(info.kind), " (", info.name,
                      "): not admitted by this version");

@@ -27,7 +27,7 @@ constexpr KindInfo kKinds[] = {
     Admitted(RecordKind::kTriage, "triage", Role::kAnalyst, Lane::kAlerts, 256),
     Admitted(RecordKind::kModelCommitment, "model_commitment", Role::kValidator, Lane::kAlerts,
              256),
-    Reserved(RecordKind::kFaultProof, "fault_proof", Role::kValidator, Lane::kGovernance),
+    Admitted(RecordKind::kFaultProof, "fault_proof", Role::kValidator, Lane::kGovernance, 64),
     Reserved(RecordKind::kProposal, "proposal", Role::kAdmin, Lane::kGovernance),
     Reserved(RecordKind::kBallot, "ballot", Role::kAdmin, Lane::kGovernance),
     Reserved(RecordKind::kIdentityEvent, "identity_event", Role::kAdmin, Lane::kGovernance),

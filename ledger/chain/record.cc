@@ -109,6 +109,17 @@ v1::ModelCommitmentBody ToProto(const ModelCommitmentBody& body) {
   out.set_row_count(body.row_count);
   out.set_window_digest(Bytes(body.window_digest));
   out.set_threshold_q8(body.threshold_q8);
+  out.set_event_count(body.event_count);
+  return out;
+}
+
+v1::FaultProofBody ToProto(const FaultProofBody& body) {
+  v1::FaultProofBody out;
+  out.set_alert_index(body.alert_index.value());
+  out.set_fault(body.fault);
+  out.set_score_q8(body.score_q8);
+  out.set_threshold_q8(body.threshold_q8);
+  out.set_component(body.component);
   return out;
 }
 
@@ -198,6 +209,20 @@ std::string SignRecord(const RecordBody& body, const Hash& chain_id, const Signi
   return leaf;
 }
 
+absl::string_view AlertFaultName(AlertFault fault) {
+  switch (fault) {
+    case AlertFault::kScore:
+      return "score";
+    case AlertFault::kThreshold:
+      return "threshold";
+    case AlertFault::kExplanation:
+      return "explanation";
+    case AlertFault::kEvent:
+      return "event";
+  }
+  return "?";
+}
+
 absl::string_view TriageActionName(TriageAction action) {
   switch (action) {
     case TriageAction::kAcknowledge:
@@ -231,7 +256,7 @@ RecordKind KindOfBody(const RecordBody& body) {
   static constexpr RecordKind kKinds[] = {
       RecordKind::kEventBatch,      RecordKind::kHeartbeat, RecordKind::kGap,
       RecordKind::kStreamReset,     RecordKind::kAlert,     RecordKind::kAttestation,
-      RecordKind::kModelCommitment, RecordKind::kTriage,
+      RecordKind::kModelCommitment, RecordKind::kTriage,    RecordKind::kFaultProof,
   };
   static_assert(std::size(kKinds) == std::variant_size_v<RecordBody>);
   return kKinds[body.index()];

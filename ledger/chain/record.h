@@ -107,6 +107,24 @@ struct ModelCommitmentBody {
   uint32_t row_count = 0;
   Hash window_digest;
   uint32_t threshold_q8 = 0;
+  uint64_t event_count = 0;
+};
+
+// Where an alert differs from its recomputation. Stored: never renumber.
+enum class AlertFault : uint8_t {
+  kScore = 1,
+  kThreshold = 2,
+  kExplanation = 3,  // What decided, or the reasons.
+  kEvent = 4,        // Raised over other bytes than the chain has there.
+};
+// "score", "threshold", "explanation", "event".
+absl::string_view AlertFaultName(AlertFault fault);
+struct FaultProofBody {
+  RecordIndex alert_index;
+  uint32_t fault = 0;  // An AlertFault.
+  uint32_t score_q8 = 0;
+  uint32_t threshold_q8 = 0;
+  uint32_t component = 0;
 };
 
 // Stored: never renumber.
@@ -129,7 +147,7 @@ struct TriageBody {
 };
 
 using RecordBody = std::variant<EventBatchBody, HeartbeatBody, GapBody, StreamResetBody, AlertBody,
-                                AttestationBody, ModelCommitmentBody, TriageBody>;
+                                AttestationBody, ModelCommitmentBody, TriageBody, FaultProofBody>;
 
 // A decoded leaf. `leaf`, `body_bytes` and the views in `body` point into the decoded bytes.
 struct RecordView {

@@ -15,7 +15,8 @@ constexpr uint32_t kEffectsMax = 1024;
 bool IsEffectType(uint8_t value) {
   return (value >= static_cast<uint8_t>(EffectType::kAlertProposed) &&
           value <= static_cast<uint8_t>(EffectType::kStreamReset)) ||
-         value == static_cast<uint8_t>(EffectType::kAlertTriaged);
+         value == static_cast<uint8_t>(EffectType::kAlertTriaged) ||
+         value == static_cast<uint8_t>(EffectType::kFaultRecorded);
 }
 
 }  // namespace

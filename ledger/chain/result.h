@@ -36,6 +36,7 @@ enum class EffectType : uint8_t {
   kStreamOpened = 5,    // subject: record index of the first record.
   kStreamReset = 6,     // subject: record index of the reset.
   kAlertTriaged = 10,   // subject: record index of the alert; detail: u8 action.
+  kFaultRecorded = 12,  // subject: record index of the alert; detail: u8 fault.
 };
 struct Effect {
   EffectType type = EffectType::kAlertProposed;

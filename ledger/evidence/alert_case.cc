@@ -61,6 +61,13 @@ void TakeWords(const ShownRecord& record, const RecordView& view, AlertCase* out
                             .score_q8 = word.score_q8});
     }
   }
+  const auto* fault = std::get_if<FaultProofBody>(&view.body);
+  if (fault != nullptr && fault->alert_index == out->record) {
+    out->faults.push_back({.record = record.index(),
+                           .validator = record.signer(),
+                           .fault = static_cast<AlertFault>(fault->fault),
+                           .score_q8 = fault->score_q8});
+  }
   const auto* commitment = std::get_if<ModelCommitmentBody>(&view.body);
   if (commitment != nullptr && commitment->event_type == out->event_type &&
       commitment->period == out->period && commitment->model_digest == out->model_digest) {

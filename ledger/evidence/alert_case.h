@@ -23,6 +23,15 @@ struct AlertWord {
   bool operator==(const AlertWord&) const = default;
 };
 
+// What a fault proof in the file says of the alert (record kind 9).
+struct AlertFaultWord {
+  RecordIndex record;
+  std::string validator;
+  AlertFault fault = AlertFault::kScore;
+  uint32_t score_q8 = 0;  // Recomputed, 1/256 bit.
+  bool operator==(const AlertFaultWord&) const = default;
+};
+
 struct AlertCase {
   RecordIndex record;
   std::string proposer;
@@ -40,6 +49,7 @@ struct AlertCase {
   Hash rules_digest;
   std::optional<RecordIndex> confirmed_by;  // Whose result says that the alert was confirmed.
   std::optional<RecordIndex> contested_by;
+  std::vector<AlertFaultWord> faults;         // Recorded on the chain, in order of the log.
   std::vector<AlertWord> words;               // Verdicts of others, in order of the log.
   std::optional<RecordIndex> activated_by;    // Whose result says that the model became active;
                                               // a rule is of the genesis file.

@@ -66,6 +66,11 @@ class FactList {
           absl::StrCat(EscapedFact(word.validator), word.confirms ? " confirms" : " disputes",
                        " score_q8 ", word.score_q8, " record ", word.record.value()));
     }
+    for (const AlertFaultWord& word : alert.faults) {
+      Add("fault_proof",
+          absl::StrCat(EscapedFact(word.validator), " ", AlertFaultName(word.fault), " score_q8 ",
+                       word.score_q8, " record ", word.record.value()));
+    }
     if (alert.confirmed_by.has_value()) Add("confirmed_by", alert.confirmed_by->value());
     if (alert.contested_by.has_value()) Add("contested_by", alert.contested_by->value());
   }
@@ -96,6 +101,7 @@ std::vector<ProofFact> EvidenceFacts(const EvidenceReport& report) {
     facts.Add("events_in_span", report.events_in_span());
   for (const StreamCase& stream : report.streams) facts.Add(stream);
   if (report.alert.has_value()) facts.Add(*report.alert);
+  if (!report.model.empty() && !report.wrong_model) facts.Add("model_bytes", report.model.size());
   return std::move(facts).Take();
 }
 

@@ -12,6 +12,7 @@ namespace vigil::ledger {
 namespace {
 
 constexpr absl::string_view kHeading = "vigil.dev/evidence@v1\n";
+constexpr absl::string_view kHeadingWithModel = "vigil.dev/evidence@v2\n";
 constexpr uint8_t kPathMax = 63;
 
 absl::Status Bad(absl::string_view what) {
@@ -98,7 +99,7 @@ absl::Status ReadPart(ByteReader* reader, EvidencePart* part) {
 }  // namespace
 
 std::string EncodeEvidence(const Evidence& evidence) {
-  std::string bytes(kHeading);
+  std::string bytes(evidence.model.empty() ? kHeading : kHeadingWithModel);
   ByteWriter writer(&bytes);
   PutQuestion(evidence.question, &writer);
   writer.Prefixed(evidence.checkpoint).Prefixed(evidence.genesis);
@@ -111,15 +112,20 @@ std::string EncodeEvidence(const Evidence& evidence) {
       for (const Hash& hash : event.path) writer.Raw(hash.span());
     }
   }
+  if (!evidence.model.empty()) writer.Prefixed(evidence.model);
   return bytes;
 }
 
-bool LooksLikeEvidence(absl::string_view bytes) { return absl::StartsWith(bytes, kHeading); }
+bool LooksLikeEvidence(absl::string_view bytes) {
+  return absl::StartsWith(bytes, kHeading) || absl::StartsWith(bytes, kHeadingWithModel);
+}
 
 absl::StatusOr<Evidence> DecodeEvidence(absl::string_view bytes) {
   if (bytes.size() > kEvidenceBytesMax)
     return Bad(absl::StrCat(bytes.size(), " bytes, at most ", kEvidenceBytesMax));
-  if (!absl::ConsumePrefix(&bytes, kHeading)) return Bad("does not begin with its heading");
+  const bool with_model = absl::ConsumePrefix(&bytes, kHeadingWithModel);
+  if (!with_model && !absl::ConsumePrefix(&bytes, kHeading))
+    return Bad("does not begin with its heading");
   ByteReader reader(bytes);
   Evidence evidence;
   RETURN_IF_ERROR(ReadQuestion(&reader, &evidence.question));
@@ -133,6 +139,10 @@ absl::StatusOr<Evidence> DecodeEvidence(absl::string_view bytes) {
     const absl::Status status = ReadPart(&reader, &part);
     if (!status.ok()) return Annotate(status, absl::StrCat("part ", i));
     evidence.parts.push_back(std::move(part));
+  }
+  if (with_model) {
+    ASSIGN_OR_RETURN(evidence.model, ReadPiece(&reader, "model", kEvidenceModelBytesMax));
+    if (evidence.model.empty()) return Bad("a model without bytes");
   }
   if (!reader.ok() || reader.remaining() != 0)
     return Bad(absl::StrCat(reader.remaining(), " bytes after the last part"));

@@ -19,6 +19,7 @@ namespace vigil::ledger {
 
 inline constexpr size_t kEvidenceBytesMax = size_t{1} << 30;
 inline constexpr uint32_t kEvidencePartsMax = 1 << 20;
+inline constexpr size_t kEvidenceModelBytesMax = size_t{16} << 20;
 
 // What a file is about. Stored: never renumber.
 enum class EvidenceSubject : uint8_t { kEvent = 1, kAlert = 2, kSpan = 3 };
@@ -54,6 +55,7 @@ struct Evidence {
   absl::string_view checkpoint;     // Signed note.
   absl::string_view genesis;        // The genesis file; empty: left out.
   std::vector<EvidencePart> parts;  // Ascending by record index, which verifying sees to.
+  absl::string_view model;          // Of the alert in question; empty: left out.
   bool operator==(const Evidence&) const = default;
 };
 

@@ -10,6 +10,7 @@ namespace vigil::ledger {
 namespace {
 
 constexpr size_t kPartBytes = 4 + 4;       // Besides proof and events: length and count.
+constexpr size_t kModelBytes = 4;          // Besides the model: its length.
 constexpr size_t kEventBytes = 4 + 4 + 1;  // Besides bytes and path: item, length and path length.
 
 }  // namespace
@@ -75,9 +76,26 @@ absl::Status EvidenceWriter::AddEvents(RecordIndex index, ByteSpan payload,
   return absl::OkStatus();
 }
 
+absl::Status EvidenceWriter::AddModel(std::string model) {
+  if (model.empty()) return absl::InvalidArgumentError("evidence: a model without bytes");
+  if (model.size() > kEvidenceModelBytesMax) {
+    return absl::ResourceExhaustedError(absl::StrCat("evidence: a model of ", model.size(),
+                                                     " bytes, at most ", kEvidenceModelBytesMax));
+  }
+  const size_t before = model_.empty() ? 0 : kModelBytes + model_.size();
+  const size_t bytes = bytes_ - before + kModelBytes + model.size();
+  RETURN_IF_ERROR(CheckLimits(bytes, parts_.size()));
+  bytes_ = bytes;
+  model_ = std::move(model);
+  return absl::OkStatus();
+}
+
 std::string EvidenceWriter::Finish() const {
-  Evidence evidence{
-      .question = question_, .checkpoint = checkpoint_, .genesis = genesis_, .parts = {}};
+  Evidence evidence{.question = question_,
+                    .checkpoint = checkpoint_,
+                    .genesis = genesis_,
+                    .parts = {},
+                    .model = model_};
   for (const auto& [index, kept] : parts_) {
     EvidencePart part{.proof = kept.proof, .events = {}};
     const bool all = kept.shows_all();

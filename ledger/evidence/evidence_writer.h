@@ -30,6 +30,8 @@ class EvidenceWriter {
   // Errors: kInvalidArgument on a payload that is none; kNotFound for an item beyond it;
   // kResourceExhausted as above. After an error nothing of it is shown.
   absl::Status AddEvents(RecordIndex index, ByteSpan payload, const std::set<uint32_t>& items);
+  // The model that the alert rests on. Errors: kInvalidArgument: no bytes; kResourceExhausted.
+  absl::Status AddModel(std::string model);
   // Size of the file that Finish() makes.
   size_t bytes() const { return bytes_; }
 
@@ -53,6 +55,7 @@ class EvidenceWriter {
   const std::string genesis_;
   const size_t bytes_max_;
   std::map<RecordIndex, Part> parts_;
+  std::string model_;
   size_t bytes_ = 0;
 };
 

@@ -9,6 +9,7 @@
 #include "ledger/base/check.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/chain/scanner.h"
+#include "ledger/crypto/sha256.h"
 #include "ledger/log/merkle.h"
 #include "ledger/log/tlog_proof.h"
 #include "ledger/proof/extra.h"
@@ -17,6 +18,9 @@ namespace vigil::ledger {
 namespace {
 
 using Outcome = std::optional<Refusal>;
+
+// As in detector/model (docs/formats/detector_model.md), which evidence does not need otherwise.
+constexpr absl::string_view kModelTag("vigil/detector/model/v1", sizeof("vigil/detector/model/v1"));
 
 template <typename... Parts>
 Refusal Refuse(ProofVerdict verdict, const Parts&... parts) {
@@ -109,14 +113,29 @@ Outcome CheckPart(const Policy& policy, const CheckedHead& head, const Evidence&
   return refusal;
 }
 
+// Whether the model is the one that the alert names and a quorum committed.
+Outcome CheckModel(EvidenceReport* report) {
+  if (report->model.empty()) return std::nullopt;
+  const std::string tagged = absl::StrCat(kModelTag, report->model);
+  const Hash digest = Sha256(AsBytes(tagged));
+  if (digest == report->alert->model_digest) return std::nullopt;
+  report->wrong_model = true;
+  return Refuse(ProofVerdict::kPayloadMismatch, "the model in it has the digest ", digest.ToHex(),
+                ", the alert rests on ", report->alert->model_digest.ToHex());
+}
+
 // Whether the file answers its question.
 Outcome CheckQuestion(EvidenceReport* report) {
   const EvidenceQuestion& question = *report->question;
   if (question.subject == EvidenceSubject::kAlert) {
     AlertCase found;
     Outcome refusal = ReadAlertCase(report->records, question.alert, &found);
-    if (!refusal.has_value()) report->alert = std::move(found);
-    return refusal;
+    const bool read = !refusal.has_value() || refusal->verdict != ProofVerdict::kNotIncluded;
+    if (read) report->alert = std::move(found);
+    return refusal.has_value() ? refusal : CheckModel(report);
+  }
+  if (!report->model.empty()) {
+    return Refuse(ProofVerdict::kMalformed, "a model in evidence that is not of an alert");
   }
   if (question.subject == EvidenceSubject::kSpan) {
     // Batches are shown whole and streams without holes, so other times are there too; a file of
@@ -143,6 +162,7 @@ Outcome Verify(const Policy& policy, absl::string_view bytes, EvidenceReport* re
     return Refuse(ProofVerdict::kMalformed, evidence.status().message(), ". Get the file anew");
   }
   report->question = evidence->question;
+  report->model = evidence->model;
   CheckedHead head{.note = std::string(evidence->checkpoint), .head = {}};
   Outcome refusal = CheckHead(policy, head.note, &head.head);
   if (refusal.has_value()) return refusal;

@@ -38,7 +38,11 @@ struct EvidenceReport {
   std::vector<NamedValidator> validators;  // Empty without a genesis file.
   std::vector<ShownRecord> records;
   std::vector<StreamCase> streams;
+  // Also where only its event is not shown, or not the one that the alert names.
   std::optional<AlertCase> alert;
+  // The model file in it, whose digest is the alert's unless `wrong_model`. Empty: there is none.
+  absl::string_view model;
+  bool wrong_model = false;
 
   // Of all records.
   uint64_t events_shown() const;

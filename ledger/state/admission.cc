@@ -8,6 +8,7 @@
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/state/chain_state.h"
+#include "ledger/state/faults.h"
 #include "ledger/state/identity.h"
 #include "ledger/state/streams.h"
 #include "ledger/state/tables.h"
@@ -71,7 +72,14 @@ struct AdmissionCheck {
   absl::Status operator()(const AlertBody& body) const {
     const std::optional<IndexRow> alert =
         ReadRow<IndexRow>(view, AlertOfEventKey(body.event, body.model_digest));
-    if (!alert.has_value()) return absl::OkStatus();
+    if (!alert.has_value()) {
+      const std::string contested =
+          ContestedAlertKey(body.event, body.model_digest, signer.identity);
+      if (!view.Get(contested).has_value()) return absl::OkStatus();
+      return absl::AlreadyExistsError(absl::StrCat(
+          "an alert of ", signer.identity, " for event ", body.event.record_index.value(), "/",
+          body.event.item.value(), " and model ", body.model_digest.ToHex(), " was contested"));
+    }
     return absl::AlreadyExistsError(absl::StrCat(
         "alert ", alert->index.value(), " stands for event ", body.event.record_index.value(), "/",
         body.event.item.value(), " and model ", body.model_digest.ToHex()));
@@ -98,6 +106,10 @@ struct AdmissionCheck {
 
   absl::Status operator()(const TriageBody& body) const {
     return CheckTriageAdmissible(view, signer, body);
+  }
+
+  absl::Status operator()(const FaultProofBody& body) const {
+    return CheckFaultProofAdmissible(view, signer, body);
   }
 
  private:

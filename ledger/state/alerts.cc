@@ -43,15 +43,31 @@ bool EventExists(const StateView& view, const EventRef& event) {
   return batch.has_value() && event.item.value() < batch->item_count;
 }
 
+// Counts the alert under its model. `settled`: it was counted as raised before.
+void CountOfModel(const RecordContext& context, const AlertRow& alert, bool settled) {
+  const std::string key = ModelAlertsKey(alert.event_type, alert.period);
+  ModelAlertsRow counts = ReadRow<ModelAlertsRow>(*context.view, key).value_or(ModelAlertsRow());
+  if (!settled) {
+    ++counts.raised;
+  } else {
+    ++(alert.state == AlertState::kConfirmed ? counts.confirmed : counts.contested);
+  }
+  WriteRow(context.view, key, counts);
+}
+
 // Moves the alert to `state`, which follows from its counts.
 void Settle(const RecordContext& context, RecordIndex index, AlertState state, AlertRow* alert) {
   context.view->Delete(AlertInStateKey(alert->state, index));
   context.view->Put(AlertInStateKey(state, index), "");
   alert->state = state;
+  CountOfModel(context, *alert, /*settled=*/true);
   if (state == AlertState::kConfirmed) {
     alert->confirmed_height = context.height;
     context.Emit(EffectType::kAlertConfirmed, index.value());
   } else {
+    // A wrong alert must not keep the event from being raised rightly; its author had their turn.
+    context.view->Delete(AlertOfEventKey(alert->event, alert->model_digest));
+    context.view->Put(ContestedAlertKey(alert->event, alert->model_digest, alert->proposer), "");
     context.Emit(EffectType::kAlertContested, index.value());
   }
 }
@@ -94,7 +110,11 @@ ResultCode ApplyAlert(const RecordContext& context, const AlertBody& body) {
   if (basis != ResultCode::kOk) return basis;
   if (!EventExists(*context.view, body.event)) return ResultCode::kNotFound;
   const std::string event_key = AlertOfEventKey(body.event, body.model_digest);
-  if (context.view->Get(event_key).has_value()) return ResultCode::kAlreadyExists;
+  const std::string contested_key =
+      ContestedAlertKey(body.event, body.model_digest, context.signer->identity);
+  if (context.view->Get(event_key).has_value() || context.view->Get(contested_key).has_value()) {
+    return ResultCode::kAlreadyExists;
+  }
 
   AlertRow alert;
   alert.height = context.height;
@@ -119,6 +139,7 @@ ResultCode ApplyAlert(const RecordContext& context, const AlertBody& body) {
   WriteRow(context.view, event_key, IndexRow{.index = context.index});
   context.view->Put(AlertInStateKey(AlertState::kProposed, context.index), "");
   context.Emit(EffectType::kAlertProposed, context.index.value());
+  CountOfModel(context, alert, /*settled=*/false);
   const VerdictRow own{
       .verdict = Verdict::kConfirm, .score_q8 = body.score_q8, .record_index = context.index};
   CountVerdict(context, context.index, own, &alert);

@@ -9,6 +9,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/record.h"
 #include "ledger/state/alerts.h"
+#include "ledger/state/faults.h"
 #include "ledger/state/identity.h"
 #include "ledger/state/models.h"
 #include "ledger/state/record_context.h"
@@ -43,6 +44,7 @@ struct Executor {
     return ApplyModelCommitment(context, body);
   }
   ResultCode operator()(const TriageBody& body) const { return ApplyTriage(context, body); }
+  ResultCode operator()(const FaultProofBody& body) const { return ApplyFaultProof(context, body); }
 };
 
 void AddTotals(const RecordView& record, const RecordResult& result, EventTotals* totals) {

@@ -21,6 +21,7 @@ ModelInfo MakeModelInfo(uint32_t event_type, uint64_t period, const ModelStateme
   info.window_end = statement.window_end;
   info.row_count = statement.row_count;
   info.threshold_q8 = statement.threshold_q8;
+  info.event_count = statement.event_count;
   return info;
 }
 
@@ -256,6 +257,56 @@ absl::StatusOr<std::vector<AlertInfo>> ChainReader::ListAlerts(
     alerts.push_back(std::move(info));
   }
   return alerts;
+}
+
+absl::StatusOr<std::vector<FaultInfo>> ChainReader::FaultsOf(RecordIndex alert) const {
+  std::vector<FaultInfo> faults;
+  absl::Status problem;
+  const std::string prefix = FaultPrefix(alert);
+  RETURN_IF_ERROR(state_->Scan(prefix, [&](absl::string_view key, absl::string_view value) {
+    absl::StatusOr<FaultRow> row = DecodeRow<FaultRow>(value);
+    absl::StatusOr<std::string> identity = IdentityAtEnd(key, prefix.size());
+    problem = row.ok() ? identity.status() : row.status();
+    if (!problem.ok()) return false;
+    faults.push_back({.alert = alert, .validator = *std::move(identity), .fault = *row});
+    return true;
+  }));
+  RETURN_IF_ERROR(problem);
+  return faults;
+}
+
+absl::StatusOr<std::vector<RecordIndex>> ChainReader::ListFaultyAlerts(RecordIndex from,
+                                                                       uint32_t limit) const {
+  std::vector<RecordIndex> alerts;
+  if (limit == 0) return alerts;
+  absl::Status problem;
+  const std::string prefix = StoreStateKey(TablePrefix(Table::kFault));
+  std::string bound = prefix;
+  ByteWriter(&bound).U64(from.value());
+  const std::string end = from.value() == UINT64_MAX ? PrefixEnd(prefix) : PrefixEnd(bound);
+  RETURN_IF_ERROR(
+      snapshot_->Scan(prefix, end, /*reverse=*/true, [&](absl::string_view key, absl::string_view) {
+        ByteReader reader(key.substr(prefix.size()));
+        const RecordIndex alert(reader.U64());
+        if (!reader.ok()) problem = absl::DataLossError("fault key");
+        if (problem.ok() && (alerts.empty() || alerts.back() != alert)) alerts.push_back(alert);
+        return problem.ok() && alerts.size() < limit;
+      }));
+  RETURN_IF_ERROR(problem);
+  return alerts;
+}
+
+absl::StatusOr<ModelAlertsRow> ChainReader::AlertsOfModel(uint32_t event_type,
+                                                          uint64_t period) const {
+  ASSIGN_OR_RETURN(const std::optional<ModelAlertsRow> row,
+                   ReadRow<ModelAlertsRow>(*state_, ModelAlertsKey(event_type, period)));
+  return row.value_or(ModelAlertsRow());
+}
+
+absl::StatusOr<uint64_t> ChainReader::PreviousPeriod(uint32_t event_type) const {
+  ASSIGN_OR_RETURN(const std::optional<ActiveModelRow> active,
+                   ReadRow<ActiveModelRow>(*state_, ActiveModelKey(event_type)));
+  return active.has_value() ? active->previous_period : 0;
 }
 
 absl::StatusOr<std::optional<RecordIndex>> ChainReader::FindAlert(const EventRef& event,

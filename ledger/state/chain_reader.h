@@ -106,6 +106,13 @@ struct TriageTotals {
   uint64_t expected = 0;
 };
 
+// What one validator recorded as wrong with an alert.
+struct FaultInfo {
+  RecordIndex alert;
+  std::string validator;
+  FaultRow fault;
+};
+
 struct AlertInfo {
   RecordIndex index;
   Height height;
@@ -142,6 +149,7 @@ struct ModelInfo {
   std::vector<std::string> committed_by;
   bool active = false;  // Some quorum committed exactly this digest.
   Height active_from;   // Height of the block that completed the quorum.
+  uint64_t event_count = 0;
 };
 
 class ChainReader {
@@ -175,6 +183,14 @@ class ChainReader {
   absl::StatusOr<TriageInfo> GetTriage(RecordIndex alert) const;
   // By event type, then component.
   absl::StatusOr<std::vector<TriageTotals>> ListTriageTotals() const;
+  // In order of the validators' names.
+  absl::StatusOr<std::vector<FaultInfo>> FaultsOf(RecordIndex alert) const;
+  // The alerts with recorded faults, at most `limit`, from `from` downwards, it included.
+  absl::StatusOr<std::vector<RecordIndex>> ListFaultyAlerts(RecordIndex from, uint32_t limit) const;
+  // Zeros when no alert cites the model.
+  absl::StatusOr<ModelAlertsRow> AlertsOfModel(uint32_t event_type, uint64_t period) const;
+  // The period whose model was active before the active one of a type; 0: none.
+  absl::StatusOr<uint64_t> PreviousPeriod(uint32_t event_type) const;
   // Whether an alert of this event and model is on chain.
   absl::StatusOr<std::optional<RecordIndex>> FindAlert(const EventRef& event,
                                                        const Hash& model_digest) const;

@@ -15,7 +15,8 @@ ModelStatement StatementOf(const ModelCommitmentBody& body) {
           .digest = body.model_digest,
           .row_count = body.row_count,
           .window_digest = body.window_digest,
-          .threshold_q8 = body.threshold_q8};
+          .threshold_q8 = body.threshold_q8,
+          .event_count = body.event_count};
 }
 
 // How many commitments of the type and period say exactly `statement`.

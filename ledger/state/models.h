@@ -7,8 +7,8 @@
 //   the window ends at or above this block's height        INVALID
 //
 // Once a quorum said exactly the same of a type and period (digest, window end, rows, threshold,
-// window digest), that model is active. A commitment to the period that is active already is kept
-// and changes nothing.
+// window digest, events counted), that model is active. A commitment to the period that is active
+// already is kept and changes nothing.
 #ifndef VIGIL_LEDGER_STATE_MODELS_H_
 #define VIGIL_LEDGER_STATE_MODELS_H_
 

@@ -26,6 +26,8 @@ bool IsAdmissionKey(absl::string_view state_key) {
     case Table::kVerdict:
     case Table::kModelCommitment:
     case Table::kTriage:
+    case Table::kFault:
+    case Table::kContestedAlert:
       return true;
     case Table::kStreamSequence:
     case Table::kStreamRecord:
@@ -36,6 +38,7 @@ bool IsAdmissionKey(absl::string_view state_key) {
     case Table::kTriageStep:
     case Table::kTriageTotals:
     case Table::kAlertRule:
+    case Table::kModelAlerts:
       return false;
   }
   return false;
@@ -153,6 +156,36 @@ VerdictRow VerdictRow::Decode(ByteReader* reader) {
   return row;
 }
 
+void FaultRow::Encode(ByteWriter* writer) const {
+  writer->U8(static_cast<uint8_t>(fault)).U32(score_q8).U32(threshold_q8).U32(component);
+  writer->U64(record_index.value()).U64(height.value());
+}
+
+FaultRow FaultRow::Decode(ByteReader* reader) {
+  FaultRow row;
+  const uint8_t fault = reader->U8();
+  row.fault = static_cast<AlertFault>(fault);
+  row.score_q8 = reader->U32();
+  row.threshold_q8 = reader->U32();
+  row.component = reader->U32();
+  row.record_index = RecordIndex(reader->U64());
+  row.height = Height(reader->U64());
+  if (fault < 1 || fault > static_cast<uint8_t>(AlertFault::kEvent)) Refuse(reader);
+  return row;
+}
+
+void ModelAlertsRow::Encode(ByteWriter* writer) const {
+  writer->U64(raised).U64(confirmed).U64(contested);
+}
+
+ModelAlertsRow ModelAlertsRow::Decode(ByteReader* reader) {
+  ModelAlertsRow row;
+  row.raised = reader->U64();
+  row.confirmed = reader->U64();
+  row.contested = reader->U64();
+  return row;
+}
+
 void TriageRow::Encode(ByteWriter* writer) const {
   writer->U64(revision).U8(static_cast<uint8_t>(state)).Prefixed(assignee);
   writer->U8(static_cast<uint8_t>(verdict));
@@ -216,7 +249,7 @@ TriageTotalsRow TriageTotalsRow::Decode(ByteReader* reader) {
 
 void ModelStatement::Encode(ByteWriter* writer) const {
   writer->U64(window_end.value()).Fixed(digest).U32(row_count).Fixed(window_digest);
-  writer->U32(threshold_q8);
+  writer->U32(threshold_q8).U64(event_count);
 }
 
 ModelStatement ModelStatement::Decode(ByteReader* reader) {
@@ -226,6 +259,7 @@ ModelStatement ModelStatement::Decode(ByteReader* reader) {
   statement.row_count = reader->U32();
   statement.window_digest = reader->ReadHash();
   statement.threshold_q8 = reader->U32();
+  statement.event_count = reader->U64();
   return statement;
 }
 
@@ -305,6 +339,14 @@ std::string AlertOfEventKey(const EventRef& event, const Hash& model_digest) {
   return bytes;
 }
 
+std::string ContestedAlertKey(const EventRef& event, const Hash& model_digest,
+                              absl::string_view author) {
+  std::string bytes = StartKey(Table::kContestedAlert);
+  ByteWriter(&bytes).U64(event.record_index.value()).U32(event.item.value()).Fixed(model_digest);
+  ByteWriter(&bytes).Prefixed(author);
+  return bytes;
+}
+
 std::string AlertInStateKey(AlertState state, RecordIndex alert) {
   std::string bytes = StartKey(Table::kAlertInState);
   ByteWriter(&bytes).U8(static_cast<uint8_t>(state)).U64(alert.value());
@@ -326,6 +368,24 @@ std::string VerdictPrefix(RecordIndex alert) {
 std::string VerdictKey(RecordIndex alert, absl::string_view identity) {
   std::string bytes = VerdictPrefix(alert);
   ByteWriter(&bytes).Prefixed(identity);
+  return bytes;
+}
+
+std::string FaultPrefix(RecordIndex alert) {
+  std::string bytes = StartKey(Table::kFault);
+  ByteWriter(&bytes).U64(alert.value());
+  return bytes;
+}
+
+std::string FaultKey(RecordIndex alert, absl::string_view identity) {
+  std::string bytes = FaultPrefix(alert);
+  ByteWriter(&bytes).Prefixed(identity);
+  return bytes;
+}
+
+std::string ModelAlertsKey(uint32_t event_type, uint64_t period) {
+  std::string bytes = StartKey(Table::kModelAlerts);
+  ByteWriter(&bytes).U32(event_type).U64(period);
   return bytes;
 }
 

@@ -23,19 +23,29 @@
 // kTriageTotals     u32 type, u32 component              TriageTotalsRow triage.cc
 // kModel            u32 type, u64 period                 ModelRow        models.cc
 // kActiveModel      u32 type                             ActiveModelRow  models.cc
+// kFault            u64 alert index, identity            FaultRow        faults.cc
+// kContestedAlert   u64 record, u32 item, model digest,  empty           alerts.cc
+//                     identity of the author
+// kModelAlerts      u32 type, u64 period                 ModelAlertsRow  alerts.cc
 //
 // Invariants across tables:
 //   (1) A stream with head sequence n has exactly the sequences 1..n in kStreamSequence; each names
 //       a row of kStreamRecord. The head's leaf hash is that of sequence n's record, or of the last
 //       reset after it.
-//   (2) An alert has exactly one row in kAlert, kAlertOfEvent and kAlertInState, and the latter's
-//       state is that of the row. Its verdict counts are the rows of kVerdict.
+//   (2) An alert has exactly one row in kAlert and kAlertInState, the latter in the state of the
+//       former; and one in kAlertOfEvent, or once it is contested in kContestedAlert instead, so
+//       that somebody else may raise the event. Its verdict counts are the rows of kVerdict.
 //       One of component 4, and no other, has a row in kAlertRule.
 //   (3) kActiveModel names the highest period of kModel for its type, and the one active before it.
 //       A row of kModel restates what a quorum of kModelCommitment rows of its type and period say.
 //
 //   (4) An alert with a row of revision n in kTriage has exactly the revisions 1..n in kTriageStep.
 //       Each closed alert counts once in kTriageTotals, under its verdict.
+//   (5) A row of kFault is about a contested alert, of an identity with a dispute in kVerdict, and
+//   no
+//       two rows of one alert say the same.
+//   (6) kModelAlerts counts the rows of kAlert of a type and period, once under `raised`, and under
+//       `confirmed` or `contested` while they are that.
 //
 // Admission tables are those that decide whether a record may enter a block; each block keeps their
 // values from before it (undo images), so that state(E) can be read up to 64 heights back.
@@ -87,6 +97,9 @@ enum class Table : uint8_t {
   kTriageStep = 21,
   kTriageTotals = 22,
   kAlertRule = 23,
+  kFault = 26,
+  kModelAlerts = 27,
+  kContestedAlert = 28,
 };
 
 // Whether `state_key` is of a table that decides admission.
@@ -184,6 +197,36 @@ struct VerdictRow {
   static VerdictRow Decode(ByteReader* reader);
 };
 
+// What one validator says is wrong with an alert that it disputes.
+struct FaultRow {
+  static constexpr absl::string_view kName = "fault";
+  AlertFault fault = AlertFault::kScore;
+  uint32_t score_q8 = 0;
+  uint32_t threshold_q8 = 0;
+  uint32_t component = 0;
+  RecordIndex record_index;
+  Height height;
+
+  // Whether both say the same, whoever says it and when.
+  bool SaysSame(const FaultRow& other) const {
+    return fault == other.fault && score_q8 == other.score_q8 &&
+           threshold_q8 == other.threshold_q8 && component == other.component;
+  }
+  void Encode(ByteWriter* writer) const;
+  static FaultRow Decode(ByteReader* reader);
+};
+
+// Alerts that cite one model.
+struct ModelAlertsRow {
+  static constexpr absl::string_view kName = "model alerts";
+  uint64_t raised = 0;
+  uint64_t confirmed = 0;
+  uint64_t contested = 0;
+
+  void Encode(ByteWriter* writer) const;
+  static ModelAlertsRow Decode(ByteReader* reader);
+};
+
 // Stored: never renumber. An alert without a row is open.
 enum class TriageState : uint8_t { kOpen = 0, kAcknowledged = 1, kClosed = 2 };
 // Steps that one alert may take.
@@ -233,6 +276,7 @@ struct ModelStatement {
   uint32_t row_count = 0;
   Hash window_digest;
   uint32_t threshold_q8 = 0;
+  uint64_t event_count = 0;
   bool operator==(const ModelStatement&) const = default;
 
   void Encode(ByteWriter* writer) const;
@@ -275,6 +319,8 @@ std::string StreamSequenceKey(absl::string_view identity, absl::string_view stre
 std::string StreamRecordKey(RecordIndex index);
 std::string AlertKey(RecordIndex alert);
 std::string AlertOfEventKey(const EventRef& event, const Hash& model_digest);
+std::string ContestedAlertKey(const EventRef& event, const Hash& model_digest,
+                              absl::string_view author);
 std::string AlertInStateKey(AlertState state, RecordIndex alert);
 std::string AlertRuleKey(RecordIndex alert);
 std::string VerdictPrefix(RecordIndex alert);
@@ -287,6 +333,9 @@ std::string ModelCommitmentPrefix(uint64_t period, uint32_t event_type);
 std::string ModelCommitmentKey(uint64_t period, uint32_t event_type, absl::string_view identity);
 std::string ModelKey(uint32_t event_type, uint64_t period);
 std::string ActiveModelKey(uint32_t event_type);
+std::string FaultPrefix(RecordIndex alert);
+std::string FaultKey(RecordIndex alert, absl::string_view identity);
+std::string ModelAlertsKey(uint32_t event_type, uint64_t period);
 // The single byte that all keys of `table` begin with.
 std::string TablePrefix(Table table);
 

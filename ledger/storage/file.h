@@ -58,8 +58,8 @@ class FileSystem {
   // Names without the path, sorted.
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& path) const = 0;
   virtual bool Exists(const std::string& path) const = 0;
-  // Has synced bytes of `path` read from the device again, not from memory, as far as the system lets
-  // itself be told: what a disk lost shows. Nothing to do where no memory lies in between.
+  // Has synced bytes of `path` read from the device again, not from memory, as far as the system
+  // lets itself be told: what a disk lost shows. Nothing to do where no memory lies in between.
   virtual absl::Status DropCached(const std::string& /*path*/) const { return absl::OkStatus(); }
   // Holds an exclusive lock on `path` until the returned object dies.
   // Errors: kAlreadyExists when another process or object holds it.

@@ -175,6 +175,7 @@ v1::Model ToProto(const ledger::ModelInfo& model) {
   proto.set_active(model.active);
   proto.set_active_from_height(model.active_from.value());
   proto.set_window_digest(BytesOf(model.window_digest));
+  proto.set_event_count(model.event_count);
   return proto;
 }
 

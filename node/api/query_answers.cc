@@ -210,6 +210,7 @@ absl::Status FillAlert(const NodeServices& services, const ledger::ChainReader& 
                        RecordIndex index, v1::Alert* out) {
   ASSIGN_OR_RETURN(const ledger::AlertInfo alert, reader.GetAlert(index));
   *out = ToProto(alert);
+  RETURN_IF_ERROR(FillFaultsOf(reader, alert, out->mutable_faults()));
   RETURN_IF_ERROR(FillEvent(services, reader, alert.event, out->mutable_event()));
   if (alert.component == ledger::kRuleComponent) {
     FillRule(RulesOf(services.genesis()), alert, out->event().event(), out);

@@ -105,6 +105,23 @@ grpc::ServerUnaryReactor* QueryService::GetEntity(grpc::CallbackServerContext* c
                                                   v1::EntityReport* response) {
   return Finished(context, FillEntity(*services_, *request, response));
 }
+grpc::ServerUnaryReactor* QueryService::GetModelFile(grpc::CallbackServerContext* context,
+                                                     const v1::GetModelFileRequest* request,
+                                                     v1::ModelFile* response) {
+  return Finished(context, FillModelFile(*services_, *request, response));
+}
+grpc::ServerUnaryReactor* QueryService::ListFaults(grpc::CallbackServerContext* context,
+                                                   const v1::ListFaultsRequest* request,
+                                                   v1::ListFaultsResponse* response) {
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
+                    [=, this] { return FillFaults(*services_, *request, response); });
+}
+grpc::ServerUnaryReactor* QueryService::GetDetectorReport(
+    grpc::CallbackServerContext* context, const v1::GetDetectorReportRequest* request,
+    v1::DetectorReport* response) {
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
+                    [=, this] { return FillDetectorReport(*services_, response); });
+}
 grpc::ServerUnaryReactor* QueryService::ListModels(grpc::CallbackServerContext* context,
                                                    const v1::ListModelsRequest* request,
                                                    v1::ListModelsResponse* response) {

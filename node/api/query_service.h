@@ -40,6 +40,15 @@ class QueryService final : public v1::Query::CallbackService {
   grpc::ServerUnaryReactor* GetAlert(grpc::CallbackServerContext* context,
                                      const v1::GetAlertRequest* request,
                                      v1::Alert* response) override;
+  grpc::ServerUnaryReactor* GetModelFile(grpc::CallbackServerContext* context,
+                                         const v1::GetModelFileRequest* request,
+                                         v1::ModelFile* response) override;
+  grpc::ServerUnaryReactor* ListFaults(grpc::CallbackServerContext* context,
+                                       const v1::ListFaultsRequest* request,
+                                       v1::ListFaultsResponse* response) override;
+  grpc::ServerUnaryReactor* GetDetectorReport(grpc::CallbackServerContext* context,
+                                              const v1::GetDetectorReportRequest* request,
+                                              v1::DetectorReport* response) override;
   grpc::ServerUnaryReactor* GetPrecision(grpc::CallbackServerContext* context,
                                          const v1::GetPrecisionRequest* request,
                                          v1::Precision* response) override;
@@ -84,6 +93,13 @@ absl::Status FillEvent(const NodeServices& services, const ledger::ChainReader& 
                        const ledger::EventRef& ref, v1::StoredEvent* out);
 absl::Status FillAlerts(const NodeServices& services, const v1::ListAlertsRequest& request,
                         v1::ListAlertsResponse* out);
+absl::Status FillFaultsOf(const ledger::ChainReader& reader, const ledger::AlertInfo& alert,
+                          google::protobuf::RepeatedPtrField<v1::Fault>* out);
+absl::Status FillFaults(const NodeServices& services, const v1::ListFaultsRequest& request,
+                        v1::ListFaultsResponse* out);
+absl::Status FillModelFile(const NodeServices& services, const v1::GetModelFileRequest& request,
+                           v1::ModelFile* out);
+absl::Status FillDetectorReport(const NodeServices& services, v1::DetectorReport* out);
 void FillPrecision(const std::vector<ledger::TriageTotals>& totals, v1::Precision* out);
 absl::Status FillAlert(const NodeServices& services, const ledger::ChainReader& reader,
                        RecordIndex index, v1::Alert* out);

@@ -119,6 +119,7 @@ absl::StatusOr<bool> DetectDriver::Step() {
     worked = worked || took;
   }
   PublishWarmth();
+  PublishReport();
   if (stream_->refilling() || cold_) return worked;
   ASSIGN_OR_RETURN(const bool submitted, SubmitDue());
   return worked || submitted;
@@ -129,24 +130,27 @@ absl::Status DetectDriver::ActivateFromState() {
   // with the blocks.
   ASSIGN_OR_RETURN(const std::vector<ledger::ModelInfo> models,
                    port_->Reader()->ListModels(kModelsListedMax));
-  std::map<uint32_t, const ledger::ModelInfo*> latest;
+  std::vector<const ledger::ModelInfo*> past;
   for (const ledger::ModelInfo& model : models) {
-    if (!model.active || model.active_from > stream_->height()) continue;
-    const ledger::ModelInfo*& best = latest[model.event_type];
-    if (best == nullptr || model.active_from > best->active_from) best = &model;
+    if (model.active && model.active_from <= stream_->height()) past.push_back(&model);
   }
-  for (const auto& [type, model] : latest) {
-    Activate(type, model->period, model->digest, model->active_from.Next());
+  // The latest of each type in the order in which they came; the stream keeps what it needs.
+  std::stable_sort(past.begin(), past.end(),
+                   [](const auto* a, const auto* b) { return a->active_from < b->active_from; });
+  for (const ledger::ModelInfo* model : past) {
+    Activate(model->event_type, model->period, model->digest, model->active_from.Next(),
+             model->threshold_q8);
   }
   activated_ = true;
   return absl::OkStatus();
 }
 
-void DetectDriver::Activate(uint32_t event_type, uint64_t period, const Hash& digest, Height from) {
+void DetectDriver::Activate(uint32_t event_type, uint64_t period, const Hash& digest, Height from,
+                            uint32_t threshold_q8) {
   Height& last = active_from_[event_type];
   if (from <= last) return;
   last = from;
-  stream_->Activate(static_cast<EventType>(event_type), period, digest.bytes, from);
+  stream_->Activate(static_cast<EventType>(event_type), period, digest.bytes, from, threshold_q8);
 }
 
 absl::Status DetectDriver::TakeBlock(const ExecutedBlock& executed) {
@@ -158,12 +162,16 @@ absl::Status DetectDriver::TakeBlock(const ExecutedBlock& executed) {
     inputs[i].record_index = events[i].ref.record_index;
     inputs[i].item = events[i].ref.item;
     inputs[i].view = &events[i].view;
+    const size_t place = events[i].ref.record_index - executed.results.front().index;
+    inputs[i].reporter = detector::ReporterMarkOf(executed.results[place].signer, &HashBytes);
   }
+  ASSIGN_OR_RETURN(const std::vector<detector::EventMark> marks, MarksOf(executed));
+  ASSIGN_OR_RETURN(const auto thresholds, ThresholdsIn(executed));
   std::optional<std::vector<Candidate>> candidates;
   {
     MutexLock lock(&entities_mutex_);
     candidates = stream_->OnBlock(height, executed.block->header().reveal.bytes, inputs,
-                                  executed.block->header().time_unix_millis);
+                                  executed.block->header().time_unix_millis, marks);
   }
   if (!candidates.has_value()) {
     return StartAfresh(absl::StrCat("its bookkeeping does not fit block ", height.value()));
@@ -171,7 +179,7 @@ absl::Status DetectDriver::TakeBlock(const ExecutedBlock& executed) {
   if (!is_new) return absl::OkStatus();
   TakeCandidates(executed, *candidates);
   TakeMatches(executed, stream_->TakeMatches());
-  TakeResults(executed);
+  TakeResults(executed, thresholds);
   KeepCheckpoint();
   height_ = height.value();
   return Save({});
@@ -213,20 +221,25 @@ void DetectDriver::TakeMatches(const ExecutedBlock& executed,
   }
 }
 
-void DetectDriver::TakeResults(const ExecutedBlock& executed) {
+void DetectDriver::TakeResults(const ExecutedBlock& executed, const Thresholds& thresholds) {
   for (const ledger::RecordResult& result : executed.results) {
     for (const ledger::Effect& effect : result.effects) {
       if (effect.type == ledger::EffectType::kModelActivated) {
         ByteReader reader(effect.detail);
         const uint32_t event_type = reader.U32();
         const Hash digest = reader.ReadHash();
-        Activate(event_type, effect.subject, digest, executed.block->height().Next());
+        const auto threshold = thresholds.find({event_type, effect.subject});
+        Activate(event_type, effect.subject, digest, executed.block->height().Next(),
+                 threshold == thresholds.end() ? 0 : threshold->second);
       }
       const bool is_foreign_alert =
           effect.type == ledger::EffectType::kAlertProposed && result.signer != identity_;
       if (is_foreign_alert) {
         duties_.judgements[RecordIndex(effect.subject)] = {.height = executed.block->height(),
                                                            .attempt = {}};
+      }
+      if (effect.type == ledger::EffectType::kAlertContested) {
+        TakeContested(executed, RecordIndex(effect.subject));
       }
     }
   }
@@ -247,7 +260,9 @@ absl::StatusOr<bool> DetectDriver::TrainOne() {
                                 .window_digest = AsHash(trained->window_digest),
                                 .row_count = trained->row_count,
                                 .threshold_q8 = trained->threshold_q8,
+                                .event_count = trained->event_count,
                                 .attempt = {}};
+    NoteDrift(*trained);
     if (model != nullptr) {
       stored.push_back(
           {.key = {trained->type, trained->period}, .bytes = ToString(model->Serialize())});
@@ -297,8 +312,7 @@ absl::StatusOr<std::string> DetectDriver::ReadModel(const Hash& digest) const {
     const auto stored = stored_models_.find(digest);
     if (stored != stored_models_.end()) key = stored->second;
   }
-  if (!key.has_value()) return absl::NotFoundError(absl::StrCat("model ", digest.ToHex()));
-  return store_.LoadModel(*key);
+  return key.has_value() ? store_.LoadModel(*key) : store_.LoadArchived(digest);
 }
 
 std::vector<DetectDriver::TrainedModel> DetectDriver::models() const {

@@ -9,6 +9,9 @@
 //   judgements   alerts of others are recomputed and confirmed or disputed, in one record per
 //   executed
 //                block; an alert whose model is not here yet waits
+//                an event whose alert was contested is proposed anew, by others than its author
+//   accusations  where an alert was contested and this validator disputes it, what is wrong with it
+//                is recorded (ledger/state/faults.h), in turns like proposals
 //   commitments  every model trained is committed, and with it the windows that it is from
 //
 // The windows at the ends of periods are kept as checkpoints, one in kCheckpointsPerSnapshot-th of
@@ -77,8 +80,18 @@ class DetectDriver {
   // When a refused record is to be tried again; nullopt: none waits for that.
   std::optional<int64_t> DeadlineMicros() const;
 
+  // How the types stand, and what was said on the chain since the start.
+  struct Report {
+    std::vector<detector::TypeInfo> types;  // Names of features: their type's schema.
+    uint64_t proposed = 0;
+    uint64_t confirmed = 0;  // Alerts of others, as are the next.
+    uint64_t disputed = 0;
+    uint64_t duties = 0;  // Records still owed.
+  };
+
   // Thread-safe.
   Height height() const { return Height(height_.load()); }
+  Report report() const VIGIL_EXCLUDES(models_mutex_);
   std::vector<TrainedModel> models() const VIGIL_EXCLUDES(models_mutex_);
   // Its windows are those of the chain at height(), and the next block is here.
   bool warm() const { return warm_; }
@@ -104,6 +117,8 @@ class DetectDriver {
     std::optional<ProposeKey> proposal;
     std::vector<RecordIndex> judgements;
     std::optional<CommitKey> commitment;
+    std::optional<RecordIndex> accusation;
+    uint32_t disputes = 0;  // Of the judgements.
   };
 
   DetectDriver(const ledger::Genesis* genesis, detector::RuleSet rules, ValidatorIndex self,
@@ -144,8 +159,15 @@ class DetectDriver {
                       const std::vector<detector::Candidate>& candidates);
   void TakeMatches(const ledger::ExecutedBlock& executed,
                    const std::vector<detector::RuleMatch>& matches);
-  void TakeResults(const ledger::ExecutedBlock& executed);
-  void Activate(uint32_t event_type, uint64_t period, const Hash& digest, Height from);
+  using Thresholds = std::map<std::pair<uint32_t, uint64_t>, uint32_t>;  // By type and period.
+  void TakeResults(const ledger::ExecutedBlock& executed, const Thresholds& thresholds);
+  void Activate(uint32_t event_type, uint64_t period, const Hash& digest, Height from,
+                uint32_t threshold_q8);
+  // detect_marks.cc: what blocks tell of events that came before.
+  absl::StatusOr<std::vector<detector::EventMark>> MarksOf(
+      const ledger::ExecutedBlock& executed) const;
+  static absl::StatusOr<std::map<std::pair<uint32_t, uint64_t>, uint32_t>> ThresholdsIn(
+      const ledger::ExecutedBlock& executed);
   absl::StatusOr<bool> TrainOne();
   absl::Status Save(const std::vector<ModelStore::Model>& models);
   void PublishModels() VIGIL_EXCLUDES(models_mutex_);
@@ -157,6 +179,17 @@ class DetectDriver {
   absl::StatusOr<bool> Propose(const ledger::ChainReader& reader);
   absl::StatusOr<bool> Judge(const ledger::ChainReader& reader);
   absl::StatusOr<bool> Commit(const ledger::ChainReader& reader);
+  // detect_accuse.cc: what is wrong with contested alerts.
+  void TakeContested(const ledger::ExecutedBlock& executed, RecordIndex alert);
+  absl::Status ProposeAnew(const ledger::ChainReader& reader, const ledger::AlertInfo& alert,
+                           Height due);
+  absl::StatusOr<bool> Accuse(const ledger::ChainReader& reader);
+  absl::StatusOr<std::optional<ledger::FaultProofBody>> FaultOf(
+      const ledger::ChainReader& reader, const ledger::AlertInfo& alert) const;
+  void Count(const UnderWay& sent);
+  // Tells of a type whose events have changed.
+  void NoteDrift(const detector::ModelInfo& trained) const;
+  void PublishReport() VIGIL_EXCLUDES(models_mutex_);
   absl::StatusOr<ExecutedPtr> LoadReadable(Height height) const;
   absl::StatusOr<std::optional<ledger::AlertBody>> MakeAlert(const ProposeKey& key,
                                                              const ProposeDuty& duty) const;
@@ -209,6 +242,8 @@ class DetectDriver {
   std::map<Hash, ModelKey> stored_models_ VIGIL_GUARDED_BY(models_mutex_);
   std::string phase_ VIGIL_GUARDED_BY(models_mutex_);
   std::vector<TrainedModel> models_ VIGIL_GUARDED_BY(models_mutex_);
+  Report report_ VIGIL_GUARDED_BY(models_mutex_);
+  Report counted_;  // Its counts, on the detector's own thread.
 };
 
 }  // namespace vigil::node

@@ -91,6 +91,13 @@ void DetectDriver::Settle(const UnderWay& sent, const Delivery& delivery) {
       duties_.judgements.erase(duty);
     }
   }
+  if (sent.accusation.has_value()) {
+    const auto duty = duties_.accusations.find(*sent.accusation);
+    if (duty != duties_.accusations.end() && settle(&duty->second.attempt)) {
+      duties_.accusations.erase(duty);
+    }
+  }
+  if (delivery.taken) Count(sent);
   if (sent.commitment.has_value()) {
     const auto duty = duties_.commitments.find(*sent.commitment);
     if (duty != duties_.commitments.end() && settle(&duty->second.attempt)) {
@@ -100,14 +107,13 @@ void DetectDriver::Settle(const UnderWay& sent, const Delivery& delivery) {
 }
 
 absl::StatusOr<bool> DetectDriver::SubmitDue() {
-  if (duties_.proposals.empty() && duties_.judgements.empty() && duties_.commitments.empty()) {
-    return false;
-  }
+  if (duties_.size() == 0) return false;
   const std::shared_ptr<const ChainReader> reader = port_->Reader();
   ASSIGN_OR_RETURN(const bool committed, Commit(*reader));
   ASSIGN_OR_RETURN(const bool proposed, Propose(*reader));
   ASSIGN_OR_RETURN(const bool judged, Judge(*reader));
-  return committed || proposed || judged;
+  ASSIGN_OR_RETURN(const bool accused, Accuse(*reader));
+  return committed || proposed || judged || accused;
 }
 
 absl::StatusOr<bool> DetectDriver::Commit(const ChainReader& reader) {
@@ -140,9 +146,12 @@ absl::StatusOr<bool> DetectDriver::Commit(const ChainReader& reader) {
     body.window_digest = commit.window_digest;
     body.row_count = commit.row_count;
     body.threshold_q8 = commit.threshold_q8;
+    body.event_count = commit.event_count;
     commit.attempt.under_way = true;
     ++duty;
-    Send(body, {.proposal = std::nullopt, .judgements = {}, .commitment = key});
+    UnderWay sent;
+    sent.commitment = key;
+    Send(body, std::move(sent));
   }
   return worked;
 }
@@ -170,7 +179,9 @@ absl::StatusOr<bool> DetectDriver::Propose(const ChainReader& reader) {
     }
     propose.attempt.under_way = true;
     ++duty;
-    Send(*alert, {.proposal = key, .judgements = {}, .commitment = std::nullopt});
+    UnderWay sent;
+    sent.proposal = key;
+    Send(*alert, std::move(sent));
   }
   return worked;
 }
@@ -274,6 +285,7 @@ absl::StatusOr<bool> DetectDriver::Judge(const ChainReader& reader) {
     if (verdict.has_value()) {
       body.attestations.push_back(*verdict);
       sent.judgements.push_back(index);
+      sent.disputes += verdict->verdict == kDispute ? 1 : 0;
       judge.attempt.under_way = true;
     } else if (stands || port_->tip() - judge.height > kJudgePatienceHeights) {
       duty = duties_.judgements.erase(duty);
@@ -327,6 +339,7 @@ std::optional<int64_t> DetectDriver::DeadlineMicros() const {
   for (const auto& [key, duty] : duties_.proposals) consider(duty.attempt);
   for (const auto& [key, duty] : duties_.judgements) consider(duty.attempt);
   for (const auto& [key, duty] : duties_.commitments) consider(duty.attempt);
+  for (const auto& [key, duty] : duties_.accusations) consider(duty.attempt);
   return deadline;
 }
 

@@ -7,7 +7,7 @@
 namespace vigil::node {
 namespace {
 
-constexpr uint16_t kFormat = 3;
+constexpr uint16_t kFormat = 4;
 
 Hash OrderKey(const Hash& block_hash, const ledger::EventRef& event, uint32_t validator) {
   std::string bytes;
@@ -60,7 +60,12 @@ std::string Duties::Encode() const {
     writer.Fixed(duty.model_digest)
         .Fixed(duty.window_digest)
         .U32(duty.row_count)
-        .U32(duty.threshold_q8);
+        .U32(duty.threshold_q8)
+        .U64(duty.event_count);
+  }
+  writer.U32(static_cast<uint32_t>(accusations.size()));
+  for (const auto& [alert, duty] : accusations) {
+    writer.U64(alert.value()).U64(duty.height.value()).U64(duty.due.value());
   }
   return bytes;
 }
@@ -95,6 +100,12 @@ std::optional<Duties> Duties::Decode(absl::string_view bytes) {
     duty.window_digest = reader.ReadHash();
     duty.row_count = reader.U32();
     duty.threshold_q8 = reader.U32();
+    duty.event_count = reader.U64();
+  }
+  for (uint32_t left = reader.U32(); left > 0 && reader.ok(); --left) {
+    AccuseDuty& duty = duties.accusations[RecordIndex(reader.U64())];
+    duty.height = Height(reader.U64());
+    duty.due = Height(reader.U64());
   }
   if (!reader.Finish("duties").ok()) return std::nullopt;
   return duties;

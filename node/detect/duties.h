@@ -52,12 +52,19 @@ struct JudgeDuty {
   Height height;  // Of the block with the alert.
   Attempt attempt;
 };
+// To record what is wrong with a contested alert.
+struct AccuseDuty {
+  Height height;  // Of the block that contested it.
+  Height due;     // Record it when this is executed and nobody did.
+  Attempt attempt;
+};
 struct CommitDuty {
   Height window_end;
   Hash model_digest;
   Hash window_digest;
   uint32_t row_count = 0;
   uint32_t threshold_q8 = 0;
+  uint64_t event_count = 0;
   Attempt attempt;
 };
 struct CommitKey {
@@ -70,6 +77,11 @@ struct Duties {
   std::map<ProposeKey, ProposeDuty> proposals;
   std::map<RecordIndex, JudgeDuty> judgements;  // By index of the alert.
   std::map<CommitKey, CommitDuty> commitments;
+  std::map<RecordIndex, AccuseDuty> accusations;  // By index of the alert.
+
+  size_t size() const {
+    return proposals.size() + judgements.size() + commitments.size() + accusations.size();
+  }
 
   // Whether kDutiesMax is reached for a validator that took the blocks up to `height`.
   bool IsFull(Height height) const;

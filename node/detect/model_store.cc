@@ -1,8 +1,11 @@
 #include "node/detect/model_store.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "detector/model/model.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/status_macros.h"
+#include "node/detect/detect_convert.h"
 
 namespace vigil::node {
 namespace {
@@ -14,6 +17,9 @@ constexpr absl::string_view kEntitiesKey = "entities";
 constexpr absl::string_view kDutiesKey = "duties";
 constexpr absl::string_view kModelPrefix = "model/";
 constexpr absl::string_view kModelEnd = "model0";  // '0' follows '/'.
+constexpr absl::string_view kArchivePrefix = "archive/";
+constexpr absl::string_view kArchiveEnd = "archive0";
+constexpr size_t kArchiveKeyBytes = kArchivePrefix.size() + 8 + 4 + 32;
 constexpr absl::string_view kCheckpointPrefix = "checkpoint/";
 constexpr absl::string_view kCheckpointEnd = "checkpoint0";
 
@@ -76,6 +82,11 @@ absl::StatusOr<ModelStore::Contents> ModelStore::Load() {
         return true;
       }));
   RETURN_IF_ERROR(damage);
+  RETURN_IF_ERROR(store_->Scan(kArchivePrefix, kArchiveEnd, /*reverse=*/false,
+                               [&](absl::string_view key, absl::string_view) {
+                                 if (key.size() == kArchiveKeyBytes) archived_.emplace(key);
+                                 return true;
+                               }));
   ASSIGN_OR_RETURN(contents.checkpoints, LoadCheckpoints(*store_));
   stored_checkpoints_ = contents.checkpoints;
   return contents;
@@ -98,6 +109,7 @@ absl::Status ModelStore::Save(absl::string_view state,
     if (kept.contains(stored)) {
       left.insert(stored);
     } else if (!left.contains(stored)) {
+      RETURN_IF_ERROR(Archive(stored, &batch));
       batch.Delete(KeyOf(stored));
     }
   }
@@ -115,6 +127,34 @@ absl::Status ModelStore::Save(absl::string_view state,
   return absl::OkStatus();
 }
 
+absl::Status ModelStore::Archive(const ModelKey& key, StoreBatch* batch) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> bytes, store_->Get(KeyOf(key)));
+  if (!bytes.has_value()) return absl::OkStatus();
+  std::string archived(kArchivePrefix);
+  ByteWriter(&archived)
+      .U64(key.second)
+      .U32(static_cast<uint32_t>(key.first))
+      .Fixed(AsHash(detector::Model::DigestOf(AsBytes(*bytes), &HashBytes)));
+  batch->Put(archived, *bytes);
+  archived_.insert(std::move(archived));
+  while (archived_.size() > kModelsArchivedMax) {
+    batch->Delete(*archived_.begin());
+    archived_.erase(archived_.begin());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ModelStore::LoadArchived(const Hash& digest) const {
+  std::optional<std::string> found;
+  RETURN_IF_ERROR(store_->Scan(kArchivePrefix, kArchiveEnd, /*reverse=*/true,
+                               [&](absl::string_view key, absl::string_view value) {
+                                 if (absl::EndsWith(key, digest.view())) found = std::string(value);
+                                 return !found.has_value();
+                               }));
+  if (found.has_value()) return *std::move(found);
+  return absl::NotFoundError(absl::StrCat("model ", digest.ToHex(), " is not kept here"));
+}
+
 absl::StatusOr<std::string> ModelStore::LoadModel(const ModelKey& key) const {
   ASSIGN_OR_RETURN(std::optional<std::string> bytes, store_->Get(KeyOf(key)));
   if (bytes.has_value()) return *std::move(bytes);
@@ -126,7 +166,7 @@ absl::Status ModelStore::Clear() {
   StoreBatch batch;
   RETURN_IF_ERROR(
       store_->Scan("", "", /*reverse=*/false, [&](absl::string_view key, absl::string_view) {
-        batch.Delete(key);
+        if (!absl::StartsWith(key, kArchivePrefix)) batch.Delete(key);
         return true;
       }));
   stored_.clear();

@@ -88,6 +88,27 @@ std::vector<NodeStatus::TrainedModel> DetectorActor::models() const {
   return models;
 }
 
+NodeStatus::Detection DetectorActor::detection() const {
+  const DetectDriver::Report report = driver_->report();
+  NodeStatus::Detection detection{.types = {},
+                                  .proposed = report.proposed,
+                                  .confirmed = report.confirmed,
+                                  .disputed = report.disputed,
+                                  .duties = report.duties};
+  for (const detector::TypeInfo& info : report.types) {
+    NodeStatus::DetectedType& type = detection.types.emplace_back();
+    type.event_type = static_cast<uint32_t>(info.type);
+    type.window_rows = info.window_rows;
+    type.trained_period = info.period;
+    type.cold = info.cold;
+    if (!info.drift.has_value()) continue;
+    type.drift_q8 = info.drift->psi_q8;
+    type.drift_feature = detector::EventSchema(info.type).features()[info.drift->feature].name;
+    type.drifts = info.drift->psi_q8 >= detector::kDriftLimitQ8;
+  }
+  return detection;
+}
+
 absl::StatusOr<ExecutedPtr> DetectorActor::LoadExecuted(Height height) const {
   absl::StatusOr<ExecutedPtr> executed = ports_.chain->LoadExecuted(height);
   if (executed.ok()) return executed;

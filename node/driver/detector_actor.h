@@ -51,6 +51,7 @@ class DetectorActor final : public Actor, private DetectPort {
   // Thread-safe.
   Height height() const { return driver_->height(); }
   std::vector<NodeStatus::TrainedModel> models() const;
+  NodeStatus::Detection detection() const;
   struct Warmth {
     bool warm = false;         // Windows are complete, and the next block is here.
     std::string phase;         // What is still to be done; empty when warm.

@@ -369,10 +369,7 @@ void Node::OpenFetchServer() {
               [this](Height height, uint64_t offset) {
                 return checkpoints_.LoadPart(height, offset, kFetchAnswerBytesMax);
               },
-          .read_model = [this](const Hash& digest) -> absl::StatusOr<std::string> {
-            if (detector_ != nullptr) return detector_->ReadModel(digest);
-            return absl::NotFoundError("no detector runs here");
-          }},
+          .read_model = [this](const Hash& digest) { return ReadModel(digest); }},
       FetchServer::Options{.validator_count = static_cast<uint32_t>(genesis_.validators.size()),
                            .bytes_per_second = config_.fetch_bytes_per_second,
                            .snapshots = SnapshotDirectory(),
@@ -696,6 +693,28 @@ absl::StatusOr<detector::Entity> Node::FindEntity(detector::EntityKind kind,
   return detector_->FindEntity(kind, key);
 }
 
+absl::StatusOr<std::string> Node::ReadModel(const Hash& digest) const {
+  if (detector_ != nullptr) return detector_->ReadModel(digest);
+  return absl::NotFoundError("no detector runs here");
+}
+
+namespace {
+
+void AddDetector(const DetectorActor* detector, NodeStatus* status) {
+  status->warmth.phase = "does not run";
+  if (detector == nullptr) return;
+  status->detector = detector->height();
+  status->models = detector->models();
+  status->detection = detector->detection();
+  const DetectorActor::Warmth warmth = detector->warmth();
+  status->warmth = {.warm = warmth.warm,
+                    .phase = warmth.phase,
+                    .bytes_fetched = warmth.bytes,
+                    .bad_answers = warmth.bad_answers};
+}
+
+}  // namespace
+
 NodeStatus Node::Status() const {
   NodeStatus status;
   status.final = FinalHeight();
@@ -715,16 +734,7 @@ NodeStatus Node::Status() const {
   status.validator = genesis_.validators[config_.self.value()].identity();
   status.executed = chain_->tip();
   status.indexed = index_->complete_height();
-  status.warmth.phase = "does not run";
-  if (detector_ != nullptr) {
-    status.detector = detector_->height();
-    status.models = detector_->models();
-    const DetectorActor::Warmth warmth = detector_->warmth();
-    status.warmth = {.warm = warmth.warm,
-                     .phase = warmth.phase,
-                     .bytes_fetched = warmth.bytes,
-                     .bad_answers = warmth.bad_answers};
-  }
+  AddDetector(detector_.get(), &status);
   status.uptime_seconds =
       static_cast<uint64_t>((seams_.clock->MonotonicMicros() - started_micros_) / 1'000'000);
   if (replica_ != nullptr) status.core = replica_->Status();

@@ -194,6 +194,7 @@ class Node final : public NodeServices, public FrameReceiver {
   absl::StatusOr<SubmitReceipt> FindReceipt(const Hash& leaf_hash) const override;
   std::shared_ptr<const ledger::ChainReader> Snapshot() const override;
   absl::StatusOr<ledger::BlockPtr> LoadBlock(Height height) const override;
+  absl::StatusOr<std::string> ReadModel(const Hash& digest) const override;
   const ledger::EventIndex& index() const override { return *index_; }
   void RebuildIndex() override;
   NodeStatus Status() const override;

@@ -109,6 +109,24 @@ struct NodeStatus {
     uint64_t bad_answers = 0;    // Of them: what does not hold.
   };
   Warmth warmth;
+  // How the detector's types stand, and what it said on the chain since the start.
+  struct DetectedType {
+    uint32_t event_type = 0;
+    uint32_t window_rows = 0;
+    uint64_t trained_period = 0;
+    bool cold = false;
+    uint32_t drift_q8 = 0;
+    std::string drift_feature;  // Empty: there is no model before.
+    bool drifts = false;
+  };
+  struct Detection {
+    std::vector<DetectedType> types;
+    uint64_t proposed = 0;
+    uint64_t confirmed = 0;
+    uint64_t disputed = 0;
+    uint64_t duties = 0;
+  };
+  Detection detection;
   std::vector<TrainedModel> models;  // What this node trained last, per type.
 };
 
@@ -137,6 +155,8 @@ class NodeServices {
   // An executed block with its bytes, from cache or journal. Errors: kNotFound; kDataLoss naming
   // where.
   virtual absl::StatusOr<ledger::BlockPtr> LoadBlock(Height height) const = 0;
+  // The file of a detector model by its digest. Errors: kNotFound: not kept here; of the disk.
+  virtual absl::StatusOr<std::string> ReadModel(const Hash& digest) const = 0;
   virtual const ledger::EventIndex& index() const = 0;
   // The index was seen to be damaged: builds it anew, in the background.
   virtual void RebuildIndex() = 0;

@@ -162,10 +162,10 @@ def windows(path, words):
 def all_cases(shared):
     slips, brim, otrf = shared / "zeek_slips", shared / "zeek_brim/json", shared / "otrf_windows"
     yield "openssh", lambda: openssh(shared / "loghub/OpenSSH_2k.log")
-    for kind in ("vertical", "horizontal"):
-        yield f"zeek-{kind}-scan", lambda kind=kind: zeek(
-            f"zeek-{kind}-scan", [slips / f"port-scans/{kind}/conn.log.gz"], "known", f"{kind} port scan",
-            "slips: the whole file is the scan")
+    for kind, what in (("vertical", "46 of 50 connections go to 44 ports of one host, nearly all rejected"),
+                       ("horizontal", "29 hosts in 32 s; most connections succeed, so that the file hardly is what it is filed as")):
+        yield f"zeek-{kind}-scan", lambda kind=kind, what=what: zeek(
+            f"zeek-{kind}-scan", [slips / f"port-scans/{kind}/conn.log.gz"], "told", f"{kind} port scan", f"slips: {what}")
     yield "zeek-dhcp-scan", lambda: zeek(
         "zeek-dhcp-scan", sorted((slips / "test13-malicious-dhcpscan-zeek-dir").glob("*.gz")), "known", "DHCP scan",
         "slips test13: the whole file is malicious")

@@ -20,7 +20,7 @@ import time
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from driver import Cluster, ingest_args, sample  # noqa: E402
+from driver import Cluster, ingest_args, sample, wait_until  # noqa: E402
 
 
 def scenario_killed_leader(cluster):
@@ -449,6 +449,76 @@ def scenario_evidence(cluster):
         assert cluster.end(i) == 0
 
 
+def confirmed_alerts(cluster):
+    page = json.loads(cluster.vigil("alert", "list", "--state", "confirmed", "--all", "-o", "json").stdout)
+    return {one["record_index"]: (one["event"]["ref"], one["score_bits"], one["confirmed_height"])
+            for one in page["alerts"]}
+
+
+def forge(cluster, event):
+    """An alert that validator 1's key signs and its detector never raised."""
+    tool = cluster.bin.parent / "tests/forge_alert"
+    done = subprocess.run([tool, cluster.net / "clients/vigil.toml", cluster.net / "genesis.json",
+                           cluster.net / "validator-1/keys/record.key", event], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def scenario_forged_alert(cluster):
+    """A validator forges alerts: they are contested and recorded, what is confirmed stays, and a stranger
+    recomputes both with no validator running."""
+    cluster.start_all()
+    ordinary, lines = sample(cluster, "ordinary", 20000)
+    cluster.vigil(*ingest_args(cluster, ordinary))
+    cluster.vigil("wait", "--models", 2, "--all", "--timeout", 120)
+    attacked, _ = sample(cluster, "attacked", 1000, "--seed", 2, "--attacks", "--start", "2026-01-01T12:00:00Z")
+    cluster.vigil(*ingest_args(cluster, attacked, stream="attacked"))
+    cluster.vigil("wait", "--alerts-confirmed", 3, "--timeout", 120)
+    policy = cluster.folder / "policy.txt"
+    policy.write_text(cluster.vigil("log", "policy", "--genesis", cluster.net / "genesis.json").stdout)
+    before = confirmed_alerts(cluster)
+    search = json.loads(cluster.vigil("event", "search", "--limit", 40, "-o", "json").stdout)["events"]
+    flows = [one["ref"] for one in search if one["ref"] not in {ref for ref, _, _ in before.values()}]
+    forged = [forge(cluster, event) for event in flows[:2]]
+
+    def faults():
+        return json.loads(cluster.vigil("alert", "faults", "-o", "json").stdout)["faults"]
+
+    wait_until("the faults on the chain", lambda: {one["alert"] for one in faults()} == set(forged))
+    for one in faults():
+        assert one["proposer"].endswith("/validator-1") and one["fault"] == "score", one
+        assert not one["recorded_by"].endswith("/validator-1"), one
+        assert one["claimed_score_bits"] != one["score_bits"], one
+    now = confirmed_alerts(cluster)
+    assert before.items() <= now.items() and not set(forged) & set(now), (before, now, forged)
+    right, wrong = next(iter(before)), forged[0]
+    evidence, fault = cluster.folder / "right.evidence", cluster.folder / "wrong.evidence"
+    genesis = ["--genesis", cluster.net / "genesis.json"]
+    assert cluster.vigil("alert", "verify", right, *genesis, "--wait", 60).stdout.endswith("VERIFIED\n")
+    said = cluster.vigil("alert", "verify", wrong, *genesis, "--wait", 60, "--fault", fault, expect=6)
+    assert "\nSCORE_DIFFERS: " in said.stdout and "recorded on the chain by" in said.stdout, said.stdout
+    cluster.vigil("evidence", "export", "alert", right, "--wait", 60, "--file", evidence)
+    words = cluster.vigil("alert", "explain", right).stdout
+    assert "decided by" in words and " rows of the window" in words or "in the window" in words, words
+    status = json.loads(cluster.vigil("detector", "status", "-o", "json").stdout)
+    flow = status["types"][0]
+    assert flow["state"] == "warm" and int(flow["alerts"]["raised"]) + int(flow["previous"]["raised"]) > 0, status
+    assert int(flow["previous"]["events"]) > 0 or flow["previous"]["period"] == "0", status
+    for i in range(1, cluster.count + 1):
+        assert cluster.end(i) == 0
+    # Nothing runs any more.
+    assert cluster.vigil("alert", "verify", evidence, "--policy", policy).stdout.endswith("VERIFIED\n")
+    assert "decided by" in cluster.vigil("alert", "explain", evidence, "--policy", policy).stdout
+    said = json.loads(cluster.vigil("alert", "verify", fault, "--policy", policy, "-o", "json", expect=6).stdout)
+    assert said["verdict"] == "SCORE_DIFFERS" and said["fault_of"].endswith("/validator-1"), said
+    assert any(one["name"] == "fault_proof" for one in said["facts"]), said
+    cluster.vigil("evidence", "verify", fault, "--policy", policy)
+    data = bytearray(evidence.read_bytes())
+    data[-1000] ^= 1  # In the model.
+    evidence.write_bytes(data)
+    assert "MODEL_DIFFERS" in cluster.vigil("alert", "verify", evidence, "--policy", policy, expect=6).stdout
+
+
 def scenario_join(cluster):
     """A fifth validator joins by a snapshot, killed -9 three times on the way; what it had fetched it keeps."""
     genesis = cluster.net / "genesis.json"
@@ -526,7 +596,8 @@ SCENARIOS = {"killed-leader": (scenario_killed_leader, 3), "altered-ledger": (sc
              "idle-connections": (scenario_idle_connections, 1),
              "stop-without-quorum": (scenario_stop_without_quorum, 3),
              "outside-witness": (scenario_outside_witness, 4), "rejoin": (scenario_rejoin, 4),
-             "join": (scenario_join, 5), "evidence": (scenario_evidence, 4)}
+             "join": (scenario_join, 5), "evidence": (scenario_evidence, 4),
+             "forged-alert": (scenario_forged_alert, 4)}
 
 
 def main():

@@ -202,6 +202,16 @@ def check_evidence_files(vigil):
         (vigil.folder / "wrong").write_bytes(wrong)
         vigil.check(6, "evidence", "verify", "wrong", *policy)
         vigil.check(6, "evidence", "page", "wrong", *policy, "--file", "wrong.html")
+    # Its model is not in it: neither right nor wrong.
+    for verb in ("verify", "explain"):
+        vigil.check(5, "alert", verb, file, *policy, says="the file carries no model")
+    vigil.check(5, "alert", "verify", file, *policy, "-o", "json", "--fault", "none.fault", says='"MODEL_UNKNOWN"')
+    if (vigil.folder / "none.fault").exists():
+        failures.append("alert verify: a fault proof of an alert that nobody recomputed")
+    vigil.check(6, "alert", "verify", "wrong", *policy, says="EVIDENCE_REFUSED: MALFORMED")
+    vigil.check(2, "alert", "verify", file, says="whom to trust?")
+    vigil.check(2, "alert", "verify", "none", *policy)
+    vigil.check(3, "--endpoints", ENDPOINT, "--insecure", "alert", "verify", "5", *policy, says=ENDPOINT)
     # Larger than any file of its kind: a verdict, and not a byte is read.
     with open(vigil.folder / "huge", "wb") as huge:
         huge.truncate((1 << 30) + 1)

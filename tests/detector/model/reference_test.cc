@@ -2,6 +2,7 @@
 #include "tests/detector/support/reference_model.h"
 
 #include "detector/model/model.h"
+#include "detector/model/row_marks.h"
 #include "ledger/base/random.h"
 #include "tests/detector/support/sha256.h"
 #include "tests/detector/support/synthetic.h"
@@ -46,11 +47,14 @@ RawTable WideRows(SplitMix64* random, int rows) {
 
 // Compares scores and reasons of every probe; returns how often each component decided.
 std::array<int, 4> Compare(const Schema& schema, const RawTable& window, const RawTable& probes,
-                           const Parameters& parameters, const Digest& seed) {
-  const auto model = Model::Train(schema, window, seed, parameters, Sha256);
+                           const Parameters& parameters, const Digest& seed,
+                           uint32_t previous_threshold_q8 = 0) {
+  const auto model = Model::Train(schema, window, seed, parameters, Sha256, previous_threshold_q8);
   REQUIRE(model.has_value());
-  const testing::ReferenceModel reference(schema, window, seed, parameters, Sha256);
+  const testing::ReferenceModel reference(schema, window, seed, parameters, Sha256,
+                                          previous_threshold_q8);
   CHECK(model->threshold_q8() == reference.threshold_q8());
+  CHECK(model->row_count() == reference.row_count());
   std::array<int, 4> decided{};
   for (int i = 0; i < probes.rows(); ++i) {
     const RawRow row(probes.row(i).data(), schema.field_count());
@@ -92,6 +96,7 @@ TEST_CASE("reference: equal for small and equal and short windows", "[detector]"
     parameters.trees = static_cast<uint32_t>(10 + random.Below(20));
     parameters.sample_rows = static_cast<uint32_t>(16 + random.Below(100));
     parameters.identical_rows_max = static_cast<uint32_t>(1 + random.Below(20));
+    parameters.window_rows_min = static_cast<uint32_t>(10 + random.Below(200));
     parameters.threshold_quantile_ppm = static_cast<uint32_t>(900'000 + random.Below(99'999));
     const RawTable window =
         testing::SmallRows(random.Next(), static_cast<int>(20 + random.Below(400)));
@@ -99,6 +104,55 @@ TEST_CASE("reference: equal for small and equal and short windows", "[detector]"
     Compare(testing::SmallSchema(), window, probes, parameters,
             Sha256("round" + std::to_string(round)));
   }
+}
+
+TEST_CASE("reference: equal with reporters and left out rows and the threshold of before",
+          "[detector]") {
+  const uint64_t seed = testing::TestSeed(73);
+  INFO("seed " << seed);
+  SplitMix64 random(seed);
+  int cold = 0, capped = 0, stepped = 0;
+  for (int round = 0; round < 24; ++round) {
+    Parameters parameters;
+    parameters.trees = 10;
+    parameters.sample_rows = 64;
+    parameters.window_rows_min = static_cast<uint32_t>(64 + random.Below(400));
+    parameters.threshold_floor_q8 = 256;
+    const RawTable plain =
+        testing::SmallRows(random.Next(), static_cast<int>(80 + random.Below(500)));
+    RawTable window(plain.rows(), plain.cols() + static_cast<Eigen::Index>(kRowMarks));
+    window.leftCols(plain.cols()) = plain;
+    const uint64_t reporters = 1 + random.Below(4);
+    const auto dominant = static_cast<int>(random.Below(1000));
+    for (Eigen::Index i = 0; i < window.rows(); ++i) {
+      const auto fields = plain.cols();
+      window(i, fields) = random.Chance(static_cast<uint32_t>(dominant))
+                              ? 7
+                              : static_cast<int64_t>(random.Below(reporters));
+      window(i, fields + 1) = EventMarkOf(static_cast<uint64_t>(1000 + i / 3), i % 3);
+      window(i, fields + 2) = random.Chance(50) ? 1 : 0;
+    }
+    const auto previous =
+        round % 3 == 0 ? 0 : static_cast<uint32_t>(1 + random.Below(round % 3 == 1 ? 400 : 9000));
+    const Digest model_seed = Sha256("marked" + std::to_string(round));
+    Compare(testing::SmallSchema(), window, testing::SmallRows(random.Next(), 40), parameters,
+            model_seed, previous);
+    const auto model =
+        Model::Train(testing::SmallSchema(), window, model_seed, parameters, Sha256, previous);
+    const auto free = Model::Train(testing::SmallSchema(), window, model_seed, parameters, Sha256);
+    cold += model->cold() ? 1 : 0;
+    stepped += model->threshold_q8() != free->threshold_q8() ? 1 : 0;
+    RawTable alone = window;
+    alone.col(plain.cols()).setConstant(1);
+    capped +=
+        Model::Train(testing::SmallSchema(), alone, model_seed, parameters, Sha256)->row_count() >
+                model->row_count()
+            ? 1
+            : 0;
+  }
+  CHECK(cold >= 3);
+  CHECK(capped >= 3);
+  CHECK(stepped >= 3);
 }
 
 }  // namespace

@@ -21,9 +21,11 @@ Bookkeeping Sample() {
   b.period_end_events = 980;
   b.entities_height = 20;
   b.entities_events = 500;
+  b.event_counts = {12, 0, 3, 5, 0};
   b.marks = {{1, 0}, {9, 200}, {30, 700}};
-  b.pending = {{2, 20, 500, Sha256("w"), Sha256("v"), 0b10, {Sha256("a"), Sha256("b")}},
-               {3, 40, 980, Sha256("x"), Sha256("y"), 0b110, {Sha256("c")}}};
+  b.pending = {
+      {2, 20, 500, Sha256("w"), Sha256("v"), {400, 0, 0, 100, 0}, 0b10, {Sha256("a"), Sha256("b")}},
+      {3, 40, 980, Sha256("x"), Sha256("y"), {300, 2, 0, 178, 0}, 0b110, {Sha256("c")}}};
   return b;
 }
 
@@ -72,6 +74,7 @@ TEST_CASE("bookkeeping: contradictions are refused", "[detector]") {
   };
   CHECK(refused([](Bookkeeping* b) { b->period_end = 42; }));
   CHECK(refused([](Bookkeeping* b) { b->period_end_events = 1001; }));
+  CHECK(refused([](Bookkeeping* b) { b->event_counts[2] = 4; }));
   CHECK(refused([](Bookkeeping* b) { b->period = 0; }));
   CHECK(refused([](Bookkeeping* b) { b->entities_height = 42; }));
   CHECK(refused([](Bookkeeping* b) { b->entities_height = 0; }));
@@ -96,6 +99,35 @@ TEST_CASE("bookkeeping: a replay starts at the latest mark that shows every even
   CHECK(MarkFor(b, 199) == HeightMark{1, 0});
   CHECK(MarkFor(b, 200) == HeightMark{9, 200});
   CHECK(MarkFor(b, 9999) == HeightMark{30, 700});
+}
+
+TEST_CASE("event window: an event is left out and put back by its mark", "[detector]") {
+  const size_t width = WindowWidth(EventType::kAuth);
+  EventWindow window(width, 6);
+  std::vector<int64_t> row(width, 3);
+  for (uint64_t i = 0; i < 9; ++i) {  // The first three give way.
+    row[width - kRowMarks + kEventMark] = EventMarkOf(100 + i, static_cast<uint32_t>(i));
+    row[width - 1] = 0;
+    window.Push(i, row);
+  }
+  const auto left_out = [&] {
+    std::vector<int64_t> marks;
+    const RawTable rows = window.Rows();
+    for (Eigen::Index i = 0; i < rows.rows(); ++i) marks.push_back(rows(i, rows.cols() - 1));
+    return marks;
+  };
+  window.LeaveOut(EventMarkOf(103, 3), true);
+  window.LeaveOut(EventMarkOf(108, 8), true);
+  window.LeaveOut(EventMarkOf(105, 5), true);
+  CHECK(left_out() == std::vector<int64_t>{1, 0, 1, 0, 0, 1});
+  window.LeaveOut(EventMarkOf(105, 5), false);
+  window.LeaveOut(EventMarkOf(105, 6), true);  // Is not there, as are the next.
+  window.LeaveOut(EventMarkOf(102, 2), true);
+  window.LeaveOut(EventMarkOf(999, 0), true);
+  CHECK(left_out() == std::vector<int64_t>{1, 0, 0, 0, 0, 1});
+  EventWindow empty(width, 6);
+  empty.LeaveOut(EventMarkOf(1, 1), true);
+  CHECK(empty.row_count() == 0);
 }
 
 TEST_CASE("event window: holds the last rows within its two bounds", "[detector]") {

@@ -2,6 +2,7 @@
 #ifndef VIGIL_TESTS_DETECTOR_STREAM_CHAIN_H_
 #define VIGIL_TESTS_DETECTOR_STREAM_CHAIN_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -47,6 +48,7 @@ struct TestBlock {
   uint64_t millis = 0;  // Its time.
   std::vector<std::unique_ptr<OwnedEvent>> owned;
   std::vector<BlockEvent> events;
+  std::vector<EventMark> marks;
 };
 
 // The block at `height`, a function of seed and height. Flows are frequent, logins rare, and now
@@ -65,8 +67,15 @@ inline TestBlock MakeBlock(uint64_t seed, uint64_t height, uint64_t events_max =
     owned->view.time_unix_nano = (block.millis + 500 - i * 997 % 5'000) * 1'000'000;
     block.events.push_back({RecordIndex(height * 10), ItemIndex(static_cast<uint32_t>(i)),
                             Sha256(std::to_string(height) + ":" + std::to_string(i)),
-                            &owned->view});
+                            static_cast<int64_t>(i % 3), &owned->view});
     block.owned.push_back(std::move(owned));
+  }
+  // What became known of events of the last heights, some of which do not exist.
+  SplitMix64 known(seed * 7 + height);
+  for (uint64_t i = known.Below(4); i > 0; --i) {
+    const uint64_t then = height - known.Below(std::min<uint64_t>(height, 40));
+    block.marks.push_back({RecordIndex(then * 10),
+                           ItemIndex(static_cast<uint32_t>(known.Below(60))), !known.Chance(300)});
   }
   return block;
 }

@@ -16,7 +16,8 @@ using testing::kChainId;
 using testing::Sha256;
 using testing::SmallParameters;
 
-constexpr CheckpointPlace kPlace{.height = 40, .events = 9'000, .period = 3};
+constexpr CheckpointPlace kPlace{
+    .height = 40, .events = 9'000, .period = 3, .event_counts = {700, 20, 0, 3, 1}};
 constexpr uint64_t kOldest = 9'000 - 16 * 512;
 
 // Windows with a few rows each, by type; `rows` of the first.
@@ -24,10 +25,11 @@ std::vector<EventWindow> Windows(uint32_t rows = 5) {
   std::vector<EventWindow> windows;
   uint64_t number = kOldest;
   for (const EventType type : kEventTypes) {
-    windows.emplace_back(EventSchema(type).field_count(), 512);
+    windows.emplace_back(WindowWidth(type), 512);
     for (uint32_t i = 0; i < rows; ++i) {
-      std::vector<int64_t> row(EventSchema(type).field_count());
+      std::vector<int64_t> row(WindowWidth(type));
       for (size_t f = 0; f < row.size(); ++f) row[f] = f == 1 ? kMissing : int64_t(number * 31 + f);
+      row.back() = i % 2;  // Left out.
       windows.back().Push(number++, row);
     }
     rows = 2;
@@ -57,10 +59,11 @@ TEST_CASE("checkpoint: the bytes are those of docs/formats/detector_model.md", "
   for (size_t i = 1; i < windows.size(); ++i) windows[i].DropBefore(9'000);
   LittleEndianWriter body;
   for (const EventType type : kEventTypes) {
-    body.U32(static_cast<uint32_t>(type)).Raw(EventSchema(type).HashWith(Sha256)).U32(0);
+    body.U32(static_cast<uint32_t>(type)).Raw(EventSchema(type).HashWith(Sha256));
+    body.U64(kPlace.event_counts[static_cast<size_t>(type) - 1]).U32(0);
   }
   LittleEndianWriter want;
-  want.Tag("vigil-checkpoint").U16(2).Raw(kChainId);
+  want.Tag("vigil-checkpoint").U16(4).Raw(kChainId);
   want.U32(p.profile).U32(p.window_rows_max).U32(p.window_rows_min).U32(p.period_events);
   want.U32(p.trees).U32(p.sample_rows).U32(p.identical_rows_max).U32(p.threshold_quantile_ppm);
   want.U32(p.threshold_floor_q8).U32(p.seed_reveals);
@@ -75,6 +78,7 @@ TEST_CASE("checkpoint: the bytes are those of docs/formats/detector_model.md", "
 
   // One row more: its event number, then its cells.
   std::vector<int64_t> row(EventSchema(EventType::kFlow).field_count(), -2);
+  row.insert(row.end(), {17, 5, 1});  // Reporter, event, left out.
   windows[0].Push(kOldest, row);
   const std::vector<uint8_t> with_row = Write(windows);
   CHECK(with_row.size() == want.bytes().size() + 8 * (1 + row.size()));
@@ -125,20 +129,30 @@ TEST_CASE("checkpoint: damaged bytes are refused or mean the same bytes again", 
 TEST_CASE("checkpoint: rows that no window can hold are refused", "[detector]") {
   CHECK(Parse(Write(Windows(512))).has_value());
   std::vector<EventWindow> windows = Windows(0);
-  const std::vector<int64_t> row(EventSchema(EventType::kFlow).field_count());
+  std::vector<int64_t> row(WindowWidth(EventType::kFlow));
+  int64_t& event = row[row.size() - kRowMarks + kEventMark];
   SECTION("too many") {
     windows[0] = EventWindow(row.size(), 600);
-    for (uint64_t i = 0; i < 513; ++i) windows[0].Push(kOldest + i, row);
+    for (uint64_t i = 0; i < 513; ++i, ++event) windows[0].Push(kOldest + i, row);
   }
   SECTION("from too far back") { windows[0].Push(kOldest - 1, row); }
   SECTION("from later") { windows[0].Push(9'000, row); }
+  SECTION("of events out of order") {
+    event = 9;
+    windows[0].Push(kOldest, row);
+    windows[0].Push(kOldest + 1, row);
+  }
+  SECTION("with a mark that is none") {
+    row.back() = 2;
+    windows[0].Push(kOldest, row);
+  }
   CHECK_FALSE(Parse(Write(windows)).has_value());
 }
 
 TEST_CASE("checkpoint: the largest that can be is within the limit", "[detector]") {
   size_t bytes = 4096 + kEntityTableBytesMax + 64 + kMatchesKept * 34;
   for (const EventType type : kEventTypes) {
-    bytes += 64 + size_t{16'384} * 8 * (1 + EventSchema(type).field_count());
+    bytes += 64 + size_t{16'384} * 8 * (1 + WindowWidth(type));
   }
   CHECK(bytes <= kCheckpointBytesMax);
 }

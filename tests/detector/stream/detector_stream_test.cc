@@ -20,9 +20,15 @@ using testing::TestBlock;
 struct SlowChain {
   struct Row {
     EventType type;
-    std::vector<int64_t> cells;
+    std::vector<int64_t> cells;  // Fields, reporter, event, whether it is left out.
+  };
+  struct Mark {
+    uint64_t height;
+    int64_t event;
+    bool left_out;
   };
   std::vector<Row> events;
+  std::vector<Mark> marks;
   std::vector<Digest> reveals;         // Of heights 1, 2 ...
   std::vector<uint64_t> events_at{0};  // Events up to height.
 
@@ -32,6 +38,15 @@ struct SlowChain {
       const EventType type = TypeOf(*event.view);
       const auto row = ReadRow(*event.view, type, Sha256, &buffer);
       events.push_back({type, {row.begin(), row.end()}});
+      events.back().cells.push_back(event.reporter);
+      events.back().cells.push_back(
+          static_cast<int64_t>(event.record_index.value() * 16'384 + event.item.value()));
+      events.back().cells.push_back(0);
+    }
+    for (const EventMark& mark : block.marks) {
+      const auto event =
+          static_cast<int64_t>(mark.record_index.value() * 16'384 + mark.item.value());
+      marks.push_back({events_at.size(), event, mark.left_out});
     }
     reveals.push_back(block.reveal);
     events_at.push_back(events.size());
@@ -44,7 +59,19 @@ struct SlowChain {
       if (events[i].type == type) rows.push_back(events[i].cells);
       if (rows.size() > p.window_rows_max) rows.pop_front();
     }
+    for (std::vector<int64_t>& row : rows) {
+      for (const Mark& mark : marks) {  // The last one up to then counts.
+        if (mark.height > height || mark.event != row[row.size() - 2]) continue;
+        row.back() = mark.left_out ? 1 : 0;
+      }
+    }
     return {rows.begin(), rows.end()};
+  }
+  // Events of the type above height `after` up to `end`.
+  uint64_t CountIn(EventType type, uint64_t after, uint64_t end) const {
+    uint64_t count = 0;
+    for (uint64_t i = events_at[after]; i < events_at[end]; ++i) count += events[i].type == type;
+    return count;
   }
   Digest Seed(EventType type, uint64_t window_end, const Parameters& p) const {
     std::vector<uint8_t> message;
@@ -81,7 +108,8 @@ void CheckJobs(const Parameters& parameters, uint64_t heights, uint64_t events_m
   for (uint64_t height = 1; height <= heights; ++height) {
     const TestBlock block = MakeBlock(1, height, events_max);
     slow.Add(block);
-    REQUIRE(stream.OnBlock(Height(height), block.reveal, block.events, block.millis).has_value());
+    REQUIRE(stream.OnBlock(Height(height), block.reveal, block.events, block.millis, block.marks)
+                .has_value());
     while (const std::optional<TrainingJob> job = stream.NextJob()) {
       const std::vector<uint64_t> ends = slow.PeriodEnds(parameters);
       REQUIRE(job->period <= ends.size());
@@ -90,6 +118,9 @@ void CheckJobs(const Parameters& parameters, uint64_t heights, uint64_t events_m
       CHECK(job->seed == slow.Seed(job->type, job->window_end.value(), parameters));
       const auto window = slow.Window(job->type, job->window_end.value(), parameters);
       REQUIRE(job->rows.rows() == static_cast<int>(window.size()));
+      CHECK(job->event_count == slow.CountIn(job->type,
+                                             job->period == 1 ? 0 : ends[job->period - 2],
+                                             job->window_end.value()));
       for (size_t i = 0; i < window.size(); ++i) {
         if (!std::equal(window[i].begin(), window[i].end(), job->rows.row(i).data())) {
           FAIL("row " << i << " of period " << job->period);
@@ -103,7 +134,7 @@ void CheckJobs(const Parameters& parameters, uint64_t heights, uint64_t events_m
   for (const uint64_t end : slow.PeriodEnds(parameters)) {
     if (end + parameters.seed_reveals > heights) continue;
     for (const EventType type : kEventTypes) {
-      want += slow.Window(type, end, parameters).size() >= parameters.window_rows_min;
+      want += slow.Window(type, end, parameters).size() >= 64;
     }
   }
   CHECK(jobs.size() == want);
@@ -129,7 +160,8 @@ TEST_CASE("stream: a rare type forgets what lies beyond the reach", "[detector]"
 
 // Feeds `block`; what must hold is checked by the caller.
 std::vector<Candidate> Feed(DetectorStream* stream, uint64_t height, const TestBlock& block) {
-  const auto candidates = stream->OnBlock(Height(height), block.reveal, block.events, block.millis);
+  const auto candidates =
+      stream->OnBlock(Height(height), block.reveal, block.events, block.millis, block.marks);
   REQUIRE(candidates.has_value());
   return *candidates;
 }
@@ -163,7 +195,7 @@ TestBlock BlockWithAnomaly() {
   owned->view.bytes_out = 40'000'000'000;
   owned->view.dst.port = 31'337;
   owned->view.status_code = "REJ";
-  block.events.push_back({RecordIndex(777), ItemIndex(3), Sha256("leaf"), &owned->view});
+  block.events.push_back({RecordIndex(777), ItemIndex(3), Sha256("leaf"), 0, &owned->view});
   block.owned.push_back(std::move(owned));
   return block;
 }
@@ -175,7 +207,8 @@ TEST_CASE("stream: an anomaly becomes a candidate once a model is active", "[det
   const auto is_planted = [](const Candidate& c) { return c.record_index == RecordIndex(777); };
   uint64_t height = trained.height;
   CHECK(Feed(&stream, ++height, block).empty());  // Trained, not active.
-  stream.Activate(EventType::kFlow, trained.info.period, trained.info.digest, Height(height + 2));
+  stream.Activate(EventType::kFlow, trained.info.period, trained.info.digest, Height(height + 2),
+                  trained.info.threshold_q8);
   CHECK(Feed(&stream, ++height, block).empty());  // Active from the next height on.
   const std::vector<Candidate> candidates = Feed(&stream, ++height, block);
   const auto planted = std::find_if(candidates.begin(), candidates.end(), is_planted);
@@ -202,7 +235,7 @@ TEST_CASE("stream: an anomaly becomes a candidate once a model is active", "[det
 TEST_CASE("stream: a model that is active but unknown here alerts on nothing", "[detector]") {
   DetectorStream stream(SmallParameters(), kChainId, Sha256);
   const Trained trained = TrainFlow(&stream);
-  stream.Activate(EventType::kFlow, 1, Sha256("not ours"), Height(1));
+  stream.Activate(EventType::kFlow, 1, Sha256("not ours"), Height(1), 1);
   CHECK(Feed(&stream, trained.height + 1, BlockWithAnomaly()).empty());
 }
 
@@ -239,7 +272,7 @@ TEST_CASE("stream: few models are kept and the active one among them", "[detecto
       trained += info->type == EventType::kFlow;
       if (info->type != EventType::kFlow || first) continue;
       first = info->digest;
-      stream.Activate(EventType::kFlow, info->period, *first, Height(height + 1));
+      stream.Activate(EventType::kFlow, info->period, *first, Height(height + 1), 2000);
     }
   }
   REQUIRE(trained > kModelsPerTypeMax + 2);
@@ -257,8 +290,8 @@ TEST_CASE("stream: a later activation takes over at its height", "[detector]") {
   const Trained trained = TrainFlow(&stream);
   const TestBlock block = BlockWithAnomaly();
   uint64_t height = trained.height;
-  stream.Activate(EventType::kFlow, 1, trained.info.digest, Height(height + 1));
-  stream.Activate(EventType::kFlow, 2, Sha256("next"), Height(height + 2));
+  stream.Activate(EventType::kFlow, 1, trained.info.digest, Height(height + 1), 2000);
+  stream.Activate(EventType::kFlow, 2, Sha256("next"), Height(height + 2), 2000);
   CHECK(!Feed(&stream, ++height, block).empty());
   CHECK(Feed(&stream, ++height, block).empty());  // "next" is not known here.
 }

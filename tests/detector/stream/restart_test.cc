@@ -26,10 +26,11 @@ struct Host {
   std::map<std::pair<EventType, uint64_t>, std::vector<uint8_t>> disk;
   ModelInfo active;
   uint64_t active_from = 0;
-  std::vector<std::string> story;                        // One line for everything that came out.
-  bool lazy = false;                                     // Leaves jobs alone.
-  std::map<uint64_t, std::vector<uint8_t>> checkpoints;  // By height.
-  std::map<uint64_t, Digest> window_digests;             // Likewise.
+  std::vector<std::pair<ModelInfo, uint64_t>> activated;  // All, with their heights.
+  std::vector<std::string> story;                         // One line for everything that came out.
+  bool lazy = false;                                      // Leaves jobs alone.
+  std::map<uint64_t, std::vector<uint8_t>> checkpoints;   // By height.
+  std::map<uint64_t, Digest> window_digests;              // Likewise.
 
   void Tell(const std::string& what, uint64_t height, const Digest& digest, uint64_t number) {
     story.push_back(what + " " + std::to_string(height) + " " + testing::Hex(digest) + " " +
@@ -45,13 +46,15 @@ struct Host {
       if (info->type != EventType::kFlow) continue;
       active = *info;
       active_from = info->window_end.value() + SmallParameters().seed_reveals + 2;
-      stream.Activate(info->type, info->period, info->digest, Height(active_from));
+      stream.Activate(info->type, info->period, info->digest, Height(active_from),
+                      info->threshold_q8);
+      activated.emplace_back(*info, active_from);
     }
   }
   void Step(uint64_t height, uint64_t seed = 3) {
     const TestBlock block = MakeBlock(seed, height);
     const auto candidates =
-        stream.OnBlock(Height(height), block.reveal, block.events, block.millis);
+        stream.OnBlock(Height(height), block.reveal, block.events, block.millis, block.marks);
     REQUIRE(candidates.has_value());
     for (const Candidate& candidate : *candidates) {
       Tell("alert", height, candidate.leaf_hash, candidate.score.score_q8);
@@ -86,8 +89,8 @@ struct Host {
       REQUIRE(model.has_value());
       REQUIRE(stream.AddModel(key.first, key.second, std::move(*model)));
     }
-    if (active_from > 0) {
-      stream.Activate(EventType::kFlow, active.period, active.digest, Height(active_from));
+    for (const auto& [info, from] : activated) {
+      stream.Activate(EventType::kFlow, info.period, info.digest, Height(from), info.threshold_q8);
     }
   }
   // Replays up to `height` and goes on to the end.
@@ -218,7 +221,8 @@ TEST_CASE("restart: a replay that leads to another window than was committed is 
   for (uint64_t again = 1; again <= end && !noticed; ++again) {
     const TestBlock block = MakeBlock(3, again);
     noticed =
-        !host.stream.OnBlock(Height(again), block.reveal, block.events, block.millis).has_value();
+        !host.stream.OnBlock(Height(again), block.reveal, block.events, block.millis, block.marks)
+             .has_value();
     if (noticed) CHECK(again == end);
   }
   CHECK(noticed);
@@ -299,7 +303,8 @@ TEST_CASE("restart: a window that closed long ago is rebuilt whole", "[detector]
   std::optional<Bookkeeping> b;
   do {
     const TestBlock block = MakeBlock(6, ++height, 300);
-    REQUIRE(stream.OnBlock(Height(height), block.reveal, block.events, block.millis).has_value());
+    REQUIRE(stream.OnBlock(Height(height), block.reveal, block.events, block.millis, block.marks)
+                .has_value());
     if (auto taken = stream.TakeEntities()) entities = *std::move(taken);
     b = ParseBookkeeping(stream.SerializeState(), kChainId, parameters);
     REQUIRE(b.has_value());
@@ -312,7 +317,8 @@ TEST_CASE("restart: a window that closed long ago is rebuilt whole", "[detector]
   REQUIRE(restored->ReplayFrom() > Height(1));
   for (uint64_t again = restored->ReplayFrom().value(); again <= height; ++again) {
     const TestBlock block = MakeBlock(6, again, 300);
-    REQUIRE(restored->OnBlock(Height(again), block.reveal, block.events, block.millis).has_value());
+    REQUIRE(restored->OnBlock(Height(again), block.reveal, block.events, block.millis, block.marks)
+                .has_value());
   }
   int jobs = 0;
   for (;; ++jobs) {
@@ -335,7 +341,8 @@ TEST_CASE("restart: a replay of other blocks is noticed", "[detector]") {
   for (uint64_t height = host.stream.ReplayFrom().value(); height <= 30; ++height) {
     const TestBlock block = MakeBlock(4, height);
     noticed =
-        !host.stream.OnBlock(Height(height), block.reveal, block.events, block.millis).has_value();
+        !host.stream.OnBlock(Height(height), block.reveal, block.events, block.millis, block.marks)
+             .has_value();
     if (noticed) break;
   }
   CHECK(noticed);

@@ -1,6 +1,7 @@
 #include "tests/detector/support/reference_model.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "detector/features/integer_log.h"
@@ -296,6 +297,9 @@ ReferenceModel::Seen ReferenceModel::See(const Row& row) const {
 }
 
 Score ReferenceModel::Judge(const Seen& seen) const {
+  if (cold_) {
+    return {static_cast<uint32_t>(BitsOf(sum_curve_, seen.sum)), Component::kSurprisal, {}};
+  }
   const int64_t forest = BitsOf(forest_curve_, seen.forest);
   const int64_t loda = BitsOf(loda_curve_, seen.loda) - 256;
   const int64_t sum = BitsOf(sum_curve_, seen.sum) - 256;
@@ -356,14 +360,66 @@ Score ReferenceModel::Explain(const Row& row) const {
   return score;
 }
 
-ReferenceModel::ReferenceModel(const Schema& schema, const RawTable& window, const Digest& seed,
-                               const Parameters& parameters, Hash32 hash)
-    : schema_(schema) {
-  std::vector<Row> rows;
+std::vector<ReferenceModel::Row> ReferenceModel::LearntFrom(const RawTable& window,
+                                                            const Digest& seed,
+                                                            const Parameters& parameters,
+                                                            Hash32 hash) const {
+  const auto fields = static_cast<int>(schema_.field_count());
+  const bool marked = window.cols() > fields;
+  std::vector<Row> rows, marks;
   for (int i = 0; i < window.rows(); ++i) {
-    rows.emplace_back(window.row(i).data(), window.row(i).data() + window.cols());
+    if (marked && window(i, fields + 2) != 0) continue;
+    rows.emplace_back(window.row(i).data(), window.row(i).data() + fields);
+    marks.emplace_back(window.row(i).data() + fields, window.row(i).data() + window.cols());
   }
-  rows = Pick(rows, FirstOfEqual(Splits(FitFeatures(rows), rows), parameters.identical_rows_max));
+  const std::vector<size_t> first =
+      FirstOfEqual(Splits(FitFeatures(rows), rows), parameters.identical_rows_max);
+  rows = Pick(rows, first);
+  marks = Pick(marks, first);
+  if (!marked) return rows;
+  std::vector<Digest> hashes;
+  for (const Row& mark : marks) {
+    std::vector<uint8_t> bytes;
+    for (const char c : std::string("vigil/detector/share/v1")) {
+      bytes.push_back(static_cast<uint8_t>(c));
+    }
+    bytes.push_back(0);
+    bytes.insert(bytes.end(), seed.begin(), seed.end());
+    for (int shift = 0; shift < 64; shift += 8) {
+      bytes.push_back(static_cast<uint8_t>(static_cast<uint64_t>(mark[1]) >> shift));
+    }
+    hashes.push_back(hash(bytes));
+  }
+  // Each number of rows that one may keep, from the most down, until nobody has too large a share.
+  std::map<int64_t, std::vector<std::pair<Digest, size_t>>> of;
+  for (size_t i = 0; i < rows.size(); ++i) of[marks[i][0]].emplace_back(hashes[i], i);
+  if (of.size() < 2) return rows;
+  std::set<size_t> kept;
+  for (size_t most = rows.size(); most > 0; --most) {
+    std::set<size_t> left;
+    size_t largest = 0;
+    for (auto& [reporter, order] : of) {
+      std::sort(order.begin(), order.end());
+      for (size_t i = 0; i < std::min(most, order.size()); ++i) left.insert(order[i].second);
+      largest = std::max(largest, std::min(most, order.size()));
+    }
+    if (!kept.empty() && left.size() < parameters.window_rows_min) break;
+    kept = left;
+    const size_t share = of.size() < 4 ? 1 : 2, whole = of.size() < 4 ? 2 : of.size();
+    if (largest * whole <= share * left.size()) break;
+  }
+  std::vector<Row> learnt;
+  for (const size_t i : kept) learnt.push_back(rows[i]);
+  return learnt;
+}
+
+ReferenceModel::ReferenceModel(const Schema& schema, const RawTable& window, const Digest& seed,
+                               const Parameters& parameters, Hash32 hash,
+                               uint32_t previous_threshold_q8)
+    : schema_(schema) {
+  const std::vector<Row> rows = LearntFrom(window, seed, parameters, hash);
+  row_count_ = static_cast<uint32_t>(rows.size());
+  cold_ = row_count_ < parameters.window_rows_min;
   CounterDraws draws(seed, DrawPurpose::kHeldOut, 0, hash);
   const auto count = static_cast<uint32_t>(rows.size());
   const std::vector<uint32_t> drawn = draws.Sample(count / 5, count);
@@ -407,6 +463,10 @@ ReferenceModel::ReferenceModel(const Schema& schema, const RawTable& window, con
     const size_t reach = scores.size() - i;
     if (reach * 1'000'000 > scores.size() * (1'000'000 - parameters.threshold_quantile_ppm)) break;
     threshold = scores[i];
+  }
+  if (previous_threshold_q8 > 0) {
+    const int64_t previous = previous_threshold_q8;
+    threshold = std::min(std::max(threshold, std::max<int64_t>(previous - 256, 0)), previous + 256);
   }
   threshold_q8_ = std::max(static_cast<uint32_t>(threshold), parameters.threshold_floor_q8);
 }

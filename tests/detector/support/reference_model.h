@@ -23,10 +23,11 @@ class ReferenceModel {
  public:
   // As Model::Train(); REQUIRES: at least Model::kRowsMin rows stay.
   ReferenceModel(const Schema& schema, const RawTable& window, const Digest& seed,
-                 const Parameters& parameters, Hash32 hash);
+                 const Parameters& parameters, Hash32 hash, uint32_t previous_threshold_q8 = 0);
 
   Score Explain(const std::vector<int64_t>& row) const;
   uint32_t threshold_q8() const { return threshold_q8_; }
+  uint32_t row_count() const { return row_count_; }
 
  private:
   using Row = std::vector<int64_t>;
@@ -78,7 +79,13 @@ class ReferenceModel {
   Score Judge(const Seen& seen) const;
   std::vector<int64_t> Credits(const Seen& seen, Component component) const;
 
+  // The rows of `window` that may be learnt from, without their marks.
+  std::vector<Row> LearntFrom(const RawTable& window, const Digest& seed,
+                              const Parameters& parameters, Hash32 hash) const;
+
   const Schema& schema_;
+  bool cold_ = false;
+  uint32_t row_count_ = 0;
   std::vector<Feature> features_;
   std::vector<std::unique_ptr<Node>> trees_;
   int64_t sample_rows_ = 0;

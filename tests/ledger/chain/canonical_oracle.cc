@@ -172,6 +172,13 @@ std::map<std::string, FieldLimits> BodyLimits() {
       {"ModelCommitmentBody.row_count", Max(k32)},
       {"ModelCommitmentBody.window_digest", HashLimits(false)},
       {"ModelCommitmentBody.threshold_q8", Max(k32)},
+      {"ModelCommitmentBody.event_count", Max(k64)},
+      {"FaultProofBody.author", NeedExact(16)},
+      {"FaultProofBody.alert_index", Max(k64)},
+      {"FaultProofBody.fault", Need(4)},
+      {"FaultProofBody.score_q8", Max(k32)},
+      {"FaultProofBody.threshold_q8", Max(k32)},
+      {"FaultProofBody.component", Max(k32)},
   };
 }
 
@@ -321,6 +328,8 @@ std::unique_ptr<Message> NewBody(RecordKind kind) {
       return std::make_unique<v1::AttestationBody>();
     case RecordKind::kTriage:
       return std::make_unique<v1::TriageBody>();
+    case RecordKind::kFaultProof:
+      return std::make_unique<v1::FaultProofBody>();
     case RecordKind::kModelCommitment:
       return std::make_unique<v1::ModelCommitmentBody>();
     default:

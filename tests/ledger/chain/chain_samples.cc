@@ -190,13 +190,14 @@ std::vector<RecordBody> SampleBodies() {
   alert.values_commitment = HashOf(8);
   AttestationBody attestation;
   attestation.attestations = {{RecordIndex(0), 1, 5000}, {RecordIndex(301), 2, 0}};
-  ModelCommitmentBody model = {2, 3, Height(4096), HashOf(9), 4096, HashOf(10), 2500};
+  ModelCommitmentBody model = {2, 3, Height(4096), HashOf(9), 4096, HashOf(10), 2500, 70'000};
   TriageBody triage;
   triage.alert_index = RecordIndex(301);
   triage.action = static_cast<uint32_t>(TriageAction::kAssign);
   triage.assignee = "acme/ann";
   triage.revision = 2;
-  return {batch, heartbeat, gap, reset, alert, attestation, model, triage};
+  FaultProofBody fault = {RecordIndex(301), 1, 4100, 3000, 3};
+  return {batch, heartbeat, gap, reset, alert, attestation, model, triage, fault};
 }
 
 EventBatchBody BatchOf(const std::vector<std::string>& events, const std::string& payload) {

@@ -413,6 +413,31 @@ TEST_CASE("api: pages end and limits are kept and what is not there says so") {
   CHECK(absl::IsInvalidArgument(fixture.client()->SearchEvents(search).status()));
 }
 
+TEST_CASE("api: a model that nobody keeps and faults that nobody recorded say so") {
+  Fixture fixture;
+  v1::GetModelFileRequest model;
+  model.set_digest(std::string(32, 'd'));
+  CHECK(absl::IsNotFound(fixture.client()->GetModelFile(model).status()));
+  model.set_digest("short");
+  CHECK(absl::IsInvalidArgument(fixture.client()->GetModelFile(model).status()));
+  const auto faults = fixture.client()->ListFaults({});
+  REQUIRE(faults.ok());
+  CHECK(faults->faults().empty());
+  CHECK(faults->next_cursor() == 0);
+  v1::ListFaultsRequest many;
+  many.set_limit(1001);
+  CHECK(absl::IsInvalidArgument(fixture.client()->ListFaults(many).status()));
+  const auto report = fixture.client()->GetDetectorReport({});
+  REQUIRE(report.ok());
+  CHECK(report->validator() == fixture.node()->Status().validator);
+  REQUIRE(report->types_size() == 5);
+  for (int i = 0; i < 5; ++i) {
+    CHECK(report->types(i).event_type() == static_cast<uint32_t>(i + 1));
+    CHECK(report->types(i).active_period() == 0);
+    CHECK(report->types(i).raised() == 0);
+  }
+}
+
 TEST_CASE("api: a page of large events ends before it is too large to send and none is lost") {
   Fixture fixture(/*validators=*/1, /*election_ticks_max=*/20, /*block_bytes_max=*/4 << 20);
   sim::SensorStream stream = fixture.Stream();

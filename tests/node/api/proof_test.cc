@@ -204,6 +204,9 @@ class WithoutBlocks final : public NodeServices {
   absl::StatusOr<ledger::BlockPtr> LoadBlock(Height) const override {
     return absl::NotFoundError("joined by a snapshot above it");
   }
+  absl::StatusOr<std::string> ReadModel(const Hash& digest) const override {
+    return node_->ReadModel(digest);
+  }
   const ledger::EventIndex& index() const override { return node_->index(); }
   void RebuildIndex() override { node_->RebuildIndex(); }
   NodeStatus Status() const override { return node_->Status(); }

@@ -372,6 +372,71 @@ TEST_CASE("detect driver: disputes an alert that says anything but what the mode
   CHECK(seen == 5);
 }
 
+TEST_CASE("detect driver: records what is wrong with an alert once others contest it too",
+          "[detect]") {
+  DetectTest t;
+  t.Open();
+  t.ActivateModel();
+  t.Traffic(4, /*odd_permille=*/40);
+  t.cluster.RunFor(20 * kSecond);
+  t.Drive();
+  const auto honest = t.Sent<AlertBody>();
+  REQUIRE(honest.size() >= 2);
+  t.submitted.clear();
+  AlertBody forged = honest[0];
+  forged.score_q8 += 7;
+  AlertBody other_event = honest[1];
+  other_event.event_leaf.bytes[5] ^= 1;
+  const auto commit_as = [&](const ledger::RecordBody& body, uint32_t validator) {
+    Record record;
+    record.leaf = ledger::SignRecord(body, t.cluster.test_network().genesis().chain_id,
+                                     t.cluster.test_network().record_key(validator));
+    t.Commit(record);
+  };
+  commit_as(forged, 1);
+  commit_as(other_event, 1);
+  t.Drive();
+  t.CommitSubmitted();  // Validator 0 disputes; one dispute of three is not enough.
+  t.Drive();
+  CHECK(t.Sent<ledger::FaultProofBody>().empty());
+  ledger::AttestationBody second;
+  std::map<uint64_t, uint32_t> right;  // Score by alert.
+  for (const AlertBody& body : {forged, other_event}) {
+    const auto alert = t.Reader()->FindAlert(body.event, body.model_digest).value();
+    REQUIRE(alert.has_value());
+    const uint32_t score = body.event == forged.event ? honest[0].score_q8 : honest[1].score_q8;
+    right[alert->value()] = score;
+    second.attestations.push_back({.alert_index = *alert, .verdict = 2, .score_q8 = score});
+  }
+  std::sort(second.attestations.begin(), second.attestations.end(),
+            [](const auto& a, const auto& b) { return a.alert_index < b.alert_index; });
+  commit_as(second, 2);
+  t.cluster.RunFor(40 * kSecond);  // Whoever is first in turn, it is our turn by then.
+  t.Drive();
+  const auto faults = t.Sent<ledger::FaultProofBody>();
+  REQUIRE(faults.size() == 2);
+  for (const ledger::FaultProofBody& fault : faults) {
+    const auto alert = t.Reader()->GetAlert(fault.alert_index).value();
+    const bool is_forged = alert.event == forged.event;
+    CHECK(fault.fault == (is_forged ? 1u : 4u));
+    CHECK(fault.score_q8 == right[fault.alert_index.value()]);
+    CHECK(fault.threshold_q8 == alert.threshold_q8);
+  }
+  t.CommitSubmitted();
+  t.Drive();
+  CHECK(t.submitted.empty());
+  for (const ledger::FaultProofBody& fault : faults) {
+    const auto known = t.Reader()->FaultsOf(fault.alert_index).value();
+    REQUIRE(known.size() == 1);
+    CHECK(known[0].fault.score_q8 == fault.score_q8);
+  }
+  CHECK(t.driver->report().disputed == 2);
+  // A restart owes nothing more, and another validator does not say the same again.
+  t.Open();
+  t.Drive();
+  CHECK(t.Sent<ledger::FaultProofBody>().empty());
+}
+
 TEST_CASE("detect driver: goes on after a restart with what it owes and says nothing twice",
           "[detect]") {
   DetectTest t;

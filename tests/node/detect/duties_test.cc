@@ -1,10 +1,13 @@
 #include "node/detect/duties.h"
 
 #include <algorithm>
+#include <memory>
 #include <set>
 
+#include "detector/model/model.h"
 #include "ledger/crypto/sha256.h"
 #include "ledger/storage/memory_store.h"
+#include "node/detect/detect_convert.h"
 #include "node/detect/model_store.h"
 #include "tests/support/catch.h"
 
@@ -34,6 +37,7 @@ Duties SampleDuties() {
                                 .row_count = 500,
                                 .threshold_q8 = 900,
                                 .attempt = {}};
+  duties.accusations[RecordIndex(91)] = {.height = Height(12), .due = Height(16), .attempt = {}};
   return duties;
 }
 
@@ -48,6 +52,9 @@ TEST_CASE("duties: what is stored is read back but for attempts", "[duties]") {
   CHECK(decoded->commitments.begin()->second.model_digest == Filled(2));
   CHECK(decoded->commitments.begin()->second.window_digest == Filled(3));
   CHECK_FALSE(decoded->judgements.begin()->second.attempt.under_way);
+  REQUIRE(decoded->accusations.size() == 1);
+  CHECK(decoded->accusations.begin()->first == RecordIndex(91));
+  CHECK(decoded->accusations.begin()->second.due == Height(16));
 }
 
 TEST_CASE("duties: bytes cut anywhere or too long are refused", "[duties]") {
@@ -145,9 +152,48 @@ TEST_CASE("model store: bookkeeping and duties and models survive together", "[m
   REQUIRE(contents->models.size() == 1);
   CHECK(contents->models[0].key == later);
   CHECK(contents->checkpoints.empty());
+  // Its alerts can still be recomputed, also after all else was thrown away.
+  const Hash digest = AsHash(detector::Model::DigestOf(AsBytes("model 1"), &HashBytes));
+  CHECK(store.LoadArchived(digest).value() == "model 1");
+  CHECK(absl::IsNotFound(store.LoadArchived(Filled(1)).status()));
   REQUIRE(store.Clear().ok());
+  CHECK(store.LoadArchived(digest).value() == "model 1");
   CHECK(ModelStore(&memory).Load()->models.empty());
   CHECK(ModelStore(&memory).Load()->state.empty());
+}
+
+TEST_CASE("model store: the archive is bounded and the oldest period gives way", "[model_store]") {
+  ledger::MemoryStore memory;
+  auto store = std::make_unique<ModelStore>(&memory);
+  REQUIRE(store->Load().ok());
+  const auto name = [](uint64_t period) { return "model " + std::to_string(period); };
+  const auto digest = [&](uint64_t period) {
+    const std::string bytes = name(period);
+    return AsHash(detector::Model::DigestOf(AsBytes(bytes), &HashBytes));
+  };
+  const uint64_t last = kModelsArchivedMax + 3;
+  for (uint64_t period = 1; period <= last; ++period) {
+    if (period == 60) {  // A restart in between.
+      store = std::make_unique<ModelStore>(&memory);
+      REQUIRE(store->Load().ok());
+    }
+    const ModelKey key{EventType::kFlow, period};
+    REQUIRE(store->Save("state", std::nullopt, {}, {{key, name(period)}}, {key}, {}).ok());
+  }
+  // The last one is not archived: it is in use.
+  CHECK(absl::IsNotFound(store->LoadArchived(digest(last)).status()));
+  CHECK(store->LoadArchived(digest(last - 1)).value() == name(last - 1));
+  CHECK(store->LoadArchived(digest(3)).value() == name(3));
+  CHECK(absl::IsNotFound(store->LoadArchived(digest(2)).status()));
+  size_t kept = 0;
+  REQUIRE(memory
+              .Scan("archive/", "archive0", false,
+                    [&](absl::string_view, absl::string_view) {
+                      ++kept;
+                      return true;
+                    })
+              .ok());
+  CHECK(kept == kModelsArchivedMax);
 }
 
 TEST_CASE("model store: damaged duties and keys are data loss", "[model_store]") {
