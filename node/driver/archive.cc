@@ -44,6 +44,8 @@ uint64_t TreeSizeOf(const BlockInfo& info) {
 // Empty: there is none.
 absl::StatusOr<std::optional<ArchiveManifest>> ReadManifest(const ArchivePlace& place) {
   const std::string path = InArchive(place, ledger::kArchiveManifestName);
+  if (!place.files->Exists(path)) return std::optional<ArchiveManifest>();
+  RETURN_IF_ERROR(place.files->DropCached(path));
   const absl::StatusOr<std::string> text = place.files->ReadAll(path);
   if (absl::IsNotFound(text.status())) return std::optional<ArchiveManifest>();
   RETURN_IF_ERROR(text.status());
@@ -193,6 +195,7 @@ class Archiving {
     RETURN_IF_ERROR(place_.files->MakeDirs(place_.archive));
     ASSIGN_OR_RETURN(std::optional<ArchiveManifest> manifest, ReadManifest(place_));
     if (!manifest.has_value()) {
+      RETURN_IF_ERROR(CheckIsNoJournal());
       if (segments_.front().start > 0 && !place_.may_begin_anew) {
         return absl::FailedPreconditionError(absl::StrCat(
             place_.archive, ": holds no archive, but this journal begins at offset ",
@@ -214,6 +217,27 @@ class Archiving {
     return place_.files->WriteAtomically(genesis, AsBytes(place_.genesis_file));
   }
 
+  // An archive has its genesis.json before its first segment. What has segments without it may be a
+  // journal in use, this one's by whatever path, and copying would begin by removing them.
+  absl::Status CheckIsNoJournal() const {
+    if (place_.files->Exists(InArchive(place_, ledger::kArchiveGenesisName))) {
+      return absl::OkStatus();
+    }
+    ASSIGN_OR_RETURN(const std::vector<SegmentFile> there,
+                     ListSegments(*place_.files, place_.archive));
+    if (there.empty()) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        absl::StrCat(place_.archive, ": holds ", there.front().path,
+                     " but is no archive: is it a journal? Name an empty directory"));
+  }
+
+  absl::Status MadeAnew(const SegmentFile& segment) const {
+    return absl::FailedPreconditionError(
+        absl::StrCat(place_.archive, ": what it holds does not fit ", segment.path,
+                     ": it is of this journal before it was made anew, as when this validator "
+                     "joined; keep it, and name a new directory"));
+  }
+
   // Has the segment in the archive and in the manifest.
   absl::Status Keep(const SegmentFile& segment, uint64_t end) {
     const std::string name = ledger::SegmentName(segment.start);
@@ -221,10 +245,17 @@ class Archiving {
     const auto found = std::find_if(known.begin(), known.end(),
                                     [&](const auto& one) { return one.file.name == name; });
     if (found == known.end()) {
+      if (!known.empty() && known.back().end != segment.start) return MadeAnew(segment);
       ASSIGN_OR_RETURN(ArchivedSegment archived, Describe(segment, end));
       ASSIGN_OR_RETURN(archived.file, CopySegment(place_, segment, end));
       known.push_back(std::move(archived));
       return absl::OkStatus();
+    }
+    // A journal that is made anew counts from 0 again, and its segments have old names.
+    if (found->end != end) return MadeAnew(segment);
+    if (end > bounds_.base_offset()) {
+      ASSIGN_OR_RETURN(const ArchivedSegment here, Describe(segment, end));
+      if (found->first != here.first || found->last != here.last) return MadeAnew(segment);
     }
     // An earlier round got so far. What has been altered since is copied again while it can be.
     const absl::Status sound = CheckArchived(place_, *found);

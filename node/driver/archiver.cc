@@ -166,6 +166,8 @@ bool Archiver::Step() {
     ports_.fatal->Fail(Annotate(worked.status(), "archive"));
     return false;
   }
+  // The copy is bad or gone: the next round makes it again while the segment is here.
+  if (absl::IsDataLoss(worked.status()) || absl::IsNotFound(worked.status())) may_drop_ = false;
   if (!worked.ok()) HoldBack(std::string(worked.status().message()));
   const bool more = worked.ok() && *worked;
   next_micros_ = more ? now : now + options_.pause_micros;

@@ -393,6 +393,27 @@ TEST_CASE("archive: it is refused when it would hide something", "[keep]") {
     CHECK(absl::IsFailedPrecondition(report.status()));
     CHECK(absl::StrContains(report.status().message(), "a directory of its own"));
   }
+  SECTION("a directory that is a journal") {
+    const std::vector<ledger::FileDigest> before = t.Digests();
+    ArchiveRequest request = t.Request(0);
+    request.archive = kJournal;
+    refused(request, absl::StatusCode::kFailedPrecondition, "is it a journal");
+    CHECK(t.Digests() == before);
+  }
+  SECTION("an archive of this journal before it was made anew") {
+    t.disk()->FailWhen(
+        {.call = DiskCall::kWrite,
+         .matches = [](const std::string& path) { return absl::StartsWith(path, kJournal); },
+         .fault = DiskFault::kIoError});
+    REQUIRE_FALSE(t.ArchiveOneSegment().ok());
+    ArchiveManifest manifest = t.Manifest();
+    manifest.segments.front().last = manifest.segments.front().last.Next();
+    REQUIRE(
+        t.disk()
+            ->WriteAtomically("/archive/MANIFEST", AsBytes(ledger::EncodeArchiveManifest(manifest)))
+            .ok());
+    refused(t.Request(t.JournalBytes() - 1), absl::StatusCode::kFailedPrecondition, "made anew");
+  }
   SECTION("a gap between archive and journal") {
     REQUIRE(t.ArchiveOneSegment().ok());
     REQUIRE(t.disk()->Rename("/archive/MANIFEST", "/archive/older").ok());
