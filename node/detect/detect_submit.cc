@@ -229,7 +229,7 @@ std::optional<AlertBody> DetectDriver::MakeRuleAlert(const ProposeKey& key, cons
   if (match == nullptr || rule == nullptr) return std::nullopt;
   AlertBody alert;
   alert.event = key.event;
-  alert.event_type = duty.event_type;
+  alert.event_type = static_cast<uint32_t>(match->type);  // Not what a liar may have said.
   alert.model_digest = key.model_digest;
   alert.score_q8 = rule->score_q8;
   alert.threshold_q8 = rule->score_q8;

@@ -201,12 +201,13 @@ TEST_CASE("rule alerts: what a validator makes up is disputed and what it says r
   }
   const RecordIndex right = t.Commit(t.SignedByLiar(t.RightAlert(matched[7]))).record_index;
   t.FreezeHonestDetectors(false);
-  t.cluster.RunFor(30 * kSecond);
+  t.cluster.RunFor(60 * kSecond);
 
   size_t disputed = 0;
   for (const AlertInfo& alert : t.RuleAlerts()) {
     const auto which = said.find(alert.index);
     if (which == said.end()) {
+      CAPTURE(alert.index.value(), alert.proposer, alert.event.item.value());
       CHECK(alert.state == AlertState::kConfirmed);
       if (alert.index == right) CHECK(alert.proposer == genesis.validators[kLiar].identity());
       continue;
