@@ -25,8 +25,11 @@ TriageRow CurrentOf(const StateView& view, RecordIndex alert) {
 bool IsAnalystOf(const Genesis& genesis, const std::string& org, const std::string& identity) {
   return std::any_of(genesis.identities.begin(), genesis.identities.end(),
                      [&](const GenesisIdentity& known) {
-                       return known.identity() == identity && known.org == org &&
-                              (known.roles & static_cast<uint32_t>(Role::kAnalyst)) != 0;
+                       if (known.org != org ||
+                           (known.roles & static_cast<uint32_t>(Role::kAnalyst)) == 0) {
+                         return false;
+                       }
+                       return identity == known.identity();
                      });
 }
 
