@@ -59,9 +59,12 @@ absl::string_view NameOf(DiskCall call) {
 struct FaultyFileSystem::Inode {
   std::string seen;
   std::string disk;
-  uint64_t dirty_from = 0;  // Below it `seen` and `disk` are equal, except for `lost`.
+  // Below it `seen` and `disk` are equal, except for `lost` and what rotted on the disk alone.
+  uint64_t dirty_from = 0;
   // Ranges [first, second) that a failed sync lost: seen, but no later sync writes them.
   std::vector<std::pair<uint64_t, uint64_t>> lost;
+  uint64_t failed_up_to = 0;  // A failed sync leaves its pages clean: they can be dropped.
+  uint64_t bytes_read = 0;
 
   bool dirty() const { return dirty_from < std::max(seen.size(), disk.size()); }
   void Write(uint64_t offset, ByteSpan bytes) {
@@ -80,6 +83,14 @@ struct FaultyFileSystem::Inode {
     disk.append(seen, disk.size(), std::string::npos);
     ZeroRanges(lost, &disk);
     dirty_from = seen.size();
+  }
+  // What was not synced stays in memory.
+  void DropCached() {
+    const uint64_t clean = std::min<uint64_t>({dirty_from, disk.size(), seen.size()});
+    std::copy_n(disk.begin(), clean, seen.begin());
+    for (auto [first, second] : lost) {
+      ZeroRanges({{first, std::min(second, std::max(clean, failed_up_to))}}, &seen);
+    }
   }
 };
 
@@ -130,6 +141,7 @@ class FaultyFileSystem::MemoryReadFile final : public ReadFile {
     std::string bytes;
     if (offset < inode_->seen.size()) bytes = inode_->seen.substr(offset, size);
     RETURN_IF_ERROR(files_->FailRead(path_, offset, &bytes));
+    inode_->bytes_read += bytes.size();
     return bytes;
   }
 
@@ -312,6 +324,17 @@ absl::Status FaultyFileSystem::FlipBit(const std::string& path, uint64_t offset,
   return absl::OkStatus();
 }
 
+absl::Status FaultyFileSystem::RotOnDisk(const std::string& path, uint64_t offset, int bit) {
+  MutexLock lock(&mutex_);
+  ASSIGN_OR_RETURN(const std::shared_ptr<Inode> inode, Find(path));
+  if (offset >= inode->disk.size()) {
+    return absl::OutOfRangeError(
+        absl::StrCat(path, ": offset ", offset, " of ", inode->disk.size(), " on disk"));
+  }
+  inode->disk[offset] = static_cast<char>(inode->disk[offset] ^ (1 << bit));
+  return absl::OkStatus();
+}
+
 absl::Status FaultyFileSystem::Overwrite(const std::string& path, uint64_t offset, ByteSpan bytes) {
   MutexLock lock(&mutex_);
   ASSIGN_OR_RETURN(const std::shared_ptr<Inode> inode, Find(path));
@@ -325,6 +348,12 @@ absl::Status FaultyFileSystem::Overwrite(const std::string& path, uint64_t offse
 uint64_t FaultyFileSystem::operation_count() const {
   MutexLock lock(&mutex_);
   return operation_count_;
+}
+
+uint64_t FaultyFileSystem::bytes_read(const std::string& path) const {
+  MutexLock lock(&mutex_);
+  const auto found = seen_.find(path);
+  return found == seen_.end() ? 0 : found->second->bytes_read;
 }
 
 bool FaultyFileSystem::is_off() const {
@@ -459,6 +488,7 @@ absl::Status FaultyFileSystem::SyncInode(Inode* inode, const std::string& path) 
   }
   if (inode->dirty_from < inode->seen.size()) {
     inode->lost.emplace_back(inode->dirty_from, inode->seen.size());
+    inode->failed_up_to = inode->seen.size();
   }
   return IoError("fdatasync", path);
 }
@@ -532,6 +562,7 @@ absl::StatusOr<std::string> FaultyFileSystem::ReadAll(const std::string& path) c
   RETURN_IF_ERROR(FailOpen(path));
   std::string bytes = inode->seen;
   RETURN_IF_ERROR(FailRead(path, 0, &bytes));
+  inode->bytes_read += bytes.size();
   return bytes;
 }
 
@@ -634,6 +665,14 @@ absl::StatusOr<std::vector<std::string>> FaultyFileSystem::List(const std::strin
 bool FaultyFileSystem::Exists(const std::string& path) const {
   MutexLock lock(&mutex_);
   return seen_.contains(path) || directories_.contains(path);
+}
+
+absl::Status FaultyFileSystem::DropCached(const std::string& path) const {
+  MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(CheckPower(path));
+  ASSIGN_OR_RETURN(const std::shared_ptr<Inode> inode, Find(path));
+  inode->DropCached();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::shared_ptr<void>> FaultyFileSystem::Lock(const std::string& path) {

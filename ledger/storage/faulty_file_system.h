@@ -2,10 +2,11 @@
 //
 // The simulator and the crash tests run the whole node on it. It keeps what programs see apart from
 // what is on the disk: bytes move over at Sync(), directory entries at SyncDir(), and Crash()
-// throws away the difference, wholly or in pieces. It is as unkind as POSIX allows: syncing a file
-// does not sync its name, and after a failed sync a later one reports success without having
-// written what the first one lost. Everything it decides comes from the seed; the same calls give
-// the same trace.
+// throws away the difference, wholly or in pieces. What programs see is also the system's memory:
+// DropCached() has synced bytes seen as they are on the disk. It is as unkind as POSIX allows:
+// syncing a file does not sync its name, and after a failed sync a later one reports success
+// without having written what the first one lost. Everything it decides comes from the seed; the
+// same calls give the same trace.
 //
 // Every call that changes something (open that creates, append, sync, truncate, rename, remove,
 // sync of a directory) is one operation, counted from 0, so that a test can crash or fail at each.
@@ -38,7 +39,8 @@ enum class DiskFault {
   kBitFlip,      // Success, with one bit of the bytes written or read turned over.
   kMisdirected,  // Success, but an append lands on an earlier place of its file; zeros where it
                  // belonged.
-  kLostWrite,    // Success, and read back until the process ends; no sync ever brings it to disk.
+  kLostWrite,    // Success, and read back until memory is dropped or the machine ends; no sync ever
+                 // brings it to disk.
   kShortRead,    // Success with fewer bytes than there are.
 };
 
@@ -107,6 +109,8 @@ class FaultyFileSystem final : public FileSystem {
   // Flips bit `bit` (0 to 7) of the byte at `offset`, both seen and on disk.
   // Errors: kNotFound; kOutOfRange when the file is shorter.
   absl::Status FlipBit(const std::string& path, uint64_t offset, int bit);
+  // The same on disk alone: it is seen once memory is dropped, or after a power loss.
+  absl::Status RotOnDisk(const std::string& path, uint64_t offset, int bit);
   // Replaces bytes at `offset`, extending the file when needed; seen and on disk. kNotFound.
   absl::Status Overwrite(const std::string& path, uint64_t offset, ByteSpan bytes);
 
@@ -115,6 +119,8 @@ class FaultyFileSystem final : public FileSystem {
   uint64_t operation_count() const;
   // True from the operation of CrashAt() until Crash().
   bool is_off() const;
+  // Bytes that were read of the file with this name; 0 when there is none.
+  uint64_t bytes_read(const std::string& path) const;
   // A hash over every operation: kind, path, offset, size and contents.
   uint64_t trace_digest() const;
 
@@ -133,6 +139,7 @@ class FaultyFileSystem final : public FileSystem {
   absl::Status SyncDir(const std::string& path) override;
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) const override;
   bool Exists(const std::string& path) const override;
+  absl::Status DropCached(const std::string& path) const override;
   absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) override;
 
  private:

@@ -59,6 +59,22 @@ absl::StatusOr<std::optional<ArchiveManifest>> ReadManifest(const ArchivePlace& 
   return std::optional<ArchiveManifest>(std::move(manifest));
 }
 
+// An auditor who has the archive alone reads it by the genesis file in it, whose hash is that of
+// its exact bytes.
+absl::Status CheckGenesisFile(const ArchivePlace& place) {
+  const std::string path = InArchive(place, ledger::kArchiveGenesisName);
+  RETURN_IF_ERROR(place.files->DropCached(path));
+  ASSIGN_OR_RETURN(const std::string there, place.files->ReadAll(path));
+  if (there == place.genesis_file) return absl::OkStatus();
+  const absl::StatusOr<ledger::Genesis> other = ledger::ParseGenesis(there);
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, ": ",
+                   other.ok() ? absl::StrCat("of genesis ", other->genesis_hash.ToHex(), ", not ",
+                                             place.genesis->genesis_hash.ToHex())
+                              : absl::StrCat("is no genesis file: ", other.status().message()),
+                   ": it was altered; put this network's genesis file there"));
+}
+
 absl::StatusOr<ArchiveManifest> BeginManifest(const ArchivePlace& place) {
   ArchiveManifest manifest;
   manifest.network = place.genesis->network;
@@ -213,7 +229,7 @@ class Archiving {
       }
     }
     const std::string genesis = InArchive(place_, ledger::kArchiveGenesisName);
-    if (place_.files->Exists(genesis)) return absl::OkStatus();
+    if (place_.files->Exists(genesis)) return CheckGenesisFile(place_);
     return place_.files->WriteAtomically(genesis, AsBytes(place_.genesis_file));
   }
 
@@ -359,6 +375,8 @@ absl::StatusOr<uint64_t> DropArchived(const ArchivePlace& place, uint64_t base_o
   ASSIGN_OR_RETURN(const std::vector<SegmentFile> segments,
                    ListSegments(*place.files, place.journal));
   ASSIGN_OR_RETURN(const std::optional<ArchiveManifest> manifest, ReadManifest(place));
+  const bool drops = segments.size() > 1 && segments[1].start <= base_offset;
+  if (drops && manifest.has_value()) RETURN_IF_ERROR(CheckGenesisFile(place));
   uint64_t dropped = 0;
   for (size_t i = 0; i + 1 < segments.size() && segments[i + 1].start <= base_offset; ++i) {
     const ArchivedSegment* const archived =

@@ -79,7 +79,8 @@ struct ArchivedStep {
 
 // Copies the oldest segments that can leave together, nearly always one. nullopt: none may yet.
 // Errors: kFailedPrecondition when the directory is the archive of another journal, or segments
-// between its end and the journal's beginning are in neither; kDataLoss when a segment of either
+// between its end and the journal's beginning are in neither, or its genesis.json is of another
+// network or none; kDataLoss when a segment of either
 // place is damaged, or the log does not bear out the checkpoint; kResourceExhausted and others of
 // the disk. After any of them nothing has left the journal.
 absl::StatusOr<std::optional<ArchivedStep>> ArchiveOldest(const ArchivePlace& place,

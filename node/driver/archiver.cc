@@ -45,7 +45,7 @@ void Archiver::HoldBack(const std::string& why) {
                 absl::StrCat("the journal stays above retention.journal_bytes_max: ", why));
 }
 
-absl::StatusOr<Height> Archiver::AgreedSnapshot(Height executed) const {
+absl::StatusOr<Height> Archiver::AgreedSnapshot(Height executed) {
   ledger::FileSystem* const files = options_.place.files;
   const uint64_t interval = options_.place.genesis->snapshot_interval_blocks;
   ASSIGN_OR_RETURN(std::vector<Height> heights,
@@ -56,22 +56,29 @@ absl::StatusOr<Height> Archiver::AgreedSnapshot(Height executed) const {
     if (height == Height(0) || carrier > executed) continue;
     const absl::StatusOr<ledger::BlockPtr> block = ports_.chain->LoadBlock(carrier);
     RETURN_IF_ERROR(block.status());
-    const absl::StatusOr<std::unique_ptr<ledger::SnapshotFile>> file = ledger::SnapshotFile::Open(
-        files, ledger::SnapshotPath(options_.snapshot_directory, height));
+    const std::string path = ledger::SnapshotPath(options_.snapshot_directory, height);
+    const ledger::SnapshotMark agreed{.height = height,
+                                      .digest = (*block)->header().snapshot_digest};
+    if (agreed == sound_snapshot_ && files->Exists(path)) return height;
+    const absl::StatusOr<std::unique_ptr<ledger::SnapshotFile>> file =
+        ledger::SnapshotFile::Open(files, path);
     if (absl::IsNotFound(file.status())) continue;  // Replaced by a newer one meanwhile.
     absl::Status sound = file.status();
-    if (sound.ok() && (*file)->manifest().mark().digest != (*block)->header().snapshot_digest) {
+    if (sound.ok() && (*file)->manifest().mark() != agreed) {
       sound = absl::DataLossError("its digest is not the agreed one");
     }
     if (sound.ok()) sound = (*file)->CheckAll();
-    if (sound.ok()) return height;
+    if (sound.ok()) {
+      sound_snapshot_ = agreed;
+      return height;
+    }
     // The scrub tells of it; an older one may do.
     if (!absl::IsDataLoss(sound)) return sound;
   }
   return Height(0);
 }
 
-absl::StatusOr<ArchiveLimit> Archiver::Limit() const {
+absl::StatusOr<ArchiveLimit> Archiver::Limit() {
   ArchiveLimit limit;
   const Height executed = ports_.chain->CurrentView().tip.height;
   limit.Lower(executed, "the blocks above are not executed");
@@ -85,7 +92,7 @@ absl::StatusOr<ArchiveLimit> Archiver::Limit() const {
       limit.Lower(from->Previous(), "the detector's windows reach back to there");
     }
   }
-  // Read from end to end, and only when the others let something go.
+  // It reads much, so only when the others let something go.
   if (limit.height > base_height()) {
     ASSIGN_OR_RETURN(const Height snapshot, AgreedSnapshot(executed));
     limit.Lower(snapshot, "state could not be built again above the newest agreed snapshot");

@@ -28,6 +28,7 @@
 #include "ledger/chain/block.h"
 #include "ledger/log/tiles.h"
 #include "ledger/state/base_frame.h"
+#include "ledger/state/snapshot.h"
 #include "node/driver/actor.h"
 #include "node/driver/archive.h"
 #include "node/driver/chain_access.h"
@@ -83,9 +84,10 @@ class Archiver final : public Actor {
  private:
   absl::StatusOr<bool> LookAround();
   absl::StatusOr<bool> Drop();
-  absl::StatusOr<ArchiveLimit> Limit() const;
-  // The newest snapshot that an executed block vouches for and whose file is sound; 0: none.
-  absl::StatusOr<Height> AgreedSnapshot(Height executed) const;
+  absl::StatusOr<ArchiveLimit> Limit();
+  // The newest snapshot that an executed block vouches for and whose file is sound; 0: none. Each
+  // is read whole once: the scrub finds what rots later.
+  absl::StatusOr<Height> AgreedSnapshot(Height executed);
   void HoldBack(const std::string& why) VIGIL_EXCLUDES(mutex_);
   Height base_height() const {
     return options_.base.has_value() ? options_.base->block.height : Height(0);
@@ -96,6 +98,7 @@ class Archiver final : public Actor {
   // A base frame that is written: bases() of the journal writer when it is on disk.
   std::optional<uint64_t> base_written_;
   bool may_drop_ = false;  // The last base frame is on disk, and segments below it may be here.
+  ledger::SnapshotMark sound_snapshot_;  // The last one that was read whole; height 0: none.
   int64_t next_micros_ = 0;
   int64_t told_micros_ = 0;
 

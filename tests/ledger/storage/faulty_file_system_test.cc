@@ -182,6 +182,52 @@ TEST_CASE(
                                                8));
 }
 
+TEST_CASE("faulty disk: dropping memory shows what the disk lied about and nothing else",
+          "[ledger_storage]") {
+  auto files = DiskWith(1, "0123", "");
+  auto file = *files->OpenAppend("/d/f");
+  SECTION("a write that was lost shows once it was synced") {
+    files->FailWhen({.call = DiskCall::kWrite,
+                     .matches = [](const std::string&) { return true; },
+                     .fault = DiskFault::kLostWrite});
+    REQUIRE(file->Append(AsBytes("45")).ok());
+    REQUIRE(files->DropCached("/d/f").ok());
+    CHECK(*files->ReadAll("/d/f") == "012345");  // Not synced: it cannot be dropped.
+    REQUIRE(file->Sync().ok());
+    CHECK(*files->ReadAll("/d/f") == "012345");
+    REQUIRE(files->DropCached("/d/f").ok());
+    CHECK(*files->ReadAll("/d/f") == std::string("0123\0\0", 6));
+  }
+  SECTION("so does what a failed sync lost") {
+    REQUIRE(file->Append(AsBytes("45")).ok());
+    files->FailAt(files->operation_count(), DiskFault::kIoError);
+    CHECK(absl::IsUnavailable(file->Sync()));
+    REQUIRE(file->Append(AsBytes("67")).ok());
+    CHECK(*files->ReadAll("/d/f") == "01234567");
+    REQUIRE(files->DropCached("/d/f").ok());
+    CHECK(*files->ReadAll("/d/f") == std::string("0123\0\0"
+                                                 "67",
+                                                 8));
+  }
+  SECTION("and what rotted on the disk alone") {
+    REQUIRE(file->Append(AsBytes("45")).ok());
+    REQUIRE(files->RotOnDisk("/d/f", 1, 0).ok());
+    CHECK(absl::IsOutOfRange(files->RotOnDisk("/d/f", 4, 0)));
+    CHECK(*files->ReadAll("/d/f") == "012345");
+    REQUIRE(files->DropCached("/d/f").ok());
+    CHECK(*files->ReadAll("/d/f") == "002345");
+  }
+  SECTION("what was written well stays") {
+    REQUIRE(file->Append(AsBytes("45")).ok());
+    REQUIRE(file->Sync().ok());
+    REQUIRE(file->Append(AsBytes("6")).ok());
+    REQUIRE(files->DropCached("/d/f").ok());
+    CHECK(*files->ReadAll("/d/f") == "0123456");
+    CHECK(files->bytes_read("/d/f") == 7);
+  }
+  CHECK(absl::IsNotFound(files->DropCached("/d/none")));
+}
+
 TEST_CASE("faulty disk: from the crash on everything fails until the restart", "[ledger_storage]") {
   auto files = DiskWith(1, "0123", "");
   auto file = *files->OpenAppend("/d/f");

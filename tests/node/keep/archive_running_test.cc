@@ -236,6 +236,129 @@ TEST_CASE("archive: while the archive cannot be written the journal grows and sa
   t.CheckWhole();
 }
 
+std::vector<std::string> FilesIn(Bounded* t, const std::string& directory) {
+  return t->disk()->List(directory).value_or(std::vector<std::string>());
+}
+
+TEST_CASE("archive: a write that the disk lied about is noticed before a segment goes", "[keep]") {
+  Bounded t;
+  t.Restart();
+  const std::string manifest = absl::StrCat(kArchive, "/", ledger::kArchiveManifestName);
+  const auto segments_before = [&] { return FilesIn(&t, kJournal).front(); };
+  const std::string first = segments_before();
+
+  SECTION("the manifest's") {
+    t.disk()->FailWhen(
+        {.call = DiskCall::kWrite,
+         .matches = [&](const std::string& path) { return absl::StartsWith(path, manifest); },
+         .fault = DiskFault::kLostWrite});
+    t.Fill(700);
+    t.cluster.RunFor(3 * kSecond);
+    REQUIRE_FALSE(t.disk()->fired().empty());
+    CHECK(t.Archived().archived_bytes == 0);
+    CHECK(absl::StrContains(t.Archived().held_back, "archive manifest"));
+    CHECK(segments_before() == first);
+    // Without the copy that was in memory there is no manifest, and the journal is whole.
+    t.StopAndSync();
+    const VerifyReport report = Verify(&t, true, {});
+    INFO(Describe(report));
+    CHECK(report.verdict() == VerifyVerdict::kVerified);
+    CHECK(report.event_count == t.batches * 60);
+  }
+  SECTION("a copy's") {
+    t.disk()->FailWhen({.call = DiskCall::kWrite,
+                        .matches =
+                            [](const std::string& path) {
+                              return absl::StartsWith(path, kArchive) &&
+                                     absl::EndsWith(path, ".journal");
+                            },
+                        .fault = DiskFault::kLostWrite});
+    t.Fill(700);
+    t.cluster.RunFor(3 * kSecond);
+    REQUIRE_FALSE(t.disk()->fired().empty());
+    t.CheckWhole();  // It was made again.
+    CHECK(segments_before() > first);
+  }
+  SECTION("what a copy lost after it was read back") {
+    bool rotted = false;
+    const auto rot = [&] {
+      if (rotted || !t.disk()->Exists(manifest)) return;
+      rotted = true;
+      REQUIRE(t.disk()->RotOnDisk(absl::StrCat(kArchive, "/", first), 900, 3).ok());
+    };
+    for (int i = 0; i < 700; ++i) {
+      const OutcomeBox box = SubmitTo(t.cluster.node(0), t.stream.NextBatch(60));
+      REQUIRE(t.cluster.RunUntil([&] { return box->has_value(); }, 20 * kSecond, rot));
+      REQUIRE((*box)->error.ok());
+      ++t.batches;
+    }
+    REQUIRE(t.cluster.RunUntil([&] { return rotted; }, 60 * kSecond, rot));
+    t.cluster.RunFor(60 * kSecond);
+    t.CheckWhole();
+    CHECK(segments_before() > first);
+  }
+}
+
+TEST_CASE("archive: an archive whose genesis file was altered takes nothing", "[keep]") {
+  Bounded t;
+  t.Restart();
+  t.Fill(560);
+  t.cluster.RunFor(3 * kSecond);
+  const uint64_t archived = t.Archived().archived_bytes;
+  REQUIRE(archived > 0);
+  const std::string path = absl::StrCat(kArchive, "/", ledger::kArchiveGenesisName);
+  const std::string genesis = t.disk()->ReadAll(path).value();
+  std::string altered = genesis;
+  std::string refusal;
+  SECTION("no genesis any more") {
+    altered.resize(altered.size() / 2);
+    refusal = "is no genesis file";
+  }
+  SECTION("that of another network") {
+    const sim::TestNetwork other(Bounded::Options(2, 4096));
+    altered = ledger::WriteGenesis(other.genesis());
+    refusal = "of genesis";
+  }
+  REQUIRE(t.disk()->WriteAtomically(path, AsBytes(altered)).ok());
+  t.Fill(300);
+  t.cluster.RunFor(3 * kSecond);
+  CHECK(t.Archived().archived_bytes == archived);
+  CHECK(absl::StrContains(t.Archived().held_back, path));
+  CHECK(absl::StrContains(t.Archived().held_back, refusal));
+  REQUIRE(t.disk()->WriteAtomically(path, AsBytes(genesis)).ok());
+  t.cluster.RunFor(10 * kSecond);
+  INFO(t.Archived().held_back);
+  CHECK(t.Archived().archived_bytes > archived);
+  t.CheckWhole();
+}
+
+TEST_CASE("archive: while it is held back a snapshot is read whole only once", "[keep]") {
+  Bounded t(1, 87, /*period_events=*/4096);
+  t.cluster.config(0).journal_bytes_max = 1;  // Held back for ever.
+  t.Restart();
+  t.Fill(400);
+  t.cluster.RunFor(10 * kSecond);
+  REQUIRE(t.Archived().base > Height(0));
+  REQUIRE_FALSE(t.Archived().held_back.empty());
+  const auto heights = ledger::ListSnapshots(*t.disk(), "/vigil/snapshots");
+  REQUIRE(heights.ok());
+  const auto read = [&] {
+    uint64_t bytes = 0;
+    for (const Height height : *heights) {
+      bytes += t.disk()->bytes_read(ledger::SnapshotPath("/vigil/snapshots", height));
+    }
+    return bytes;
+  };
+  uint64_t size = 0;
+  for (const Height height : *heights) {
+    size += *t.disk()->Size(ledger::SnapshotPath("/vigil/snapshots", height));
+  }
+  const uint64_t before = read();
+  t.cluster.RunFor(30 * kSecond);
+  INFO("read " << read() - before << " of " << size);
+  CHECK(read() - before <= 2 * size);
+}
+
 TEST_CASE("archive: who was away while the leader archived joins anew by itself", "[keep]") {
   Bounded t(3);
   for (uint32_t i = 0; i < 3; ++i) t.Restart(i);
