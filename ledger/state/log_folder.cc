@@ -41,13 +41,21 @@ absl::StatusOr<std::vector<Hash>> LogFolder::ReadTile(const TileId& id) const {
 
 absl::StatusOr<std::string> LogFolder::ReadLeaf(uint64_t index) const {
   const uint32_t place = static_cast<uint32_t>(index % kTileWidth);
-  ASSIGN_OR_RETURN(const Found found, Read(BundlePath({.index = index / kTileWidth}), place + 1));
+  ASSIGN_OR_RETURN(std::vector<std::string> leaves,
+                   ReadLeaves({.index = index / kTileWidth, .width = place + 1}));
+  return std::move(leaves.back());
+}
+
+absl::StatusOr<std::vector<std::string>> LogFolder::ReadLeaves(const BundleId& id) const {
+  ASSIGN_OR_RETURN(const Found found, Read(BundlePath({.index = id.index}), id.width));
   const absl::StatusOr<std::vector<ByteSpan>> leaves =
       DecodeBundle(AsBytes(found.bytes), found.width);
   if (!leaves.ok()) {
     return absl::DataLossError(absl::StrCat(found.path, ": ", leaves.status().message()));
   }
-  return ToString((*leaves)[place]);
+  std::vector<std::string> wanted;
+  for (uint32_t i = 0; i < id.width; ++i) wanted.push_back(ToString((*leaves)[i]));
+  return wanted;
 }
 
 absl::StatusOr<std::string> LogFolder::ReadCheckpoint() const {

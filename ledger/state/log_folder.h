@@ -26,6 +26,8 @@ class LogFolder final : public TileSource {
   // disk.
   absl::StatusOr<std::vector<Hash>> ReadTile(const TileId& id) const override;
   absl::StatusOr<std::string> ReadLeaf(uint64_t index) const;
+  // The first `id.width` leaves of the bundle.
+  absl::StatusOr<std::vector<std::string>> ReadLeaves(const BundleId& id) const;
   // The signed note.
   absl::StatusOr<std::string> ReadCheckpoint() const;
 

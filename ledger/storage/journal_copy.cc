@@ -28,13 +28,18 @@ absl::Status CutCopy(FileSystem* files, const SegmentFile& last, uint64_t end) {
 
 absl::StatusOr<FileDigest> CopyFile(FileSystem* files, const std::string& from,
                                     const std::string& to) {
-  if (files->Exists(to)) return absl::AlreadyExistsError(absl::StrCat(to, ": is there already"));
   ASSIGN_OR_RETURN(const std::unique_ptr<ReadFile> source, files->OpenRead(from));
+  return CopyOpenFile(files, *source, to);
+}
+
+absl::StatusOr<FileDigest> CopyOpenFile(FileSystem* files, const ReadFile& from,
+                                        const std::string& to) {
+  if (files->Exists(to)) return absl::AlreadyExistsError(absl::StrCat(to, ": is there already"));
   ASSIGN_OR_RETURN(const std::unique_ptr<AppendFile> target, files->OpenAppend(to));
   FileDigest digest{.name = NameOf(to), .bytes = 0, .sha256 = Hash()};
   Sha256Stream hash;
   for (;;) {
-    ASSIGN_OR_RETURN(const std::string piece, source->Read(digest.bytes, kPieceBytes));
+    ASSIGN_OR_RETURN(const std::string piece, from.Read(digest.bytes, kPieceBytes));
     if (piece.empty()) break;
     hash.Update(AsBytes(piece));
     RETURN_IF_ERROR(target->Append(AsBytes(piece)));

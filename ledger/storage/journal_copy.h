@@ -28,6 +28,9 @@ struct FileDigest {
 // after SyncDir. Returns the digest of what was read. Errors: kAlreadyExists; of both files.
 absl::StatusOr<FileDigest> CopyFile(FileSystem* files, const std::string& from,
                                     const std::string& to);
+// The same from a file that is open, which may have lost its name meanwhile.
+absl::StatusOr<FileDigest> CopyOpenFile(FileSystem* files, const ReadFile& from,
+                                        const std::string& to);
 // Reads `path` in pieces.
 absl::StatusOr<FileDigest> DigestFile(const FileSystem& files, const std::string& path);
 

@@ -90,6 +90,9 @@ void PrintManifest(const BackupManifest& manifest) {
             << manifest.tree_size << "\ntree_root     " << manifest.tree_root.ToHex()
             << "\nsegments      " << manifest.segments.size() << "\njournal_end   "
             << manifest.journal_end << '\n';
+  if (!manifest.base.has_value()) return;
+  std::cout << "base_height   " << manifest.base->height.value() << "\nsnapshot      "
+            << manifest.base->snapshot.name << '\n';
 }
 
 }  // namespace
@@ -226,7 +229,8 @@ int RunReindex(const DataCommand& command) {
   if (!report.ok()) return Report(report.status());
   std::cout << "height        " << report->height.value() << "\nstate_digest  "
             << report->state_digest.ToHex() << "\nrecords       " << report->records
-            << "\nindexed       " << report->indexed.value() << '\n';
+            << "\nindexed_from  " << report->indexed_from.value() << "\nindexed       "
+            << report->indexed.value() << "\nbegun_at      " << report->begun_at.value() << '\n';
   return 0;
 }
 

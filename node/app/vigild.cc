@@ -199,7 +199,8 @@ void AddDataCommands(CLI::App* app, DataCommand* options, int* exit_code) {
   CLI::App* backup = data->add_subcommand(
       "backup",
       "copy the journal of a stopped or running validator, execute the copy again, and "
-      "write its digests; keys are not copied");
+      "write its digests; where the journal begins above genesis, a snapshot and the log up to "
+      "there are copied, too; keys are not copied");
   AddDataFolder(backup, options);
   backup->add_option("TARGET", options->other, "folder to make")->required();
   backup->callback([=] { *exit_code = RunDataBackup(*options); });
@@ -234,7 +235,9 @@ void AddDataCommands(CLI::App* app, DataCommand* options, int* exit_code) {
   AddArchiveCommand(data, options, exit_code);
 
   CLI::App* reindex = app->add_subcommand(
-      "reindex", "build a stopped validator's state and search index anew from its journal");
+      "reindex",
+      "build a stopped validator's state and search index anew from its journal; where that begins "
+      "above genesis, from the newest sound snapshot");
   AddDataFolder(reindex, options);
   reindex->callback([=] { *exit_code = RunReindex(*options); });
 }

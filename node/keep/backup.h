@@ -1,8 +1,10 @@
 // Backup and restore of a validator's data folder.
 //
-// A backup is a folder: the journal's segments, genesis, and MANIFEST, which is written last, so
-// that a folder without it is no backup (docs/formats/backup.md). Everything else in a data folder
-// is derived from the journal and made anew. Keys are never in it.
+// A backup is a folder: the journal's segments, and MANIFEST, which is written last, so that a
+// folder without it is no backup (docs/formats/backup.md). Everything else in a data folder is
+// derived from the journal and made anew. Where the journal begins above genesis, because the
+// validator joined by a snapshot or archived, a snapshot and the log up to there are in it, too.
+// Keys are never in it.
 //
 // A restored validator is older than what it promised in the meantime. So it is a non-voter
 // (protocol.md, R21) that cosigns nothing until it votes again (C5), as after a torn journal.
@@ -12,6 +14,7 @@
 #define VIGIL_NODE_KEEP_BACKUP_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +32,16 @@ namespace vigil::node {
 
 inline constexpr char kManifestName[] = "MANIFEST";
 
+// What a backup holds of a journal that begins above genesis.
+struct BackupBase {
+  Height height;  // The journal goes on above this block.
+  Hash block_hash;
+  uint64_t tree_size = 0;  // Of the log behind it; its leaves are in the backup.
+  Hash tree_root;
+  ledger::FileDigest snapshot;
+  bool operator==(const BackupBase&) const = default;
+};
+
 // What a backup holds.
 struct BackupManifest {
   std::string network;
@@ -37,6 +50,7 @@ struct BackupManifest {
   ledger::JournalId journal_id;
   uint64_t journal_begin = 0;
   uint64_t journal_end = 0;
+  std::optional<BackupBase> base;  // nullopt: the journal begins at genesis.
   // What executing the journal again gives.
   Height height;
   Hash block_hash;
@@ -57,8 +71,9 @@ struct BackupRequest {
 };
 // Copies the journal of a stopped or running validator, executes the copy again, and writes what
 // it holds into the manifest. Errors: kAlreadyExists for the target; kNotFound when there is no
-// journal; kFailedPrecondition when it does not begin at genesis; kDataLoss when it is not sound or
-// not of `genesis`; kAborted: try again; of the disk.
+// journal; kFailedPrecondition when it begins above genesis and no sound snapshot, or not all of
+// the log up to there, lies beside it; kDataLoss when it is not sound or not of `genesis`;
+// kAborted: try again; of the disk.
 // After an error there is no manifest.
 absl::StatusOr<BackupManifest> BackupData(ledger::FileSystem* files, const BackupRequest& request,
                                           const ledger::VerifyProgressFn& progress);

@@ -12,6 +12,7 @@ namespace vigil::node {
 namespace {
 
 constexpr absl::string_view kFirstLine = "vigil-backup/v1";
+constexpr absl::string_view kFirstLineAboveBase = "vigil-backup/v2";
 constexpr size_t kSegmentsMax = 1'000'000;
 
 // Reads "<name> <value>" lines in their one order.
@@ -58,11 +59,11 @@ class LineReader {
     if (!fixed.ok() || fixed->ToHex() != text) return Bad("lower-case hexadecimal belongs here");
     return *fixed;
   }
-  absl::StatusOr<ledger::FileDigest> Segment() {
-    ASSIGN_OR_RETURN(const absl::string_view text, Value("segment"));
+  absl::StatusOr<ledger::FileDigest> File(absl::string_view kind) {
+    ASSIGN_OR_RETURN(const absl::string_view text, Value(kind));
     const std::vector<absl::string_view> parts = absl::StrSplit(text, ' ');
     if (parts.size() != 3 || parts[0].empty() || parts[0].find('/') != absl::string_view::npos) {
-      return Bad("a segment's name, bytes and SHA-256 belong here");
+      return Bad(absl::StrCat("a ", kind, "'s name, bytes and SHA-256 belong here"));
     }
     ledger::FileDigest digest{.name = std::string(parts[0]), .bytes = 0, .sha256 = Hash()};
     ASSIGN_OR_RETURN(digest.bytes, ToNumber(parts[1]));
@@ -97,20 +98,43 @@ absl::Status ReadFacts(LineReader* lines, BackupManifest* manifest) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<BackupBase> ReadBaseLines(LineReader* lines) {
+  BackupBase base;
+  ASSIGN_OR_RETURN(const uint64_t height, lines->Number("base_height"));
+  base.height = Height(height);
+  ASSIGN_OR_RETURN(base.block_hash, lines->FixedHex<Hash>("base_block_hash"));
+  ASSIGN_OR_RETURN(base.tree_size, lines->Number("base_tree_size"));
+  ASSIGN_OR_RETURN(base.tree_root, lines->FixedHex<Hash>("base_tree_root"));
+  ASSIGN_OR_RETURN(base.snapshot, lines->File("snapshot"));
+  return base;
+}
+
+std::string FileLine(absl::string_view kind, const ledger::FileDigest& file) {
+  return absl::StrCat(kind, " ", file.name, " ", file.bytes, " ", file.sha256.ToHex(), "\n");
+}
+
 }  // namespace
 
 std::string EncodeManifest(const BackupManifest& manifest) {
-  std::string text = absl::StrCat(kFirstLine, "\nnetwork ", manifest.network, "\ngenesis_hash ",
+  const absl::string_view first = manifest.base.has_value() ? kFirstLineAboveBase : kFirstLine;
+  std::string text = absl::StrCat(first, "\nnetwork ", manifest.network, "\ngenesis_hash ",
                                   manifest.genesis_hash.ToHex(), "\nvalidator ", manifest.validator,
                                   "\njournal_id ", manifest.journal_id.ToHex(), "\njournal_begin ",
                                   manifest.journal_begin, "\njournal_end ", manifest.journal_end);
   absl::StrAppend(&text, "\nheight ", manifest.height.value(), "\nblock_hash ",
                   manifest.block_hash.ToHex(), "\nstate_digest ", manifest.state_digest.ToHex(),
                   "\ntree_size ", manifest.tree_size, "\ntree_root ", manifest.tree_root.ToHex(),
-                  "\nsegments ", manifest.segments.size(), "\n");
+                  "\n");
+  if (manifest.base.has_value()) {
+    const BackupBase& base = *manifest.base;
+    absl::StrAppend(&text, "base_height ", base.height.value(), "\nbase_block_hash ",
+                    base.block_hash.ToHex(), "\nbase_tree_size ", base.tree_size,
+                    "\nbase_tree_root ", base.tree_root.ToHex(), "\n",
+                    FileLine("snapshot", base.snapshot));
+  }
+  absl::StrAppend(&text, "segments ", manifest.segments.size(), "\n");
   for (const ledger::FileDigest& segment : manifest.segments) {
-    absl::StrAppend(&text, "segment ", segment.name, " ", segment.bytes, " ",
-                    segment.sha256.ToHex(), "\n");
+    absl::StrAppend(&text, FileLine("segment", segment));
   }
   absl::StrAppend(&text, "sum ", ledger::Sha256(AsBytes(text)).ToHex(), "\n");
   return text;
@@ -119,13 +143,19 @@ std::string EncodeManifest(const BackupManifest& manifest) {
 absl::StatusOr<BackupManifest> DecodeManifest(absl::string_view text) {
   LineReader lines(text);
   ASSIGN_OR_RETURN(const absl::string_view first, lines.Line());
-  if (first != kFirstLine) return lines.Bad(absl::StrCat("'", kFirstLine, "' belongs here"));
+  if (first != kFirstLine && first != kFirstLineAboveBase) {
+    return lines.Bad(
+        absl::StrCat("'", kFirstLine, "' or '", kFirstLineAboveBase, "' belongs here"));
+  }
   BackupManifest manifest;
   RETURN_IF_ERROR(ReadFacts(&lines, &manifest));
+  if (first == kFirstLineAboveBase) {
+    ASSIGN_OR_RETURN(manifest.base, ReadBaseLines(&lines));
+  }
   ASSIGN_OR_RETURN(const uint64_t count, lines.Number("segments"));
   if (count == 0 || count > kSegmentsMax) return lines.Bad("no such number of segments");
   for (uint64_t i = 0; i < count; ++i) {
-    ASSIGN_OR_RETURN(ledger::FileDigest segment, lines.Segment());
+    ASSIGN_OR_RETURN(ledger::FileDigest segment, lines.File("segment"));
     manifest.segments.push_back(std::move(segment));
   }
   ASSIGN_OR_RETURN(const Hash sum, lines.FixedHex<Hash>("sum"));

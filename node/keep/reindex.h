@@ -23,18 +23,21 @@ struct ReindexRequest {
 };
 
 struct ReindexReport {
-  Height height;  // Everything that the journal knows to be committed.
+  Height begun_at;  // Of the snapshot that state was begun with; 0: genesis.
+  Height height;    // Everything that the journal knows to be committed.
   Hash state_digest;
   uint64_t records = 0;
+  Height indexed_from;  // The index holds the events of these blocks, both included.
   Height indexed;
 };
 
-// Empties the stores "state" and "index" and executes the journal's committed blocks into them.
-// Marks both first, so that a start after an interruption builds them anew. A torn end of the
-// journal is left as it is.
-// Errors: kNotFound when there is no journal; kAlreadyExists while a validator runs;
-// kFailedPrecondition when the journal begins above genesis; kDataLoss when the journal is damaged,
-// or a header's state digest is not what execution gives; of the disk.
+// Empties the stores "state" and "index" and executes the journal's committed blocks into them. Of
+// a journal that begins above genesis state begins with the newest sound snapshot, the index with
+// the journal's first block. Marks both first, so that a start after an interruption builds them
+// anew. A torn end of the journal is left as it is. Errors: kNotFound when there is no journal;
+// kAlreadyExists while a validator runs; kFailedPrecondition when the journal begins above genesis
+// and no snapshot is sound: nothing was changed then; kDataLoss when the journal is damaged, or a
+// header's state digest is not what execution gives; of the disk.
 absl::StatusOr<ReindexReport> Reindex(
     ledger::FileSystem* files, const ReindexRequest& request,
     const std::function<void(Height done, Height last)>& progress);

@@ -31,8 +31,8 @@ inline ledger::VerifyReport Verify(KeptCluster* kept, bool data,
   ledger::VerifyOptions options;
   if (data) {
     options.files = kept->disk();
-    options.log_directory = std::string(kData) + "/log";
-    options.snapshot_directory = std::string(kData) + "/snapshots";
+    options.log_directory.assign(kData).append("/log");
+    options.snapshot_directory.assign(kData).append("/snapshots");
   }
   const auto opened = ledger::OpenLedger(
       kept->disk(), kept->genesis(),

@@ -45,6 +45,7 @@ TEST_CASE("backup: the manifest is read back as it was written and nothing else 
                           .journal_id = {},
                           .journal_begin = 0,
                           .journal_end = 4711,
+                          .base = std::nullopt,
                           .height = Height(12),
                           .block_hash = Hash(),
                           .state_digest = Hash(),
