@@ -612,13 +612,91 @@ def scenario_join(cluster):
     assert any("snapshot_differs" in one for one in cluster.verify(5, expect=6)["findings"])
 
 
+def big_events(cluster, name, count, first):
+    """A file of events of about 15 KiB, so that a journal has several segments after a few seconds."""
+    file = cluster.folder / f"{name}.json"
+    with open(file, "w") as out:
+        for n in range(first, first + count):
+            filler = f"{n:08x}" * 127
+            out.write(json.dumps({
+                "time": "2026-11-20T14:00:00Z", "class_uid": 3002, "activity_id": 1, "severity_id": 1,
+                "status_id": 2, "source": "vpn.auth", "message": filler, "url_or_query": filler,
+                "src": {"ip": f"203.0.{n // 250 % 250}.{n % 250}", "port": 1024 + n % 60000},
+                "actor": {"user": f"user-{n % 50}", "cmd_line": filler * 4},
+                "unmapped": {f"filler-{k}": filler for k in range(7)}}) + "\n")
+    return file
+
+
+def scenario_archive(cluster):
+    """Validators archive while they run; archive and journal verify together; a flipped byte is named."""
+    genesis = cluster.net / "genesis.json"
+    content = json.loads(genesis.read_text())
+    content["parameters"].update(snapshot_interval_blocks=65)
+    content["parameters"]["detector"].update(window_rows_max=512, window_rows_min=64)
+    genesis.write_text(json.dumps(content))
+    archives = {i: cluster.folder / f"archive-{i}" for i in range(1, cluster.count + 1)}
+    for i, archive in archives.items():
+        with open(cluster.net / f"validator-{i}/vigild.toml", "a") as config:
+            config.write(f'\n[retention]\njournal_bytes_max = {128 << 20}\narchive_dir = "{archive}"\n')
+    cluster.start_all()
+
+    def journal(i):
+        return sorted(one.name for one in (cluster.data(i) / "journal").glob("*.journal"))
+
+    def archived(i):
+        return journal(i)[0] != f"{0:020}.journal"
+
+    lines = 0
+    deadline = time.monotonic() + 200
+    while not all(map(archived, archives)):
+        assert time.monotonic() < deadline, {i: journal(i) for i in archives}
+        file = big_events(cluster, f"big-{lines}", 2000, lines)
+        cluster.vigil("ingest", "--quiet", "--format", "vigil", "--batch", 60, "--stream", f"s{lines}", "--spool",
+                      cluster.folder / f"spool-{lines}", file)
+        file.unlink()
+        lines += 2000
+    cluster.vigil("wait", "--all", "--events", lines, "--timeout", 60)
+    for i in archives:
+        assert cluster.end(i) == 0
+
+    def verify(*args, expect):
+        done = cluster.vigil("verify", "ledger", *args, "--genesis", genesis, "-o", "json", expect=expect)
+        return json.loads(done.stdout)
+
+    digests = {}
+    for i, archive in archives.items():
+        assert (archive / "MANIFEST").exists() and (archive / f"{0:020}.journal").exists()
+        whole = verify(cluster.data(i), "--archive", archive, expect=0)
+        assert whole["verdict"] == "VERIFIED" and int(whole["events"]) == lines, whole
+        assert digests.setdefault(whole["executed_height"], whole["state_digest"]) == whole["state_digest"], whole
+    # Alone the folder says where it begins, and the archive where it ends.
+    alone = verify(cluster.data(1), expect=9)
+    assert alone["verdict"] == "VERIFIED_FROM_BASE", alone
+    segment = archives[2] / f"{0:020}.journal"
+    with open(segment, "r+b") as file:
+        file.seek(segment.stat().st_size // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 1]))
+    damaged = verify(cluster.data(2), "--archive", archives[2], expect=6)
+    assert damaged["verdict"] == "DAMAGED", damaged
+    assert any("archive_differs" in one and str(segment) in one for one in damaged["findings"]), damaged["findings"]
+    print("\n".join(damaged["findings"][:3]))
+    # What is left is backed up and brought back without the archive.
+    backup, back, guard = cluster.folder / "backup", cluster.folder / "back", cluster.net / "validator-1/keys/rollback_guard"
+    cluster.run("vigild", "data", "backup", cluster.data(1), backup, "--genesis", genesis)
+    cluster.run("vigild", "data", "restore", backup, back, "--genesis", genesis, "--guard", guard)
+    restored = verify(back, expect=9)
+    assert restored["verdict"] == "VERIFIED_FROM_BASE" and restored["state_digest"] == alone["state_digest"], restored
+
+
 SCENARIOS = {"killed-leader": (scenario_killed_leader, 3), "altered-ledger": (scenario_altered_ledger, 1),
              "full-disk": (scenario_full_disk, 3), "bad-input": (scenario_bad_input, 3),
              "idle-connections": (scenario_idle_connections, 1),
              "stop-without-quorum": (scenario_stop_without_quorum, 3),
              "outside-witness": (scenario_outside_witness, 4), "rejoin": (scenario_rejoin, 4),
              "join": (scenario_join, 5), "evidence": (scenario_evidence, 4),
-             "forged-alert": (scenario_forged_alert, 4)}
+             "forged-alert": (scenario_forged_alert, 4), "archive": (scenario_archive, 3)}
 
 
 def main():
