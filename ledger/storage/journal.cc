@@ -39,7 +39,9 @@ class SegmentedJournal final : public Journal {
                                                      " bytes, at most ", options_.frame_bytes_max));
     }
     // Only between groups: what lies before a segment is durable.
-    if (end_ == durable_offset_ && end_ - segment_start_ >= options_.segment_bytes) {
+    const uint64_t bytes = end_ - segment_start_;
+    const bool is_full = bytes >= options_.segment_bytes || (close_wanted_ && bytes > 0);
+    if (end_ == durable_offset_ && is_full) {
       RETURN_IF_ERROR(Latched(BeginSegment()));
     }
     const JournalPosition position{.offset = end_};
@@ -63,6 +65,7 @@ class SegmentedJournal final : public Journal {
     return absl::OkStatus();
   }
 
+  void CloseSegment() override { close_wanted_ = true; }
   uint64_t durable_offset() const override { return durable_offset_; }
   std::shared_ptr<const JournalReader> reader() const override { return reader_; }
 
@@ -100,6 +103,7 @@ class SegmentedJournal final : public Journal {
         segment.path, AsBytes(EncodeSegmentHeader({.journal_id = journal_id_, .start = end_}))));
     ASSIGN_OR_RETURN(file_, files_->OpenAppend(segment.path));
     segment_start_ = end_;
+    close_wanted_ = false;
     reader_->AddSegment(segment);
     return absl::OkStatus();
   }
@@ -115,6 +119,7 @@ class SegmentedJournal final : public Journal {
   uint64_t end_;             // Of what was appended.
   uint64_t durable_offset_;  // Of what was synced.
   std::string buffer_;       // Appended and not yet written.
+  bool close_wanted_ = false;
   std::optional<JournalPosition> unsynced_base_;
   absl::Status error_;
 };

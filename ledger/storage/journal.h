@@ -107,6 +107,8 @@ class Journal {
   virtual absl::StatusOr<JournalPosition> Append(JournalType type, ByteSpan body) = 0;
   // One write and one fdatasync for the whole group; nothing when it is empty.
   virtual absl::Status Sync() = 0;
+  // The next group begins a new segment, however short the present one is.
+  virtual void CloseSegment() = 0;
   virtual uint64_t durable_offset() const = 0;
   virtual std::shared_ptr<const JournalReader> reader() const = 0;  // Shared with query threads.
 };

@@ -13,17 +13,18 @@ namespace {
 
 constexpr size_t kSearchBytes = 1024 * 1024;
 constexpr size_t kCopyBytes = 1024 * 1024;
+constexpr size_t kFrameOffsetAt = 8;  // Where a frame's header says its offset.
 
 std::string ParentOf(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
 
 // Writes the copy and says how far the journal was durable when each frame was appended.
 class SegmentCopy {
  public:
-  SegmentCopy(std::unique_ptr<AppendFile> file, const JournalId& id, uint64_t start)
+  SegmentCopy(std::unique_ptr<AppendFile> file, const SegmentHeader& header)
       : file_(std::move(file)),
-        id_(id),
-        synced_up_to_(start),
-        buffer_(EncodeSegmentHeader({.journal_id = id, .start = start})) {}
+        id_(header.journal_id),
+        synced_up_to_(header.start),
+        buffer_(EncodeSegmentHeader(header)) {}
 
   absl::Status Add(JournalType type, uint64_t offset, uint64_t synced_up_to, ByteSpan body) {
     // It never shrinks, and a patch is no newer than what stands before it.
@@ -51,8 +52,11 @@ class SegmentCopy {
 };
 
 // `offset` of the frame that follows one of `body_bytes` at `offset`.
-uint64_t Behind(uint64_t offset, size_t body_bytes) {
-  return offset + kFrameHeaderBytes + body_bytes + kFrameTrailerBytes;
+uint64_t Behind(uint64_t offset, const SegmentPatch& patch) {
+  if (patch.type == JournalType::kSkip) {
+    return offset + SkipOffsets(AsBytes(patch.body)).value_or(0);
+  }
+  return offset + kFrameHeaderBytes + patch.body.size() + kFrameTrailerBytes;
 }
 
 absl::Status CopyFrames(SegmentScrub* from, const std::vector<SegmentPatch>& patches,
@@ -70,7 +74,7 @@ absl::Status CopyFrames(SegmentScrub* from, const std::vector<SegmentPatch>& pat
     while (at < item.damage.to && next < patches.size() && patches[next].offset == at) {
       const SegmentPatch& patch = patches[next++];
       RETURN_IF_ERROR(to->Add(patch.type, at, /*synced_up_to=*/0, AsBytes(patch.body)));
-      at = Behind(at, patch.body.size());
+      at = Behind(at, patch);
     }
     if (at != item.damage.to) {
       return absl::DataLossError(absl::StrCat("journal offset ", at, " to ", item.damage.to,
@@ -80,6 +84,16 @@ absl::Status CopyFrames(SegmentScrub* from, const std::vector<SegmentPatch>& pat
   if (next == patches.size()) return absl::OkStatus();
   return absl::DataLossError(
       absl::StrCat("nothing is damaged at journal offset ", patches[next].offset));
+}
+
+// Also when the header does not say it.
+absl::StatusOr<bool> IsCompacted(const FileSystem* files, const SegmentFile& segment, uint64_t end,
+                                 const JournalId& id) {
+  ASSIGN_OR_RETURN(const auto scrub, SegmentScrub::Open(files, segment, end, id));
+  while (!scrub->header_is_sound() && !scrub->compacted() && !scrub->done()) {
+    RETURN_IF_ERROR(scrub->Next().status());
+  }
+  return scrub->compacted();
 }
 
 }  // namespace
@@ -97,6 +111,8 @@ absl::StatusOr<std::unique_ptr<SegmentScrub>> SegmentScrub::Open(const FileSyste
                                                                  const SegmentFile& segment,
                                                                  uint64_t end,
                                                                  const JournalId& id) {
+  // What memory has right says nothing of the disk.
+  RETURN_IF_ERROR(files->DropCached(segment.path));
   ASSIGN_OR_RETURN(std::unique_ptr<ReadFile> file, files->OpenRead(segment.path));
   std::unique_ptr<SegmentScrub> scrub(new SegmentScrub(std::move(file), segment, end, id));
   ASSIGN_OR_RETURN(const ByteSpan bytes, scrub->window_.View(0, kSegmentHeaderBytes));
@@ -146,9 +162,45 @@ absl::StatusOr<uint64_t> SegmentScrub::NextSound(uint64_t at) {
   return end_;
 }
 
+absl::StatusOr<uint64_t> SegmentScrub::NextSoundCompacted(uint64_t at) {
+  const uint64_t skipped_before = skipped_;
+  JournalReader::Frame frame;
+  for (uint64_t place = FileOffset(at) + 1;;) {
+    ASSIGN_OR_RETURN(const ByteSpan bytes, window_.View(place, kSearchBytes));
+    if (bytes.size() < kFrameHeaderBytes) break;
+    const void* const found = std::memchr(bytes.data(), kFrameMagic[0], bytes.size());
+    if (found == nullptr) {
+      place += bytes.size();
+      continue;
+    }
+    const uint64_t before =
+        static_cast<uint64_t>(static_cast<const uint8_t*>(found) - bytes.data());
+    place += before;
+    if (bytes.size() - before < kFrameHeaderBytes) {
+      if (bytes.size() < kSearchBytes) break;
+      continue;  // Its header begins in this piece and ends in the next.
+    }
+    const uint64_t offset =
+        ByteReader(bytes.subspan(before + kFrameOffsetAt, sizeof(uint64_t))).U64();
+    // Skips only ever take offsets without bytes.
+    const uint64_t least = at + (place - FileOffset(at));
+    if (offset >= least && offset < end_) {
+      skipped_ = skipped_before + (offset - least);
+      ASSIGN_OR_RETURN(const bool sound, FrameAt(offset, &frame));
+      if (sound) return offset;
+      skipped_ = skipped_before;
+    }
+    ++place;
+  }
+  return end_;
+}
+
 absl::StatusOr<SegmentScrub::Item> SegmentScrub::Next() {
   Item item;
   ASSIGN_OR_RETURN(item.is_sound, FrameAt(at_, &item.frame));
+  const bool is_of_compacted = item.is_sound && (item.frame.type == JournalType::kSkip ||
+                                                 item.frame.type == JournalType::kPrunedBlock);
+  compacted_ = compacted_ || (is_of_compacted && !header_is_sound_);
   if (item.is_sound && compacted_ && item.frame.type == JournalType::kSkip) {
     const std::optional<uint64_t> offsets = SkipOffsets(AsBytes(item.frame.body));
     item.is_sound = offsets.has_value() && *offsets <= end_ - at_;
@@ -161,12 +213,7 @@ absl::StatusOr<SegmentScrub::Item> SegmentScrub::Next() {
     at_ = item.frame.next.offset;
     return item;
   }
-  if (compacted_) {
-    item.damage = {.from = at_, .to = end_};
-    at_ = end_;
-    return item;
-  }
-  ASSIGN_OR_RETURN(const uint64_t sound, NextSound(at_ + 1));
+  ASSIGN_OR_RETURN(const uint64_t sound, compacted_ ? NextSoundCompacted(at_) : NextSound(at_ + 1));
   item.damage = {.from = at_, .to = sound};
   at_ = sound;
   return item;
@@ -177,12 +224,13 @@ absl::Status RewriteSegment(FileSystem* files, const SegmentFile& segment, uint6
   const std::string copy_path = segment.path + ".repair";
   if (files->Exists(copy_path)) RETURN_IF_ERROR(files->Remove(copy_path));
   {
+    ASSIGN_OR_RETURN(const bool compacted, IsCompacted(files, segment, end, id));
     ASSIGN_OR_RETURN(std::unique_ptr<AppendFile> file, files->OpenAppend(copy_path));
-    SegmentCopy copy(std::move(file), id, segment.start);
+    SegmentCopy copy(std::move(file),
+                     {.journal_id = id,
+                      .start = segment.start,
+                      .format = compacted ? SegmentFormat::kCompacted : SegmentFormat::kWhole});
     ASSIGN_OR_RETURN(const auto from, SegmentScrub::Open(files, segment, end, id));
-    if (from->compacted()) {
-      return absl::DataLossError(absl::StrCat(segment.path, " was compacted by pruning"));
-    }
     RETURN_IF_ERROR(CopyFrames(from.get(), patches, &copy));
     RETURN_IF_ERROR(copy.Finish());
   }

@@ -1,6 +1,6 @@
-// Re-reads a segment of the journal that is not written any more, says which of its bytes are
-// damaged, and makes it whole again: by a copy that is synced and renamed into place, never in
-// place.
+// Re-reads what is synced of a segment of the journal, from the disk and not from memory, says
+// which of its bytes are damaged, and makes one that is not written any more whole again: by a copy
+// that is synced and renamed into place, never in place.
 //
 // Belongs to one thread. Readers go on meanwhile; JournalReader::Refresh() tells them of the copy.
 #ifndef VIGIL_LEDGER_STORAGE_JOURNAL_SCRUB_H_
@@ -27,15 +27,16 @@ struct JournalRange {
 
 class SegmentScrub {
  public:
-  // `end` is where the next segment starts. `files` must outlive the object. Errors: of the disk.
+  // `end` is where the next segment starts or, in the last one, up to where it was synced. `files`
+  // must outlive the object. Errors: of the disk.
   static absl::StatusOr<std::unique_ptr<SegmentScrub>> Open(const FileSystem* files,
                                                             const SegmentFile& segment,
                                                             uint64_t end, const JournalId& id);
 
   // Whether the segment's own header is what its name says.
   bool header_is_sound() const { return header_is_sound_; }
-  // Whether it was compacted: then what follows a damaged frame cannot be found, and the damage
-  // reaches to the end.
+  // Whether it was compacted. Where the header is damaged, only frames that stand in such segments
+  // alone tell.
   bool compacted() const { return compacted_; }
   bool done() const { return at_ >= end_; }
   // The next frame, or the damaged range up to the next sound one. REQUIRES: !done().
@@ -54,6 +55,9 @@ class SegmentScrub {
   // The frame at `at`, if a whole sound one lies there.
   absl::StatusOr<bool> FrameAt(uint64_t at, JournalReader::Frame* frame);
   absl::StatusOr<uint64_t> NextSound(uint64_t at);
+  // In a compacted segment a frame itself says at which offset it lies. Takes over what lies before
+  // it of skips.
+  absl::StatusOr<uint64_t> NextSoundCompacted(uint64_t at);
 
   const std::unique_ptr<ReadFile> file_;
   const SegmentFile segment_;
@@ -74,8 +78,8 @@ struct SegmentPatch {
 };
 
 // Replaces the segment by a copy of its sound frames and, elsewhere, `patches`, which are in order
-// and fill the damage exactly. Errors: kDataLoss when they do not, or the segment is compacted; of
-// the disk. The old segment stands until the copy is durable.
+// and fill the damage exactly; pruned blocks and skips only in a compacted one. Errors: kDataLoss
+// when they do not; of the disk. The old segment stands until the copy is durable.
 absl::Status RewriteSegment(FileSystem* files, const SegmentFile& segment, uint64_t end,
                             const JournalId& id, const std::vector<SegmentPatch>& patches);
 

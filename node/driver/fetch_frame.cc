@@ -37,6 +37,8 @@ absl::Status CheckRequest(const FetchRequest& request) {
       return absl::OkStatus();
     case FetchKind::kManifest:
       return CheckCount("manifests", request, 1);
+    case FetchKind::kKeptBlock:
+      return CheckCount("kept blocks", request, 1);
     case FetchKind::kChunks:
       return CheckCount("chunks", request, kFetchChunksMax);
     case FetchKind::kCheckpoint:
@@ -71,6 +73,9 @@ std::string EncodeFetchRequest(const FetchRequest& request) {
       break;
     case FetchKind::kModel:
       writer.Fixed(request.digest).U64(request.offset);
+      break;
+    case FetchKind::kKeptBlock:
+      writer.U64(request.first.value());
       break;
   }
   return out;
@@ -132,6 +137,9 @@ absl::StatusOr<FetchRequest> DecodeFetchRequest(absl::string_view frame) {
     case FetchKind::kModel:
       request.digest = reader.ReadHash();
       request.offset = reader.U64();
+      break;
+    case FetchKind::kKeptBlock:
+      request.first = Height(reader.U64());
       break;
     default:
       return absl::InvalidArgumentError(absl::StrCat("fetch of unknown kind ", kind));

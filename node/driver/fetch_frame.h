@@ -27,6 +27,7 @@ enum class FetchKind : uint8_t {
   kChunks = 5,      // Chunks of a snapshot.
   kCheckpoint = 6,  // Part of a checkpoint of the detector.
   kModel = 7,       // Part of a model file.
+  kKeptBlock = 8,   // An executed block as it is kept there: whole, or without its payloads.
 };
 
 inline constexpr uint32_t kFetchBlocksMax = 256;
@@ -39,7 +40,8 @@ inline constexpr size_t kFetchBodyBytesMax = kBlockBytesMax + 4096;
 struct FetchRequest {
   uint32_t id = 0;  // The asker's; the answer repeats it.
   FetchKind kind = FetchKind::kBlocks;
-  Height first;  // kBlocks: the first; kManifest and kChunks: the snapshot's; kCheckpoint: its.
+  Height first;  // kBlocks: the first; kKeptBlock: its; kManifest and kChunks: the snapshot's;
+                 // kCheckpoint: its.
   uint32_t count_max = 1;    // kBlocks: 1 to kFetchBlocksMax; kChunks: 1 to kFetchChunksMax.
   uint32_t first_chunk = 0;  // kChunks.
   std::string path;          // kLogFile: "checkpoint", or as the log's files are named.

@@ -132,6 +132,8 @@ absl::StatusOr<std::string> FetchServer::Read(const FetchRequest& request, size_
       return ReadCheckpoint(request, cost);
     case FetchKind::kModel:
       return ReadModel(request, cost);
+    case FetchKind::kKeptBlock:
+      return ReadKeptBlock(request, cost);
   }
   return absl::UnimplementedError("fetch of this kind");
 }
@@ -159,6 +161,14 @@ absl::StatusOr<std::string> FetchServer::ReadBlocks(const FetchRequest& request,
     blocks.push_back(*block);
   }
   return EncodeFetchedBlocks(blocks);
+}
+
+// The frame's own format says whether the payloads are in it.
+absl::StatusOr<std::string> FetchServer::ReadKeptBlock(const FetchRequest& request,
+                                                       size_t* cost) const {
+  ASSIGN_OR_RETURN(const ledger::BlockPtr block, ports_.chain->LoadBlock(request.first));
+  *cost += block->frame().size();
+  return std::string(block->frame());
 }
 
 absl::StatusOr<std::string> FetchServer::ReadLogFile(const FetchRequest& request,

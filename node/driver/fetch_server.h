@@ -88,6 +88,7 @@ class FetchServer final : public Actor {
   absl::StatusOr<std::string> ReadChunks(const FetchRequest& request, size_t* cost);
   absl::StatusOr<std::string> ReadCheckpoint(const FetchRequest& request, size_t* cost) const;
   absl::StatusOr<std::string> ReadModel(const FetchRequest& request, size_t* cost) const;
+  absl::StatusOr<std::string> ReadKeptBlock(const FetchRequest& request, size_t* cost) const;
   absl::StatusOr<const ledger::SnapshotFile*> OpenSnapshot(Height height, size_t* cost);
   size_t Send(ValidatorIndex to, const FetchAnswer& answer);
 

@@ -85,6 +85,11 @@ void JournalWriter::Renew() {
   signal()->Set();
 }
 
+void JournalWriter::CloseSegment() {
+  close_wanted_ = true;
+  Renew();
+}
+
 void JournalWriter::RenewAbove(std::string body) {
   const size_t bytes = body.size();
   VIGIL_CHECK(has_promises() && base_inbox_.TryPush(std::move(body), bytes),
@@ -94,6 +99,11 @@ void JournalWriter::RenewAbove(std::string body) {
 
 // The base comes last: what a crash leaves of the group has the promises if it has the base.
 absl::Status JournalWriter::AppendLast(const std::vector<std::string>& bases) {
+  if (close_wanted_.exchange(false)) {
+    // A segment begins only where everything before it is durable.
+    RETURN_IF_ERROR(journal_->Sync());
+    journal_->CloseSegment();
+  }
   if (!last_vote_.empty()) {
     RETURN_IF_ERROR(journal_->Append(JournalType::kVote, AsBytes(last_vote_)).status());
   }

@@ -69,6 +69,9 @@ class JournalWriter final : public Actor {
   // more. renewed() grows when that is done. Thread-safe, both.
   void Renew();
   uint64_t renewed() const { return renewed_.load(std::memory_order_acquire); }
+  // Has the journal go on in a new segment, so that the one that is written now can be replaced; as
+  // Renew() besides, as the new one's first frames. Thread-safe.
+  void CloseSegment();
   // As Renew(), and behind them, in the same group, writes the base frame `body`: whoever finds the
   // frame finds them, too. bases() grows when that is done. REQUIRES: has_promises(), and the one
   // before was written. Thread-safe, all three.
@@ -98,6 +101,7 @@ class JournalWriter final : public Actor {
   std::string last_vote_;
   std::string last_cosigned_;
   std::atomic<bool> renew_wanted_{false};
+  std::atomic<bool> close_wanted_{false};
   std::atomic<uint64_t> renewed_{0};
   Inbox<std::string> base_inbox_;
   std::atomic<uint64_t> bases_{0};

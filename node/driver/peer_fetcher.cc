@@ -28,6 +28,7 @@ bool ComesInParts(FetchKind kind) {
     case FetchKind::kBlocks:
     case FetchKind::kOffers:
     case FetchKind::kChunks:
+    case FetchKind::kKeptBlock:
       break;
   }
   return false;

@@ -19,6 +19,8 @@ using ledger::kFrameTrailerBytes;
 constexpr uint64_t kFrameAround = kFrameHeaderBytes + kFrameTrailerBytes;
 constexpr uint64_t kHoleBytesMax = 8 * 1024 * 1024;
 constexpr int64_t kAnswerMicros = 2'000'000;
+constexpr int64_t kLookMicros = 100'000;
+constexpr int64_t kCloseMicros = 60'000'000;
 constexpr uint32_t kRoundsMax = 3;  // How often each validator is asked for a block.
 
 }  // namespace
@@ -32,12 +34,36 @@ void Scrubber::FoundDamage(const JournalRange& range, absl::string_view what) {
   ++state_.damaged;
 }
 
-absl::Status Scrubber::BeginRepair() {
-  if (scrub_ != nullptr && scrub_->compacted()) {
-    return absl::DataLossError(
-        "it was compacted by pruning, and no validator sends blocks without their payloads; bring "
-        "back a backup (vigild data restore)");
+// What is being written cannot be replaced: the journal has to go on elsewhere first.
+void Scrubber::CloseOpen() {
+  ports_.journal->CloseSegment();
+  next_look_micros_ = ports_.clock->MonotonicMicros();
+  close_by_micros_ = next_look_micros_ + kCloseMicros;
+  phase_ = Phase::kClosing;
+}
+
+absl::Status Scrubber::Closing() {
+  const int64_t now = ports_.clock->MonotonicMicros();
+  next_look_micros_ = now + kLookMicros;
+  ASSIGN_OR_RETURN(const std::vector<ledger::SegmentFile> segments,
+                   ledger::ListSegments(*ports_.files, options_.journal_directory));
+  const auto next = std::find_if(segments.begin(), segments.end(), [&](const auto& segment) {
+    return segment.start > segment_.start;
+  });
+  if (next == segments.end()) {
+    if (now < close_by_micros_) return absl::OkStatus();
+    return absl::DeadlineExceededError("it is being written, and nothing comes behind it");
   }
+  // All of it is looked at now, and repaired as others are.
+  is_open_ = false;
+  segment_end_ = next->start;
+  next_start_ = segment_end_;
+  LookAgain();
+  return absl::OkStatus();
+}
+
+absl::Status Scrubber::BeginRepair() {
+  compacted_ = scrub_ != nullptr && scrub_->compacted();
   for (const JournalRange& range : damage_) RETURN_IF_ERROR(Plan(range));
   asked_of_ = 0;
   phase_ = Phase::kFetching;
@@ -45,27 +71,47 @@ absl::Status Scrubber::BeginRepair() {
   return absl::OkStatus();
 }
 
-// Blocks of the chain that lie in `range`, by state: their places grow with their heights.
-absl::StatusOr<std::vector<BlockInfo>> Scrubber::BlocksIn(const JournalRange& range) const {
+// Height of the first block of the chain at or behind an offset, by state: the places of blocks
+// grow with their heights.
+absl::StatusOr<uint64_t> Scrubber::FirstBlockFrom(uint64_t offset) const {
   const ChainAccess::View view = ports_.chain->CurrentView();
   uint64_t low = 1;
   uint64_t high = view.tip.height.value() + 1;
   while (low < high) {
     const uint64_t middle = low + (high - low) / 2;
     ASSIGN_OR_RETURN(const BlockInfo info, view.reader->GetBlock(Height(middle)));
-    if (info.position.offset < range.from || info.frame_bytes == 0) {
+    if (info.position.offset < offset || info.frame_bytes == 0) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
+  return low;
+}
+
+absl::StatusOr<std::vector<BlockInfo>> Scrubber::BlocksIn(const JournalRange& range) const {
+  const ChainAccess::View view = ports_.chain->CurrentView();
+  ASSIGN_OR_RETURN(uint64_t height, FirstBlockFrom(range.from));
   std::vector<BlockInfo> blocks;
-  for (; low <= view.tip.height.value(); ++low) {
-    ASSIGN_OR_RETURN(BlockInfo info, view.reader->GetBlock(Height(low)));
+  for (; height <= view.tip.height.value(); ++height) {
+    ASSIGN_OR_RETURN(BlockInfo info, view.reader->GetBlock(Height(height)));
     if (info.position.offset >= range.to) break;
     blocks.push_back(std::move(info));
   }
   return blocks;
+}
+
+// Where the skip ends that lies at the beginning of the damage, because the pruned block before it
+// is sound and reached further once; `range.from`: there is none.
+absl::StatusOr<uint64_t> Scrubber::EndOfSkipAt(const JournalRange& range) const {
+  ASSIGN_OR_RETURN(const uint64_t behind, FirstBlockFrom(range.from));
+  if (!compacted_ || behind < 2) return range.from;
+  ASSIGN_OR_RETURN(const BlockInfo info,
+                   ports_.chain->CurrentView().reader->GetBlock(Height(behind - 1)));
+  const uint64_t end = info.position.offset + kFrameAround + info.frame_bytes;
+  const bool is_one = info.frame_bytes > 0 && info.position.offset < range.from &&
+                      end >= range.from + ledger::kSkipFrameBytes && end <= range.to;
+  return is_one ? end : range.from;
 }
 
 // Blocks where state knows of some, holes between them.
@@ -85,10 +131,18 @@ absl::Status Scrubber::Plan(const JournalRange& range) {
     makes_holes_ = true;
     return absl::OkStatus();
   };
+  ASSIGN_OR_RETURN(const uint64_t skip_end, EndOfSkipAt(range));
+  if (skip_end > at) {
+    patches_.push_back({.offset = at, .type = JournalType::kSkip, .body = ""});
+    ByteWriter(&patches_.back().body).U64(skip_end - at);
+    at = skip_end;
+  }
   for (const BlockInfo& info : blocks) {
     RETURN_IF_ERROR(fill(info.position.offset));
-    at = info.position.offset + kFrameAround + info.frame_bytes;
-    wanted_.push_back(info);
+    // In a segment that was pruned the rest of its place may be a skip, which is sound.
+    const uint64_t whole_end = info.position.offset + kFrameAround + info.frame_bytes;
+    at = compacted_ ? std::min(whole_end, range.to) : whole_end;
+    wanted_.push_back({.info = info, .room = at - info.position.offset});
     patches_.push_back(
         {.offset = info.position.offset, .type = JournalType::kBlock, .body = std::string()});
   }
@@ -106,8 +160,8 @@ void Scrubber::AskNext() {
   if (++next_id_ < kScrubFetchIdMin) next_id_ = kScrubFetchIdMin;
   FetchRequest request;
   request.id = next_id_;
-  request.kind = FetchKind::kBlocks;
-  request.first = wanted_.front().height;
+  request.kind = compacted_ ? FetchKind::kKeptBlock : FetchKind::kBlocks;
+  request.first = wanted_.front().info.height;
   request.count_max = 1;
   {
     MutexLock lock(&mutex_);
@@ -140,36 +194,83 @@ absl::Status Scrubber::Fetching() {
     AskNext();
     return absl::OkStatus();
   }
-  GiveUp(absl::StrCat("no other validator gives block ", wanted_.front().height.value()));
+  GiveUp(absl::StrCat("no other validator gives block ", wanted_.front().info.height.value()));
   return absl::OkStatus();
 }
 
-// Takes the block if it is the one that was executed here, whoever sent it.
-absl::Status Scrubber::TakeAnswer(const FetchAnswer& answer) {
-  if (!answer.status.ok()) return absl::OkStatus();
-  const BlockInfo& info = wanted_.front();
-  absl::Status wrong = absl::InvalidArgumentError("no block");
-  const absl::StatusOr<std::vector<ByteSpan>> frames = DecodeFetchedBlocks(answer.body);
-  if (frames.ok() && frames->size() == 1) {
-    const absl::StatusOr<ledger::BlockPtr> block = ledger::Block::Decode(ToString(frames->front()));
-    wrong = block.status();
-    if (block.ok() && (*block)->hash() != info.hash) wrong = absl::DataLossError("another block");
-    if (wrong.ok()) wrong = ledger::CheckBlock(*ports_.genesis, **block);
-    if (wrong.ok() && (*block)->frame().size() != info.frame_bytes) {
-      wrong = absl::DataLossError("a block of another size");
-    }
-    if (wrong.ok()) {
-      for (ledger::SegmentPatch& patch : patches_) {
-        if (patch.offset == info.position.offset) patch.body = (*block)->frame();
-      }
-      wanted_.pop_front();
-      asked_of_ = 0;
-      return absl::OkStatus();
+// The block, if it is the one that was executed here, whoever sent it.
+absl::StatusOr<ledger::BlockPtr> Scrubber::BlockIn(const FetchAnswer& answer,
+                                                   const BlockInfo& info) const {
+  std::string frame = answer.body;
+  if (!compacted_) {
+    ASSIGN_OR_RETURN(const std::vector<ByteSpan> frames, DecodeFetchedBlocks(answer.body));
+    if (frames.size() != 1) return absl::InvalidArgumentError("no block");
+    frame = ToString(frames.front());
+  }
+  absl::StatusOr<ledger::BlockPtr> block = ledger::Block::Decode(frame);
+  if (!block.ok() && compacted_) block = ledger::Block::DecodePruned(std::move(frame));
+  RETURN_IF_ERROR(block.status());
+  if ((*block)->hash() != info.hash) return absl::DataLossError("another block");
+  RETURN_IF_ERROR((*block)->pruned() ? ledger::CheckPrunedBlock(*ports_.genesis, **block)
+                                     : ledger::CheckBlock(*ports_.genesis, **block));
+  if (ledger::WholeFrameBytes(**block) != info.frame_bytes) {
+    return absl::DataLossError("a block of another size");
+  }
+  return block;
+}
+
+// Puts the block into its place, as pruning would have left it there. kFailedPrecondition: it does
+// not fit.
+absl::Status Scrubber::FillWith(const ledger::Block& block, const Wanted& wanted) {
+  const auto patch = std::find_if(patches_.begin(), patches_.end(), [&](const auto& one) {
+    return one.offset == wanted.info.position.offset;
+  });
+  const uint64_t whole = kFrameAround + wanted.info.frame_bytes;
+  std::string pruned;
+  if (compacted_) {
+    pruned = std::string(block.frame());
+    if (!block.pruned()) {
+      ASSIGN_OR_RETURN(pruned, ledger::MakePrunedFrame(block));
     }
   }
-  Tell(LogLevel::kWarning,
-       absl::StrCat(ports_.genesis->validators[next_peer_].identity(), " was asked for block ",
-                    info.height.value(), " and sent what is not it: ", wrong.message()));
+  const bool shrinks =
+      compacted_ && pruned.size() + 2 * ledger::kSkipFrameBytes <= wanted.info.frame_bytes;
+  const uint64_t end = wanted.info.position.offset + kFrameAround + pruned.size();
+  if (wanted.room < whole) {
+    if (!shrinks || kFrameAround + pruned.size() != wanted.room) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("block ", wanted.info.height.value(), " does not fit its place"));
+    }
+    patch->type = JournalType::kPrunedBlock;
+    patch->body = std::move(pruned);
+    return absl::OkStatus();
+  }
+  if (!shrinks) {
+    if (block.pruned()) return absl::FailedPreconditionError("it was sent without its payloads");
+    patch->body = std::string(block.frame());
+    return absl::OkStatus();
+  }
+  patch->type = JournalType::kPrunedBlock;
+  patch->body = std::move(pruned);
+  ledger::SegmentPatch skip{.offset = end, .type = JournalType::kSkip, .body = ""};
+  ByteWriter(&skip.body).U64(wanted.info.position.offset + whole - end);
+  patches_.insert(patch + 1, std::move(skip));
+  return absl::OkStatus();
+}
+
+absl::Status Scrubber::TakeAnswer(const FetchAnswer& answer) {
+  if (!answer.status.ok()) return absl::OkStatus();
+  const Wanted& wanted = wanted_.front();
+  const absl::StatusOr<ledger::BlockPtr> block = BlockIn(answer, wanted.info);
+  if (block.ok()) {
+    RETURN_IF_ERROR(FillWith(**block, wanted));
+    wanted_.pop_front();
+    asked_of_ = 0;
+    return absl::OkStatus();
+  }
+  Tell(LogLevel::kWarning, absl::StrCat(ports_.genesis->validators[next_peer_].identity(),
+                                        " was asked for block ", wanted.info.height.value(),
+                                        " and sent what is not it: ", block.status().message()));
   MutexLock lock(&mutex_);
   ++state_.bad_answers;
   return absl::OkStatus();

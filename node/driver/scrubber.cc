@@ -65,6 +65,7 @@ void Scrubber::Pay(uint64_t bytes) {
 std::optional<int64_t> Scrubber::DeadlineMicros() const {
   if (phase_ == Phase::kBetweenPasses) return pass_begun_micros_ + options_.interval_micros;
   if (phase_ == Phase::kFetching) return answer_by_micros_;
+  if (phase_ == Phase::kClosing) return next_look_micros_;
   const auto rate = static_cast<int64_t>(options_.bytes_per_second);
   return refilled_micros_ + (std::max<int64_t>(1 - allowance_, 0) * 1000 / rate + 1) * 1000;
 }
@@ -79,6 +80,7 @@ bool Scrubber::Step() {
   const bool reads = phase_ == Phase::kReading || phase_ == Phase::kSnapshots;
   if (reads && allowance_ <= 0) return false;
   if (phase_ == Phase::kRenewing && ports_.journal->renewed() == renewed_before_) return false;
+  if (phase_ == Phase::kClosing && now < next_look_micros_) return false;
   if (phase_ == Phase::kFetching && now < answer_by_micros_) {
     MutexLock lock(&mutex_);
     if (asked_.has_value() && !asked_->answer.has_value()) return false;
@@ -104,6 +106,7 @@ absl::Status Scrubber::Advance() {
     case Phase::kBetweenPasses:
       pass_begun_micros_ = ports_.clock->MonotonicMicros();
       next_start_ = 0;
+      is_open_ = false;
       next_height_ = Height(1);
       tile_scrub_.Restart();
       {
@@ -118,6 +121,8 @@ absl::Status Scrubber::Advance() {
       return Fetching();
     case Phase::kRenewing:
       return Rewrite();
+    case Phase::kClosing:
+      return Closing();
     case Phase::kSnapshots:
       ReadSnapshots();
       return absl::OkStatus();
@@ -125,7 +130,8 @@ absl::Status Scrubber::Advance() {
   return absl::OkStatus();
 }
 
-// The next segment that is not written any more; there is none when only the last one is left.
+// The next segment. Of the last one, which is being written, only what was synced is looked at, and
+// then the pass is over with the journal, however much it grew.
 void Scrubber::BeginSegment() {
   const absl::StatusOr<std::vector<ledger::SegmentFile>> segments =
       ledger::ListSegments(*ports_.files, options_.journal_directory);
@@ -139,11 +145,11 @@ void Scrubber::BeginSegment() {
   }
   const auto at = std::find_if(segments->begin(), segments->end(),
                                [&](const auto& segment) { return segment.start >= next_start_; });
-  if (at == segments->end() || at + 1 == segments->end()) {
-    return BeginSnapshots();
-  }
+  if (at == segments->end() || is_open_) return BeginSnapshots();
   segment_ = *at;
-  segment_end_ = (at + 1)->start;
+  is_open_ = at + 1 == segments->end();
+  segment_end_ = is_open_ ? ports_.reader->end().offset : (at + 1)->start;
+  if (segment_end_ <= segment_.start) return BeginSnapshots();
   next_start_ = segment_end_;
   looked_at_ = false;
   given_up_ = false;
@@ -263,7 +269,11 @@ absl::Status Scrubber::FeedTiles(const ledger::Block& block, const ledger::Block
 }
 
 absl::Status Scrubber::EndSegment() {
-  if (!looked_at_ && (!damage_.empty() || header_damaged_)) return BeginRepair();
+  if (!looked_at_ && (!damage_.empty() || header_damaged_)) {
+    if (!is_open_) return BeginRepair();
+    CloseOpen();
+    return absl::OkStatus();
+  }
   BeginSegment();
   return absl::OkStatus();
 }

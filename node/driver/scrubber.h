@@ -1,19 +1,21 @@
 // Scrubber: the actor that reads what was written long ago, before somebody needs it.
 //
-// Pass after pass it re-reads every segment of the journal that is not written any more: the
-// checksums of all frames, and of every block on the chain the leaves, their root and the block's
-// hash against executed state. From the leaves it makes the log's tiles anew in memory and holds
+// Pass after pass it re-reads every segment of the journal, of the one that is being written the
+// groups that are synced: the checksums of all frames, and of every block on the chain the leaves,
+// their root and the block's hash against executed state. It has the system forget what it keeps of
+// them in memory first. From the leaves it makes the log's tiles anew in memory and holds
 // the files against them. Then it reads the snapshots. It reads as much a second as it is allowed
 // to.
 //
 // What is damaged is repaired. A tile is made again from the journal. A block is fetched from
 // another validator, one after the other, and taken only if it is the one that state names at that
-// height, byte for byte what its hash says: who sent it does not matter. Frames that cannot be
-// fetched (votes, commit marks, cosigner's guards, replaced blocks) become a hole once the newest
-// vote and guard stand at the journal's end again, synced. The segment is replaced by a copy, never
-// changed in place. What cannot be repaired is reported and tried again in the next pass; a start
-// would refuse it. A damaged snapshot is removed, so that nobody is sent it and no start relies on
-// it: the next one takes its place.
+// height, byte for byte what its hash says: who sent it does not matter. In a segment that was
+// pruned a block without its payloads does. Where the journal's end is damaged it first goes on in
+// a new segment. Frames that cannot be fetched (votes, commit marks, cosigner's guards, replaced
+// blocks) become a hole once the newest vote and guard stand at the journal's end again, synced.
+// The segment is replaced by a copy, never changed in place. What cannot be repaired is reported
+// and tried again in the next pass; a start would refuse it. A damaged snapshot is removed, so that
+// nobody is sent it and no start relies on it: the next one takes its place.
 //
 // OnAnswer() and state() are thread-safe; the rest belongs to the actor.
 //
@@ -104,7 +106,12 @@ class Scrubber final : public Actor {
 
  private:
   // What is to be done about the segment at hand.
-  enum class Phase { kBetweenPasses, kReading, kFetching, kRenewing, kSnapshots };
+  enum class Phase { kBetweenPasses, kReading, kFetching, kRenewing, kClosing, kSnapshots };
+  // A block that is missing, and how many offsets there are for it.
+  struct Wanted {
+    ledger::BlockInfo info;
+    uint64_t room = 0;
+  };
   struct Asked {
     uint32_t id = 0;
     ValidatorIndex peer;
@@ -129,10 +136,17 @@ class Scrubber final : public Actor {
   void FoundDamage(const ledger::JournalRange& range, absl::string_view what);
   absl::Status BeginRepair();
   absl::StatusOr<std::vector<ledger::BlockInfo>> BlocksIn(const ledger::JournalRange& range) const;
+  absl::StatusOr<uint64_t> FirstBlockFrom(uint64_t offset) const;
+  absl::StatusOr<uint64_t> EndOfSkipAt(const ledger::JournalRange& range) const;
   absl::Status Plan(const ledger::JournalRange& range);
   void AskNext();
   absl::Status Fetching();
   absl::Status TakeAnswer(const FetchAnswer& answer);
+  absl::StatusOr<ledger::BlockPtr> BlockIn(const FetchAnswer& answer,
+                                           const ledger::BlockInfo& info) const;
+  absl::Status FillWith(const ledger::Block& block, const Wanted& wanted);
+  void CloseOpen();
+  absl::Status Closing();
   absl::Status Rewrite();
   // Tells, and counts as not repaired in this pass.
   void Unrepaired(uint64_t places, const std::string& problem);
@@ -152,11 +166,13 @@ class Scrubber final : public Actor {
   ledger::SegmentFile segment_;
   std::unique_ptr<ledger::SegmentScrub> scrub_;
   uint64_t segment_end_ = 0;
+  bool is_open_ = false;    // It is being written; `segment_end_` is up to where it was synced.
   bool looked_at_ = false;  // Repaired, or given up: what is still damaged is passed over.
   bool given_up_ = false;
   std::vector<ledger::JournalRange> damage_;
   bool header_damaged_ = false;
-  std::deque<ledger::BlockInfo> wanted_;
+  bool compacted_ = false;
+  std::deque<Wanted> wanted_;
   std::vector<ledger::SegmentPatch> patches_;
   bool makes_holes_ = false;
   uint64_t renewed_before_ = 0;
@@ -164,6 +180,8 @@ class Scrubber final : public Actor {
   uint32_t next_peer_ = 0;
   uint32_t next_id_ = kScrubFetchIdMin;
   int64_t answer_by_micros_ = 0;
+  int64_t next_look_micros_ = 0;  // While it waits for the segment to be closed,
+  int64_t close_by_micros_ = 0;   // at most until then.
   TileScrub tile_scrub_;
   Height next_height_;
   // Damaged ranges that were counted and are not repaired.

@@ -10,7 +10,10 @@
 #include "ledger/state/snapshot_file.h"
 #include "ledger/storage/journal_check.h"
 #include "ledger/storage/journal_format.h"
+#include "ledger/storage/journal_rewrite.h"
+#include "ledger/storage/journal_scrub.h"
 #include "node/driver/peer_frame.h"
+#include "node/driver/scrubber.h"
 #include "tests/node/driver/cluster_support.h"
 #include "tests/support/seed.h"
 
@@ -298,6 +301,181 @@ TEST_CASE("scrub: what another validator sends is taken only if it is the block 
   for (uint32_t i = 0; i < 3; ++i) t.cluster.SetFrozen(i, "");
   CHECK(t.JournalIsSound());
   t.CheckStartsWhole();
+}
+
+// Flips bits in frames of a pruned segment, where they lie in the file, and says in how many.
+uint64_t RotPruned(OldCluster* t, const ledger::SegmentFile& segment, uint64_t end,
+                   uint32_t permille) {
+  const ledger::JournalId id{
+      t->cluster.test_network().genesis().validators[t->victim].journal_id.bytes};
+  const auto scrub = ledger::SegmentScrub::Open(&t->disk(), segment, end, id);
+  REQUIRE(scrub.ok());
+  std::vector<std::pair<uint64_t, uint64_t>> places;
+  uint64_t at = ledger::kSegmentHeaderBytes;
+  while (!(*scrub)->done()) {
+    const auto item = (*scrub)->Next();
+    REQUIRE(item.ok());
+    REQUIRE(item->is_sound);
+    const uint64_t bytes =
+        ledger::kFrameHeaderBytes + item->frame.body.size() + ledger::kFrameTrailerBytes;
+    const bool pruned =
+        item->frame.type == JournalType::kPrunedBlock || item->frame.type == JournalType::kSkip;
+    if (pruned && t->random.Chance(permille)) places.emplace_back(at, bytes);
+    at += bytes;
+  }
+  for (const auto& [place, bytes] : places) {
+    REQUIRE(t->disk().FlipBit(segment.path, place + t->random.Below(bytes), 3).ok());
+  }
+  return places.size();
+}
+
+// Old segments of the victim, or of all, without their payloads.
+struct PrunedCluster : OldCluster {
+  std::vector<ledger::SegmentFile> pruned;
+  std::vector<uint64_t> ends;
+
+  PrunedCluster(uint64_t seed, bool all) : OldCluster(seed) {
+    for (uint32_t i = 0; i < 3; ++i) {
+      if (!all && i != victim) continue;
+      cluster.Crash(i, CrashMode::kProcessOnly);
+      cluster.config(i).payload_age_millis = 500;
+      cluster.config(i).detector_enabled = false;  // It would read the payloads again.
+      REQUIRE(cluster.Start(i).ok());
+    }
+    const uint32_t leader = WaitForLeader(&cluster);
+    // Age is what the chain's own times say.
+    cluster.RunFor(2 * kSecond);
+    for (int i = 0; i < 3; ++i) {
+      REQUIRE(SubmitAndWait(&cluster, leader, stream.NextBatch(10)).error.ok());
+    }
+    cluster.RunFor(70 * kSecond);  // One round of pruning and a little more.
+    const auto segments = ledger::ListSegments(disk(), kJournal);
+    REQUIRE(segments.ok());
+    for (size_t i = 1; i + 1 < segments->size(); ++i) {
+      if (!*ledger::IsCompacted(disk(), (*segments)[i])) continue;
+      pruned.push_back((*segments)[i]);
+      ends.push_back((*segments)[i + 1].start);
+    }
+    REQUIRE(pruned.size() > 3);
+  }
+};
+
+TEST_CASE("scrub: pruned segments are repaired from whoever has the blocks whole or pruned",
+          "[scrub]") {
+  const bool all = GENERATE(false, true);
+  VIGIL_TEST_SEED(seed, 95 + (all ? 1 : 0));
+  PrunedCluster t(seed, all);
+  std::vector<std::string> before;
+  uint64_t flips = 0;
+  for (size_t i = 0; i < t.pruned.size(); ++i) {
+    before.push_back(*t.disk().ReadAll(t.pruned[i].path));
+    flips += RotPruned(&t, t.pruned[i], t.ends[i], 300);
+  }
+  REQUIRE(flips > 5);
+  REQUIRE(t.disk().FlipBit(t.pruned[1].path, 20, 2).ok());  // Its header.
+  REQUIRE_FALSE(t.JournalIsSound());
+  t.WaitForPass();
+  INFO(t.scrub().problem);
+  CHECK(t.scrub().unrepaired == 0);
+  CHECK(t.scrub().damaged > 3);
+  CHECK(t.scrub().repaired == t.scrub().damaged);
+  CHECK(t.scrub().bad_answers == 0);
+  CHECK(t.JournalIsSound());
+  // As pruning had left them: no payload came back.
+  for (size_t i = 0; i < t.pruned.size(); ++i) {
+    CAPTURE(t.pruned[i].path);
+    CHECK(*ledger::IsCompacted(t.disk(), t.pruned[i]));
+    CHECK(*t.disk().Size(t.pruned[i].path) == before[i].size());
+  }
+  Node& other = *t.cluster.node((t.victim + 1) % 3);
+  const Height executed = t.node().Status().executed;
+  for (Height height(1); height <= executed; height = height.Next()) {
+    const auto block = t.node().LoadBlock(height);
+    CAPTURE(height.value());
+    REQUIRE(block.ok());
+    const auto info = other.Snapshot()->GetBlock(height);
+    REQUIRE(info.ok());
+    REQUIRE((*block)->hash() == info->hash);
+  }
+  t.cluster.Crash(t.victim, CrashMode::kLoseUnsynced);
+  REQUIRE(t.cluster.Start(t.victim).ok());
+  CHECK(t.node().Status().refusing_reason.empty());
+}
+
+TEST_CASE("scrub: what is sent for a pruned block is taken only if its hashes are the author's",
+          "[scrub]") {
+  PrunedCluster t(/*seed=*/98, /*all=*/true);
+  REQUIRE(RotPruned(&t, t.pruned[2], t.ends[2], 1000) > 1);
+  // The last bytes of a pruned block are a leaf hash of an event, which the block's own hash does
+  // not cover.
+  uint64_t lies = 0;
+  bool lie = true;
+  t.cluster.network().SetAlter([&](uint32_t from, absl::string_view frame) {
+    absl::StatusOr<FetchAnswer> answer = DecodeFetchAnswer(frame);
+    if (!lie || from == t.victim || !answer.ok() || answer->body.size() < 2) {
+      return std::string(frame);
+    }
+    if (answer->id < kScrubFetchIdMin) return std::string(frame);
+    ++lies;
+    answer->body.back() = static_cast<char>(answer->body.back() ^ 1);
+    return EncodeFetchAnswer(*answer);
+  });
+  t.WaitForPass();
+  CHECK(lies > 0);
+  CHECK(t.scrub().bad_answers > 0);
+  CHECK(t.scrub().repaired == 0);
+  CHECK(t.scrub().unrepaired > 0);
+  CHECK_FALSE(t.JournalIsSound());
+  lie = false;
+  t.WaitForPass();
+  CHECK(t.scrub().unrepaired == 0);
+  CHECK(t.JournalIsSound());
+}
+
+TEST_CASE("scrub: rot in what is synced of the newest segment is found and repaired", "[scrub]") {
+  OldCluster t(99);
+  const auto segments = ledger::ListSegments(t.disk(), kJournal);
+  REQUIRE(segments.ok());
+  ledger::SegmentFile open = segments->back();
+  // Some blocks, far from being a segment.
+  for (int i = 0; i < 8; ++i) {
+    REQUIRE(SubmitAndWait(&t.cluster, (t.victim + 2) % 3, t.stream.NextBatch(10)).error.ok());
+    const auto now = ledger::ListSegments(t.disk(), kJournal);
+    if (now->back().start != open.start) open = now->back();
+  }
+  REQUIRE(SubmitAndWait(&t.cluster, (t.victim + 2) % 3, t.stream.NextBatch(10)).error.ok());
+  t.cluster.RunFor(kSecond);
+  open = ledger::ListSegments(t.disk(), kJournal)->back();
+  const uint64_t size = *t.disk().Size(open.path);
+  REQUIRE(size > 400);
+  // Memory still has it right: whoever does not ask the disk sees nothing.
+  REQUIRE(t.disk().RotOnDisk(open.path, 40 + t.random.Below(size - 100), 4).ok());
+  REQUIRE(t.JournalIsSound());
+  REQUIRE(t.cluster.RunUntil([&] { return t.scrub().repaired > 0; }, 120 * kSecond));
+  t.WaitForPass();
+  INFO(t.scrub().problem);
+  CHECK(t.scrub().damaged == 1);
+  CHECK(t.scrub().repaired == 1);
+  CHECK(t.scrub().unrepaired == 0);
+  CHECK(t.node().fatal().ok());
+  CHECK(ledger::ListSegments(t.disk(), kJournal)->back().start > open.start);
+  CHECK(t.JournalIsSound());
+  t.CheckStartsWhole();
+}
+
+TEST_CASE("scrub: what is not synced yet of the newest segment is no damage", "[scrub]") {
+  OldCluster t(100, /*batches=*/20);
+  t.cluster.Crash(t.victim, CrashMode::kProcessOnly);
+  t.cluster.config(t.victim).scrub_interval_micros = 1;  // Pass after pass.
+  REQUIRE(t.cluster.Start(t.victim).ok());
+  const uint32_t leader = WaitForLeader(&t.cluster);
+  for (int i = 0; i < 60; ++i) {
+    REQUIRE(SubmitAndWait(&t.cluster, leader, t.stream.NextBatch(10)).error.ok());
+  }
+  CHECK(t.scrub().passes > 10);
+  CHECK(t.scrub().damaged == 0);
+  CHECK(t.scrub().unrepaired == 0);
+  CHECK(t.node().fatal().ok());
 }
 
 TEST_CASE("scrub: a segment that cannot be read is told of once in a pass and passed over",
