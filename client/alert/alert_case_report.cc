@@ -6,15 +6,13 @@
 #include "absl/strings/str_cat.h"
 #include "detector/features/event_schema.h"
 #include "detector/model/claim.h"
-#include "ledger/crypto/sha256.h"
+#include "ledger/crypto/sha256_bytes.h"
 
 namespace vigil::client {
 namespace {
 
 using detector::Difference;
 using ledger::AlertCase;
-
-detector::Digest HashBytes(std::span<const uint8_t> bytes) { return ledger::Sha256(bytes).bytes; }
 
 struct Finding {
   AlertVerdict verdict = AlertVerdict::kVerified;
@@ -98,12 +96,12 @@ Finding Recompute(AlertReport* report) {
                 " and has no score under it");
   }
   report->model = detector::Model::Parse(AsBytes(report->evidence.model),
-                                         detector::EventSchema(type), &HashBytes);
+                                         detector::EventSchema(type), &ledger::Sha256Bytes);
   if (!report->model.has_value()) {
     return Find(AlertVerdict::kNotRederivable,
                 "the model is the right one, but of another format or schema than this program's");
   }
-  report->recomputed = detector::ScoreEvent(*report->model, event, &HashBytes);
+  report->recomputed = detector::ScoreEvent(*report->model, event, &ledger::Sha256Bytes);
   return Judge(alert, *report->recomputed, report->model->threshold_q8());
 }
 

@@ -3,7 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/alert/field_text.h"
 #include "detector/features/event_schema.h"
-#include "ledger/crypto/sha256.h"
+#include "ledger/crypto/sha256_bytes.h"
 
 namespace vigil::client {
 namespace {
@@ -11,8 +11,6 @@ namespace {
 using detector::FeatureKind;
 using detector::FeatureSpec;
 using detector::NumericColumn;
-
-detector::Digest HashBytes(std::span<const uint8_t> bytes) { return ledger::Sha256(bytes).bytes; }
 
 std::string ValueText(const detector::Schema& schema, const EventView& event,
                       const FeatureSpec& feature, detector::RawRow row) {
@@ -60,7 +58,7 @@ std::vector<ExplainedReason> Explain(const detector::Model& model, const EventVi
                                      std::span<const detector::Reason> reasons) {
   detector::RowBuffer buffer;
   const detector::RawRow row =
-      detector::ReadRow(event, detector::TypeOf(event), &HashBytes, &buffer);
+      detector::ReadRow(event, detector::TypeOf(event), &ledger::Sha256Bytes, &buffer);
   const detector::Schema& schema = model.schema();
   std::vector<ExplainedReason> explained;
   for (const detector::Reason& reason : reasons) {

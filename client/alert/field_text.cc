@@ -6,7 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "detector/features/text_shape.h"
-#include "ledger/crypto/sha256.h"
+#include "ledger/base/address_text.h"
+#include "ledger/crypto/sha256_bytes.h"
 
 namespace vigil::client {
 namespace {
@@ -15,17 +16,6 @@ using detector::kMissing;
 
 // Tokens of texts up to seven bytes carry their length in the top byte; numbers lie below.
 constexpr int64_t kTextTokenMin = int64_t{1} << 56;
-
-detector::Digest HashBytes(std::span<const uint8_t> bytes) { return ledger::Sha256(bytes).bytes; }
-
-std::string AddressText(std::span<const uint8_t> ip) {
-  if (ip.size() == 4) return absl::StrJoin(ip, ".");
-  std::string text;
-  for (size_t i = 0; i + 1 < ip.size(); i += 2) {
-    absl::StrAppend(&text, i == 0 ? "" : ":", absl::Hex(ip[i] << 8 | ip[i + 1]));
-  }
-  return text;
-}
 
 // The /24 or /48 that a number stands for.
 std::string NetworkText(int64_t network) {
@@ -87,12 +77,12 @@ std::string TokenText(const EventView& event, int64_t token) {
     if (endpoint->ip.empty()) continue;
     const std::string_view raw(reinterpret_cast<const char*>(endpoint->ip.data()),
                                endpoint->ip.size());
-    if (detector::TokenOf(raw, &HashBytes) == token) return AddressText(endpoint->ip);
+    if (detector::TokenOf(raw, &ledger::Sha256Bytes) == token) return AddressText(endpoint->ip);
   }
   for (const std::string_view text : TextsOf(event)) {
     if (text.empty()) continue;
-    if (detector::TokenOf(text, &HashBytes) == token ||
-        detector::FoldedTokenOf(text, &HashBytes) == token) {
+    if (detector::TokenOf(text, &ledger::Sha256Bytes) == token ||
+        detector::FoldedTokenOf(text, &ledger::Sha256Bytes) == token) {
       return std::string(text);
     }
   }

@@ -21,15 +21,13 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/payload.h"
 #include "ledger/chain/scanner.h"
-#include "ledger/crypto/sha256.h"
+#include "ledger/crypto/sha256_bytes.h"
 #include "ledger/evidence/evidence_facts.h"
 #include "ledger/state/log_keys.h"
 #include "ledger/storage/file.h"
 
 namespace vigil::client {
 namespace {
-
-detector::Digest HashBytes(std::span<const uint8_t> bytes) { return ledger::Sha256(bytes).bytes; }
 
 // The alert's record index; nullopt: a file is named.
 std::optional<uint64_t> IndexOf(const AlertCheckOptions& options) {
@@ -180,13 +178,14 @@ absl::StatusOr<Told> TellOnline(const Session& session, uint64_t record) {
   ASSIGN_OR_RETURN(const std::string bytes, EventBytesOf(client.get(), alert));
   EventView event;
   RETURN_IF_ERROR(ledger::ScanEvent(AsBytes(bytes), &event));
-  const detector::Digest digest = detector::Model::DigestOf(AsBytes(file.file()), &HashBytes);
+  const detector::Digest digest =
+      detector::Model::DigestOf(AsBytes(file.file()), &ledger::Sha256Bytes);
   if (absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()) !=
       alert.model_digest()) {
     return absl::DataLossError("the validator gave another model than the alert's");
   }
   const std::optional<detector::Model> model = detector::Model::Parse(
-      AsBytes(file.file()), detector::EventSchema(detector::TypeOf(event)), &HashBytes);
+      AsBytes(file.file()), detector::EventSchema(detector::TypeOf(event)), &ledger::Sha256Bytes);
   if (!model.has_value())
     return absl::DataLossError("the alert's model is not one for this event in this version");
   Told told{

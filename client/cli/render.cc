@@ -1,13 +1,12 @@
 #include "client/cli/render.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "ledger/base/address_text.h"
 
 namespace vigil::client {
 namespace {
@@ -26,7 +25,7 @@ void SetHex(Json* json, const char* name, const std::string& bytes) {
 
 Json EndpointJson(const v1::Endpoint& endpoint) {
   Json json = Json::object();
-  Set(&json, "ip", AddressText(endpoint.ip()));
+  Set(&json, "ip", AddressText(AsBytes(endpoint.ip())));
   if (endpoint.port() != 0) json["port"] = endpoint.port();
   Set(&json, "hostname", endpoint.hostname());
   SetHex(&json, "mac", endpoint.mac());
@@ -63,7 +62,7 @@ void AddLists(const v1::Event& event, Json* json) {
 }
 
 std::string EndpointText(const v1::Endpoint& endpoint) {
-  std::string text = AddressText(endpoint.ip());
+  std::string text = AddressText(AsBytes(endpoint.ip()));
   if (text.empty()) text = endpoint.hostname();
   if (endpoint.port() != 0) absl::StrAppend(&text, ":", endpoint.port());
   return text;
@@ -89,13 +88,6 @@ std::string RuleLine(const v1::AlertRule& rule) {
 }
 
 }  // namespace
-
-std::string AddressText(absl::string_view ip) {
-  char text[INET6_ADDRSTRLEN];
-  const int family = ip.size() == 4 ? AF_INET : ip.size() == 16 ? AF_INET6 : AF_UNSPEC;
-  if (family == AF_UNSPEC) return "";
-  return inet_ntop(family, ip.data(), text, sizeof(text));
-}
 
 std::string ResultName(v1::ResultCode code) {
   return std::string(absl::StripPrefix(v1::ResultCode_Name(code), "RESULT_"));

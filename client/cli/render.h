@@ -33,8 +33,6 @@ std::string StoredEventLine(const v1::StoredEvent& stored);
 // "bytes out +9.1, port +4.0": the largest reasons of an alert; of a rule
 // "T1110 logon-brute-force of source 10.0.0.5".
 std::string ReasonsLine(const v1::Alert& alert);
-// "192.0.2.1" or "2001:db8::1"; "" for no bytes.
-std::string AddressText(absl::string_view ip);
 std::string ResultName(v1::ResultCode code);
 absl::string_view EventTypeName(uint32_t event_type);
 // "record.item", how commands name an event.

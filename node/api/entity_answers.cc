@@ -8,10 +8,11 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "ledger/base/address_text.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/scanner.h"
-#include "ledger/crypto/sha256.h"
+#include "ledger/crypto/sha256_bytes.h"
 #include "node/api/convert.h"
 
 namespace vigil::node {
@@ -24,16 +25,7 @@ constexpr uint32_t kUdp = 17;
 constexpr size_t kNameBytesMax = 600;
 constexpr uint64_t kMillisPerSecond = 1000;
 
-detector::Digest HashBytes(std::span<const uint8_t> bytes) { return ledger::Sha256(bytes).bytes; }
-
 std::string_view View(absl::string_view text) { return {text.data(), text.size()}; }
-
-std::string AddressText(std::span<const uint8_t> address) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  const int family = address.size() == 4 ? AF_INET : AF_INET6;
-  if (address.size() != 4 && address.size() != 16) return "";
-  return inet_ntop(family, address.data(), text.data(), text.size());
-}
 
 // Of a source or destination; a host's name comes first.
 std::string EndpointText(const EndpointView& endpoint, bool name_first) {
@@ -53,7 +45,7 @@ std::string EndpointKey(absl::string_view text) {
   if (inet_pton(AF_INET6, terminated.c_str(), bytes.data()) == 1) {
     return detector::AddressKey(bytes);
   }
-  return detector::TextKey(View(text), &HashBytes);
+  return detector::TextKey(View(text), &ledger::Sha256Bytes);
 }
 
 std::string ProtocolText(uint32_t protocol) {
@@ -91,7 +83,7 @@ absl::Status AddNamed(EntityKind kind, absl::string_view text, std::vector<Named
   if (kind == EntityKind::kPort) return AddPorts(text, found);
   if (kind == EntityKind::kUser) {
     found->push_back(
-        {kind, detector::TextKey(View(text), &HashBytes), absl::AsciiStrToLower(text)});
+        {kind, detector::TextKey(View(text), &ledger::Sha256Bytes), absl::AsciiStrToLower(text)});
     return absl::OkStatus();
   }
   if (kind != EntityKind::kPair) {
@@ -169,7 +161,7 @@ void FillProfile(const detector::Entity& entity, v1::EntityProfile* out) {
 
 detector::RuleSet RulesOf(const ledger::Genesis& genesis) {
   std::string error;
-  return detector::ParseRules(genesis.detector_rules, &HashBytes, &error)
+  return detector::ParseRules(genesis.detector_rules, &ledger::Sha256Bytes, &error)
       .value_or(detector::RuleSet());
 }
 

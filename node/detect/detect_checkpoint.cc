@@ -24,8 +24,8 @@ absl::Status DetectDriver::Restore() {
   Replace(std::move(restored));
   for (const ModelStore::Model& stored : contents->models) {
     const auto& [type, period] = stored.key;
-    std::optional<detector::Model> model =
-        detector::Model::Parse(AsBytes(stored.bytes), detector::EventSchema(type), &HashBytes);
+    std::optional<detector::Model> model = detector::Model::Parse(
+        AsBytes(stored.bytes), detector::EventSchema(type), &ledger::Sha256Bytes);
     if (!model.has_value()) return StartAfresh("a stored model is damaged");
     if (!stream_->AddModel(type, period, *std::move(model))) {
       return StartAfresh("a stored model is of another schema");
@@ -41,7 +41,7 @@ absl::Status DetectDriver::Restore() {
 std::unique_ptr<DetectorStream> DetectDriver::RestoreStream(const ModelStore::Contents& contents) {
   const detector::Parameters parameters = ParametersOf(genesis_->detector);
   const auto restore = [&](ByteSpan checkpoint) {
-    return DetectorStream::Restore(parameters, genesis_->chain_id.bytes, &HashBytes,
+    return DetectorStream::Restore(parameters, genesis_->chain_id.bytes, &ledger::Sha256Bytes,
                                    AsBytes(contents.state), checkpoint, AsBytes(contents.entities),
                                    rules_);
   };
@@ -51,7 +51,7 @@ std::unique_ptr<DetectorStream> DetectDriver::RestoreStream(const ModelStore::Co
     if (best.has_value() && height.Next() <= best->ReplayFrom()) break;
     const absl::StatusOr<std::string> bytes = port_->LoadCheckpoint(height);
     if (!bytes.ok()) continue;
-    if (AsHash(detector::CheckpointDigest(AsBytes(*bytes), &HashBytes)) != digest) {
+    if (AsHash(detector::CheckpointDigest(AsBytes(*bytes), &ledger::Sha256Bytes)) != digest) {
       port_->Warn(absl::StrCat("checkpoint ", height.value(), " is damaged on disk"));
       continue;
     }

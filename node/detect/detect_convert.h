@@ -9,13 +9,9 @@
 #include "detector/model/parameters.h"
 #include "ledger/base/bytes.h"
 #include "ledger/chain/genesis.h"
-#include "ledger/crypto/sha256.h"
+#include "ledger/crypto/sha256_bytes.h"
 
 namespace vigil::node {
-
-inline detector::Digest HashBytes(std::span<const uint8_t> bytes) {
-  return ledger::Sha256(bytes).bytes;
-}
 
 inline Hash AsHash(const detector::Digest& digest) {
   Hash hash;

@@ -41,7 +41,7 @@ absl::StatusOr<std::unique_ptr<DetectDriver>> DetectDriver::Open(
   }
   std::string error;
   std::optional<detector::RuleSet> rules =
-      detector::ParseRules(genesis->detector_rules, &HashBytes, &error);
+      detector::ParseRules(genesis->detector_rules, &ledger::Sha256Bytes, &error);
   if (!rules.has_value()) {
     return absl::FailedPreconditionError(
         absl::StrCat("genesis: parameters.detector.rules: ", error,
@@ -54,8 +54,8 @@ absl::StatusOr<std::unique_ptr<DetectDriver>> DetectDriver::Open(
 }
 
 std::unique_ptr<detector::DetectorStream> DetectDriver::NewStream() const {
-  return std::make_unique<detector::DetectorStream>(ParametersOf(genesis_->detector),
-                                                    genesis_->chain_id.bytes, &HashBytes, rules_);
+  return std::make_unique<detector::DetectorStream>(
+      ParametersOf(genesis_->detector), genesis_->chain_id.bytes, &ledger::Sha256Bytes, rules_);
 }
 
 void DetectDriver::Replace(std::unique_ptr<detector::DetectorStream> stream) {
@@ -163,7 +163,8 @@ absl::Status DetectDriver::TakeBlock(const ExecutedBlock& executed) {
     inputs[i].item = events[i].ref.item;
     inputs[i].view = &events[i].view;
     const size_t place = events[i].ref.record_index - executed.results.front().index;
-    inputs[i].reporter = detector::ReporterMarkOf(executed.results[place].signer, &HashBytes);
+    inputs[i].reporter =
+        detector::ReporterMarkOf(executed.results[place].signer, &ledger::Sha256Bytes);
   }
   ASSIGN_OR_RETURN(const std::vector<detector::EventMark> marks, MarksOf(executed));
   ASSIGN_OR_RETURN(const auto thresholds, ThresholdsIn(executed));

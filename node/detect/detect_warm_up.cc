@@ -86,7 +86,7 @@ absl::StatusOr<bool> DetectDriver::LookForCheckpoints() {
 absl::StatusOr<bool> DetectDriver::FetchCheckpoint() {
   const CheckpointMark mark = candidates_.front();
   const auto check = [&](ByteSpan bytes) {
-    const Hash digest = AsHash(detector::CheckpointDigest(bytes, &HashBytes));
+    const Hash digest = AsHash(detector::CheckpointDigest(bytes, &ledger::Sha256Bytes));
     if (digest == mark.digest) return absl::OkStatus();
     return absl::InvalidArgumentError(
         absl::StrCat("checkpoint ", mark.height.value(), " with digest ", digest.ToHex(),
@@ -101,7 +101,7 @@ absl::StatusOr<bool> DetectDriver::FetchCheckpoint() {
   if (!bytes->has_value()) return false;
   std::optional<DetectorStream> stream =
       DetectorStream::FromCheckpoint(ParametersOf(genesis_->detector), genesis_->chain_id.bytes,
-                                     &HashBytes, AsBytes(**bytes), rules_);
+                                     &ledger::Sha256Bytes, AsBytes(**bytes), rules_);
   candidates_.erase(candidates_.begin());
   if (!stream.has_value() || stream->height() != mark.height) {
     port_->Warn(absl::StrCat("checkpoint ", mark.height.value(),
@@ -149,7 +149,7 @@ absl::StatusOr<bool> DetectDriver::FetchModel() {
   const auto type = static_cast<EventType>(wanted.event_type);
   std::optional<detector::Model> model;
   const auto check = [&](ByteSpan bytes) {
-    model = detector::Model::Parse(bytes, detector::EventSchema(type), &HashBytes);
+    model = detector::Model::Parse(bytes, detector::EventSchema(type), &ledger::Sha256Bytes);
     if (model.has_value() && AsHash(model->digest()) == wanted.digest) return absl::OkStatus();
     return absl::InvalidArgumentError(
         absl::StrCat("bytes that are not the model ", wanted.digest.ToHex()));

@@ -134,7 +134,7 @@ absl::Status ModelStore::Archive(const ModelKey& key, StoreBatch* batch) {
   ByteWriter(&archived)
       .U64(key.second)
       .U32(static_cast<uint32_t>(key.first))
-      .Fixed(AsHash(detector::Model::DigestOf(AsBytes(*bytes), &HashBytes)));
+      .Fixed(AsHash(detector::Model::DigestOf(AsBytes(*bytes), &ledger::Sha256Bytes)));
   batch->Put(archived, *bytes);
   archived_.insert(std::move(archived));
   while (archived_.size() > kModelsArchivedMax) {

@@ -79,6 +79,12 @@ consensus::RaftConfig RaftConfigOf(const ledger::Genesis& genesis, const NodeCon
   return raft;
 }
 
+// From which height on the detector would read blocks again; empty: there is none.
+std::function<std::optional<Height>()> RestartOf(DetectorActor* detector) {
+  if (detector == nullptr) return nullptr;
+  return [detector] { return detector->DurableRestartHeight(); };
+}
+
 }  // namespace
 
 absl::Status Node::Init(ledger::FileSystem* files, const std::string& data_dir,
@@ -193,10 +199,7 @@ void Node::OpenPruner(const JournalPlace& place, Height base) {
                       .fatal = &fatal_,
                       .log = &log_,
                       .final_height = [this] { return FinalHeight(); },
-                      .detector_from = nullptr};
-  if (detector_ != nullptr) {
-    ports.detector_from = [this] { return detector_->DurableRestartHeight(); };
-  }
+                      .detector_from = RestartOf(detector_.get())};
   pruner_ = std::make_unique<Pruner>(
       std::move(ports), Pruner::Options{.place = {.files = place.files,
                                                   .directory = place.directory,
@@ -223,11 +226,8 @@ void Node::OpenArchiver(const JournalPlace& place, const std::optional<ledger::B
             log_actor_->WantSaved();
             return log_actor_->state().saved;
           },
-      .detector_from = nullptr,
+      .detector_from = RestartOf(detector_.get()),
       .on_base = [this](const ledger::BlockId& block) { replica_->PushLogBegins(block); }};
-  if (detector_ != nullptr) {
-    ports.detector_from = [this] { return detector_->DurableRestartHeight(); };
-  }
   archiver_ = std::make_unique<Archiver>(
       std::move(ports), Archiver::Options{.place = {.files = place.files,
                                                     .journal = place.directory,

@@ -4,7 +4,7 @@
 
 #include "detector/features/event_schema.h"
 #include "ledger/chain/scanner.h"
-#include "ledger/crypto/sha256.h"
+#include "ledger/crypto/sha256_bytes.h"
 #include "tests/detector/support/synthetic.h"
 
 namespace vigil::client {
@@ -15,11 +15,9 @@ using ledger::ProofSample;
 constexpr int kRows = 600;
 constexpr uint64_t kPeriod = 2;
 
-detector::Digest HashBytes(std::span<const uint8_t> bytes) { return ledger::Sha256(bytes).bytes; }
-
 Hash DigestOf(const std::string& model_file) {
   Hash digest;
-  digest.bytes = detector::Model::DigestOf(AsBytes(model_file), &HashBytes);
+  digest.bytes = detector::Model::DigestOf(AsBytes(model_file), &ledger::Sha256Bytes);
   return digest;
 }
 
@@ -31,11 +29,12 @@ detector::Model TrainFlows() {
     detector::testing::OwnedEvent event;
     detector::testing::FillEvent(&random, /*kind=*/0, &event);
     detector::RowBuffer buffer;
-    const auto row = detector::ReadRow(event.view, detector::EventType::kFlow, &HashBytes, &buffer);
+    const auto row =
+        detector::ReadRow(event.view, detector::EventType::kFlow, &ledger::Sha256Bytes, &buffer);
     for (size_t f = 0; f < row.size(); ++f) rows(i, static_cast<Eigen::Index>(f)) = row[f];
   }
   return *detector::Model::Train(schema, rows, detector::Digest{1}, detector::Parameters(),
-                                 &HashBytes);
+                                 &ledger::Sha256Bytes);
 }
 
 }  // namespace
@@ -65,7 +64,7 @@ ledger::AlertBody AlertSample::RightAlert() const {
   const ByteSpan bytes = ledger::SplitPayload(AsBytes(payload)).value()[0];
   EventView event;
   VIGIL_CHECK(ledger::ScanEvent(bytes, &event).ok(), "a canonical event");
-  const detector::Score score = detector::ScoreEvent(FlowModel(), event, &HashBytes);
+  const detector::Score score = detector::ScoreEvent(FlowModel(), event, &ledger::Sha256Bytes);
   ledger::AlertBody body;
   body.event = {.record_index = ProofSample::kBatch, .item = ItemIndex(0)};
   body.event_type = 1;

@@ -6,7 +6,7 @@
 #include "client/alert/field_text.h"
 #include "detector/features/event_schema.h"
 #include "detector/features/text_shape.h"
-#include "ledger/crypto/sha256.h"
+#include "ledger/crypto/sha256_bytes.h"
 #include "tests/client/alert/alert_sample.h"
 #include "tests/detector/support/synthetic.h"
 #include "tests/support/catch.h"
@@ -16,8 +16,6 @@ namespace {
 
 using detector::EventSchema;
 using detector::EventType;
-
-detector::Digest HashBytes(std::span<const uint8_t> bytes) { return ledger::Sha256(bytes).bytes; }
 
 uint16_t FeatureOf(const std::string& name) {
   const auto& features = EventSchema(EventType::kFlow).features();
@@ -122,7 +120,7 @@ TEST_CASE("the text behind a token is found in the event", "[client]") {
   event.src.ip = ip;
   const detector::FieldSpec category{"user", detector::FeatureKind::kCategory};
   const auto token = [](std::string_view text) {
-    return detector::FoldedTokenOf(text, &HashBytes);
+    return detector::FoldedTokenOf(text, &ledger::Sha256Bytes);
   };
   CHECK(FieldText(event, category, token("administrator")) == "administrator");
   CHECK(FieldText(event, category, token("powershell.exe")) == "PowerShell.exe");
@@ -131,7 +129,7 @@ TEST_CASE("the text behind a token is found in the event", "[client]") {
   CHECK(FieldText(event, category, token("somebody-else-entirely")) == "(a long text)");
   CHECK(FieldText(event, category, detector::kMissing) == "(none)");
   const std::string_view raw(reinterpret_cast<const char*>(ip), 4);
-  CHECK(FieldText(event, category, detector::TokenOf(raw, &HashBytes)) == "10.1.2.3");
+  CHECK(FieldText(event, category, detector::TokenOf(raw, &ledger::Sha256Bytes)) == "10.1.2.3");
   CHECK(FieldText(event, {"dst_network", detector::FeatureKind::kCategory}, 0x0a0102) ==
         "10.1.2.0/24");
   CHECK(FieldText(event, {"dst_address_class", detector::FeatureKind::kCategory}, 1) == "private");

@@ -153,7 +153,7 @@ TEST_CASE("model store: bookkeeping and duties and models survive together", "[m
   CHECK(contents->models[0].key == later);
   CHECK(contents->checkpoints.empty());
   // Its alerts can still be recomputed, also after all else was thrown away.
-  const Hash digest = AsHash(detector::Model::DigestOf(AsBytes("model 1"), &HashBytes));
+  const Hash digest = AsHash(detector::Model::DigestOf(AsBytes("model 1"), &ledger::Sha256Bytes));
   CHECK(store.LoadArchived(digest).value() == "model 1");
   CHECK(absl::IsNotFound(store.LoadArchived(Filled(1)).status()));
   REQUIRE(store.Clear().ok());
@@ -169,7 +169,7 @@ TEST_CASE("model store: the archive is bounded and the oldest period gives way",
   const auto name = [](uint64_t period) { return "model " + std::to_string(period); };
   const auto digest = [&](uint64_t period) {
     const std::string bytes = name(period);
-    return AsHash(detector::Model::DigestOf(AsBytes(bytes), &HashBytes));
+    return AsHash(detector::Model::DigestOf(AsBytes(bytes), &ledger::Sha256Bytes));
   };
   const uint64_t last = kModelsArchivedMax + 3;
   for (uint64_t period = 1; period <= last; ++period) {
