@@ -210,7 +210,8 @@ class Archiving {
   absl::Status OpenArchive() {
     RETURN_IF_ERROR(place_.files->MakeDirs(place_.archive));
     ASSIGN_OR_RETURN(std::optional<ArchiveManifest> manifest, ReadManifest(place_));
-    if (!manifest.has_value()) {
+    const bool is_begun = manifest.has_value();
+    if (!is_begun) {
       RETURN_IF_ERROR(CheckIsNoJournal());
       if (segments_.front().start > 0 && !place_.may_begin_anew) {
         return absl::FailedPreconditionError(absl::StrCat(
@@ -229,8 +230,12 @@ class Archiving {
       }
     }
     const std::string genesis = InArchive(place_, ledger::kArchiveGenesisName);
-    if (place_.files->Exists(genesis)) return CheckGenesisFile(place_);
-    return place_.files->WriteAtomically(genesis, AsBytes(place_.genesis_file));
+    const bool is_there = place_.files->Exists(genesis);
+    // Before the first manifest nothing hangs on it, and an earlier round's disk may have altered
+    // it.
+    if (is_there && (is_begun || CheckGenesisFile(place_).ok())) return CheckGenesisFile(place_);
+    RETURN_IF_ERROR(place_.files->WriteAtomically(genesis, AsBytes(place_.genesis_file)));
+    return CheckGenesisFile(place_);
   }
 
   // An archive has its genesis.json before its first segment. What has segments without it may be a
