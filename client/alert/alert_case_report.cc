@@ -148,9 +148,9 @@ std::optional<ledger::AlertFault> FaultOf(AlertVerdict verdict) {
 
 EventView EventOf(const AlertReport& report) { return ShownOf(report.evidence)->Fields(); }
 
-AlertReport VerifyAlert(const ledger::Policy& policy, absl::string_view file_bytes) {
+AlertReport VerifyAlert(const ledger::PolicyChain& policies, absl::string_view file_bytes) {
   AlertReport report;
-  report.evidence = ledger::VerifyEvidence(policy, file_bytes);
+  report.evidence = ledger::VerifyEvidence(policies, file_bytes);
   std::optional<Finding> finding = JudgeEvidence(report.evidence);
   if (!finding.has_value()) finding = Recompute(&report);
   report.verdict = finding->verdict;

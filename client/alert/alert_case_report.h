@@ -14,7 +14,7 @@
 #include "detector/model/model.h"
 #include "ledger/chain/record.h"
 #include "ledger/evidence/verify_evidence.h"
-#include "ledger/log/policy.h"
+#include "ledger/proof/policy_chain.h"
 
 namespace vigil::client {
 
@@ -44,7 +44,7 @@ struct AlertReport {
 };
 
 // Views of the report point into `file_bytes`.
-AlertReport VerifyAlert(const ledger::Policy& policy, absl::string_view file_bytes);
+AlertReport VerifyAlert(const ledger::PolicyChain& policies, absl::string_view file_bytes);
 
 // The alert's event. REQUIRES: report.evidence.alert is set and the file shows the event.
 EventView EventOf(const AlertReport& report);

@@ -15,6 +15,7 @@
 #include "client/cli/listing.h"
 #include "client/cli/output.h"
 #include "client/cli/render.h"
+#include "client/cli/trust.h"
 #include "client/lib/terminal_text.h"
 #include "detector/features/event_schema.h"
 #include "ledger/base/bytes.h"
@@ -36,17 +37,18 @@ std::optional<uint64_t> IndexOf(const AlertCheckOptions& options) {
   return record;
 }
 
-absl::StatusOr<ledger::Policy> PolicyFor(const Session& session, const AlertCheckOptions& options) {
+absl::StatusOr<ledger::PolicyChain> PolicyFor(const Session& session,
+                                              const AlertCheckOptions& options) {
   if (!options.policy.empty()) {
-    ASSIGN_OR_RETURN(InputPolicy policy, ReadPolicy(options.policy));
-    return std::move(policy.policy);
+    ASSIGN_OR_RETURN(const InputPolicy policy, ReadPolicy(options.policy));
+    return ReadEpochs(policy.policy, options.epochs);
   }
   if (session.genesis.empty()) {
     return absl::InvalidArgumentError(
         "whom to trust? --policy FILE as `vigil log policy` prints it, or --genesis FILE");
   }
   ASSIGN_OR_RETURN(const ledger::Genesis genesis, LoadGenesis(session.genesis));
-  return ledger::LogPolicyOf(genesis);
+  return ReadEpochs(ledger::LogPolicyOf(genesis), options.epochs);
 }
 
 // The evidence file, from disk or from the validators.
@@ -322,9 +324,9 @@ absl::Status RunAlertExplain(const Session& session, const AlertCheckOptions& op
     Print(session, told);
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(const ledger::Policy policy, PolicyFor(session, options));
+  ASSIGN_OR_RETURN(const ledger::PolicyChain policies, PolicyFor(session, options));
   ASSIGN_OR_RETURN(const std::string file, EvidenceFor(session, options));
-  const AlertReport report = VerifyAlert(policy, file);
+  const AlertReport report = VerifyAlert(policies, file);
   if (!report.model.has_value()) {
     *session.err << ForTerminal(report.reason) << "; there is nothing to explain it with\n";
     return StatusOf(options, report);
@@ -334,9 +336,9 @@ absl::Status RunAlertExplain(const Session& session, const AlertCheckOptions& op
 }
 
 absl::Status RunAlertVerify(const Session& session, const AlertCheckOptions& options) {
-  ASSIGN_OR_RETURN(const ledger::Policy policy, PolicyFor(session, options));
+  ASSIGN_OR_RETURN(const ledger::PolicyChain policies, PolicyFor(session, options));
   ASSIGN_OR_RETURN(const std::string file, EvidenceFor(session, options));
-  const AlertReport report = VerifyAlert(policy, file);
+  const AlertReport report = VerifyAlert(policies, file);
   if (session.format == OutputFormat::kTable) {
     PrintFindingTable(session, report);
   } else {

@@ -16,6 +16,7 @@ namespace vigil::client {
 struct AlertCheckOptions {
   std::string alert;   // Record index, or an evidence file of an alert.
   std::string policy;  // C2SP tlog-policy; empty: the session's genesis file.
+  std::string epochs;  // Epoch chain from it on; empty: the one in the file, if there is one.
   std::string fault;   // Where the evidence of a fault goes; empty: nowhere.
   uint32_t wait_seconds = 10;
 };

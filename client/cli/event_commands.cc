@@ -93,6 +93,9 @@ void PrintAlertFacts(const Session& session, const v1::Alert& alert) {
               absl::StrCat(ForTerminal(reason.name()), ", ", BitsText(reason.bits_q8()), " bits"));
   facts.Add("triage", TriageText(alert.triage()));
   for (const v1::TriageStep& step : alert.triage().steps()) facts.Add("", StepText(step));
+  if (alert.incident() != 0) {
+    facts.Add("incident", absl::StrCat(alert.incident(), ", by the ", alert.anchor().kind()));
+  }
   facts.Add("event", EventRefText(alert.event()));
   facts.Print(*session.out);
   if (alert.event().pruned()) {
@@ -212,6 +215,9 @@ absl::Status RunAlertList(const Session& session, const AlertListOptions& option
   request.set_ascending(options.ascending);
   request.set_triage(options.triage);
   request.set_assignee(options.assignee);
+  request.set_rule(options.rule);
+  request.set_component(options.component);
+  request.set_entity(options.entity);
   Listing listing(session, "alerts", AlertHeadings());
   v1::ListAlertsResponse page;
   do {

@@ -35,9 +35,12 @@ absl::Status RunEventWatch(const Session& session, const EventFilter& filter, ui
                            uint64_t count);
 
 struct AlertListOptions {
-  std::string triage;    // "", "open", "acknowledged", "closed"
-  std::string assignee;  // "org/name"; empty: any.
-  std::string state;     // proposed, confirmed, contested; empty: all.
+  std::string triage;     // "", "open", "acknowledged", "closed"
+  std::string assignee;   // "org/name"; empty: any.
+  std::string state;      // proposed, confirmed, contested; empty: all.
+  uint32_t rule = 0;      // Number; 0: any.
+  std::string component;  // forest, loda, surprisal, rule; empty: any.
+  std::string entity;     // As `vigil entity show` takes it; empty: any.
   uint32_t limit = 50;
   uint64_t cursor = 0;
   bool ascending = false;

@@ -5,10 +5,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/chain/epoch_chain.h"
 #include "ledger/chain/payload.h"
 #include "ledger/chain/record.h"
+#include "ledger/log/checkpoint.h"
 #include "ledger/log/merkle.h"
 #include "ledger/log/tlog_proof.h"
+#include "ledger/proof/policy_chain.h"
 
 namespace vigil::client {
 namespace {
@@ -211,6 +214,28 @@ absl::StatusOr<std::string> EvidenceCollector::ProofOf(uint64_t record,
   return std::move(*proof.mutable_file());
 }
 
+// What leads from genesis to the epoch that `note` is cosigned in; empty when that is the first.
+// Nothing is checked: whoever reads the file walks it from the policy that they trust.
+absl::StatusOr<std::string> EvidenceCollector::EpochsOf(const std::string& note) const {
+  ASSIGN_OR_RETURN(const ledger::SignedCheckpoint head, ledger::DecodeSignedCheckpoint(note));
+  uint64_t epoch = 1;
+  for (const ledger::NoteSignature& line : head.note.signatures) {
+    epoch = std::max(epoch, ledger::EpochOfCosigner(head.checkpoint.origin, line.name).value_or(1));
+  }
+  if (epoch == 1) return std::string();
+  std::vector<ledger::EpochAnchor> anchors;
+  while (anchors.size() + 1 < epoch) {
+    v1::GetEpochChainRequest request;
+    request.set_after_epoch(anchors.size());
+    ASSIGN_OR_RETURN(const v1::EpochChain answer, client_->GetEpochChain(request));
+    ASSIGN_OR_RETURN(std::vector<ledger::EpochAnchor> more,
+                     ledger::DecodeEpochChain(AsBytes(answer.file())));
+    if (more.empty()) break;
+    for (ledger::EpochAnchor& anchor : more) anchors.push_back(std::move(anchor));
+  }
+  return ledger::EncodeEpochChain(anchors);
+}
+
 absl::StatusOr<std::string> EvidenceCollector::Finish(const ledger::EvidenceQuestion& question,
                                                       std::string genesis) {
   // The last record needs the largest tree.
@@ -224,6 +249,8 @@ absl::StatusOr<std::string> EvidenceCollector::Finish(const ledger::EvidenceQues
   // All of it lies below the last record.
   for (const auto& [name, stream] : streams_) RETURN_IF_ERROR(GatherBetween(stream, &writer));
   if (!model_.empty()) RETURN_IF_ERROR(writer.AddModel(model_));
+  ASSIGN_OR_RETURN(std::string epochs, EpochsOf(head.checkpoint));
+  if (!epochs.empty()) RETURN_IF_ERROR(writer.AddEpochs(std::move(epochs)));
   return writer.Finish();
 }
 

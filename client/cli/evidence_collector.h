@@ -72,6 +72,7 @@ class EvidenceCollector {
   absl::Status AddEventsOf(const v1::Record& record, const Wanted& wanted,
                            ledger::EvidenceWriter* writer) const;
   absl::Status GatherBetween(const Stream& stream, ledger::EvidenceWriter* writer) const;
+  absl::StatusOr<std::string> EpochsOf(const std::string& note) const;
   absl::StatusOr<std::string> ProofOf(uint64_t record, const std::string& under) const;
 
   Client* const client_;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/evidence_page.h"
 #include "client/cli/input_file.h"
+#include "client/cli/trust.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/evidence/evidence_facts.h"
@@ -32,7 +33,8 @@ absl::Status Judge(const EvidenceOptions& options, Judged* out) {
     return absl::OkStatus();
   }
   out->bytes = *std::move(bytes);
-  out->report = ledger::VerifyEvidence(policy.policy, out->bytes);
+  ASSIGN_OR_RETURN(const ledger::PolicyChain policies, ReadEpochs(policy.policy, options.epochs));
+  out->report = ledger::VerifyEvidence(policies, out->bytes);
   return absl::OkStatus();
 }
 

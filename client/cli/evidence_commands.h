@@ -12,6 +12,7 @@ namespace vigil::client {
 struct EvidenceOptions {
   std::string file;
   std::string policy;   // C2SP tlog-policy.
+  std::string epochs;   // Epoch chain from it on; empty: the one in the file, if there is one.
   std::string extract;  // verify: folder for the standard proof files in it; empty: none.
   std::string page;     // page: where it goes; empty: standard output.
 };

@@ -1,6 +1,7 @@
 #include "client/cli/log_commands.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -10,18 +11,37 @@
 #include "client/cli/outside_policy.h"
 #include "client/cli/proof_commands.h"
 #include "client/cli/render.h"
+#include "client/cli/trust.h"
+#include "client/lib/known_epochs.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/log/policy.h"
 #include "ledger/log/tlog_proof.h"
+#include "ledger/proof/head.h"
 #include "ledger/state/log_keys.h"
+#include "ledger/storage/file.h"
 
 namespace vigil::client {
 namespace {
 
-absl::StatusOr<ledger::Policy> PolicyOf(const Session& session) {
+absl::Status NoGenesis() {
+  return absl::InvalidArgumentError(
+      "no genesis: pass --genesis FILE; it must be the file you trust");
+}
+
+// The policy of the newest epoch that `epochs` reaches from genesis; without it, or where `fetch`
+// says so, what validators know of.
+absl::StatusOr<ledger::Policy> NewestPolicy(const Session& session, const std::string& epochs,
+                                            bool fetch) {
   ASSIGN_OR_RETURN(const ledger::Genesis genesis, LoadGenesis(session.genesis));
-  return ledger::LogPolicyOf(genesis);
+  if (fetch) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+    ASSIGN_OR_RETURN(const FetchedEpochs fetched, FetchEpochs(genesis, client.get()));
+    return ledger::LogPolicyOf(fetched.genesis);
+  }
+  ASSIGN_OR_RETURN(const ledger::PolicyChain policies,
+                   ReadEpochs(ledger::LogPolicyOf(genesis), epochs));
+  return policies.newest();
 }
 
 // Names on the lines of `note` that are of no key of `policy`, nor in `checked`.
@@ -72,21 +92,28 @@ absl::StatusOr<std::string> WitnessedNote(Client* client, const std::vector<std:
   return std::move(decoded.checkpoint);
 }
 
-// Whether genesis bears out what the validator answered. Of `checked`, the lines were checked.
-absl::Status CheckNote(const Session& session, const std::string& note,
+// Whether genesis and the epochs after it bear out what the validator answered. Of `checked`, the
+// lines were checked.
+absl::Status CheckNote(const Session& session, Client* client, const std::string& note,
                        const std::set<std::string>& checked) {
-  ASSIGN_OR_RETURN(const ledger::Policy policy, PolicyOf(session));
-  const absl::StatusOr<ledger::CheckpointVerdict> verdict = ledger::CheckCheckpoint(policy, note);
-  if (!verdict.ok()) {
-    return absl::DataLossError(absl::StrCat("the checkpoint does not verify under ",
-                                            session.genesis, ": ", verdict.status().message()));
+  ASSIGN_OR_RETURN(const ledger::Genesis genesis, LoadGenesis(session.genesis));
+  KnownEpochs known(ledger::LogPolicyOf(genesis));
+  ledger::ProvenHead head;
+  std::optional<ledger::Refusal> refusal = ledger::CheckHead(known.policies(), note, &head);
+  if (refusal.has_value() && refusal->verdict == ledger::ProofVerdict::kUnknownEpoch) {
+    RETURN_IF_ERROR(known.Fetch(client));
+    refusal = ledger::CheckHead(known.policies(), note, &head);
   }
-  if (!verdict->quorum) {
-    return absl::DataLossError(absl::StrCat("the checkpoint has no quorum under ", session.genesis,
-                                            ": ", verdict->missing));
+  if (refusal.has_value()) {
+    return absl::DataLossError(
+        absl::StrCat("the checkpoint does not verify under ", session.genesis, ": ",
+                     ledger::ProofVerdictName(refusal->verdict), ": ", refusal->reason));
   }
-  *session.err << "verified under " << session.genesis << ": size " << verdict->checkpoint.size
-               << ", cosigned by " << absl::StrJoin(verdict->witnesses, " ") << '\n';
+  std::vector<std::string> names;
+  for (const ledger::ProvenWitness& witness : head.witnesses) names.push_back(witness.name);
+  *session.err << "verified under " << session.genesis << ": size " << head.checkpoint.size
+               << ", cosigned by " << absl::StrJoin(names, " ") << '\n';
+  const ledger::Policy& policy = ledger::PolicyOfHead(known.policies(), head);
   const std::string outside = absl::StrJoin(OtherNames(policy, note, checked), " ");
   if (!outside.empty())
     *session.err << "also with a line of " << ForTerminal(outside)
@@ -111,7 +138,7 @@ absl::Status RunLogCheckpoint(const Session& session, const std::vector<std::str
   if (session.genesis.empty()) {
     *session.err << "not verified: pass --genesis FILE to check the signatures\n";
   } else {
-    RETURN_IF_ERROR(CheckNote(session, checkpoint.note(), checked));
+    RETURN_IF_ERROR(CheckNote(session, client.get(), checkpoint.note(), checked));
   }
   if (session.format == OutputFormat::kTable) {
     *session.out << checkpoint.note();
@@ -123,20 +150,35 @@ absl::Status RunLogCheckpoint(const Session& session, const std::vector<std::str
   return absl::OkStatus();
 }
 
-absl::Status RunLogPolicy(const Session& session, const std::vector<std::string>& witnesses) {
-  if (session.genesis.empty()) {
-    return absl::InvalidArgumentError(
-        "no genesis: pass --genesis FILE; it must be the file you trust");
-  }
-  ASSIGN_OR_RETURN(ledger::Policy validators, PolicyOf(session));
+absl::Status RunLogPolicy(const Session& session, const LogPolicyOptions& options) {
+  if (session.genesis.empty()) return NoGenesis();
+  ASSIGN_OR_RETURN(ledger::Policy validators, NewestPolicy(session, options.epochs, options.fetch));
   ASSIGN_OR_RETURN(const ledger::Policy policy,
-                   WithOutsideWitnesses(std::move(validators), witnesses));
+                   WithOutsideWitnesses(std::move(validators), options.witnesses));
   const std::string text = ledger::EncodePolicy(policy);
   if (session.format == OutputFormat::kTable) {
     *session.out << text;
   } else {
     session.PrintJson({{"policy", text}});
   }
+  return absl::OkStatus();
+}
+
+absl::Status RunLogEpochs(const Session& session, const std::string& path) {
+  if (session.genesis.empty()) return NoGenesis();
+  ASSIGN_OR_RETURN(const ledger::Genesis genesis, LoadGenesis(session.genesis));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  ASSIGN_OR_RETURN(const FetchedEpochs fetched, FetchEpochs(genesis, client.get()));
+  RETURN_IF_ERROR(ledger::PosixFileSystem()->WriteAtomically(path, AsBytes(fetched.file)));
+  const uint64_t epoch = fetched.genesis.epoch.value();
+  if (session.format != OutputFormat::kTable) {
+    session.PrintJson({{"file", path}, {"epoch", Number(epoch)}});
+    return absl::OkStatus();
+  }
+  *session.err << ForTerminal(path) << ": " << fetched.file.size()
+               << " bytes, from genesis to epoch " << epoch << " above height "
+               << fetched.genesis.epoch_base.value() << ", verified under "
+               << ForTerminal(session.genesis) << '\n';
   return absl::OkStatus();
 }
 

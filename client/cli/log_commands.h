@@ -22,11 +22,22 @@ namespace vigil::client {
 absl::Status RunLogCheckpoint(const Session& session, const std::vector<std::string>& witnesses,
                               uint32_t wait_seconds);
 
-// Prints the policy that the genesis file implies (C2SP tlog-policy): which log keys to accept, and
-// how many of the validators must have cosigned; with `witnesses`, vkeys, also any one of them.
-// Needs no network.
-// Errors: kInvalidArgument without a genesis file, or when it or a vkey is malformed.
-absl::Status RunLogPolicy(const Session& session, const std::vector<std::string>& witnesses);
+struct LogPolicyOptions {
+  std::vector<std::string> witnesses;  // vkeys of witnesses outside the network.
+  std::string epochs;                  // Epoch chain file; empty: genesis alone.
+  bool fetch = false;                  // Ask validators for the epochs instead.
+};
+// Prints the policy that the genesis file implies (C2SP tlog-policy), or that of the newest epoch
+// which is verified from it: which log keys to accept, and how many of the validators must have
+// cosigned; with witnesses, also any one of them. Needs no network unless it fetches.
+// Errors: kInvalidArgument without a genesis file, or when it or a vkey is malformed; kDataLoss:
+// the epoch chain does not follow from genesis.
+absl::Status RunLogPolicy(const Session& session, const LogPolicyOptions& options);
+
+// Fetches the epoch chain, verifies it from the genesis file and writes it to `path`.
+// Errors: kInvalidArgument without a genesis file; kDataLoss: it does not follow from genesis; of
+// network and disk.
+absl::Status RunLogEpochs(const Session& session, const std::string& path);
 
 }  // namespace vigil::client
 

@@ -8,6 +8,7 @@
 #include "client/cli/genesis_file.h"
 #include "client/cli/outside_policy.h"
 #include "client/lib/checked_proof.h"
+#include "client/lib/known_epochs.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
@@ -67,7 +68,7 @@ void SayChecked(const Session& session, const CheckedProof& checked) {
   }
 }
 
-absl::Status CheckAnswer(const Session& session, const Client& client, size_t answered,
+absl::Status CheckAnswer(const Session& session, Client* client, size_t answered,
                          const v1::GetProofRequest& request, const v1::Proof& proof,
                          const std::string& path) {
   if (session.genesis.empty()) {
@@ -75,8 +76,9 @@ absl::Status CheckAnswer(const Session& session, const Client& client, size_t an
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const ledger::Genesis genesis, LoadGenesis(session.genesis));
+  KnownEpochs known(ledger::LogPolicyOf(genesis));
   const absl::StatusOr<CheckedProof> checked =
-      CheckProof(ledger::LogPolicyOf(genesis), request, proof.file());
+      CheckProofFetching(client, &known, request, proof.file());
   if (checked.ok()) {
     SayChecked(session, *checked);
     return absl::OkStatus();
@@ -87,7 +89,7 @@ absl::Status CheckAnswer(const Session& session, const Client& client, size_t an
     RETURN_IF_ERROR(
         ledger::PosixFileSystem()->WriteAtomically(path + ".refused", AsBytes(proof.file())));
   }
-  return absl::DataLossError(absl::StrCat(client.endpoint(answered),
+  return absl::DataLossError(absl::StrCat(client->endpoint(answered),
                                           " gave a proof that is none under ", session.genesis,
                                           ": ", checked.status().message(), kept));
 }
@@ -128,7 +130,7 @@ absl::Status RunProof(const Session& session, ProofOf what, const ProofOptions& 
   ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
   size_t answered = 0;
   ASSIGN_OR_RETURN(const v1::Proof proof, client->GetProof(request, &answered));
-  RETURN_IF_ERROR(CheckAnswer(session, *client, answered, request, proof, options.file));
+  RETURN_IF_ERROR(CheckAnswer(session, client.get(), answered, request, proof, options.file));
   if (!options.file.empty()) {
     return ledger::PosixFileSystem()->WriteAtomically(options.file, AsBytes(proof.file()));
   }

@@ -340,6 +340,12 @@ Json ToJson(const v1::Alert& alert) {
   }
   json["confirmed_height"] = Number(alert.confirmed_height());
   json["triage"] = ToJson(alert.triage());
+  if (alert.incident() != 0) json["incident"] = Number(alert.incident());
+  if (alert.has_anchor()) {
+    json["anchor"] = {
+        {"event", absl::StrCat(alert.anchor().record_index(), ".", alert.anchor().item())},
+        {"kind", alert.anchor().kind()}};
+  }
   json["event"] = ToJson(alert.event());
   return json;
 }

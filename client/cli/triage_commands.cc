@@ -11,6 +11,7 @@
 #include "client/cli/output.h"
 #include "client/cli/render.h"
 #include "client/lib/checked_proof.h"
+#include "client/lib/known_epochs.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
@@ -95,8 +96,9 @@ absl::StatusOr<ledger::ResultCode> ProvenResult(const Session& session, Client* 
   request.set_wait_millis(kProofWaitMillis);
   size_t answered = 0;
   ASSIGN_OR_RETURN(const v1::Proof proof, client->GetProof(request, &answered));
+  KnownEpochs known(ledger::LogPolicyOf(genesis));
   const absl::StatusOr<CheckedProof> checked =
-      CheckProof(ledger::LogPolicyOf(genesis), request, proof.file());
+      CheckProofFetching(client, &known, request, proof.file());
   if (!checked.ok()) {
     return absl::DataLossError(absl::StrCat(client->endpoint(answered),
                                             " gave a proof that is none under ", session.genesis,

@@ -1,15 +1,19 @@
 #include "client/cli/verify_command.h"
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "client/cli/input_file.h"
 #include "client/cli/output.h"
 #include "client/cli/progress_line.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
+#include "ledger/state/epoch_anchor.h"
 #include "ledger/state/ledger_places.h"
 #include "ledger/state/verify_ledger.h"
 #include "ledger/storage/file.h"
@@ -19,6 +23,14 @@
 
 namespace vigil::client {
 namespace {
+
+// Of every epoch that genesis is restated with.
+std::vector<ledger::GenesisValidator> AllValidators(const ledger::Genesis& genesis) {
+  std::vector<ledger::GenesisValidator> all = genesis.validators;
+  for (const ledger::EpochSet& past : genesis.past)
+    all.insert(all.end(), past.validators.begin(), past.validators.end());
+  return all;
+}
 
 // What the options say is known of the ledger from elsewhere.
 absl::Status ReadPins(const VerifyLedgerOptions& options, const ledger::Genesis& genesis,
@@ -35,9 +47,12 @@ absl::Status ReadPins(const VerifyLedgerOptions& options, const ledger::Genesis&
     }
     verify->pin = {.height = Height(height), .block_hash = *hash};
   }
-  if (!options.validator.empty() && !genesis.FindValidator(options.validator).has_value()) {
+  const std::vector<ledger::GenesisValidator> all = AllValidators(genesis);
+  const auto is_named = [&](const auto& one) { return one.identity() == options.validator; };
+  if (!options.validator.empty() && std::ranges::none_of(all, is_named)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--validator ", options.validator, " is none of genesis; write org/name"));
+        absl::StrCat("--validator ", options.validator,
+                     " is none of genesis, nor of the epochs after it; write org/name"));
   }
   if (options.guard.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const ledger::RollbackGuard guard,
@@ -49,7 +64,7 @@ absl::Status ReadPins(const VerifyLedgerOptions& options, const ledger::Genesis&
 // Whose journal it is, by the id that genesis gives each validator.
 absl::StatusOr<std::string> OwnerOf(const ledger::JournalId& id, const ledger::Genesis& genesis,
                                     const VerifyLedgerOptions& options) {
-  for (const ledger::GenesisValidator& validator : genesis.validators) {
+  for (const ledger::GenesisValidator& validator : AllValidators(genesis)) {
     if (validator.journal_id.bytes != id.bytes) continue;
     if (options.validator.empty() || options.validator == validator.identity()) {
       return validator.identity();
@@ -122,6 +137,7 @@ Json ReportJson(const ledger::VerifyReport& report, const std::string& owner,
   Json json;
   json["verdict"] = Json(VerdictName(report.verdict()));
   json["validator"] = Json(owner);
+  json["epochs_proven"] = Number(genesis.epoch.value());
   json["committed_height"] = Number(report.committed_height.value());
   json["executed_height"] = Number(report.executed_height.value());
   json["blocks"] = Number(report.block_count);
@@ -154,7 +170,7 @@ Json ReportJson(const ledger::VerifyReport& report, const std::string& owner,
                       "--tip, --at-least or --guard";
   json["signed_by"] = Json::object();
   for (const auto& [proposer, count] : report.proposed) {
-    json["signed_by"][genesis.validators[proposer.value()].identity()] = Number(count);
+    json["signed_by"][proposer] = Number(count);
   }
   json["finding_count"] = Number(report.finding_count);
   json["findings"] = Json::array();
@@ -214,6 +230,25 @@ absl::StatusOr<ledger::Genesis> ReadGenesis(const Session& session, ledger::File
   return ledger::ParseGenesis(bytes);
 }
 
+// Genesis as far as the epoch chain leads: the one that is named, else that of the data folder.
+absl::StatusOr<ledger::Genesis> RestateGenesis(ledger::FileSystem* files,
+                                               const ledger::Genesis& genesis,
+                                               const VerifyLedgerOptions& options) {
+  absl::StatusOr<ledger::Genesis> restated = genesis;
+  if (options.epochs.empty()) {
+    restated = ledger::LoadEpochs(*files, options.directory, genesis);
+  } else {
+    ASSIGN_OR_RETURN(const std::optional<std::string> file,
+                     ReadInput(options.epochs, ledger::kEpochChainBytesMax));
+    restated = file.has_value() ? ledger::WalkEpochChain(genesis, AsBytes(*file))
+                                : absl::InvalidArgumentError("an epoch chain is not that large");
+    if (!restated.ok()) restated = Annotate(restated.status(), options.epochs);
+  }
+  if (restated.ok()) return restated;
+  // Whatever it is, the ledger is not what the genesis file leads to.
+  return absl::DataLossError(restated.status().message());
+}
+
 // Where to read, and what lies beside it.
 absl::StatusOr<ledger::LedgerPlaces> PlacesOf(ledger::FileSystem* files,
                                               const VerifyLedgerOptions& options,
@@ -255,7 +290,8 @@ absl::Status StatusOf(const ledger::VerifyReport& report, const std::string& dir
 
 absl::Status RunVerifyLedger(const Session& session, const VerifyLedgerOptions& options) {
   ledger::FileSystem* files = ledger::PosixFileSystem();
-  ASSIGN_OR_RETURN(const ledger::Genesis genesis, ReadGenesis(session, files, options.genesis));
+  ASSIGN_OR_RETURN(const ledger::Genesis pinned, ReadGenesis(session, files, options.genesis));
+  ASSIGN_OR_RETURN(const ledger::Genesis genesis, RestateGenesis(files, pinned, options));
   ledger::VerifyOptions verify;
   verify.stop_at_first = options.stop_at_first;
   ASSIGN_OR_RETURN(const ledger::LedgerPlaces places, PlacesOf(files, options, &verify));

@@ -19,6 +19,7 @@ struct VerifyLedgerOptions {
   bool stop_at_first = false;
   std::string tip;        // "HEIGHT:HASH" of a block that is known to be committed; may be empty.
   uint64_t at_least = 0;  // Height that the chain is known to reach.
+  std::string epochs;     // Epoch chain; empty: epochs.chain of the folder, if there is one.
   std::string guard;      // The validator's rollback guard file; may be empty.
   std::string validator;  // "org/name" whose folder this must be; empty: any of genesis.
 };

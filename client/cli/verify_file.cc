@@ -7,8 +7,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/input_file.h"
+#include "client/cli/trust.h"
 #include "ledger/base/status_macros.h"
-#include "ledger/log/policy.h"
 #include "ledger/log/tlog_proof.h"
 #include "ledger/proof/consistency.h"
 #include "ledger/proof/facts.h"
@@ -60,24 +60,24 @@ Finding ForkFinding(const absl::StatusOr<ledger::ForkEvidence>& fork) {
   return finding;
 }
 
-Finding JudgeForkFile(const ledger::Policy& policy, const std::string& bytes) {
+Finding JudgeForkFile(const ledger::PolicyChain& policies, const std::string& bytes) {
   const absl::StatusOr<ledger::TwoNotes> notes = ledger::DecodeForkEvidence(bytes);
   if (!notes.ok()) return ForkFinding(notes.status());
-  return ForkFinding(ledger::CheckForkEvidence(policy, notes->first, notes->second));
+  return ForkFinding(ledger::CheckForkEvidence(policies, notes->first, notes->second));
 }
 
-Finding JudgeFile(const ledger::Policy& policy, const std::string& bytes) {
+Finding JudgeFile(const ledger::PolicyChain& policies, const std::string& bytes) {
   Finding finding;
   if (absl::StartsWith(bytes, kConsistencyLine)) {
-    ledger::ConsistencyReport report = ledger::VerifyConsistencyProof(policy, bytes);
+    ledger::ConsistencyReport report = ledger::VerifyConsistencyProof(policies, bytes);
     finding.verdict = report.verdict;
     finding.reason = std::move(report.reason);
     AddHead("older_", report.older, &finding.facts);
     AddHead("newer_", report.newer, &finding.facts);
     return finding;
   }
-  if (absl::StartsWith(bytes, kForkLine)) return JudgeForkFile(policy, bytes);
-  const ledger::ProofReport report = ledger::VerifyProof(policy, bytes);
+  if (absl::StartsWith(bytes, kForkLine)) return JudgeForkFile(policies, bytes);
+  const ledger::ProofReport report = ledger::VerifyProof(policies, bytes);
   finding.verdict = report.verdict;
   finding.reason = report.reason;
   finding.facts = ledger::ProofFacts(report);
@@ -116,13 +116,14 @@ absl::Status RunVerifyFile(const Session& session, const VerifyFileOptions& opti
   if (!options.other.empty()) {
     ASSIGN_OR_RETURN(other, ReadInput(options.other, kFileBytesMax));
   }
+  ASSIGN_OR_RETURN(const ledger::PolicyChain policies, ReadEpochs(policy.policy, options.epochs));
   Finding finding;  // MALFORMED.
   if (!bytes.has_value() || !other.has_value()) {
     finding.reason = absl::StrCat("a proof has at most ", kFileBytesMax, " bytes");
   } else {
     finding = options.other.empty()
-                  ? JudgeFile(policy.policy, *bytes)
-                  : ForkFinding(ledger::CheckForkProofs(policy.policy, *bytes, *other));
+                  ? JudgeFile(policies, *bytes)
+                  : ForkFinding(ledger::CheckForkProofs(policies, *bytes, *other));
   }
   const absl::string_view verdict = ledger::ProofVerdictName(finding.verdict);
   Print(session, finding, verdict);

@@ -22,6 +22,7 @@
 #include "client/cli/arguments.h"
 #include "client/cli/bench.h"
 #include "client/cli/chain_commands.h"
+#include "client/cli/cli_options.h"
 #include "client/cli/detector_commands.h"
 #include "client/cli/detector_status.h"
 #include "client/cli/entity_commands.h"
@@ -29,11 +30,13 @@
 #include "client/cli/evidence_commands.h"
 #include "client/cli/evidence_export.h"
 #include "client/cli/exit_code.h"
+#include "client/cli/incident_commands.h"
 #include "client/cli/ingest_command.h"
 #include "client/cli/log_commands.h"
 #include "client/cli/proof_commands.h"
 #include "client/cli/session.h"
 #include "client/cli/triage_commands.h"
+#include "client/cli/validator_cli.h"
 #include "client/cli/verify_command.h"
 #include "client/cli/verify_file.h"
 #include "client/cli/witness_command.h"
@@ -43,25 +46,6 @@ namespace vigil::client {
 namespace {
 
 using Command = std::function<absl::Status(const Session&)>;
-
-// A number of decimal digits alone: CLI11 by itself takes -1 and lets 2^64 wrap round.
-CLI::Validator NumberFrom(uint64_t least, uint64_t most) {
-  return CLI::Validator(
-      [least, most](const std::string& text) { return WhyNotNumber(text, least, most); }, "");
-}
-template <typename Integer>
-CLI::Option* AddNumber(CLI::App* command, const std::string& name, Integer& variable,
-                       const std::string& help, uint64_t least = 0,
-                       uint64_t most = std::numeric_limits<Integer>::max()) {
-  return command->add_option(name, variable, help)->check(NumberFrom(least, most));
-}
-// Text that goes into requests.
-template <typename Text>
-CLI::Option* AddText(CLI::App* command, const std::string& name, Text& variable,
-                     const std::string& help) {
-  return command->add_option(name, variable, help)
-      ->check(CLI::Validator([](const std::string& text) { return WhyNotText(text); }, ""));
-}
 
 // The program: global options, the command that was chosen, its exit code.
 class Program {
@@ -86,7 +70,8 @@ class Program {
     AddFlag("--identity", "identity",
             "org/name of the sensor; by default whose key it is [VIGIL_IDENTITY]");
     AddFlag("--consistency", "consistency",
-            "of answers from state (block, record, event, alert, detector): local (default) or "
+            "of answers from state (block, record, event, alert, incident, detector): local "
+            "(default) or "
             "linearizable [VIGIL_CONSISTENCY]");
     AddFlag("--genesis", "genesis", "genesis.json [VIGIL_GENESIS]");
     app_.add_flag_callback(
@@ -95,6 +80,7 @@ class Program {
     AddChain();
     AddEvents();
     AddAlerts();
+    AddIncidents();
     AddEntities();
     AddIngest();
     AddLog();
@@ -286,6 +272,10 @@ class Program {
     AddText(list, "--state", alert_list_.state, "proposed, confirmed or contested");
     AddText(list, "--triage", alert_list_.triage, "open, acknowledged or closed");
     AddText(list, "--assignee", alert_list_.assignee, "org/name of the analyst");
+    AddNumber(list, "--rule", alert_list_.rule, "number of the rule that matched");
+    AddText(list, "--component", alert_list_.component, "forest, loda, surprisal or rule");
+    AddText(list, "--entity", alert_list_.entity,
+            "whom the event names: as for vigil entity show; filters combine");
     AddNumber(list, "--limit", alert_list_.limit, "alerts on a page")->capture_default_str();
     AddNumber(list, "--cursor", alert_list_.cursor, "of the page before");
     list->add_flag("--ascending", alert_list_.ascending, "oldest first");
@@ -328,6 +318,8 @@ class Program {
           ->required();
       command->add_option("--policy", alert_check_.policy,
                           "whom to trust, as `vigil log policy` prints; default: --genesis");
+      AddText(command, "--epochs", alert_check_.epochs,
+              "epoch chain from it on; default: the one in the file");
     }
     verify->add_option("--fault", alert_check_.fault,
                        "where the proof goes if its author computed it wrongly");
@@ -352,6 +344,22 @@ class Program {
     command->add_flag("--trust", triage_.trust,
                       "believe the validator: do not wait for a proof that it is in the log");
     return command;
+  }
+
+  void AddIncidents() {
+    CLI::App* incident =
+        Group("incident", "confirmed alerts of one source, user or host that belong together");
+    CLI::App* list = Add(incident, "list", "newest first",
+                         [this](const Session& s) { return RunIncidentList(s, incidents_); });
+    AddText(list, "--state", incidents_.state, "open or closed: all alerts are closed");
+    AddNumber(list, "--limit", incidents_.limit, "incidents on a page")->capture_default_str();
+    AddNumber(list, "--cursor", incidents_.cursor, "of the page before");
+    list->add_flag("--ascending", incidents_.ascending, "oldest first");
+    list->add_flag("--all", incidents_.all, "every page");
+    AddNumber(Add(incident, "get", "one incident with all its alerts",
+                  [this](const Session& s) { return RunIncidentGet(s, incident_); }),
+              "number", incident_, "record index of its first alert")
+        ->required();
   }
 
   void AddEntities() {
@@ -452,10 +460,25 @@ class Program {
     AddNumber(checkpoint, "--wait", proof_.wait_seconds,
               "seconds, at most 60, until there is one with --witness", 0, 60)
         ->capture_default_str();
-    Add(log, "policy", "which keys and what quorum to trust, from the genesis file (tlog-policy)",
-        [this](const Session& session) { return RunLogPolicy(session, outside_witnesses_); })
-        ->add_option("--witness", outside_witnesses_,
-                     "vkey of a witness outside the network; one of them must have cosigned, too");
+    CLI::App* policy = Add(
+        log, "policy", "which keys and what quorum to trust, from the genesis file (tlog-policy)",
+        [this](const Session& session) { return RunLogPolicy(session, log_policy_); });
+    policy->footer(
+        "That of genesis is the one to pin: with the file of `vigil log epochs`, proofs of all\n"
+        "later epochs are verified from it. With --epochs or --fetch it is the newest epoch's.\n");
+    policy->add_option(
+        "--witness", log_policy_.witnesses,
+        "vkey of a witness outside the network; one of them must have cosigned, too");
+    AddText(policy, "--epochs", log_policy_.epochs, "epoch chain file that leads to the epoch");
+    policy->add_flag("--fetch", log_policy_.fetch, "ask the validators for the epochs");
+    CLI::App* epochs =
+        Add(log, "epochs", "the epoch chain: who the validators were, set by set",
+            [this](const Session& session) { return RunLogEpochs(session, epochs_file_); });
+    epochs->footer(
+        "  vigil log epochs -o epochs.chain --genesis genesis.json\n"
+        "  vigil verify event.proof --policy policy.txt --epochs epochs.chain\n");
+    epochs->add_option("-o,--file", epochs_file_, "where it goes, once genesis bears it out")
+        ->required();
   }
 
   void AddAdmin() {
@@ -463,6 +486,7 @@ class Program {
     AddText(Add(admin, "transfer", "the leader hands over, without an election timeout",
                 [this](const Session& session) { return RunAdminTransfer(session, transfer_to_); }),
             "--to", transfer_to_, "org/name of the validator; default: whoever is furthest");
+    validator_cli_.Add(&app_, admin, [this](Command command) { command_ = std::move(command); });
   }
 
   void AddVerify() {
@@ -478,8 +502,9 @@ class Program {
         "  vigil verify ledger net/validator-1/data --genesis net/genesis.json\n\n"
         "Of a proof: facts in the order in which they are proven, then the verdict. Exit code 0:\n"
         "VERIFIED; 6: PAYLOAD_MISSING, PAYLOAD_MISMATCH, NOT_INCLUDED, QUORUM_SHORT,\n"
-        "UNKNOWN_EPOCH, MALFORMED or NOT_CONSISTENT; 2: wrong arguments, or no policy. Of fork\n"
-        "evidence VERIFIED means that somebody lied: `signed_both` and `against_quorum` say "
+        "KEY_REVOKED (signed by validators after their epoch was over), UNKNOWN_EPOCH (get a\n"
+        "newer epoch chain), MALFORMED or NOT_CONSISTENT; 2: wrong arguments, or no policy. Of\n"
+        "fork evidence VERIFIED means that somebody lied: `signed_both` and `against_quorum` say "
         "who.\n");
     verify->require_subcommand(0, 1);
     verify->add_option("file", verify_file_.file,
@@ -488,6 +513,8 @@ class Program {
                        "a second proof of the same record: who signed two histories?");
     verify->add_option("--policy", verify_file_.policy,
                        "whom to trust, of `vigil log policy` or your own (tlog-policy)");
+    verify->add_option("--epochs", verify_file_.epochs,
+                       "epoch chain that leads on from the policy, of `vigil log epochs`");
     CLI::App* ledger =
         Add(verify, "ledger", "re-read, re-hash and re-execute a stopped validator's data",
             [this](const Session& session) { return RunVerifyLedger(session, verify_); });
@@ -507,6 +534,8 @@ class Program {
     ledger->add_option("--tip", verify_.tip,
                        "HEIGHT:HASH of a block known to be committed, from another validator");
     AddNumber(ledger, "--at-least", verify_.at_least, "height that the chain is known to reach");
+    AddText(ledger, "--epochs", verify_.epochs,
+            "epoch chain from genesis on; default: epochs.chain in the folder");
     ledger->add_option("--guard", verify_.guard, "the validator's rollback_guard, beside its keys");
     ledger->add_option("--validator", verify_.validator, "org/name whose folder this must be");
   }
@@ -597,6 +626,8 @@ class Program {
       command
           ->add_option("--policy", evidence_.policy, "whom to trust, as `vigil log policy` prints")
           ->required();
+      AddText(command, "--epochs", evidence_.epochs,
+              "epoch chain from it on; default: the one in the file");
     }
   }
 
@@ -730,6 +761,8 @@ class Program {
   EventSearchOptions event_search_;
   AlertListOptions alert_list_;
   AlertCheckOptions alert_check_;
+  IncidentListOptions incidents_;
+  uint64_t incident_ = 0;
   FaultListOptions faults_;
   TriageOptions triage_;
   IngestCommandOptions ingest_;
@@ -739,7 +772,9 @@ class Program {
   EvidenceExportOptions evidence_export_;
   EvidenceOptions evidence_;
   WitnessOptions witness_;
-  std::vector<std::string> outside_witnesses_;
+  LogPolicyOptions log_policy_;
+  std::string epochs_file_;
+  ValidatorCli validator_cli_;
   BenchOptions bench_;
   DetectorTableOptions table_;
   bool gives_csv_ = false;  // The command that was chosen can print CSV.

@@ -19,6 +19,13 @@ absl::Status Lie(const Parts&... parts) {
   return absl::DataLossError(absl::StrCat(parts...));
 }
 
+// Why a file is not believed. That its epoch is not known yet is no lie.
+absl::Status NotVerified(ProofVerdict verdict, absl::string_view reason) {
+  const std::string text = absl::StrCat(ledger::ProofVerdictName(verdict), ": ", reason);
+  if (verdict == ProofVerdict::kUnknownEpoch) return absl::OutOfRangeError(text);
+  return absl::DataLossError(text);
+}
+
 // Whatever the file claims is proven.
 bool Holds(const v1::GetProofRequest& request, const ProofReport& report) {
   if (report.verdict == ProofVerdict::kVerified) return true;
@@ -80,14 +87,14 @@ absl::Status ShowsHead(const v1::GetProofRequest& request, absl::string_view not
   return absl::OkStatus();
 }
 
-absl::StatusOr<CheckedProof> CheckConsistency(const ledger::Policy& policy,
+absl::StatusOr<CheckedProof> CheckConsistency(const ledger::PolicyChain& policies,
                                               const v1::GetProofRequest& request,
                                               absl::string_view file) {
   CheckedProof checked;
-  checked.consistency = ledger::VerifyConsistencyProof(policy, file);
+  checked.consistency = ledger::VerifyConsistencyProof(policies, file);
   const ledger::ConsistencyReport& report = *checked.consistency;
   if (!ledger::IsVerified(report.verdict)) {
-    return Lie(ledger::ProofVerdictName(report.verdict), ": ", report.reason);
+    return NotVerified(report.verdict, report.reason);
   }
   ASSIGN_OR_RETURN(const ledger::ConsistencyProof proof, ledger::DecodeConsistencyProof(file));
   if (proof.checkpoints.first != request.older_checkpoint()) {
@@ -100,17 +107,17 @@ absl::StatusOr<CheckedProof> CheckConsistency(const ledger::Policy& policy,
 
 }  // namespace
 
-absl::StatusOr<CheckedProof> CheckProof(const ledger::Policy& policy,
+absl::StatusOr<CheckedProof> CheckProof(const ledger::PolicyChain& policies,
                                         const v1::GetProofRequest& request,
                                         absl::string_view file) {
   if (request.subject_case() == v1::GetProofRequest::kOlderCheckpoint) {
-    return CheckConsistency(policy, request, file);
+    return CheckConsistency(policies, request, file);
   }
   CheckedProof checked;
-  checked.report = ledger::VerifyProof(policy, file);
+  checked.report = ledger::VerifyProof(policies, file);
   const ProofReport& report = checked.report;
   if (!Holds(request, report)) {
-    return Lie(ledger::ProofVerdictName(report.verdict), ": ", report.reason);
+    return NotVerified(report.verdict, report.reason);
   }
   RETURN_IF_ERROR(ShowsSubject(request, report));
   ASSIGN_OR_RETURN(const ledger::TlogProof proof, ledger::DecodeTlogProof(file));

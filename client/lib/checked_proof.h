@@ -10,8 +10,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "ledger/log/policy.h"
 #include "ledger/proof/consistency.h"
+#include "ledger/proof/policy_chain.h"
 #include "ledger/proof/verify_proof.h"
 #include "vigil/v1/api.pb.h"
 
@@ -26,8 +26,9 @@ struct CheckedProof {
 };
 
 // Judges the file that `request` was answered with.
-// Errors: kDataLoss: it does not verify, with verdict and reason, or shows something else.
-absl::StatusOr<CheckedProof> CheckProof(const ledger::Policy& policy,
+// Errors: kOutOfRange: it is of an epoch that `policies` does not reach; kDataLoss: it does not
+// verify, with verdict and reason, or shows something else.
+absl::StatusOr<CheckedProof> CheckProof(const ledger::PolicyChain& policies,
                                         const v1::GetProofRequest& request, absl::string_view file);
 
 }  // namespace vigil::client

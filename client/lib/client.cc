@@ -284,9 +284,14 @@ VIGIL_QUERY(SearchEvents, SearchEventsRequest, SearchEventsResponse)
 VIGIL_QUERY(ListAlerts, ListAlertsRequest, ListAlertsResponse)
 VIGIL_QUERY(GetAlert, GetAlertRequest, Alert)
 VIGIL_QUERY(GetPrecision, GetPrecisionRequest, Precision)
+VIGIL_QUERY(ListIncidents, ListIncidentsRequest, ListIncidentsResponse)
+VIGIL_QUERY(GetIncident, GetIncidentRequest, Incident)
 VIGIL_QUERY(ListFaults, ListFaultsRequest, ListFaultsResponse)
 VIGIL_QUERY(GetDetectorReport, GetDetectorReportRequest, DetectorReport)
 VIGIL_QUERY(ListModels, ListModelsRequest, ListModelsResponse)
+VIGIL_QUERY(GetValidators, GetValidatorsRequest, Validators)
+VIGIL_QUERY(ListEpochs, ListEpochsRequest, ListEpochsResponse)
+VIGIL_QUERY(ListProposals, ListProposalsRequest, ListProposalsResponse)
 #undef VIGIL_QUERY
 
 absl::StatusOr<v1::EntityReport> Client::GetEntity(const v1::GetEntityRequest& request) {
@@ -294,6 +299,15 @@ absl::StatusOr<v1::EntityReport> Client::GetEntity(const v1::GetEntityRequest& r
       [&](const NodeStubs& node, grpc::ClientContext* context, v1::EntityReport* out) {
         return Await(context, [&](auto done) {
           node.query->async()->GetEntity(context, &request, out, std::move(done));
+        });
+      });
+}
+
+absl::StatusOr<v1::EpochChain> Client::GetEpochChain(const v1::GetEpochChainRequest& request) {
+  return Call<v1::EpochChain>(
+      [&](const NodeStubs& node, grpc::ClientContext* context, v1::EpochChain* out) {
+        return Await(context, [&](auto done) {
+          node.query->async()->GetEpochChain(context, &request, out, std::move(done));
         });
       });
 }

@@ -62,6 +62,8 @@ class Client {
   absl::StatusOr<v1::ListAlertsResponse> ListAlerts(const v1::ListAlertsRequest& request);
   absl::StatusOr<v1::Alert> GetAlert(const v1::GetAlertRequest& request);
   absl::StatusOr<v1::Precision> GetPrecision(const v1::GetPrecisionRequest& request);
+  absl::StatusOr<v1::ListIncidentsResponse> ListIncidents(const v1::ListIncidentsRequest& request);
+  absl::StatusOr<v1::Incident> GetIncident(const v1::GetIncidentRequest& request);
   absl::StatusOr<v1::ListFaultsResponse> ListFaults(const v1::ListFaultsRequest& request);
   absl::StatusOr<v1::DetectorReport> GetDetectorReport(const v1::GetDetectorReportRequest& request);
   // Of the first endpoint that keeps it. Errors: kNotFound: none of those that answered does.
@@ -69,6 +71,10 @@ class Client {
   absl::StatusOr<v1::ListModelsResponse> ListModels(const v1::ListModelsRequest& request);
   absl::StatusOr<v1::EntityReport> GetEntity(const v1::GetEntityRequest& request);
   absl::StatusOr<v1::Checkpoint> GetCheckpoint();
+  absl::StatusOr<v1::EpochChain> GetEpochChain(const v1::GetEpochChainRequest& request);
+  absl::StatusOr<v1::Validators> GetValidators(const v1::GetValidatorsRequest& request);
+  absl::StatusOr<v1::ListEpochsResponse> ListEpochs(const v1::ListEpochsRequest& request);
+  absl::StatusOr<v1::ListProposalsResponse> ListProposals(const v1::ListProposalsRequest& request);
   // The answer as it came, which CheckProof() judges; `answered`, unless it is nullptr, becomes the
   // number of the endpoint that gave it.
   absl::StatusOr<v1::Proof> GetProof(const v1::GetProofRequest& request, size_t* answered);

@@ -10,6 +10,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/log/tlog_proof.h"
 #include "ledger/proof/fork_evidence.h"
+#include "ledger/proof/head.h"
 #include "ledger/proof/two_notes.h"
 
 namespace vigil::client {
@@ -38,23 +39,52 @@ struct ReceiptVerifier::Call {
   }
 };
 
+// One GetEpochChain call, and the proof that waits for it.
+struct ReceiptVerifier::EpochCall {
+  grpc::ClientContext context;
+  v1::GetEpochChainRequest request;
+  v1::EpochChain answer;  // gRPC's until `done`.
+  std::unique_ptr<Call> proof;
+  Mutex mutex;
+  CondVar changed;
+  bool done VIGIL_GUARDED_BY(mutex) = false;
+  grpc::Status status VIGIL_GUARDED_BY(mutex);
+
+  ~EpochCall() {
+    context.TryCancel();
+    MutexLock lock(&mutex);
+    while (!done) changed.WaitFor(&mutex, std::chrono::seconds(1));
+  }
+};
+
 ReceiptVerifier::ReceiptVerifier(Options options, Client* client, ledger::FileSystem* files,
                                  const Clock* clock)
-    : options_(std::move(options)), client_(client), files_(files), clock_(clock) {
+    : options_(std::move(options)),
+      client_(client),
+      files_(files),
+      clock_(clock),
+      known_(options_.policy) {
+  LoadEpochs();
   LoadHead();
 }
 
 ReceiptVerifier::~ReceiptVerifier() = default;
 
+// What an earlier run learned; what the policy does not lead to is left out and asked for anew.
+void ReceiptVerifier::LoadEpochs() {
+  const absl::StatusOr<std::string> file = files_->ReadAll(options_.folder + "/epochs");
+  if (file.ok()) known_.Load(*file).IgnoreError();
+}
+
 // A checkpoint of an earlier run; one that the policy is not satisfied with any more is left out.
 void ReceiptVerifier::LoadHead() {
   absl::StatusOr<std::string> note = files_->ReadAll(options_.folder + "/checkpoint");
   if (!note.ok()) return;
-  const auto verdict = ledger::CheckCheckpoint(options_.policy, *note);
-  if (!verdict.ok() || !verdict->quorum) return;
+  ledger::ProvenHead head;
+  if (ledger::CheckHead(known_.policies(), *note, &head).has_value()) return;
   head_ = *std::move(note);
-  head_size_ = verdict->checkpoint.size;
-  head_root_ = verdict->checkpoint.root;
+  head_size_ = head.checkpoint.size;
+  head_root_ = head.checkpoint.root;
 }
 
 absl::Status ReceiptVerifier::SaveHead() {
@@ -63,8 +93,9 @@ absl::Status ReceiptVerifier::SaveHead() {
 }
 
 absl::Status ReceiptVerifier::Step(const ReceiptClaim& newest) {
-  if (call_ != nullptr) RETURN_IF_ERROR(Take());
-  if (call_ != nullptr || newest.sequence <= proven_sequence_) return absl::OkStatus();
+  if (call_ != nullptr || epoch_call_ != nullptr) RETURN_IF_ERROR(Take());
+  if (call_ != nullptr || epoch_call_ != nullptr || newest.sequence <= proven_sequence_)
+    return absl::OkStatus();
   if (clock_->MonotonicMicros() < ask_at_micros_) return absl::OkStatus();
   // Whoever said it is asked first.
   if (claim_.sequence != newest.sequence && trouble_since_micros_ == 0) endpoint_ = newest.endpoint;
@@ -94,13 +125,63 @@ void ReceiptVerifier::Ask(v1::GetProofRequest request, size_t endpoint) {
 }
 
 absl::Status ReceiptVerifier::Take() {
-  grpc::Status status;
-  {
+  if (epoch_call_ != nullptr) {
+    MutexLock lock(&epoch_call_->mutex);
+    if (!epoch_call_->done) return absl::OkStatus();
+  } else {
     MutexLock lock(&call_->mutex);
     if (!call_->done) return absl::OkStatus();
-    status = call_->status;
   }
-  const std::unique_ptr<Call> call = std::move(call_);
+  if (epoch_call_ != nullptr) return TakeEpochs(std::move(epoch_call_));
+  return TakeProof(std::move(call_));
+}
+
+void ReceiptVerifier::AskEpochs(std::unique_ptr<Call> call) {
+  const size_t endpoint = call->endpoint;
+  epoch_call_ = std::make_unique<EpochCall>();
+  epoch_call_->proof = std::move(call);
+  epoch_call_->request.set_after_epoch(known_.end_count());
+  epoch_call_->context.set_deadline(std::chrono::system_clock::now() +
+                                    std::chrono::milliseconds(kAnswerMillis));
+  EpochCall* const asked = epoch_call_.get();
+  client_->query(endpoint)->async()->GetEpochChain(&asked->context, &asked->request, &asked->answer,
+                                                   [asked](const grpc::Status& status) {
+                                                     MutexLock lock(&asked->mutex);
+                                                     asked->status = status;
+                                                     asked->done = true;
+                                                     asked->changed.SignalAll();
+                                                   });
+}
+
+absl::Status ReceiptVerifier::TakeEpochs(std::unique_ptr<EpochCall> call) {
+  grpc::Status status;
+  {
+    MutexLock lock(&call->mutex);
+    status = call->status;
+  }
+  const size_t endpoint = call->proof->endpoint;
+  if (!status.ok()) return Retry(FromGrpc(status, client_->endpoint(endpoint)).message());
+  const absl::StatusOr<uint64_t> count = known_.Append(call->answer.file());
+  if (!count.ok()) {
+    return Lie(endpoint,
+               absl::StrCat("gave an epoch chain that is none: ", count.status().message()),
+               call->answer.file());
+  }
+  if (*count == 0) {
+    return Retry(absl::StrCat(client_->endpoint(endpoint),
+                              " gave a proof of an epoch whose beginning it does not show"));
+  }
+  RETURN_IF_ERROR(files_->MakeDirs(options_.folder));
+  RETURN_IF_ERROR(files_->WriteAtomically(options_.folder + "/epochs", AsBytes(known_.file())));
+  return TakeProof(std::move(call->proof));
+}
+
+absl::Status ReceiptVerifier::TakeProof(std::unique_ptr<Call> call) {
+  grpc::Status status;
+  {
+    MutexLock lock(&call->mutex);
+    status = call->status;
+  }
   const bool of_growth = call->request.has_older_checkpoint();
   if (of_growth && (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION ||
                     status.error_code() == grpc::StatusCode::DATA_LOSS)) {
@@ -115,7 +196,11 @@ absl::Status ReceiptVerifier::Take() {
     return Retry(FromGrpc(status, client_->endpoint(call->endpoint)).message());
   }
   const absl::StatusOr<CheckedProof> checked =
-      CheckProof(options_.policy, call->request, call->answer.file());
+      CheckProof(known_.policies(), call->request, call->answer.file());
+  if (absl::IsOutOfRange(checked.status())) {
+    AskEpochs(std::move(call));
+    return absl::OkStatus();
+  }
   if (!checked.ok()) {
     return Lie(call->endpoint,
                absl::StrCat("gave a proof that is none: ", checked.status().message()),

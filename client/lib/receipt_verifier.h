@@ -10,6 +10,7 @@
 //
 // Files of the folder:
 //   checkpoint   the newest one that verified, of any run
+//   epochs       the epoch chain as far as it was needed, verified from the policy on
 //   refused-<n>  evidence: proofs that did not verify, forks, two checkpoints that do not connect;
 //                kept until somebody removes them
 #ifndef VIGIL_CLIENT_LIB_RECEIPT_VERIFIER_H_
@@ -21,6 +22,7 @@
 
 #include "absl/status/status.h"
 #include "client/lib/client.h"
+#include "client/lib/known_epochs.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/clock.h"
 #include "ledger/log/policy.h"
@@ -41,7 +43,7 @@ struct ReceiptClaim {
 class ReceiptVerifier {
  public:
   struct Options {
-    ledger::Policy policy;
+    ledger::Policy policy;  // Of genesis, or of a later epoch; those after it are asked for.
     std::string folder;
     uint32_t wait_millis = 10'000;    // For a checkpoint that covers the record.
     int64_t retry_millis = 200;       // Between a failure and the next try, elsewhere.
@@ -66,9 +68,14 @@ class ReceiptVerifier {
 
  private:
   struct Call;
+  struct EpochCall;
 
   void Ask(v1::GetProofRequest request, size_t endpoint);
   absl::Status Take();
+  absl::Status TakeProof(std::unique_ptr<Call> call);
+  // Asks whoever gave the proof of `call` for the epochs after those known.
+  void AskEpochs(std::unique_ptr<Call> call);
+  absl::Status TakeEpochs(std::unique_ptr<EpochCall> call);
   absl::Status CompareReceipt(const std::string& file, uint64_t index, uint64_t height,
                               const Hash& block_hash);
   // Goes on once `note` is known to be of the history that was seen before.
@@ -77,6 +84,7 @@ class ReceiptVerifier {
   absl::Status Retry(absl::string_view why);
   // `evidence` is kept in the folder, and its path told.
   absl::Status Lie(size_t endpoint, absl::string_view what, absl::string_view evidence);
+  void LoadEpochs();
   void LoadHead();
   absl::Status SaveHead();
 
@@ -84,7 +92,9 @@ class ReceiptVerifier {
   Client* const client_;
   ledger::FileSystem* const files_;
   const Clock* const clock_;
+  KnownEpochs known_;
   std::unique_ptr<Call> call_;
+  std::unique_ptr<EpochCall> epoch_call_;
   ReceiptClaim claim_;      // That the call is about.
   std::string head_;        // Signed note, verified; empty: none seen yet.
   uint64_t head_size_ = 0;  // Leaves of it.

@@ -2,7 +2,7 @@
 // docs/formats/proof.md and docs/formats.md alone, so that whoever distrusts Vigil's own verifier
 // can read this one. docs/decisions/0007 says what it leaves unchecked, and why that is safe.
 //
-//	vigil-verify FILE --policy POLICY      exit 0: VERIFIED, 6: any other verdict, 2: usage
+//	vigil-verify FILE --policy POLICY [--epochs CHAIN]   0: VERIFIED, 6: other verdict, 2: usage
 //
 // A proof file is a C2SP tlog-proof (https://c2sp.org), with a checkpoint that is a signed note:
 //
@@ -333,17 +333,13 @@ func (p *proof) blockFacts(l leaf) {
 }
 
 // verify runs the steps of docs/formats/proof.md, section Verification, and reports facts as they
-// are proven. It returns nil when all of them hold.
-func verify(pol *policy, file []byte, fact func(name string, value any)) (refused *refusal) {
+// are proven. It returns nil when all of them hold. checkHead is a policy's, or judge of epochs.
+func verify(checkHead func(*checkpoint, func(string, any)), file []byte, fact func(name string, value any)) (refused *refusal) {
 	defer catch(&refused)
 	p := &proof{fact: fact}
-	extra := p.readFile(string(file)) // Steps 1 and 2.
-	pol.checkHead(&p.head, fact)      // Steps 3 and 4.
-	origin := p.head.origin           // Step 5.
-	genesis, err := hex.DecodeString(origin[strings.LastIndex(origin, "/")+1:])
-	require(err == nil && len(genesis) == 32 && strings.HasSuffix(origin, "/"+hex.EncodeToString(genesis)),
-		"MALFORMED", "the origin does not end with a genesis hash")
-	p.chainID = tagged("vigil/chain-id/v1", genesis)
+	extra := p.readFile(string(file))      // Steps 1 and 2.
+	checkHead(&p.head, fact)               // Steps 3 and 4.
+	p.chainID = chainID(p.head.origin)     // Step 5.
 	subject := p.readExtra(&reader{extra}) // Step 6.
 	fact("subject", []string{"event", "record", "block"}[subject-1])
 	p.requireInTree("leaf", p.subject) // Step 7.
@@ -398,7 +394,7 @@ func (p *proof) readExtra(r *reader) (subject byte) {
 }
 
 // Names of the kinds of records that this version admits.
-var kinds = strings.Split(" event_batch heartbeat gap stream_reset alert attestation triage model_commitment fault_proof", " ")
+var kinds = strings.Split(" event_batch heartbeat gap stream_reset alert attestation triage model_commitment fault_proof proposal ballot", " ")
 
 func (p *proof) checkRecord(isEvent bool) (numbers map[uint64]uint64, texts map[uint64][]byte) {
 	r := &reader{p.subject.bytes} // Step 8.
@@ -481,19 +477,22 @@ func show(name string, value any) {
 }
 
 func main() {
-	if len(os.Args) != 4 || os.Args[2] != "--policy" {
-		fmt.Fprintln(os.Stderr, "usage: vigil-verify FILE --policy POLICY")
-		os.Exit(2)
+	arg := os.Args
+	if (len(arg) != 4 && (len(arg) != 6 || arg[4] != "--epochs")) || arg[2] != "--policy" {
+		usage()
 	}
-	file, err := os.ReadFile(os.Args[1])
-	policyText, err2 := os.ReadFile(os.Args[3])
+	file, err := os.ReadFile(arg[1])
+	policyText, err2 := os.ReadFile(arg[3])
 	pol, bad := readPolicy(string(policyText))
 	if err != nil || err2 != nil || bad != nil {
-		fmt.Fprintln(os.Stderr, "vigil-verify: file:", err, "policy:", err2, bad)
-		os.Exit(2)
+		usage("file:", err, "policy:", err2, bad)
 	}
-	if r := verify(&pol, file, show); r != nil {
-		fmt.Printf("%s: %s\n", r.verdict, strconv.QuoteToASCII(r.reason))
+	checkHead := pol.checkHead
+	if len(arg) == 6 {
+		checkHead = withEpochs(pol, arg[5])
+	}
+	if bad = verify(checkHead, file, show); bad != nil {
+		fmt.Printf("%s: %s\n", bad.verdict, strconv.QuoteToASCII(bad.reason))
 		os.Exit(6)
 	}
 	fmt.Println("VERIFIED")

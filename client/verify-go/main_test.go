@@ -46,7 +46,7 @@ func escape(text string) string {
 // oneLine is the verdict and the facts, as the corpus has them.
 func oneLine(p *policy, file []byte) string {
 	var facts strings.Builder
-	refused := verify(p, file, func(name string, value any) {
+	refused := verify(p.checkHead, file, func(name string, value any) {
 		text := fmt.Sprint(value)
 		if name == "witness" { // A name and its time.
 			space := strings.LastIndex(text, " ")
@@ -177,7 +177,7 @@ func TestCorpus(t *testing.T) {
 		if wrong++; wrong <= 10 {
 			path := filepath.Join(folder, fmt.Sprintf("disagree-%d.tlog-proof", i))
 			os.WriteFile(path, file, 0o644)
-			refused := verify(p, file, func(string, any) {})
+			refused := verify(p.checkHead, file, func(string, any) {})
 			t.Errorf("%s, %s\n here: %s (%v)\nthere: %s", path, how, got, refused, want)
 		}
 	}
@@ -187,6 +187,55 @@ func TestCorpus(t *testing.T) {
 	t.Logf("%d files: %v; differing as docs/decisions/0007 says: %v", len(lines), verdicts, lenient)
 	for _, verdict := range strings.Fields("VERIFIED PAYLOAD_MISSING PAYLOAD_MISMATCH NOT_INCLUDED " +
 		"QUORUM_SHORT MALFORMED") {
+		if verdicts[verdict] == 0 {
+			t.Errorf("the corpus never reaches %s", verdict)
+		}
+	}
+}
+
+// The corpus of epoch chains, with a proof each.
+func TestEpochCorpus(t *testing.T) {
+	folder := os.Getenv("VIGIL_CORPUS")
+	if folder == "" {
+		t.Skip("VIGIL_CORPUS names no corpus")
+	}
+	p, refused := readPolicy(read(t, folder, "epochs-policy.txt"))
+	if refused != nil {
+		t.Fatal(refused)
+	}
+	rest := []byte(read(t, folder, "epochs.bin"))
+	take := func() []byte {
+		size := binary.BigEndian.Uint32(rest)
+		part := rest[4 : 4+size]
+		rest = rest[4+size:]
+		return part
+	}
+	verdicts, wrong := map[string]int{}, 0
+	for i, line := range strings.Split(strings.TrimSuffix(read(t, folder, "epochs.txt"), "\n"), "\n") {
+		chain, file := take(), take()
+		how, want, _ := strings.Cut(line, "\t")
+		got := "VERIFIED"
+		epochs, refused := readEpochs(p, chain)
+		if refused == nil {
+			refused = verify(func(c *checkpoint, fact func(string, any)) { judge(epochs, c, fact) }, file, func(string, any) {})
+		}
+		if refused != nil {
+			got = refused.verdict
+		}
+		verdicts[got]++
+		// The two may differ in whether a line is no signature or one that does not verify.
+		form := func(v string) bool { return v == "MALFORMED" || v == "QUORUM_SHORT" }
+		if got != want && !(form(got) && form(want) && strings.HasPrefix(how, "damage")) {
+			if wrong++; wrong <= 10 {
+				t.Errorf("%d, %s: here %s (%v), there %s", i, how, got, refused, want)
+			}
+		}
+	}
+	if len(rest) != 0 || wrong > 0 {
+		t.Errorf("%d disagree; %d bytes are left over", wrong, len(rest))
+	}
+	t.Logf("epochs: %v", verdicts)
+	for _, verdict := range strings.Fields("VERIFIED MALFORMED QUORUM_SHORT UNKNOWN_EPOCH KEY_REVOKED") {
 		if verdicts[verdict] == 0 {
 			t.Errorf("the corpus never reaches %s", verdict)
 		}

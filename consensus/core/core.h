@@ -83,15 +83,10 @@ struct ReadRequest {
 struct Transfer {
   ValidatorIndex to;
 };
-// The next epoch may begin: its sealing block and the old set's cosignatures.
-struct EpochAnchor {
-  BlockId sealing_block;
-  std::string cosignatures;
-};
 
-using Input = std::variant<PeerMessage, Tick, PayloadAvailable, Wake, BlockBuilt, BodyVerdict,
-                           BodyFetched, CertificateFetched, DurableUpTo, Executed, LogBegins,
-                           ReadRequest, Transfer, EpochAnchor>;
+using Input =
+    std::variant<PeerMessage, Tick, PayloadAvailable, Wake, BlockBuilt, BodyVerdict, BodyFetched,
+                 CertificateFetched, DurableUpTo, Executed, LogBegins, ReadRequest, Transfer>;
 
 // --------------------------------------------------------------------------------------- Output
 
@@ -114,11 +109,13 @@ struct Committed {
 };
 // Build a block on `parent` in `view`. `empty`: no records and at once (the start of a term).
 // Otherwise as soon as the mempool holds something or a heartbeat is due. A later AskBuild or
-// AskCancelBuild replaces an earlier one.
+// AskCancelBuild replaces an earlier one. `closing`: `empty`, and above the block that seals the
+// epoch, whose two validator set hashes it repeats; it is never committed (protocol.md, E1).
 struct AskBuild {
   BlockId parent;
   View view;
   bool empty = false;
+  bool closing = false;
 };
 struct AskCancelBuild {};
 struct AskVerify {
@@ -179,6 +176,7 @@ struct CoreStatus {
   std::optional<ValidatorIndex> leader;
   BlockId last;  // Last block appended.
   BlockId committed;
+  std::optional<BlockId> sealing;  // The block of this log that seals the epoch.
   std::vector<PeerProgress> peers;
   std::optional<ValidatorIndex> transfer_to;  // This leader hands over to it.
   uint64_t messages_dropped = 0;              // Malformed, or against the protocol.
@@ -196,13 +194,15 @@ class Core {
   virtual Hash digest() const = 0;
 };
 
-// What a host recovered from its journal, to start a core again.
+// What a host recovered from its journal, to start a core again, or that of the next epoch.
 struct Recovered {
-  std::string vote;  // Body of the last kVote record; empty: none.
+  std::string vote;  // Body of the last kVote record, of this epoch or an older; empty: none.
   // What the journal's branch begins above: the block of a snapshot, or genesis (height 0, view 0
   // and whatever hash: the protocol's configuration names it).
   BlockId base;
-  std::vector<BlockId> chain;  // Blocks in the journal's branch, heights base + 1, base + 2 ...
+  // Blocks in the journal's branch, heights base + 1, base + 2 ... No closing blocks of an epoch
+  // that is over: above the block that this epoch begins on, only blocks of this epoch.
+  std::vector<BlockId> chain;
   std::vector<uint32_t>
       chain_sizes;       // Frame bytes of each; empty: not known, counted as the largest.
   Height committed;      // Known to be committed (executed height or last commit mark); a base is.
@@ -213,6 +213,12 @@ struct Recovered {
   // The rollback guard's view: promises may have been given up to there. The guard is written
   // before a promise of a new view leaves, so that this holds when the journal's tail is lost.
   View view_min;
+  // The first block of the core's own epoch that seals it, in `chain` or as `base`; 0: none. Blocks
+  // of `chain` above it are closing blocks.
+  Height sealing;
+  // The two sets that the header of that block names: what closing blocks must repeat.
+  Hash sealing_set;
+  Hash sealing_next_set;
 };
 
 }  // namespace vigil::consensus

@@ -89,7 +89,7 @@ void RaftCore::StartCampaign(bool by_transfer) {
 
 // protocol.md, R3.
 void RaftCore::OnPreVote(const Incoming& in, const RaftVote& vote) {
-  const bool granted = may_vote_ && vote.campaign > term_ && !HearsFromLeader() && IsUpToDate(vote);
+  const bool granted = MayVote() && vote.campaign > term_ && !HearsFromLeader() && IsUpToDate(vote);
   RaftMessage reply = Speak();
   reply.body = RaftVoteReply{true, vote.campaign, granted};
   output_.send_now.push_back(To(in.from, reply));
@@ -109,7 +109,7 @@ void RaftCore::OnVote(const Incoming& in, const RaftVote& vote) {
   const bool free_to_vote = !voted_for_.has_value() || voted_for_ == in.from;
   const bool other_leads = term_leader_.has_value() && term_leader_ != in.from;
   const bool granted =
-      may_vote_ && vote.campaign == term_ && free_to_vote && !other_leads && IsUpToDate(vote);
+      MayVote() && vote.campaign == term_ && free_to_vote && !other_leads && IsUpToDate(vote);
   RaftMessage reply = Speak();
   reply.body = RaftVoteReply{false, vote.campaign, granted};
   if (!granted) {

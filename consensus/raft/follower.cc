@@ -30,7 +30,7 @@ void RaftCore::OnAppend(const Incoming& in, const RaftAppend& append) {
   leader_silent_ticks_ = 0;
   election_ticks_ = 0;
   PeerOf(in.from).silent_ticks = 0;
-  if (!ChainsFrom(in, append)) {
+  if (!ChainsFrom(in, append) || !KeepsToEpoch(in, append)) {
     ++messages_dropped_;
     return;
   }
@@ -66,8 +66,8 @@ bool RaftCore::ChainsFrom(const Incoming& in, const RaftAppend& append) const {
     const BlockHeader& header = block->header();
     const bool linked = header.height == previous.height.Next() &&
                         header.parent_hash == previous.hash && header.parent_view == previous.view;
-    const bool in_order = header.epoch == config_.epoch && header.view > View(0) &&
-                          header.view >= previous.view && header.view <= in.term;
+    const bool in_order =
+        header.view > View(0) && header.view >= previous.view && header.view <= in.term;
     if (!linked || !in_order) return false;
     if (header.view == in.term && header.proposer != in.from) return false;
     const bool same_view = previous_proposer.has_value() && header.view == previous.view;
@@ -110,9 +110,11 @@ bool RaftCore::TakeBlocks(const Incoming& in) {
         ReportCommittedConflict(in.from, block->id());
         return false;
       }
-      if (mine.view == block->id().view) ReportTwoBlocks(block);
+      // Views of an older epoch are not comparable with this one's, nor its validators (E5).
+      const bool of_this_epoch = mine.height > config_.epoch_base.height;
+      if (of_this_epoch && mine.view == block->id().view) ReportTwoBlocks(block);
       // A leader's own log only grows, so of two blocks of this very term the first stands.
-      if (mine.view == term_) return false;
+      if (of_this_epoch && mine.view == term_) return false;
       TruncateAbove(mine.height.Previous());
     }
     AppendBlock(block);
@@ -123,6 +125,7 @@ bool RaftCore::TakeBlocks(const Incoming& in) {
 void RaftCore::TruncateAbove(Height kept) {
   log_.TruncateAbove(kept, committed_);
   durability_.TruncatedAbove(kept);
+  ForgetSealingAbove(kept);
   recent_headers_.erase(recent_headers_.upper_bound(kept), recent_headers_.end());
 }
 
@@ -137,7 +140,7 @@ void RaftCore::AcknowledgeMatch(const Incoming& in, const RaftAppend& append, He
 void RaftCore::Reply(ValidatorIndex to, const RaftAppend& append, RaftAppendReply reply) {
   reply.round = append.round;
   reply.session = session_;
-  reply.voter = may_vote_;
+  reply.voter = MayVote();
   RaftMessage message = Speak();
   message.body = reply;
   const bool promises = reply.result == RaftAppendResult::kMatched && syncs_this_step();
@@ -150,16 +153,18 @@ void RaftCore::RejoinIfCaughtUp(const Incoming& in, const RaftAppend& append, He
   if (append.session != session_ || !append.confirmed) return;
   if (append.committed == Height(0) || append.committed > matched) return;
   if (append.committed < log_.base().height) return;
-  if (append.committed > durability_.height()) return;
-  if (log_.At(append.committed).view != term_) return;
+  const Height witness = WitnessOfCommit(append.committed, matched);
+  if (witness > durability_.height()) return;
+  if (log_.At(witness).view != term_) return;
   may_vote_ = true;
   // The vote of this term may have been given away; the one safe use of it is the leader it has.
   if (!voted_for_.has_value()) voted_for_ = in.from;
   hard_state_changed_ = true;
 }
 
-// protocol.md, R16.
+// protocol.md, R16, E3.
 void RaftCore::CommitUpTo(Height height) {
+  height = std::min(height, CommitLimit());
   if (height <= committed_) return;
   while (committed_ < height) {
     ++committed_;

@@ -55,6 +55,8 @@ void RaftCore::AskForBlock() {
   if (asked_on_.has_value() || transfer_.has_value()) return;
   const BlockId& last = log_.last();
   const bool term_starts = last.view < term_;
+  // protocol.md, E1.
+  if (sealing_.has_value() && !term_starts) return;
   const bool window_is_full =
       last.height - committed_ >= config_.blocks_in_flight_max ||
       log_.SizeBetween(committed_, last.height) >= config_.bytes_in_flight_max;
@@ -65,6 +67,7 @@ void RaftCore::AskForBlock() {
   ask.parent = last;
   ask.view = term_;
   ask.empty = term_starts;
+  ask.closing = sealing_.has_value();
   output_.asks.push_back(ask);
 }
 
@@ -78,6 +81,9 @@ void RaftCore::OnBlockBuilt(const BlockPtr& block) {
                   header.epoch == config_.epoch && header.proposer == config_.self,
               "the host built a block ", header.height.value(), " by validator ",
               header.proposer.value(), " on ", asked_on_->height.value());
+  VIGIL_CHECK(!sealing_.has_value() || IsClosing(*block, *sealing_), "the host built a block ",
+              header.height.value(), " that does not close the epoch sealed at ",
+              sealing_->height.value());
   asked_on_ = std::nullopt;
   AppendBlock(block);
   for (const ValidatorIndex other : OtherValidators()) SendBlocks(other);
@@ -211,6 +217,8 @@ void RaftCore::CommitByCounting() {
   const Height counted = matches[quorum() - 1];
   // Blocks of earlier terms are committed only below one of this term (Raft, figure 8).
   if (counted <= committed_ || log_.At(counted).view != term_) return;
+  // protocol.md, E3: a closing block stands for what lies up to the sealing block.
+  if (committed_ == CommitLimit()) return;
   CommitUpTo(counted);
   AnnounceCommit();
 }

@@ -1,16 +1,18 @@
 // Raft over blocks: agreement that survives crashes of f of 2f + 1 validators, 1 to 7 of them.
 //
-// A log slot is a block. docs/protocol.md, steps R1 to R31, is the protocol; the code cites it.
-// Sources: Ongaro, "Consensus: Bridging Theory and Practice" (2014), chapters 3, 6.4 and 9.6
-// (pre-vote, check-quorum); etcd/raft's asynchronous storage writes for the shape.
+// A log slot is a block. docs/protocol.md, steps R1 to R31 and E1 to E7, is the protocol; the code
+// cites it. Sources: Ongaro, "Consensus: Bridging Theory and Practice" (2014), chapters 3, 6.4
+// and 9.6 (pre-vote, check-quorum); etcd/raft's asynchronous storage writes for the shape.
 //
 // Pure, as consensus/core/core.h demands; a core belongs to one thread.
 //
 // Inputs that Raft accepts and ignores: PayloadAvailable (an AskBuild is outstanding whenever the
-// leader wants a block), Wake, BodyVerdict, BodyFetched, CertificateFetched (Simplex only),
-// Executed and EpochAnchor (this version has no epochs). Every
-// ReadRequest is answered by one ReadReady; its id must be another one than those of all earlier
-// requests of this start.
+// leader wants a block), Wake, BodyVerdict, BodyFetched, CertificateFetched (Simplex only) and
+// Executed. Every ReadRequest is answered by one ReadReady; its id must be another one than those
+// of all earlier requests of this start.
+//
+// A core lives for one epoch: once its sealing block is committed and final, the host ends it and
+// starts the next epoch's core on the same journal.
 //
 // Memory: 56 bytes per block of the chain, for ever, because nothing is compacted yet; besides that
 // a bounded amount per peer.
@@ -31,6 +33,7 @@ inline constexpr uint32_t kRaftValidatorsMax = 7;
 struct RaftConfig {
   Hash genesis_hash;  // What the block at height 1 names as its parent.
   Epoch epoch{1};
+  BlockId epoch_base;  // The block that sealed the epoch before; height 0 in epoch 1.
   ValidatorIndex self;
   uint32_t validator_count = 1;  // In [1, kRaftValidatorsMax]; self below it.
   // Jitter of elections; also names this start of the validator (protocol.md, R21), so it must
@@ -70,7 +73,7 @@ enum class RaftFault : uint8_t {
 
 // Starts or restarts a validator's core.
 // REQUIRES: `config` within the ranges above; `recovered` as this validator's journal tells, its
-// chain linked and its vote record of `config.epoch`. Violations stop the process.
+// chain linked and its vote record of `config.epoch` or an older one. Violations stop the process.
 std::unique_ptr<Core> MakeRaft(const RaftConfig& config, const Recovered& recovered);
 
 }  // namespace vigil::consensus

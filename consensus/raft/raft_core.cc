@@ -70,6 +70,7 @@ void RaftCore::Recover(const Recovered& recovered) {
   VIGIL_CHECK(committed_ <= log_.last().height, "committed ", committed_.value(),
               " above the last block ", log_.last().height.value());
   RecoverVote(recovered);
+  RecoverEpoch(recovered);
 }
 
 void RaftCore::RecoverVote(const Recovered& recovered) {
@@ -77,8 +78,13 @@ void RaftCore::RecoverVote(const Recovered& recovered) {
   if (!recovered.vote.empty()) {
     const absl::StatusOr<RaftVoteRecord> decoded = DecodeRaftVoteRecord(recovered.vote);
     VIGIL_CHECK(decoded.ok(), decoded.status().message());
-    VIGIL_CHECK(decoded->epoch == config_.epoch, "vote of epoch ", decoded->epoch.value());
+    VIGIL_CHECK(decoded->epoch <= config_.epoch, "vote of epoch ", decoded->epoch.value());
     record = *decoded;
+    // protocol.md, E6.
+    if (record.epoch < config_.epoch) {
+      if (record.term > View(0)) record.voted_for = config_.self;
+      hard_state_changed_ = true;
+    }
   }
   term_ = record.term;
   voted_for_ = record.voted_for;
@@ -137,7 +143,6 @@ Output RaftCore::Step(const Input& input) {
                  [](const BodyFetched&) {},
                  [](const CertificateFetched&) {},
                  [](const Executed&) {},
-                 [](const EpochAnchor&) {},
              },
              input);
   GiveUpReads();
@@ -195,7 +200,7 @@ void RaftCore::OnTick() {
   }
   ++election_ticks_;
   if (election_ticks_ < election_timeout_) return;
-  if (may_vote_) {
+  if (MayVote()) {
     StartPreVote();
   } else {
     RestartElectionTimer();
@@ -221,6 +226,7 @@ void RaftCore::AppendBlock(const BlockPtr& block) {
   durability_.Appended(next_sequence(), block->height());
   blocks_appended_ = true;
   RememberHeader(block);
+  NoteEpochOf(block);
   JournalAppend append;
   append.kind = JournalAppend::Kind::kBlock;
   append.block = block;
@@ -272,13 +278,14 @@ std::vector<ValidatorIndex> RaftCore::OtherValidators() const {
 
 CoreStatus RaftCore::Status() const {
   CoreStatus status;
-  status.role = may_vote_ ? role_ : CoreRole::kNonVoter;
+  status.role = MayVote() ? role_ : CoreRole::kNonVoter;
   status.epoch = config_.epoch;
   status.view = term_;
   if (role_ == CoreRole::kFollower && HearsFromLeader()) status.leader = term_leader_;
   if (role_ == CoreRole::kLeader) status.leader = config_.self;
   status.last = log_.last();
   status.committed = log_.At(committed_);
+  if (sealing_.has_value()) status.sealing = log_.At(sealing_->height);
   if (transfer_.has_value()) status.transfer_to = transfer_->to;
   status.messages_dropped = messages_dropped_;
   for (const ValidatorIndex validator : OtherValidators()) {
@@ -308,6 +315,10 @@ Hash RaftCore::digest() const {
   optional_index(term_leader_);
   out.Fixed(log_.last().hash).U64(log_.last().height.value()).U64(log_.total_size());
   out.U64(committed_.value());
+  out.U8(sealing_.has_value());
+  if (sealing_.has_value()) {
+    out.U64(sealing_->height.value()).Fixed(sealing_->set).Fixed(sealing_->next_set);
+  }
   durability_.AppendTo(&out);
   out.U64(jitter_draws_).U32(election_timeout_).U32(election_ticks_).U32(leader_silent_ticks_);
   for (const bool vote : votes_) out.U8(vote);

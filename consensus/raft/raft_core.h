@@ -1,13 +1,15 @@
 // The state machine behind MakeRaft (consensus/raft/raft.h): private to consensus/raft.
 //
 // One class, its member functions in files by idea: raft_core.cc (inputs, outputs, status, digest),
-// election.cc, follower.cc, leader.cc, reads.cc, transfer.cc, fault.cc. Steps cited as R1 ... R31
-// are docs/protocol.md's.
+// election.cc, follower.cc, leader.cc, reads.cc, transfer.cc, epochs.cc, fault.cc. Steps cited as
+// R1 ... R31 and E1 ... E7 are docs/protocol.md's.
 //
 // Invariants:
 //   (1) term_ never decreases; within a term voted_for_ is set at most once.
 //   (2) committed_ never decreases, and the log at or below it never changes.
-//   (3) An output that makes a promise either carries it in send_when_durable behind the records it
+//   (3) committed_ is at least the epoch's base once the log holds that, and at most the sealing
+//       block.
+//   (4) An output that makes a promise either carries it in send_when_durable behind the records it
 //       rests on, or rests only on records known to be durable.
 #ifndef VIGIL_CONSENSUS_RAFT_RAFT_CORE_H_
 #define VIGIL_CONSENSUS_RAFT_RAFT_CORE_H_
@@ -71,6 +73,12 @@ class RaftCore final : public Core {
     ValidatorIndex to;
     uint32_t ticks = 0;
     bool told = false;  // Since the last heartbeat.
+  };
+  // The block of log_ that ends the epoch, and the two sets that it names.
+  struct Sealing {
+    Height height;
+    Hash set;
+    Hash next_set;
   };
   // A read that this follower passed on to the leader of `term`.
   struct AskedRead {
@@ -158,6 +166,19 @@ class RaftCore final : public Core {
   void TellTransferTarget();
   void OnTimeoutNow(const Incoming& in);
 
+  // --- epochs.cc
+  bool HasEpochBase() const;
+  bool MayVote() const;
+  void RecoverEpoch(const Recovered& recovered);
+  std::optional<Sealing> SealingOf(const ledger::BlockHeader& header) const;
+  static bool IsClosing(const ledger::Block& block, const Sealing& sealing);
+  void NoteEpochOf(const BlockPtr& block);
+  bool KeepsToEpoch(const Incoming& in, const RaftAppend& append) const;
+  void ForgetSealingAbove(Height kept);
+  Height CommitLimit() const;
+  bool EpochIsCommitted() const;
+  Height WitnessOfCommit(Height committed, Height matched) const;
+
   // --- fault.cc
   void RememberHeader(const BlockPtr& block);
   void ReportTwoLeaders(View term, std::optional<ValidatorIndex> first, ValidatorIndex other);
@@ -180,6 +201,7 @@ class RaftCore final : public Core {
   ChainLog log_;
   Durability durability_;
   Height committed_;
+  std::optional<Sealing> sealing_;
 
   // Election.
   uint64_t jitter_draws_ = 0;

@@ -91,16 +91,21 @@ void RaftCore::ServeReads() {
   if (!under_way || IsConfirmedAfter(broadcast_round_)) SendHeartbeats();
 }
 
-// Nobody waits for what cannot be answered any more: a read whose leader is lost is asked again.
+// Nobody waits for what cannot be answered any more: a read whose leader is lost is asked again,
+// and so is one that had no index before the epoch ended (E7).
 void RaftCore::GiveUpReads() {
   const auto expired = [this](const auto& read) {
     return read.ticks >= config_.election_timeout_ticks_min;
   };
   const bool leads = role_ == CoreRole::kLeader;
+  const bool ended = EpochIsCommitted();
+  const auto given_up = [&](const LedRead& led) {
+    return !leads || expired(led) || (ended && led.index == Height(0));
+  };
   for (const LedRead& led : led_reads_) {
-    if (!leads || expired(led)) AnswerRead(led.reader, led.read, Height(0));
+    if (given_up(led)) AnswerRead(led.reader, led.read, Height(0));
   }
-  std::erase_if(led_reads_, [&](const LedRead& led) { return !leads || expired(led); });
+  std::erase_if(led_reads_, given_up);
   const bool follows = role_ == CoreRole::kFollower && HearsFromLeader();
   const auto lost = [&](const AskedRead& asked) {
     return !follows || asked.term != term_ || expired(asked);

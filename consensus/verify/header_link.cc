@@ -1,10 +1,12 @@
 #include "consensus/verify/header_link.h"
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/chain/epoch.h"
 #include "ledger/crypto/keys.h"
 
 namespace vigil::consensus {
@@ -13,8 +15,6 @@ namespace {
 using ledger::BlockHeader;
 using ledger::BlockId;
 using ledger::Genesis;
-
-constexpr Epoch kFirstEpoch{1};
 
 absl::Status Differs(absl::string_view field, absl::string_view got, absl::string_view want) {
   return absl::InvalidArgumentError(absl::StrCat("header ", field, ": ", got, ", want ", want));
@@ -30,6 +30,13 @@ absl::Status RequireNumber(absl::string_view field, uint64_t got, uint64_t want)
   return Differs(field, absl::StrCat(got), absl::StrCat(want));
 }
 
+// Null: `genesis` does not know the epoch.
+const std::vector<ledger::GenesisValidator>* ValidatorsOf(const Genesis& genesis, Epoch epoch) {
+  if (epoch == genesis.epoch) return &genesis.validators;
+  if (epoch < Epoch(1) || epoch > genesis.epoch) return nullptr;
+  return &genesis.past[epoch.value() - 1].validators;
+}
+
 }  // namespace
 
 BlockId GenesisBlockId(const Hash& genesis_hash) {
@@ -38,13 +45,19 @@ BlockId GenesisBlockId(const Hash& genesis_hash) {
 
 absl::Status VerifyHeaderSignature(const Genesis& genesis, const BlockHeader& header,
                                    const Signature& signature) {
-  if (header.proposer.value() >= genesis.validators.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("header proposer ", header.proposer.value(),
-                                                   " of ", genesis.validators.size()));
+  const std::vector<ledger::GenesisValidator>* const validators =
+      ValidatorsOf(genesis, header.epoch);
+  if (validators == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("header epoch ", header.epoch.value(),
+                                                   ", known are 1 to ", genesis.epoch.value()));
+  }
+  if (header.proposer.value() >= validators->size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("header proposer ", header.proposer.value(), " of ", validators->size()));
   }
   const std::string header_bytes = ledger::EncodeHeader(header);
   const Hash block_hash = ledger::HeaderHash(AsBytes(header_bytes));
-  const PublicKey& key = genesis.validators[header.proposer.value()].consensus_key;
+  const PublicKey& key = (*validators)[header.proposer.value()].consensus_key;
   const std::string message = ledger::ProposalSigningMessage(block_hash);
   if (!ledger::VerifySignature(key, AsBytes(message), signature)) {
     return absl::UnauthenticatedError(absl::StrCat("block ", header.height.value(),
@@ -57,7 +70,6 @@ absl::Status VerifyHeaderSignature(const Genesis& genesis, const BlockHeader& he
 absl::Status VerifyHeaderLink(const Genesis& genesis, const BlockId& parent,
                               const BlockHeader& header, const Signature& signature) {
   RETURN_IF_ERROR(RequireHash("chain id", header.chain_id, genesis.chain_id));
-  RETURN_IF_ERROR(RequireNumber("epoch", header.epoch.value(), kFirstEpoch.value()));
   RETURN_IF_ERROR(RequireNumber("height", header.height.value(), parent.height.Next().value()));
   RETURN_IF_ERROR(RequireHash("parent hash", header.parent_hash, parent.hash));
   RETURN_IF_ERROR(RequireNumber("parent view", header.parent_view.value(), parent.view.value()));
@@ -71,9 +83,7 @@ absl::Status VerifyHeaderLink(const Genesis& genesis, const BlockId& parent,
         absl::StrCat("header executed height: ", header.executed_height.value(), ", want within ",
                      kExecutionLagHeightsMax, " below ", header.height.value()));
   }
-  const Hash& set = genesis.validator_set_hash;
-  RETURN_IF_ERROR(RequireHash("validator set", header.validator_set_hash, set));
-  RETURN_IF_ERROR(RequireHash("next validator set", header.next_validator_set_hash, set));
+  RETURN_IF_ERROR(ledger::FindHeaderEpoch(genesis, header).status());
   return VerifyHeaderSignature(genesis, header, signature);
 }
 

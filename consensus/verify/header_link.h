@@ -17,8 +17,8 @@ namespace vigil::consensus {
 // The parent of the block at height 1.
 ledger::BlockId GenesisBlockId(const Hash& genesis_hash);
 
-// Whether `header` is a block directly above `parent`, of this chain and its first epoch, signed by
-// the validator of the genesis set that it names as its proposer.
+// Whether `header` is a block directly above `parent`, of this chain and an epoch that `genesis`
+// knows, signed by the validator of that epoch's set that it names as its proposer.
 //
 // Errors:
 //   kInvalidArgument: chain, epoch, height, parent, view, validator set or executed height is
@@ -28,7 +28,7 @@ ledger::BlockId GenesisBlockId(const Hash& genesis_hash);
 absl::Status VerifyHeaderLink(const ledger::Genesis& genesis, const ledger::BlockId& parent,
                               const ledger::BlockHeader& header, const Signature& signature);
 
-// The signature half alone: `signature` is that of header.proposer of the genesis set.
+// The signature half alone: `signature` is that of header.proposer of its epoch's set.
 // Errors: kInvalidArgument (proposer outside the set), kUnauthenticated.
 absl::Status VerifyHeaderSignature(const ledger::Genesis& genesis,
                                    const ledger::BlockHeader& header, const Signature& signature);

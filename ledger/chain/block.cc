@@ -6,6 +6,7 @@
 #include "ledger/base/check.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/chain/epoch.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/chain/payload.h"
 #include "ledger/log/merkle.h"
@@ -70,13 +71,6 @@ absl::Status CheckAgainstGenesis(const Genesis& genesis, const BlockHeader& head
   if (header.chain_id != genesis.chain_id) {
     return Invalid("chain id ", header.chain_id.ToHex(), ", must be ", genesis.chain_id.ToHex());
   }
-  if (header.epoch != Epoch(1)) return Invalid("epoch ", header.epoch.value(), ", must be 1");
-  if (header.validator_set_hash != genesis.validator_set_hash ||
-      header.next_validator_set_hash != genesis.validator_set_hash) {
-    return Invalid("validator set hashes ", header.validator_set_hash.ToHex(), " and ",
-                   header.next_validator_set_hash.ToHex(), ", both must be ",
-                   genesis.validator_set_hash.ToHex());
-  }
   const Height snapshot = genesis.SnapshotHeightAt(header.height);
   if (header.snapshot_height != snapshot) {
     return Invalid("names the snapshot of height ", header.snapshot_height.value(), ", must be ",
@@ -99,13 +93,15 @@ absl::Status CheckAgainstGenesis(const Genesis& genesis, const BlockHeader& head
   return absl::OkStatus();
 }
 
+// The epoch that the header names, and that its proposer signed it.
 absl::Status CheckProposer(const Genesis& genesis, const Block& block) {
+  ASSIGN_OR_RETURN(const HeaderEpoch epoch, FindHeaderEpoch(genesis, block.header()));
   const uint32_t proposer = block.header().proposer.value();
-  if (proposer >= genesis.validators.size()) {
-    return Invalid("proposer ", proposer, " of ", genesis.validators.size(), " validators");
+  if (proposer >= epoch.validators->size()) {
+    return Invalid("proposer ", proposer, " of ", epoch.validators->size(), " validators");
   }
   const std::string message = ProposalSigningMessage(block.hash());
-  if (!VerifySignature(genesis.validators[proposer].consensus_key, AsBytes(message),
+  if (!VerifySignature((*epoch.validators)[proposer].consensus_key, AsBytes(message),
                        block.signature())) {
     return Invalid("signature is not that of proposer ", proposer);
   }

@@ -17,6 +17,9 @@ constexpr size_t kReasonBytesMax = 256;
 constexpr uint64_t kEventTypeMax = 5;
 constexpr uint64_t kRuleNumberMax = 65'535;
 constexpr uint64_t kEntityKindMax = 6;
+constexpr uint32_t kAnchorSource = 1;
+constexpr uint32_t kAnchorUser = 5;
+constexpr uint32_t kAnchorHost = 6;
 
 // Field 1 of every body. ScanBody() reads it itself.
 constexpr FieldRule Author() { return Required(Bytes("author", KeyId::size(), KeyId::size())); }
@@ -91,6 +94,13 @@ void* EnterAttestation(void* out, uint32_t) {
   return &static_cast<AttestationBody*>(out)->attestations.emplace_back();
 }
 
+void StoreAnchorRecord(void* out, uint64_t number, ByteSpan) {
+  static_cast<AlertBody*>(out)->anchor.record_index = RecordIndex(number);
+}
+void StoreAnchorItem(void* out, uint64_t number, ByteSpan) {
+  static_cast<AlertBody*>(out)->anchor.item = ItemIndex(static_cast<uint32_t>(number));
+}
+
 // The reference to item 0 of record 0 has no field to write: the one message that may be empty.
 constexpr FieldRule AlertEvent() {
   FieldRule rule = Required(Message("event", &kEventRef, EnterEvent));
@@ -115,6 +125,9 @@ constexpr FieldRule kAlertFields[] = {
     HashField("rules_digest", Store<&AlertBody::rules_digest>),
     Number("entity_kind", kEntityKindMax, Store<&AlertBody::entity_kind>),
     Number("observed", kUint64Max, Store<&AlertBody::observed>),
+    Number("anchor_record", kUint64Max, StoreAnchorRecord),
+    Number("anchor_item", kBatchItemsMax - 1, StoreAnchorItem),
+    Number("anchor_kind", kEntityKindMax, Store<&AlertBody::anchor_kind>),
 };
 constexpr MessageRules kAlert = MakeRules(kAlertFields);
 
@@ -157,6 +170,24 @@ constexpr FieldRule kFaultProofFields[] = {
     Number("component", kUint32Max, Store<&FaultProofBody::component>),
 };
 constexpr MessageRules kFaultProof = MakeRules(kFaultProofFields);
+
+constexpr FieldRule kProposalFields[] = {
+    {},
+    Author(),
+    Required(Number("epoch", kUint64Max, Store<&ProposalBody::epoch>)),
+    Required(Bytes("next_set", 1, 4096, Store<&ProposalBody::next_set>)),
+    Text("addresses", 2048, Store<&ProposalBody::addresses>),
+    Required(Text("reason", kReasonBytesMax, Store<&ProposalBody::reason>)),
+};
+constexpr MessageRules kProposal = MakeRules(kProposalFields);
+
+constexpr FieldRule kBallotFields[] = {
+    {},
+    Author(),
+    Number("proposal_index", kUint64Max, Store<&BallotBody::proposal_index>),
+    Required(Number("choice", 2, Store<&BallotBody::choice>)),
+};
+constexpr MessageRules kBallot = MakeRules(kBallotFields);
 
 constexpr FieldRule kTriageFields[] = {
     {},
@@ -202,7 +233,24 @@ absl::Status CheckFields(absl::string_view name, const GapBody& body) {
   return CheckPrevious(name, body);
 }
 absl::Status CheckFields(absl::string_view, const StreamResetBody&) { return absl::OkStatus(); }
+absl::Status CheckAnchor(absl::string_view name, const AlertBody& body) {
+  const bool known = body.anchor_kind == 0 || body.anchor_kind == kAnchorSource ||
+                     body.anchor_kind == kAnchorUser || body.anchor_kind == kAnchorHost;
+  if (!known) {
+    return Invalid(name, ".anchor_kind: ", body.anchor_kind,
+                   "; known: 1 (source), 5 (user), 6 (host)");
+  }
+  if (body.anchor_kind == 0 && body.anchor != EventRef()) {
+    return Invalid(name, ".anchor_kind: absent with an anchor");
+  }
+  if (body.anchor > body.event) {
+    return Invalid(name, ".anchor_record: event ", body.anchor.record_index.value(), ".",
+                   body.anchor.item.value(), " comes after the alert's own");
+  }
+  return absl::OkStatus();
+}
 absl::Status CheckFields(absl::string_view name, const AlertBody& body) {
+  RETURN_IF_ERROR(CheckAnchor(name, body));
   const bool is_rule = body.component == kRuleComponent;
   if (is_rule != (body.period == 0)) {
     return Invalid(name, ".period: ", body.period, " with component ", body.component,
@@ -251,6 +299,9 @@ absl::Status CheckFields(absl::string_view name, const TriageBody& body) {
   return absl::OkStatus();
 }
 
+absl::Status CheckFields(absl::string_view, const ProposalBody&) { return absl::OkStatus(); }
+absl::Status CheckFields(absl::string_view, const BallotBody&) { return absl::OkStatus(); }
+
 template <typename Body>
 absl::Status ScanInto(absl::string_view name, const MessageRules& rules, ByteSpan bytes,
                       RecordBody* out) {
@@ -279,6 +330,10 @@ absl::Status ScanFields(const KindInfo& info, ByteSpan body, RecordBody* out) {
       return ScanInto<TriageBody>(info.name, kTriage, body, out);
     case RecordKind::kFaultProof:
       return ScanInto<FaultProofBody>(info.name, kFaultProof, body, out);
+    case RecordKind::kProposal:
+      return ScanInto<ProposalBody>(info.name, kProposal, body, out);
+    case RecordKind::kBallot:
+      return ScanInto<BallotBody>(info.name, kBallot, body, out);
     default:
       return Invalid("record kind ", static_cast<int>(info.kind), " (", info.name,
                      "): not admitted by this version");

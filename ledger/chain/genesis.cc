@@ -9,6 +9,7 @@
 #include "ledger/base/check.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/chain/epoch.h"
 #include "ledger/chain/header.h"
 #include "ledger/chain/kinds.h"
 #include "ledger/chain/strict_json.h"
@@ -22,7 +23,6 @@ namespace vigil::ledger {
 namespace {
 
 constexpr uint32_t kGenesisFormat = 1;
-constexpr uint32_t kRaftValidatorsMax = 7;
 // What a header says of a snapshot must be executed before anything that the header may speak of:
 // a new leader that could only build this block could not wait for its commitment.
 constexpr uint32_t kSnapshotIntervalMin = kExecutionLagHeightsMax + 1;
@@ -237,38 +237,22 @@ absl::Status ReadMembers(const v1::Genesis& from, Genesis* genesis) {
   return absl::OkStatus();
 }
 
-// docs/formats.md, Validator set.
-Hash HashValidatorSet(const std::vector<GenesisValidator>& validators) {
-  std::string bytes;
-  ByteWriter writer(&bytes);
-  writer.Raw(kValidatorSetTag).U32(static_cast<uint32_t>(validators.size()));
-  for (const GenesisValidator& validator : validators) {
-    writer.Prefixed(validator.identity())
-        .Fixed(validator.consensus_key)
-        .Fixed(validator.log_key)
-        .Fixed(validator.cosigner_key)
-        .Fixed(validator.record_key)
-        .Fixed(validator.reveal_anchor)
-        .U64(validator.reveal_length)
-        .Fixed(validator.journal_id);
-  }
-  return Sha256(AsBytes(bytes));
-}
-
-absl::StatusOr<v1::Genesis> ParseJson(absl::string_view file_bytes) {
+// `what`: "a genesis".
+template <typename Message>
+absl::StatusOr<Message> ParseJson(absl::string_view file_bytes, absl::string_view what) {
   if (file_bytes.size() > kGenesisBytesMax) {
     return Invalid("file of ", file_bytes.size(), " bytes, at most ", kGenesisBytesMax);
   }
   if (!IsValidUtf8(AsBytes(file_bytes))) return Invalid("the file is not UTF-8");
   const absl::Status strict = CheckStrictJson(file_bytes);
-  if (!strict.ok()) return Annotate(strict, "genesis: not strict JSON");
-  v1::Genesis message;
+  if (!strict.ok()) return Annotate(strict, "not strict JSON");
+  Message message;
   google::protobuf::util::JsonParseOptions options;
   options.ignore_unknown_fields = false;
   const auto status = google::protobuf::util::JsonStringToMessage(
       google::protobuf::StringPiece(file_bytes.data(), file_bytes.size()), &message, options);
   if (!status.ok()) {
-    return Invalid("not the JSON of a genesis: ",
+    return Invalid("not the JSON of ", what, ": ",
                    absl::string_view(status.message().data(), status.message().size()));
   }
   return message;
@@ -277,6 +261,16 @@ absl::StatusOr<v1::Genesis> ParseJson(absl::string_view file_bytes) {
 template <typename Tag, size_t kSize>
 std::string ToBytes(const FixedBytes<Tag, kSize>& value) {
   return ToString(value.span());
+}
+
+std::string PrintJson(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
+  VIGIL_CHECK(status.ok(), std::string(status.message()));
+  return json;
 }
 
 void WriteParameters(const Genesis& genesis, v1::Parameters* out) {
@@ -340,7 +334,7 @@ Height Genesis::SnapshotHeightAt(Height height) const {
 }
 
 absl::StatusOr<Genesis> ParseGenesis(absl::string_view file_bytes) {
-  ASSIGN_OR_RETURN(const v1::Genesis message, ParseJson(file_bytes));
+  ASSIGN_OR_RETURN(const v1::Genesis message, ParseJson<v1::Genesis>(file_bytes, "a genesis"));
   if (message.format() != kGenesisFormat) {
     return Invalid("format: ", message.format(), ", must be ", kGenesisFormat);
   }
@@ -377,13 +371,22 @@ std::string WriteGenesis(const Genesis& genesis) {
   for (const GenesisIdentity& identity : genesis.identities) {
     WriteIdentity(identity, message.add_identities());
   }
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  options.preserve_proto_field_names = true;
-  std::string json;
-  const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
-  VIGIL_CHECK(status.ok(), std::string(status.message()));
-  return json;
+  return PrintJson(message);
+}
+
+std::string WriteValidatorEntry(const GenesisValidator& validator) {
+  v1::Validator message;
+  WriteValidator(validator, &message);
+  return PrintJson(message);
+}
+
+absl::StatusOr<GenesisValidator> ParseValidatorEntry(absl::string_view file_bytes) {
+  ASSIGN_OR_RETURN(const v1::Validator message,
+                   ParseJson<v1::Validator>(file_bytes, "a validator"));
+  Seen seen;
+  seen.organisations.insert(message.org());  // Whether it is one of the network's, others judge.
+  RETURN_IF_ERROR(CheckName("org", message.org(), "-"));
+  return ReadValidator("validator", message, &seen);
 }
 
 }  // namespace vigil::ledger

@@ -34,6 +34,9 @@ inline constexpr size_t kRuleFileBytesMax = 16 * 1024;
 // Reveals that one validator may have.
 inline constexpr uint64_t kRevealLengthMax = uint64_t{1} << 28;
 
+// Validators that one epoch may have in raft mode.
+inline constexpr uint32_t kRaftValidatorsMax = 7;
+
 struct GenesisValidator {
   std::string name;
   std::string org;
@@ -45,6 +48,14 @@ struct GenesisValidator {
   uint64_t reveal_length = 0;
   FixedBytes<struct JournalIdTag, 16> journal_id;
   std::string identity() const { return org + "/" + name; }
+  bool operator==(const GenesisValidator&) const = default;
+};
+
+// The set of an epoch that is over; its number is its place in Genesis::past, from 1.
+struct EpochSet {
+  Height base;  // Its first block is above; 0 in the first epoch.
+  std::vector<GenesisValidator> validators;
+  Hash hash;
 };
 
 struct GenesisIdentity {
@@ -60,6 +71,7 @@ struct GenesisOrganisation {
   std::string name;
 };
 
+// What the file says, restated for one epoch (ledger/chain/epoch.h); ParseGenesis: for the first.
 struct Genesis {
   std::string network;
   uint64_t time_unix_millis = 0;
@@ -78,6 +90,20 @@ struct Genesis {
   Hash rules_digest;        // SHA-256("vigil/detector/rules/v1" 00 | rule file); zero without rules
   Hash validator_set_hash;  // docs/formats.md, Validator set
 
+  Epoch epoch{1};
+  Height epoch_base;  // Height of the sealing block that the epoch begins above; 0: genesis.
+  // View and hash of that block, where its anchor was seen (ledger/state/epoch_anchor.h).
+  View epoch_base_view;
+  Hash epoch_base_hash;
+  // Where validators that the file does not name can be reached ("host:port"), by index; may be
+  // shorter than `validators`, and hold empty strings.
+  std::vector<std::string> validator_addresses;
+  std::vector<EpochSet> past;  // The epochs before, the first one first.
+
+  // The set that the file names.
+  const std::vector<GenesisValidator>& first_validators() const {
+    return past.empty() ? validators : past.front().validators;
+  }
   // nullopt when no validator bears this identity ("org/name").
   std::optional<ValidatorIndex> FindValidator(absl::string_view identity) const;
   // Whether a snapshot is made of the state after the block at `height`.
@@ -91,6 +117,11 @@ struct Genesis {
 // Errors: kInvalidArgument naming the field and the remedy: unknown field, bad key, a key used
 // twice, a name used twice, unknown organisation or role, ranges, mode, validator count.
 absl::StatusOr<Genesis> ParseGenesis(absl::string_view file_bytes);
+// One validator as genesis would name it, a JSON file of its own: what `vigild keys` makes for a
+// proposal to change the set.
+std::string WriteValidatorEntry(const GenesisValidator& validator);
+// Errors: kInvalidArgument as ParseGenesis() for one validator.
+absl::StatusOr<GenesisValidator> ParseValidatorEntry(absl::string_view file_bytes);
 // The JSON file for `genesis` (hashes are ignored), for `vigild testnet` and tests.
 std::string WriteGenesis(const Genesis& genesis);
 

@@ -86,6 +86,9 @@ v1::AlertBody ToProto(const AlertBody& body) {
   out.set_rules_digest(Bytes(body.rules_digest));
   out.set_entity_kind(body.entity_kind);
   out.set_observed(body.observed);
+  out.set_anchor_record(body.anchor.record_index.value());
+  out.set_anchor_item(body.anchor.item.value());
+  out.set_anchor_kind(body.anchor_kind);
   return out;
 }
 
@@ -130,6 +133,22 @@ v1::TriageBody ToProto(const TriageBody& body) {
   out.set_assignee(Text(body.assignee));
   out.set_verdict(body.verdict);
   out.set_revision(body.revision);
+  return out;
+}
+
+v1::ProposalBody ToProto(const ProposalBody& body) {
+  v1::ProposalBody out;
+  out.set_epoch(body.epoch);
+  out.set_next_set(ToString(body.next_set));
+  out.set_addresses(Text(body.addresses));
+  out.set_reason(Text(body.reason));
+  return out;
+}
+
+v1::BallotBody ToProto(const BallotBody& body) {
+  v1::BallotBody out;
+  out.set_proposal_index(body.proposal_index.value());
+  out.set_choice(body.choice);
   return out;
 }
 
@@ -257,6 +276,7 @@ RecordKind KindOfBody(const RecordBody& body) {
       RecordKind::kEventBatch,      RecordKind::kHeartbeat, RecordKind::kGap,
       RecordKind::kStreamReset,     RecordKind::kAlert,     RecordKind::kAttestation,
       RecordKind::kModelCommitment, RecordKind::kTriage,    RecordKind::kFaultProof,
+      RecordKind::kProposal,        RecordKind::kBallot,
   };
   static_assert(std::size(kKinds) == std::variant_size_v<RecordBody>);
   return kKinds[body.index()];

@@ -86,6 +86,8 @@ struct AlertBody {
   Hash rules_digest;
   uint32_t entity_kind = 0;
   uint64_t observed = 0;
+  EventRef anchor;
+  uint32_t anchor_kind = 0;  // 0: there is no anchor.
 };
 // AlertBody.component of what a rule raised. Stored: never renumber.
 inline constexpr uint32_t kRuleComponent = 4;
@@ -146,8 +148,22 @@ struct TriageBody {
   uint64_t revision = 0;
 };
 
+struct ProposalBody {
+  uint64_t epoch = 0;
+  ByteSpan next_set;  // For DecodeValidatorSet(); not judged by the scanner.
+  absl::string_view addresses;
+  absl::string_view reason;
+};
+// Stored: never renumber.
+enum class BallotChoice : uint8_t { kApprove = 1, kReject = 2 };
+struct BallotBody {
+  RecordIndex proposal_index;
+  uint32_t choice = 0;  // A BallotChoice.
+};
+
 using RecordBody = std::variant<EventBatchBody, HeartbeatBody, GapBody, StreamResetBody, AlertBody,
-                                AttestationBody, ModelCommitmentBody, TriageBody, FaultProofBody>;
+                                AttestationBody, ModelCommitmentBody, TriageBody, FaultProofBody,
+                                ProposalBody, BallotBody>;
 
 // A decoded leaf. `leaf`, `body_bytes` and the views in `body` point into the decoded bytes.
 struct RecordView {

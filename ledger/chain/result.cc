@@ -9,14 +9,15 @@ namespace {
 
 constexpr size_t kSignerBytesMax = 2 * kNameBytesMax + 1;
 constexpr size_t kDetailBytesMax = 1024;
-// An attestation record carries at most 256 verdicts, each with at most one effect.
+// An attestation record carries at most 256 verdicts, each with at most two effects.
 constexpr uint32_t kEffectsMax = 1024;
 
 bool IsEffectType(uint8_t value) {
   return (value >= static_cast<uint8_t>(EffectType::kAlertProposed) &&
-          value <= static_cast<uint8_t>(EffectType::kStreamReset)) ||
+          value <= static_cast<uint8_t>(EffectType::kProposalClosed)) ||
          value == static_cast<uint8_t>(EffectType::kAlertTriaged) ||
-         value == static_cast<uint8_t>(EffectType::kFaultRecorded);
+         value == static_cast<uint8_t>(EffectType::kFaultRecorded) ||
+         value == static_cast<uint8_t>(EffectType::kIncidentOpened);
 }
 
 }  // namespace

@@ -35,8 +35,12 @@ enum class EffectType : uint8_t {
   kModelActivated = 4,  // subject: period; detail: u32 event type, model digest.
   kStreamOpened = 5,    // subject: record index of the first record.
   kStreamReset = 6,     // subject: record index of the reset.
+  kProposalMade = 7,    // subject: record index of the proposal.
+  kProposalClosed = 8,  // subject: record index of the proposal; detail: u8 proposal state.
   kAlertTriaged = 10,   // subject: record index of the alert; detail: u8 action.
   kFaultRecorded = 12,  // subject: record index of the alert; detail: u8 fault.
+  kIncidentOpened =
+      13,  // subject: record index of its first alert, which is the incident's number.
 };
 struct Effect {
   EffectType type = EffectType::kAlertProposed;

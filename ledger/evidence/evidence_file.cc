@@ -5,6 +5,7 @@
 #include "absl/strings/strip.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/chain/epoch_chain.h"
 #include "ledger/log/note.h"
 #include "ledger/log/tlog_proof.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr absl::string_view kHeading = "vigil.dev/evidence@v1\n";
 constexpr absl::string_view kHeadingWithModel = "vigil.dev/evidence@v2\n";
+constexpr absl::string_view kHeadingWithEpochs = "vigil.dev/evidence@v3\n";
 constexpr uint8_t kPathMax = 63;
 
 absl::Status Bad(absl::string_view what) {
@@ -99,7 +101,9 @@ absl::Status ReadPart(ByteReader* reader, EvidencePart* part) {
 }  // namespace
 
 std::string EncodeEvidence(const Evidence& evidence) {
-  std::string bytes(evidence.model.empty() ? kHeading : kHeadingWithModel);
+  std::string bytes(!evidence.epochs.empty() ? kHeadingWithEpochs
+                    : evidence.model.empty() ? kHeading
+                                             : kHeadingWithModel);
   ByteWriter writer(&bytes);
   PutQuestion(evidence.question, &writer);
   writer.Prefixed(evidence.checkpoint).Prefixed(evidence.genesis);
@@ -112,19 +116,22 @@ std::string EncodeEvidence(const Evidence& evidence) {
       for (const Hash& hash : event.path) writer.Raw(hash.span());
     }
   }
-  if (!evidence.model.empty()) writer.Prefixed(evidence.model);
+  if (!evidence.model.empty() || !evidence.epochs.empty()) writer.Prefixed(evidence.model);
+  if (!evidence.epochs.empty()) writer.Prefixed(evidence.epochs);
   return bytes;
 }
 
 bool LooksLikeEvidence(absl::string_view bytes) {
-  return absl::StartsWith(bytes, kHeading) || absl::StartsWith(bytes, kHeadingWithModel);
+  return absl::StartsWith(bytes, kHeading) || absl::StartsWith(bytes, kHeadingWithModel) ||
+         absl::StartsWith(bytes, kHeadingWithEpochs);
 }
 
 absl::StatusOr<Evidence> DecodeEvidence(absl::string_view bytes) {
   if (bytes.size() > kEvidenceBytesMax)
     return Bad(absl::StrCat(bytes.size(), " bytes, at most ", kEvidenceBytesMax));
-  const bool with_model = absl::ConsumePrefix(&bytes, kHeadingWithModel);
-  if (!with_model && !absl::ConsumePrefix(&bytes, kHeading))
+  const bool with_epochs = absl::ConsumePrefix(&bytes, kHeadingWithEpochs);
+  const bool with_model = !with_epochs && absl::ConsumePrefix(&bytes, kHeadingWithModel);
+  if (!with_epochs && !with_model && !absl::ConsumePrefix(&bytes, kHeading))
     return Bad("does not begin with its heading");
   ByteReader reader(bytes);
   Evidence evidence;
@@ -140,9 +147,13 @@ absl::StatusOr<Evidence> DecodeEvidence(absl::string_view bytes) {
     if (!status.ok()) return Annotate(status, absl::StrCat("part ", i));
     evidence.parts.push_back(std::move(part));
   }
-  if (with_model) {
+  if (with_model || with_epochs) {
     ASSIGN_OR_RETURN(evidence.model, ReadPiece(&reader, "model", kEvidenceModelBytesMax));
-    if (evidence.model.empty()) return Bad("a model without bytes");
+    if (with_model && evidence.model.empty()) return Bad("a model without bytes");
+  }
+  if (with_epochs) {
+    ASSIGN_OR_RETURN(evidence.epochs, ReadPiece(&reader, "epoch chain", kEpochChainBytesMax));
+    if (evidence.epochs.empty()) return Bad("an epoch chain without bytes");
   }
   if (!reader.ok() || reader.remaining() != 0)
     return Bad(absl::StrCat(reader.remaining(), " bytes after the last part"));

@@ -82,11 +82,24 @@ absl::Status EvidenceWriter::AddModel(std::string model) {
     return absl::ResourceExhaustedError(absl::StrCat("evidence: a model of ", model.size(),
                                                      " bytes, at most ", kEvidenceModelBytesMax));
   }
-  const size_t before = model_.empty() ? 0 : kModelBytes + model_.size();
+  // With an epoch chain the length stands there even without a model.
+  const bool counted = !model_.empty() || !epochs_.empty();
+  const size_t before = counted ? kModelBytes + model_.size() : 0;
   const size_t bytes = bytes_ - before + kModelBytes + model.size();
   RETURN_IF_ERROR(CheckLimits(bytes, parts_.size()));
   bytes_ = bytes;
   model_ = std::move(model);
+  return absl::OkStatus();
+}
+
+absl::Status EvidenceWriter::AddEpochs(std::string epochs) {
+  if (epochs.empty() || !epochs_.empty())
+    return absl::InvalidArgumentError("evidence: an epoch chain without bytes, or a second one");
+  // Its length, and that of a model which is left out.
+  const size_t bytes = bytes_ + 2 * kModelBytes + epochs.size();
+  RETURN_IF_ERROR(CheckLimits(bytes, parts_.size()));
+  bytes_ = bytes - (model_.empty() ? 0 : kModelBytes);
+  epochs_ = std::move(epochs);
   return absl::OkStatus();
 }
 
@@ -95,7 +108,8 @@ std::string EvidenceWriter::Finish() const {
                     .checkpoint = checkpoint_,
                     .genesis = genesis_,
                     .parts = {},
-                    .model = model_};
+                    .model = model_,
+                    .epochs = epochs_};
   for (const auto& [index, kept] : parts_) {
     EvidencePart part{.proof = kept.proof, .events = {}};
     const bool all = kept.shows_all();

@@ -32,6 +32,8 @@ class EvidenceWriter {
   absl::Status AddEvents(RecordIndex index, ByteSpan payload, const std::set<uint32_t>& items);
   // The model that the alert rests on. Errors: kInvalidArgument: no bytes; kResourceExhausted.
   absl::Status AddModel(std::string model);
+  // The epoch chain up to the checkpoint's epoch. Errors: as above.
+  absl::Status AddEpochs(std::string epochs);
   // Size of the file that Finish() makes.
   size_t bytes() const { return bytes_; }
 
@@ -56,6 +58,7 @@ class EvidenceWriter {
   const size_t bytes_max_;
   std::map<RecordIndex, Part> parts_;
   std::string model_;
+  std::string epochs_;
   size_t bytes_ = 0;
 };
 

@@ -33,26 +33,48 @@ absl::string_view KeyNameOf(const Policy& policy, const ProvenWitness& proven) {
   return at == policy.witnesses.end() ? absl::string_view() : absl::string_view(at->key.name);
 }
 
+// Organisation and identity of each validator that genesis names.
+std::vector<std::pair<std::string, std::string>> NamesOf(const Genesis& genesis) {
+  std::vector<std::pair<std::string, std::string>> names;
+  for (const GenesisValidator& validator : genesis.validators)
+    names.emplace_back(validator.org, validator.identity());
+  return names;
+}
+
+// The same of a later epoch, whose policy calls its validators by their identities.
+std::vector<std::pair<std::string, std::string>> NamesOf(const Policy& policy,
+                                                         absl::string_view origin) {
+  std::vector<std::pair<std::string, std::string>> names;
+  for (const PolicyWitness& witness : policy.witnesses) {
+    if (!EpochOfCosigner(origin, witness.key.name).has_value()) continue;
+    names.emplace_back(witness.name.substr(0, witness.name.find('/')), witness.name);
+  }
+  return names;
+}
+
 // The genesis file is whose hash the origin ends with; what it says of the validators is as good as
 // the policy, which trusts that origin.
-Outcome ReadGenesis(const Policy& policy, const Evidence& evidence, EvidenceReport* report) {
+Outcome ReadGenesis(const PolicyChain& policies, const Evidence& evidence, EvidenceReport* report) {
   if (evidence.genesis.empty()) return std::nullopt;
   const absl::StatusOr<Genesis> genesis = ParseGenesis(evidence.genesis);
   if (!genesis.ok()) {
     return Refuse(ProofVerdict::kMalformed, "the genesis file in it: ", genesis.status().message());
   }
   const absl::string_view origin = report->head->checkpoint.origin;
+  const Policy& policy = PolicyOfHead(policies, *report->head);
   if (!absl::EndsWith(origin, absl::StrCat("/", genesis->genesis_hash.ToHex()))) {
     return Refuse(ProofVerdict::kNotIncluded, "the genesis file in it has the hash ",
                   genesis->genesis_hash.ToHex(), ", the log is ", origin);
   }
-  for (const GenesisValidator& validator : genesis->validators) {
-    NamedValidator named{.identity = validator.identity(), .organisation = validator.org};
+  const PolicyEpoch* const epoch = policies.Find(report->head->epoch);
+  const bool later = epoch != nullptr && epoch->number > 1;
+  for (const auto& [org, identity] : later ? NamesOf(policy, origin) : NamesOf(*genesis)) {
+    NamedValidator named{.identity = identity, .organisation = org};
     for (const GenesisOrganisation& organisation : genesis->organisations) {
-      if (organisation.id == validator.org && !organisation.name.empty())
+      if (organisation.id == org && !organisation.name.empty())
         named.organisation = organisation.name;
     }
-    const std::string prefix = absl::StrCat(origin, "/v/", named.identity, "/");
+    const std::string prefix = absl::StrCat(origin, "/v/", identity, "/");
     named.cosigned =
         std::ranges::any_of(report->head->witnesses, [&](const ProvenWitness& witness) {
           return absl::StartsWith(KeyNameOf(policy, witness), prefix);
@@ -96,11 +118,11 @@ Outcome CheckEvents(const EvidencePart& part, ShownRecord* record) {
                 " are not those that the batch commits to");
 }
 
-Outcome CheckPart(const Policy& policy, const CheckedHead& head, const Evidence& evidence,
+Outcome CheckPart(const PolicyChain& policies, const CheckedHead& head, const Evidence& evidence,
                   const EvidencePart& part, EvidenceReport* report) {
   const std::string file = WholeProof(evidence, part);
   ShownRecord record;
-  record.report = VerifyProof(policy, head, file);
+  record.report = VerifyProof(policies, head, file);
   if (!IsVerified(record.report.verdict))
     return Refusal{record.report.verdict, record.report.reason};
   if (record.report.subject != ProofSubject::kRecord)
@@ -156,21 +178,16 @@ Outcome CheckQuestion(EvidenceReport* report) {
                 ref.item.value(), " is not shown, its batch is");
 }
 
-Outcome Verify(const Policy& policy, absl::string_view bytes, EvidenceReport* report) {
-  const absl::StatusOr<Evidence> evidence = DecodeEvidence(bytes);
-  if (!evidence.ok()) {
-    return Refuse(ProofVerdict::kMalformed, evidence.status().message(), ". Get the file anew");
-  }
-  report->question = evidence->question;
-  report->model = evidence->model;
-  CheckedHead head{.note = std::string(evidence->checkpoint), .head = {}};
-  Outcome refusal = CheckHead(policy, head.note, &head.head);
+// Everything below the epochs.
+Outcome VerifyUnder(const PolicyChain& policies, const Evidence& evidence, EvidenceReport* report) {
+  CheckedHead head{.note = std::string(evidence.checkpoint), .head = {}};
+  Outcome refusal = CheckHead(policies, head.note, &head.head);
   if (refusal.has_value()) return refusal;
   report->head = head.head;
-  refusal = ReadGenesis(policy, *evidence, report);
+  refusal = ReadGenesis(policies, evidence, report);
   if (refusal.has_value()) return refusal;
-  for (size_t i = 0; i < evidence->parts.size(); ++i) {
-    refusal = CheckPart(policy, head, *evidence, evidence->parts[i], report);
+  for (size_t i = 0; i < evidence.parts.size(); ++i) {
+    refusal = CheckPart(policies, head, evidence, evidence.parts[i], report);
     if (refusal.has_value()) {
       refusal->reason = absl::StrCat("part ", i, ": ", refusal->reason);
       return refusal;
@@ -178,6 +195,22 @@ Outcome Verify(const Policy& policy, absl::string_view bytes, EvidenceReport* re
   }
   report->streams = ReadStreamCases(report->records);
   return CheckQuestion(report);
+}
+
+Outcome Verify(const PolicyChain& policies, absl::string_view bytes, EvidenceReport* report) {
+  const absl::StatusOr<Evidence> evidence = DecodeEvidence(bytes);
+  if (!evidence.ok()) {
+    return Refuse(ProofVerdict::kMalformed, evidence.status().message(), ". Get the file anew");
+  }
+  report->question = evidence->question;
+  report->model = evidence->model;
+  if (evidence->epochs.empty() || !policies.is_alone()) {
+    return VerifyUnder(policies, *evidence, report);
+  }
+  const absl::StatusOr<PolicyChain> walked =
+      PolicyChain::Walk(policies.newest(), AsBytes(evidence->epochs));
+  if (walked.ok()) return VerifyUnder(*walked, *evidence, report);
+  return Refuse(EpochChainVerdict(walked.status()), walked.status().message());
 }
 
 }  // namespace
@@ -218,9 +251,9 @@ uint64_t EvidenceReport::events_in_span() const {
   return count;
 }
 
-EvidenceReport VerifyEvidence(const Policy& policy, absl::string_view file_bytes) {
+EvidenceReport VerifyEvidence(const PolicyChain& policies, absl::string_view file_bytes) {
   EvidenceReport report;
-  Outcome refusal = Verify(policy, file_bytes, &report);
+  Outcome refusal = Verify(policies, file_bytes, &report);
   report.verdict = refusal.has_value() ? refusal->verdict : ProofVerdict::kVerified;
   if (refusal.has_value()) report.reason = std::move(refusal->reason);
   return report;

@@ -15,13 +15,13 @@
 #include "ledger/evidence/evidence_file.h"
 #include "ledger/evidence/shown_record.h"
 #include "ledger/evidence/stream_case.h"
-#include "ledger/log/policy.h"
+#include "ledger/proof/policy_chain.h"
 #include "ledger/proof/verify_proof.h"
 
 namespace vigil::ledger {
 
-// A validator as the genesis file in the evidence names it; the origin of the log is that file's
-// hash.
+// A validator as the genesis file in the evidence names it, or the epoch chain for later epochs;
+// the origin of the log is that file's hash.
 struct NamedValidator {
   std::string identity;  // "org/name"
   std::string organisation;
@@ -50,8 +50,9 @@ struct EvidenceReport {
   uint64_t events_in_span() const;
 };
 
-// Views of the report point into `file_bytes`.
-EvidenceReport VerifyEvidence(const Policy& policy, absl::string_view file_bytes);
+// Under one policy alone, an epoch chain in the file is walked from it; a chain of policies is
+// taken as it is. Views of the report point into `file_bytes`.
+EvidenceReport VerifyEvidence(const PolicyChain& policies, absl::string_view file_bytes);
 
 }  // namespace vigil::ledger
 

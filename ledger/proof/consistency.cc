@@ -13,10 +13,10 @@ namespace {
 constexpr absl::string_view kFirstLine = "vigil.dev/consistency-proof@v1";
 constexpr absl::string_view kOld = "old";
 
-std::optional<Refusal> CheckOneHead(const Policy& policy, absl::string_view which,
+std::optional<Refusal> CheckOneHead(const PolicyChain& policies, absl::string_view which,
                                     absl::string_view note, std::optional<ProvenHead>* head) {
   ProvenHead proven;
-  std::optional<Refusal> refusal = CheckHead(policy, note, &proven);
+  std::optional<Refusal> refusal = CheckHead(policies, note, &proven);
   if (refusal.has_value()) {
     refusal->reason = absl::StrCat(which, " ", refusal->reason);
   } else {
@@ -46,7 +46,7 @@ std::optional<Refusal> CheckPrefix(const Checkpoint& older, const Checkpoint& ne
                               ". Get another proof; keep both checkpoints if none can be had")};
 }
 
-std::optional<Refusal> Verify(const Policy& policy, absl::string_view bytes,
+std::optional<Refusal> Verify(const PolicyChain& policies, absl::string_view bytes,
                               ConsistencyReport* report) {
   const absl::StatusOr<ConsistencyProof> proof = DecodeConsistencyProof(bytes);
   if (!proof.ok()) {
@@ -54,9 +54,9 @@ std::optional<Refusal> Verify(const Policy& policy, absl::string_view bytes,
                    absl::StrCat(proof.status().message(), ". Get the file anew")};
   }
   std::optional<Refusal> refusal =
-      CheckOneHead(policy, "older", proof->checkpoints.first, &report->older);
+      CheckOneHead(policies, "older", proof->checkpoints.first, &report->older);
   if (refusal.has_value()) return refusal;
-  refusal = CheckOneHead(policy, "newer", proof->checkpoints.second, &report->newer);
+  refusal = CheckOneHead(policies, "newer", proof->checkpoints.second, &report->newer);
   if (refusal.has_value()) return refusal;
   return CheckPrefix(report->older->checkpoint, report->newer->checkpoint, proof->path);
 }
@@ -98,9 +98,10 @@ absl::StatusOr<ConsistencyProof> DecodeConsistencyProof(absl::string_view text) 
   return proof;
 }
 
-ConsistencyReport VerifyConsistencyProof(const Policy& policy, absl::string_view file_bytes) {
+ConsistencyReport VerifyConsistencyProof(const PolicyChain& policies,
+                                         absl::string_view file_bytes) {
   ConsistencyReport report;
-  std::optional<Refusal> refusal = Verify(policy, file_bytes, &report);
+  std::optional<Refusal> refusal = Verify(policies, file_bytes, &report);
   report.verdict = refusal.has_value() ? refusal->verdict : ProofVerdict::kVerified;
   if (refusal.has_value()) report.reason = std::move(refusal->reason);
   return report;

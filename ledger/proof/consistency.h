@@ -20,8 +20,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "ledger/base/bytes.h"
-#include "ledger/log/policy.h"
 #include "ledger/proof/head.h"
+#include "ledger/proof/policy_chain.h"
 #include "ledger/proof/two_notes.h"
 #include "ledger/proof/verdict.h"
 
@@ -51,7 +51,7 @@ struct ConsistencyReport {
 // kVerified: both checkpoints satisfy the policy, and the older tree is a prefix of the newer one.
 // kNotConsistent at one size with two roots is a fork: CheckForkEvidence() names who signed both.
 // Elsewhere it says only that this path shows nothing: anybody can write a wrong one.
-ConsistencyReport VerifyConsistencyProof(const Policy& policy, absl::string_view file_bytes);
+ConsistencyReport VerifyConsistencyProof(const PolicyChain& policies, absl::string_view file_bytes);
 
 }  // namespace vigil::ledger
 

@@ -9,6 +9,7 @@
 #include "ledger/log/note.h"
 #include "ledger/log/tlog_proof.h"
 #include "ledger/proof/extra.h"
+#include "ledger/proof/head.h"
 
 namespace vigil::ledger {
 namespace {
@@ -21,19 +22,34 @@ bool HasSigned(const NoteKey& key, const SignedNote& note) {
   });
 }
 
-bool HasQuorum(const Policy& policy, const SignedNote& note) {
-  const absl::StatusOr<CheckpointVerdict> verdict = CheckCheckpoint(policy, EncodeNote(note));
-  return verdict.ok() && verdict->quorum;
+bool HasQuorum(const PolicyChain& policies, const SignedNote& note) {
+  ProvenHead head;
+  return !CheckHead(policies, EncodeNote(note), &head).has_value();
+}
+
+// Of all epochs, logs first, each key once.
+std::vector<NoteKey> KeysOf(const PolicyChain& policies) {
+  std::vector<NoteKey> keys;
+  const auto add = [&keys](const NoteKey& key) {
+    if (std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
+  };
+  for (const PolicyEpoch& epoch : policies.epochs()) {
+    for (const PolicyLog& log : epoch.policy.logs) add(log.key);
+  }
+  for (const PolicyEpoch& epoch : policies.epochs()) {
+    for (const PolicyWitness& witness : epoch.policy.witnesses) add(witness.key);
+  }
+  return keys;
 }
 
 // Names the keys of the policy that signed both, or one against the quorum on the other. REQUIRES:
 // the two contradict each other.
-absl::StatusOr<ForkEvidence> Convict(const Policy& policy, const SignedCheckpoint& a,
+absl::StatusOr<ForkEvidence> Convict(const PolicyChain& policies, const SignedCheckpoint& a,
                                      const SignedCheckpoint& b) {
   ForkEvidence evidence{
       .first = a.checkpoint, .second = b.checkpoint, .culprits = {}, .against_quorum = {}};
-  const bool quorum_a = HasQuorum(policy, a.note);
-  const bool quorum_b = HasQuorum(policy, b.note);
+  const bool quorum_a = HasQuorum(policies, a.note);
+  const bool quorum_b = HasQuorum(policies, b.note);
   const auto judge = [&](const NoteKey& key) {
     const bool in_a = HasSigned(key, a.note);
     const bool in_b = HasSigned(key, b.note);
@@ -43,8 +59,7 @@ absl::StatusOr<ForkEvidence> Convict(const Policy& policy, const SignedCheckpoin
       evidence.against_quorum.push_back(EncodeNoteKey(key));
     }
   };
-  for (const PolicyLog& log : policy.logs) judge(log.key);
-  for (const PolicyWitness& witness : policy.witnesses) judge(witness.key);
+  for (const NoteKey& key : KeysOf(policies)) judge(key);
   if (!evidence.culprits.empty() || !evidence.against_quorum.empty()) return evidence;
   return absl::NotFoundError(
       absl::StrCat("two histories of ", a.checkpoint.origin,
@@ -82,8 +97,8 @@ absl::StatusOr<ShownLeaf> ReadShownLeaf(absl::string_view file) {
 
 }  // namespace
 
-absl::StatusOr<ForkEvidence> CheckForkEvidence(const Policy& policy, absl::string_view note_a,
-                                               absl::string_view note_b) {
+absl::StatusOr<ForkEvidence> CheckForkEvidence(const PolicyChain& policies,
+                                               absl::string_view note_a, absl::string_view note_b) {
   ASSIGN_OR_RETURN(const SignedCheckpoint a, DecodeSignedCheckpoint(note_a));
   ASSIGN_OR_RETURN(const SignedCheckpoint b, DecodeSignedCheckpoint(note_b));
   RETURN_IF_ERROR(CheckOneOrigin(a.checkpoint, b.checkpoint));
@@ -93,10 +108,10 @@ absl::StatusOr<ForkEvidence> CheckForkEvidence(const Policy& policy, absl::strin
                      "; two proof files of one index show whether the histories differ"));
   }
   if (a.checkpoint.root == b.checkpoint.root) return NoContradiction("one and the same root");
-  return Convict(policy, a, b);
+  return Convict(policies, a, b);
 }
 
-absl::StatusOr<ForkEvidence> CheckForkProofs(const Policy& policy, absl::string_view file_a,
+absl::StatusOr<ForkEvidence> CheckForkProofs(const PolicyChain& policies, absl::string_view file_a,
                                              absl::string_view file_b) {
   ASSIGN_OR_RETURN(const ShownLeaf a, ReadShownLeaf(file_a));
   ASSIGN_OR_RETURN(const ShownLeaf b, ReadShownLeaf(file_b));
@@ -105,7 +120,7 @@ absl::StatusOr<ForkEvidence> CheckForkProofs(const Policy& policy, absl::string_
     return NoContradiction(absl::StrCat("leaves ", a.index, " and ", b.index));
   }
   if (a.leaf_hash == b.leaf_hash) return NoContradiction("one and the same leaf");
-  return Convict(policy, a.signed_checkpoint, b.signed_checkpoint);
+  return Convict(policies, a.signed_checkpoint, b.signed_checkpoint);
 }
 
 std::string EncodeForkEvidence(const TwoNotes& notes) {

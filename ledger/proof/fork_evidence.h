@@ -14,7 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "ledger/log/checkpoint.h"
-#include "ledger/log/policy.h"
+#include "ledger/proof/policy_chain.h"
 #include "ledger/proof/two_notes.h"
 
 namespace vigil::ledger {
@@ -37,11 +37,11 @@ struct ForkEvidence {
 //   kInvalidArgument:    a note is no signed checkpoint.
 //   kFailedPrecondition: the checkpoints do not contradict each other.
 //   kNotFound:           they do, but no key of the policy signed both or against its quorum.
-absl::StatusOr<ForkEvidence> CheckForkEvidence(const Policy& policy, absl::string_view note_a,
-                                               absl::string_view note_b);
+absl::StatusOr<ForkEvidence> CheckForkEvidence(const PolicyChain& policies,
+                                               absl::string_view note_a, absl::string_view note_b);
 
 // Kind (2): two proof files of VerifyProof(). Errors: as above.
-absl::StatusOr<ForkEvidence> CheckForkProofs(const Policy& policy, absl::string_view file_a,
+absl::StatusOr<ForkEvidence> CheckForkProofs(const PolicyChain& policies, absl::string_view file_a,
                                              absl::string_view file_b);
 
 // The file of kind (1): the line "vigil.dev/fork-evidence@v1", an empty line, and both notes with

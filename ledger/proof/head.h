@@ -6,13 +6,13 @@
 
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "ledger/log/checkpoint.h"
 #include "ledger/log/policy.h"
+#include "ledger/proof/policy_chain.h"
 #include "ledger/proof/verdict.h"
 
 namespace vigil::ledger {
@@ -32,16 +32,19 @@ struct ProvenWitness {
 struct ProvenHead {
   Checkpoint checkpoint;
   std::vector<ProvenWitness> witnesses;  // Those that cosigned, in the policy's order.
+  uint64_t epoch = 0;                    // Whose policy it passed; 0: that of a policy alone.
   bool operator==(const ProvenHead&) const = default;
 };
 
-// Whether the policy is satisfied with the signed checkpoint `note`; fills `head` only then.
+// Whether the policy is satisfied with the signed checkpoint `note`; fills `head` only then. Of a
+// chain of policies, the newest epoch counts that lines of the note name and whose quorum signed;
+// a head of an epoch that is over must not be larger than the log was at its end.
 // docs/formats/proof.md, steps 2 to 4.
-std::optional<Refusal> CheckHead(const Policy& policy, absl::string_view note, ProvenHead* head);
+std::optional<Refusal> CheckHead(const PolicyChain& policies, absl::string_view note,
+                                 ProvenHead* head);
 
-// Epochs of the validators of `origin` that the policy lists as witnesses, from their key names
-// "<origin>/v/<org>/<validator>/<epoch>". Empty when it lists none under such a name.
-std::set<uint64_t> PolicyEpochs(const Policy& policy, absl::string_view origin);
+// The policy under which CheckHead() let `head` pass.
+const Policy& PolicyOfHead(const PolicyChain& policies, const ProvenHead& head);
 
 }  // namespace vigil::ledger
 

@@ -16,8 +16,8 @@ enum class ProofVerdict : uint8_t {
   kPayloadMismatch = 4,  // The event is not the one that its batch commits to.
   kNotIncluded = 5,      // Not in the log, not in the block named, or not accepted.
   kQuorumShort = 6,      // Too few of those whom the policy trusts signed the checkpoint.
-  kKeyRevoked = 7,       // The author's key was revoked before. Not yet given.
-  kUnknownEpoch = 8,     // Signed in an epoch that the policy does not list.
+  kKeyRevoked = 7,       // Cosigned by the set of an epoch that was over by then.
+  kUnknownEpoch = 8,     // Signed in an epoch that neither policy nor epoch chain reaches.
   kMalformed = 9,        // Not a proof, or the record in it breaks the rules of its kind.
   kNotConsistent = 10,   // The older checkpoint is not shown to be a prefix of the newer one.
 };

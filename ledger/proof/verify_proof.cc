@@ -27,7 +27,7 @@ using Outcome = std::optional<Refusal>;
 
 // One verification: what was read, and what the steps before have established.
 struct Work {
-  const Policy* policy = nullptr;
+  const PolicyChain* policies = nullptr;
   const CheckedHead* known = nullptr;
   absl::string_view bytes;
   TlogProof file;
@@ -66,7 +66,8 @@ Outcome CheckSeal(const Work& work, absl::string_view what, RecordIndex index, c
     return Refuse(ProofVerdict::kNotIncluded, what, " at index ", index.value(), " is of chain ",
                   header.chain_id.ToHex(), ", the log is of chain ", work.chain_id.ToHex());
   }
-  const std::set<uint64_t> epochs = PolicyEpochs(*work.policy, work.checkpoint().origin);
+  const std::set<uint64_t> epochs =
+      PolicyEpochs(PolicyOfHead(*work.policies, *work.report.head), work.checkpoint().origin);
   const uint64_t epoch = header.epoch.value();
   if (epoch == 0 || (!epochs.empty() && epoch > *epochs.rbegin())) {
     return Refuse(ProofVerdict::kUnknownEpoch, what, " at index ", index.value(), " is of epoch ",
@@ -107,7 +108,7 @@ Outcome CheckCheckpointOfFile(Work* work) {
     return std::nullopt;
   }
   ProvenHead head;
-  Outcome refusal = CheckHead(*work->policy, work->file.checkpoint, &head);
+  Outcome refusal = CheckHead(*work->policies, work->file.checkpoint, &head);
   if (!refusal.has_value()) work->report.head = std::move(head);
   return refusal;
 }
@@ -341,17 +342,17 @@ ProofReport Report(Work work) {
 
 }  // namespace
 
-ProofReport VerifyProof(const Policy& policy, absl::string_view file_bytes) {
+ProofReport VerifyProof(const PolicyChain& policies, absl::string_view file_bytes) {
   Work work;
-  work.policy = &policy;
+  work.policies = &policies;
   work.bytes = file_bytes;
   return Report(std::move(work));
 }
 
-ProofReport VerifyProof(const Policy& policy, const CheckedHead& known,
+ProofReport VerifyProof(const PolicyChain& policies, const CheckedHead& known,
                         absl::string_view file_bytes) {
   Work work;
-  work.policy = &policy;
+  work.policies = &policies;
   work.known = &known;
   work.bytes = file_bytes;
   return Report(std::move(work));

@@ -15,9 +15,9 @@
 #include "ledger/base/strong_id.h"
 #include "ledger/chain/kinds.h"
 #include "ledger/chain/result.h"
-#include "ledger/log/policy.h"
 #include "ledger/proof/extra.h"
 #include "ledger/proof/head.h"
+#include "ledger/proof/policy_chain.h"
 #include "ledger/proof/verdict.h"
 
 namespace vigil::ledger {
@@ -72,7 +72,7 @@ struct ProofReport {
   bool operator==(const ProofReport&) const = default;
 };
 
-ProofReport VerifyProof(const Policy& policy, absl::string_view file_bytes);
+ProofReport VerifyProof(const PolicyChain& policies, absl::string_view file_bytes);
 
 // A signed checkpoint that CheckHead() let pass under a policy.
 struct CheckedHead {
@@ -81,7 +81,7 @@ struct CheckedHead {
 };
 // The same, without checking the signatures of `known` again for a file that has it, byte for byte.
 // REQUIRES: `known` passed under this policy.
-ProofReport VerifyProof(const Policy& policy, const CheckedHead& known,
+ProofReport VerifyProof(const PolicyChain& policies, const CheckedHead& known,
                         absl::string_view file_bytes);
 
 }  // namespace vigil::ledger

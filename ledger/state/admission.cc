@@ -9,6 +9,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/state/chain_state.h"
 #include "ledger/state/faults.h"
+#include "ledger/state/governance.h"
 #include "ledger/state/identity.h"
 #include "ledger/state/streams.h"
 #include "ledger/state/tables.h"
@@ -48,6 +49,7 @@ class PastState final : public StateBase {
 
 // Says why a body cannot count in the state of `view`; the signer's key and role are fine.
 struct AdmissionCheck {
+  const Genesis& genesis;
   const StateView& view;
   const KeyRow& signer;
   const Hash& leaf_hash;
@@ -112,6 +114,14 @@ struct AdmissionCheck {
     return CheckFaultProofAdmissible(view, signer, body);
   }
 
+  absl::Status operator()(const ProposalBody& body) const {
+    return CheckProposalAdmissible(genesis, view, signer, body);
+  }
+
+  absl::Status operator()(const BallotBody& body) const {
+    return CheckBallotAdmissible(genesis, view, signer, body);
+  }
+
  private:
   absl::Status CheckStep(const StreamStep& step) const {
     const StreamHeadRow head = FindStreamHead(view, signer.identity, step.stream);
@@ -162,7 +172,8 @@ absl::Status CheckAdmissible(const Genesis& genesis, const StateBase& state,
                      ", key ", record.author.ToHex()));
   }
   const absl::Status refused = std::visit(
-      AdmissionCheck{.view = view, .signer = *signer, .leaf_hash = leaf_hash}, record.body);
+      AdmissionCheck{.genesis = genesis, .view = view, .signer = *signer, .leaf_hash = leaf_hash},
+      record.body);
   RETURN_IF_ERROR(view.status());
   return refused;
 }

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "ledger/state/incidents.h"
 #include "ledger/state/quorum.h"
 #include "ledger/state/tables.h"
 
@@ -64,6 +65,7 @@ void Settle(const RecordContext& context, RecordIndex index, AlertState state, A
   if (state == AlertState::kConfirmed) {
     alert->confirmed_height = context.height;
     context.Emit(EffectType::kAlertConfirmed, index.value());
+    JoinIncident(context, index, *alert);
   } else {
     // A wrong alert must not keep the event from being raised rightly; its author had their turn.
     context.view->Delete(AlertOfEventKey(alert->event, alert->model_digest));
@@ -109,6 +111,8 @@ ResultCode ApplyAlert(const RecordContext& context, const AlertBody& body) {
       is_rule ? CheckRule(*context.genesis, body) : CheckModel(*context.view, body);
   if (basis != ResultCode::kOk) return basis;
   if (!EventExists(*context.view, body.event)) return ResultCode::kNotFound;
+  const ResultCode anchored = CheckAnchor(*context.view, body);
+  if (anchored != ResultCode::kOk) return anchored;
   const std::string event_key = AlertOfEventKey(body.event, body.model_digest);
   const std::string contested_key =
       ContestedAlertKey(body.event, body.model_digest, context.signer->identity);
@@ -136,6 +140,7 @@ ResultCode ApplyAlert(const RecordContext& context, const AlertBody& body) {
                           .entity_kind = body.entity_kind,
                           .observed = body.observed});
   }
+  NoteAnchor(context, body);
   WriteRow(context.view, event_key, IndexRow{.index = context.index});
   context.view->Put(AlertInStateKey(AlertState::kProposed, context.index), "");
   context.Emit(EffectType::kAlertProposed, context.index.value());

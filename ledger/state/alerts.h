@@ -10,16 +10,19 @@
 //   is of a rule, and has not its digest, or a score      INVALID
 //     that differs from its threshold
 //   names no event of an OK batch                         NOT_FOUND
+//   has an anchor that is no event of an OK batch         NOT_FOUND
+//   has one that another organisation reported            INVALID
 //   an alert of this event and model or rule stands, or   ALREADY_EXISTS
 //     one by this validator was contested
 //
 // The model active just before the present one still counts, so that alerts that were under way
 // when a model was replaced are not lost. Whether the rule matched is not known here either. The
-// event's leaf hash is not compared here: attesters do.
+// event's leaf hash is not compared here, nor what the anchor names: attesters do.
 // An alert is its proposer's own confirmation; k confirmations make it CONFIRMED, f + 1 disputes
 // CONTESTED (ledger/state/quorum.h). Both are final; later verdicts are kept beside them. After a
 // contested alert the event may be raised again, by others: else one liar could keep any event from
-// being confirmed by being the first to raise it, wrongly.
+// being confirmed by being the first to raise it, wrongly. A confirmed one joins an incident
+// (ledger/state/incidents.h).
 //
 // Attestations: one verdict per alert and validator. Entries that cannot count are passed over. The
 // record is OK when an entry took effect, else ALREADY_EXISTS when a verdict of this validator

@@ -7,9 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/chain/epoch.h"
 #include "ledger/chain/record.h"
 #include "ledger/state/alerts.h"
 #include "ledger/state/faults.h"
+#include "ledger/state/governance.h"
 #include "ledger/state/identity.h"
 #include "ledger/state/models.h"
 #include "ledger/state/record_context.h"
@@ -45,6 +47,8 @@ struct Executor {
   }
   ResultCode operator()(const TriageBody& body) const { return ApplyTriage(context, body); }
   ResultCode operator()(const FaultProofBody& body) const { return ApplyFaultProof(context, body); }
+  ResultCode operator()(const ProposalBody& body) const { return ApplyProposal(context, body); }
+  ResultCode operator()(const BallotBody& body) const { return ApplyBallot(context, body); }
 };
 
 void AddTotals(const RecordView& record, const RecordResult& result, EventTotals* totals) {
@@ -57,9 +61,9 @@ void AddTotals(const RecordView& record, const RecordResult& result, EventTotals
   totals->time_max = std::max(totals->time_max, batch->last_time_unix_nano);
 }
 
-absl::StatusOr<RecordResult> ApplyRecord(const ApplyContext& block, const RecordView& record,
-                                         const Hash& leaf_hash, RecordIndex index,
-                                         StateView* view) {
+absl::StatusOr<RecordResult> ApplyRecord(const ApplyContext& block, uint64_t time_unix_millis,
+                                         const RecordView& record, const Hash& leaf_hash,
+                                         RecordIndex index, StateView* view) {
   const std::optional<KeyRow> signer = FindKeyRow(*view, record.author);
   RETURN_IF_ERROR(view->status());
   if (!signer.has_value()) {
@@ -76,6 +80,7 @@ absl::StatusOr<RecordResult> ApplyRecord(const ApplyContext& block, const Record
   }
   const RecordContext context{.genesis = block.genesis,
                               .height = block.height,
+                              .time_unix_millis = time_unix_millis,
                               .index = index,
                               .leaf_hash = leaf_hash,
                               .signer = &*signer,
@@ -101,12 +106,14 @@ absl::StatusOr<std::vector<RecordResult>> ApplyBlock(const ApplyContext& context
                                               context.height.value(), ": ",
                                               record.status().message()));
     }
-    ASSIGN_OR_RETURN(RecordResult result,
-                     ApplyRecord(context, *record, entry.leaf_hash, index, view));
+    ASSIGN_OR_RETURN(RecordResult result, ApplyRecord(context, block.header().time_unix_millis,
+                                                      *record, entry.leaf_hash, index, view));
     if (totals != nullptr) AddTotals(*record, result, totals);
     results.push_back(std::move(result));
     ++index;
   }
+  if (Seals(block.header())) ApplyEpochEnd(*context.genesis, context.height, index, view);
+  RETURN_IF_ERROR(view->status());
   return results;
 }
 

@@ -18,7 +18,7 @@
 namespace vigil::ledger {
 
 struct ApplyContext {
-  const Genesis* genesis;
+  const Genesis* genesis;  // Restated for the block's epoch.
   Height height;
   RecordIndex first_index;  // Of the block's first record.
 };
@@ -31,7 +31,8 @@ struct EventTotals {
 };
 
 // Executes the records of `block` in order on `view`. A signer without the role that the kind asks
-// for gets PERMISSION_DENIED. Signatures are not checked again: whoever admitted the record did,
+// for gets PERMISSION_DENIED. After the last record of a sealing block the epoch ends
+// (ledger/state/governance.h). Signatures are not checked again: whoever admitted the record did,
 // and VerifyLedger() does. `totals` is filled when given.
 //
 // Errors:

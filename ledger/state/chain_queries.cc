@@ -209,6 +209,13 @@ absl::StatusOr<AlertInfo> ChainReader::GetAlert(RecordIndex index) const {
     info.entity_kind = rule->entity_kind;
     info.observed = rule->observed;
   }
+  ASSIGN_OR_RETURN(const std::optional<AlertAnchorRow> anchor,
+                   ReadRow<AlertAnchorRow>(*state_, AlertAnchorKey(index)));
+  if (anchor.has_value()) {
+    info.anchor_kind = anchor->kind;
+    info.anchor = anchor->anchor;
+    info.incident = anchor->incident;
+  }
   ASSIGN_OR_RETURN(info.triage, GetTriage(index));
   absl::Status problem;
   const std::string prefix = VerdictPrefix(index);

@@ -136,6 +136,17 @@ struct AlertInfo {
   Hash rules_digest;
   uint32_t entity_kind = 0;
   uint64_t observed = 0;
+  // By what it is grouped with others; kind 0: by nothing.
+  uint32_t anchor_kind = 0;
+  EventRef anchor;
+  RecordIndex incident;  // 0: in none.
+};
+
+// Confirmed alerts of one entity (ledger/state/incidents.h).
+struct IncidentInfo {
+  RecordIndex index;  // Of its first alert.
+  IncidentRow row;
+  std::vector<RecordIndex> alerts;  // Ascending; at most kIncidentAlertsMax. Empty in listings.
 };
 
 struct ModelInfo {
@@ -181,6 +192,12 @@ class ChainReader {
                                                     uint32_t limit,
                                                     std::optional<AlertState> state) const;
   absl::StatusOr<TriageInfo> GetTriage(RecordIndex alert) const;
+  absl::StatusOr<IncidentInfo> GetIncident(RecordIndex index) const;
+  // At most `limit` incidents from `from` on (it included; downwards unless `ascending`), those
+  // that are closed or open if that is given.
+  absl::StatusOr<std::vector<IncidentInfo>> ListIncidents(RecordIndex from, bool ascending,
+                                                          uint32_t limit,
+                                                          std::optional<bool> closed) const;
   // By event type, then component.
   absl::StatusOr<std::vector<TriageTotals>> ListTriageTotals() const;
   // In order of the validators' names.

@@ -4,7 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/chain/epoch.h"
 #include "ledger/state/executor.h"
+#include "ledger/state/governance.h"
 #include "ledger/state/store_codec.h"
 #include "ledger/state/tables.h"
 
@@ -103,12 +105,14 @@ absl::StatusOr<std::unique_ptr<ChainState>> ChainState::Open(Store* store, const
     if (!empty) return Damaged("it has keys but names no chain");
     GenesisOutcome outcome = ExecuteGenesis(*genesis);
     RETURN_IF_ERROR(store->Write(outcome.batch));
-    return std::unique_ptr<ChainState>(new ChainState(store, genesis, std::move(outcome.tip)));
+    return std::unique_ptr<ChainState>(
+        new ChainState(store, AtHeight(*genesis, Height(1)), std::move(outcome.tip)));
   }
   ASSIGN_OR_RETURN(const ChainRow row, DecodeChain(*chain));
   RETURN_IF_ERROR(CheckSameChain(row, *genesis));
   ASSIGN_OR_RETURN(Tip tip, LoadTip(*store, *genesis));
-  return std::unique_ptr<ChainState>(new ChainState(store, genesis, std::move(tip)));
+  ASSIGN_OR_RETURN(Genesis at, AtState(*genesis, ChainReader(Borrow(store)).state()));
+  return std::unique_ptr<ChainState>(new ChainState(store, std::move(at), std::move(tip)));
 }
 
 absl::StatusOr<ExecutedBlock> ChainState::Execute(const BlockPtr& block, JournalPosition position) {
@@ -130,15 +134,18 @@ absl::StatusOr<ExecutedBlock> ChainState::Execute(const BlockPtr& block, Journal
 
 absl::StatusOr<ExecutedBlock> ChainState::ExecuteAndWrite(const BlockPtr& block,
                                                           JournalPosition position) {
-  RETURN_IF_ERROR(CheckContinues(*genesis_, tip_, block->header()));
-  RETURN_IF_ERROR(CheckAgreement(ChainReader(Borrow(store_)), tip_, block->header()));
+  RETURN_IF_ERROR(CheckContinues(genesis_, tip_, block->header()));
+  RETURN_IF_ERROR(CheckAgreement(genesis_, ChainReader(Borrow(store_)), tip_, block->header()));
   if (block->header().snapshot_height != Height(0)) {
     RETURN_IF_ERROR(CheckSnapshotAgreement(snapshot_, block->header()));
   }
-  ASSIGN_OR_RETURN(BlockOutcome outcome, ExecuteOnTip(*genesis_, *store_, tip_, block, position));
+  ASSIGN_OR_RETURN(BlockOutcome outcome, ExecuteOnTip(genesis_, *store_, tip_, block, position));
   const absl::Status written = store_->Write(outcome.batch);
   if (!written.ok()) {
     return Annotate(written, absl::StrCat("block ", block->height().value(), " not written"));
+  }
+  if (Seals(block->header())) {
+    ASSIGN_OR_RETURN(genesis_, AtState(genesis_, ChainReader(Borrow(store_)).state()));
   }
   return std::move(outcome.executed);
 }

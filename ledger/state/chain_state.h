@@ -34,10 +34,10 @@ struct ExecutedBlock {
 
 class ChainState {
  public:
-  // `store` must outlive the object. An empty store is initialised from `genesis`.
-  // Errors: kFailedPrecondition when the store is of another chain (names both chain ids);
-  // kDataLoss when the marks have a gap or a value is malformed: rebuild from the journal.
-  // Everything above a gap is of no use, so a rebuild starts from an empty store.
+  // `store` must outlive the object; `genesis` may be restated for any epoch. An empty store is
+  // initialised from `genesis`. Errors: kFailedPrecondition when the store is of another chain
+  // (names both chain ids); kDataLoss when the marks have a gap or a value is malformed: rebuild
+  // from the journal. Everything above a gap is of no use, so a rebuild starts from an empty store.
   static absl::StatusOr<std::unique_ptr<ChainState>> Open(Store* store, const Genesis* genesis);
 
   // Executes `block`, which lies at `position` in the journal, and writes the outcome.
@@ -55,6 +55,8 @@ class ChainState {
   // says the same; the last one told counts.
   void KnowSnapshot(const SnapshotMark& mark) { snapshot_ = mark; }
 
+  // Restated for the epoch of the block that comes next.
+  const Genesis& genesis() const { return genesis_; }
   // After the last block that was executed and written.
   const Tip& tip() const { return tip_; }
   // Readers of this moment, for other threads.
@@ -63,13 +65,13 @@ class ChainState {
   std::shared_ptr<const StoreReader> StoreSnapshot() const { return store_->Snapshot(); }
 
  private:
-  ChainState(Store* store, const Genesis* genesis, Tip tip)
-      : store_(store), genesis_(genesis), tip_(std::move(tip)) {}
+  ChainState(Store* store, Genesis genesis, Tip tip)
+      : store_(store), genesis_(std::move(genesis)), tip_(std::move(tip)) {}
 
   absl::StatusOr<ExecutedBlock> ExecuteAndWrite(const BlockPtr& block, JournalPosition position);
 
   Store* const store_;
-  const Genesis* const genesis_;
+  Genesis genesis_;  // Restated for the epoch of the block that comes next.
   Tip tip_;
   SnapshotMark snapshot_;  // The last one that is known.
   absl::Status failed_;    // The first error that is not the block's fault.

@@ -8,6 +8,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/header.h"
 #include "ledger/state/apply.h"
+#include "ledger/state/governance.h"
 #include "ledger/state/store_codec.h"
 #include "ledger/state/store_state.h"
 #include "ledger/state/tables.h"
@@ -177,6 +178,13 @@ absl::Status CheckContinues(const Genesis& genesis, const Tip& tip, const BlockH
                    tip.executed_in_header.value(), " and 1 to ", kExecutionLagHeightsMax,
                    " below the block");
   }
+  if (header.epoch != genesis.epoch) {
+    return Refused(header, "epoch ", header.epoch.value(), ", must be ", genesis.epoch.value());
+  }
+  if (header.executed_height < genesis.epoch_base) {
+    return Refused(header, "executed height ", executed, ", its epoch begins above ",
+                   genesis.epoch_base.value(), ", which must be executed");
+  }
   if (header.snapshot_height != genesis.SnapshotHeightAt(header.height)) {
     return Refused(header, "names the snapshot of height ", header.snapshot_height.value(),
                    ", must be ", genesis.SnapshotHeightAt(header.height).value(), " (0: none)");
@@ -192,7 +200,8 @@ absl::Status CheckContinues(const Genesis& genesis, const Tip& tip, const BlockH
   return absl::OkStatus();
 }
 
-absl::Status CheckAgreement(const ChainReader& reader, const Tip& tip, const BlockHeader& header) {
+absl::Status CheckAgreement(const Genesis& genesis, const ChainReader& reader, const Tip& tip,
+                            const BlockHeader& header) {
   const Height executed = header.executed_height;
   ASSIGN_OR_RETURN(const Hash digest, reader.StateDigest(executed));
   if (digest != header.state_digest) {
@@ -206,6 +215,13 @@ absl::Status CheckAgreement(const ChainReader& reader, const Tip& tip, const Blo
         "state divergence at height ", executed.value(), ": block ", header.height.value(),
         " says results root ", header.results_root.ToHex(), " over heights (",
         tip.executed_in_header.value(), ", ", executed.value(), "], ours is ", root.ToHex()));
+  }
+  ASSIGN_OR_RETURN(const Hash next, NextSetHash(genesis, reader.state(), header.height, executed));
+  if (next != header.next_validator_set_hash) {
+    return absl::DataLossError(
+        absl::StrCat("state divergence at height ", executed.value(), ": block ",
+                     header.height.value(), " says next validator set ",
+                     header.next_validator_set_hash.ToHex(), ", ours is ", next.ToHex()));
   }
   return absl::OkStatus();
 }

@@ -27,13 +27,15 @@ struct GenesisOutcome {
 };
 GenesisOutcome ExecuteGenesis(const Genesis& genesis);
 
-// Height, parent, views, time, E, proposer and validator set against the tip.
+// Epoch, height, parent, views, time, E, proposer and validator set against the tip.
 // Errors: kInvalidArgument naming the field and both values.
 absl::Status CheckContinues(const Genesis& genesis, const Tip& tip, const BlockHeader& header);
 
-// State digest and results root at E against what `reader` holds.
+// State digest and results root at E, and the next validator set, against what `reader` holds,
+// which stands at the tip or above. `genesis` is restated for the block's epoch, here and below.
 // Errors: kDataLoss "state divergence ..." naming block, E and both digests; errors of the store.
-absl::Status CheckAgreement(const ChainReader& reader, const Tip& tip, const BlockHeader& header);
+absl::Status CheckAgreement(const Genesis& genesis, const ChainReader& reader, const Tip& tip,
+                            const BlockHeader& header);
 
 // The snapshot digest that `header` carries against ours of that height.
 // REQUIRES: own.height == header.snapshot_height.

@@ -8,7 +8,7 @@
 namespace vigil::ledger {
 
 void EnrolGenesisKeys(const Genesis& genesis, StateView* view) {
-  for (const GenesisValidator& validator : genesis.validators) {
+  for (const GenesisValidator& validator : genesis.first_validators()) {
     const KeyRow row{.identity = validator.identity(),
                      .org = validator.org,
                      .roles = static_cast<uint32_t>(Role::kValidator),

@@ -1,4 +1,5 @@
-// Who signs and who cosigns the checkpoints of a network, as genesis names them. Pure.
+// Who signs and who cosigns the checkpoints of a network, as genesis and later epochs name them.
+// Pure.
 //
 // Every validator of an epoch signs as the log, under the log's origin, and cosigns under
 // "<origin>/v/<org>/<validator>/<epoch>" (ledger.md section 1).
@@ -22,6 +23,7 @@ struct LogKeys {
   uint32_t quorum = 0;             // Cosignatures of distinct validators that make it final.
 };
 
+// Of the epoch that `genesis` is restated for.
 LogKeys LogKeysOf(const Genesis& genesis);
 
 // The same for offline verifiers (C2SP tlog-policy): any validator's log key, and a quorum of

@@ -20,6 +20,7 @@ namespace vigil::ledger {
 struct RecordContext {
   const Genesis* genesis = nullptr;
   Height height;
+  uint64_t time_unix_millis = 0;  // Of the block.
   RecordIndex index;
   Hash leaf_hash;
   const KeyRow* signer = nullptr;

@@ -14,6 +14,11 @@ void Refuse(ByteReader* reader) { reader->Raw(reader->remaining() + 1); }
 
 std::string StartKey(Table table) { return std::string(1, static_cast<char>(table)); }
 
+// Sorts of rows in kIncidentIndex. Stored: never renumber.
+constexpr uint8_t kAlertOfIncident = 1;
+constexpr uint8_t kIncidentOfEvent = 2;
+constexpr uint8_t kIncidentInState = 3;
+
 }  // namespace
 
 bool IsAdmissionKey(absl::string_view state_key) {
@@ -28,7 +33,12 @@ bool IsAdmissionKey(absl::string_view state_key) {
     case Table::kTriage:
     case Table::kFault:
     case Table::kContestedAlert:
+    case Table::kProposal:
+    case Table::kBallot:
+    case Table::kApprovedSet:
+    case Table::kOpenProposal:
       return true;
+    case Table::kEpoch:
     case Table::kStreamSequence:
     case Table::kStreamRecord:
     case Table::kAlert:
@@ -39,6 +49,9 @@ bool IsAdmissionKey(absl::string_view state_key) {
     case Table::kTriageTotals:
     case Table::kAlertRule:
     case Table::kModelAlerts:
+    case Table::kAlertAnchor:
+    case Table::kIncident:
+    case Table::kIncidentIndex:
       return false;
   }
   return false;
@@ -84,6 +97,87 @@ StreamRecordRow StreamRecordRow::Decode(ByteReader* reader) {
   row.item_count = reader->U32();
   row.items_root = reader->ReadHash();
   row.org = ToString(reader->Prefixed(kNameBytesMax));
+  return row;
+}
+
+void EpochRow::Encode(ByteWriter* writer) const {
+  writer->U64(base.value()).U64(proposal.value()).Prefixed(set).Prefixed(addresses);
+}
+
+EpochRow EpochRow::Decode(ByteReader* reader) {
+  EpochRow row;
+  row.base = Height(reader->U64());
+  row.proposal = RecordIndex(reader->U64());
+  row.set = ToString(reader->Prefixed(kRecordBodyBytesMax));
+  row.addresses = ToString(reader->Prefixed(kRecordBodyBytesMax));
+  return row;
+}
+
+absl::string_view ProposalStateName(ProposalState state) {
+  switch (state) {
+    case ProposalState::kOpen:
+      return "open";
+    case ProposalState::kApproved:
+      return "approved";
+    case ProposalState::kRejected:
+      return "rejected";
+    case ProposalState::kLapsed:
+      return "lapsed";
+    case ProposalState::kSealed:
+      return "sealed";
+  }
+  return "?";
+}
+
+void ProposalRow::Encode(ByteWriter* writer) const {
+  writer->U8(static_cast<uint8_t>(state)).U64(epoch).Prefixed(org).Prefixed(by);
+  writer->Prefixed(next_set).Prefixed(addresses).Prefixed(reason);
+  writer->U32(approve_count).U32(reject_count).U64(height.value()).U64(closed_height.value());
+}
+
+ProposalRow ProposalRow::Decode(ByteReader* reader) {
+  ProposalRow row;
+  const uint8_t state = reader->U8();
+  row.state = static_cast<ProposalState>(state);
+  row.epoch = reader->U64();
+  row.org = ToString(reader->Prefixed(kNameBytesMax));
+  row.by = ToString(reader->Prefixed(kIdentityBytesMax));
+  row.next_set = ToString(reader->Prefixed(kRecordBodyBytesMax));
+  row.addresses = ToString(reader->Prefixed(kRecordBodyBytesMax));
+  row.reason = ToString(reader->Prefixed(kRecordBodyBytesMax));
+  row.approve_count = reader->U32();
+  row.reject_count = reader->U32();
+  row.height = Height(reader->U64());
+  row.closed_height = Height(reader->U64());
+  if (state < 1 || state > static_cast<uint8_t>(ProposalState::kSealed)) Refuse(reader);
+  return row;
+}
+
+void BallotRow::Encode(ByteWriter* writer) const {
+  writer->U8(static_cast<uint8_t>(choice)).Prefixed(by);
+  writer->U64(record_index.value()).U64(height.value());
+}
+
+BallotRow BallotRow::Decode(ByteReader* reader) {
+  BallotRow row;
+  const uint8_t choice = reader->U8();
+  row.choice = static_cast<BallotChoice>(choice);
+  row.by = ToString(reader->Prefixed(kIdentityBytesMax));
+  row.record_index = RecordIndex(reader->U64());
+  row.height = Height(reader->U64());
+  if (choice < 1 || choice > static_cast<uint8_t>(BallotChoice::kReject)) Refuse(reader);
+  return row;
+}
+
+void ApprovedSetRow::Encode(ByteWriter* writer) const {
+  writer->U64(proposal.value()).U64(height.value()).Fixed(hash);
+}
+
+ApprovedSetRow ApprovedSetRow::Decode(ByteReader* reader) {
+  ApprovedSetRow row;
+  row.proposal = RecordIndex(reader->U64());
+  row.height = Height(reader->U64());
+  row.hash = reader->ReadHash();
   return row;
 }
 
@@ -139,6 +233,44 @@ AlertRuleRow AlertRuleRow::Decode(ByteReader* reader) {
   row.rules_digest = reader->ReadHash();
   row.entity_kind = reader->U32();
   row.observed = reader->U64();
+  return row;
+}
+
+void AlertAnchorRow::Encode(ByteWriter* writer) const {
+  writer->U32(kind).U64(anchor.record_index.value()).U32(anchor.item.value());
+  writer->U64(incident.value());
+}
+
+AlertAnchorRow AlertAnchorRow::Decode(ByteReader* reader) {
+  AlertAnchorRow row;
+  row.kind = reader->U32();
+  row.anchor.record_index = RecordIndex(reader->U64());
+  row.anchor.item = ItemIndex(reader->U32());
+  row.incident = RecordIndex(reader->U64());
+  return row;
+}
+
+void IncidentRow::Encode(ByteWriter* writer) const {
+  writer->U32(kind).U64(anchor.record_index.value()).U32(anchor.item.value()).Prefixed(org);
+  writer->U64(opened_height.value()).U64(opened_millis);
+  writer->U64(last_height.value()).U64(last_millis);
+  writer->U32(alert_count).U32(closed_count).U32(score_q8_max);
+}
+
+IncidentRow IncidentRow::Decode(ByteReader* reader) {
+  IncidentRow row;
+  row.kind = reader->U32();
+  row.anchor.record_index = RecordIndex(reader->U64());
+  row.anchor.item = ItemIndex(reader->U32());
+  row.org = ToString(reader->Prefixed(kNameBytesMax));
+  row.opened_height = Height(reader->U64());
+  row.opened_millis = reader->U64();
+  row.last_height = Height(reader->U64());
+  row.last_millis = reader->U64();
+  row.alert_count = reader->U32();
+  row.closed_count = reader->U32();
+  row.score_q8_max = reader->U32();
+  if (row.closed_count > row.alert_count) Refuse(reader);
   return row;
 }
 
@@ -356,6 +488,81 @@ std::string AlertInStateKey(AlertState state, RecordIndex alert) {
 std::string AlertRuleKey(RecordIndex alert) {
   std::string bytes = StartKey(Table::kAlertRule);
   ByteWriter(&bytes).U64(alert.value());
+  return bytes;
+}
+
+std::string EpochKey(Epoch number) {
+  std::string bytes = StartKey(Table::kEpoch);
+  ByteWriter(&bytes).U64(number.value());
+  return bytes;
+}
+
+std::string ProposalKey(RecordIndex proposal) {
+  std::string bytes = StartKey(Table::kProposal);
+  ByteWriter(&bytes).U64(proposal.value());
+  return bytes;
+}
+
+std::string BallotPrefix(RecordIndex proposal) {
+  std::string bytes = StartKey(Table::kBallot);
+  ByteWriter(&bytes).U64(proposal.value());
+  return bytes;
+}
+
+std::string BallotKey(RecordIndex proposal, absl::string_view org) {
+  std::string bytes = BallotPrefix(proposal);
+  ByteWriter(&bytes).Prefixed(org);
+  return bytes;
+}
+
+std::string ApprovedSetKey() { return StartKey(Table::kApprovedSet); }
+
+std::string OpenProposalKey(absl::string_view org) {
+  std::string bytes = StartKey(Table::kOpenProposal);
+  ByteWriter(&bytes).Prefixed(org);
+  return bytes;
+}
+
+std::string AlertAnchorKey(RecordIndex alert) {
+  std::string bytes = StartKey(Table::kAlertAnchor);
+  ByteWriter(&bytes).U64(alert.value());
+  return bytes;
+}
+
+std::string IncidentKey(RecordIndex incident) {
+  std::string bytes = StartKey(Table::kIncident);
+  ByteWriter(&bytes).U64(incident.value());
+  return bytes;
+}
+
+std::string IncidentAlertPrefix(RecordIndex incident) {
+  std::string bytes = StartKey(Table::kIncidentIndex);
+  ByteWriter(&bytes).U8(kAlertOfIncident).U64(incident.value());
+  return bytes;
+}
+
+std::string IncidentAlertKey(RecordIndex incident, RecordIndex alert) {
+  std::string bytes = IncidentAlertPrefix(incident);
+  ByteWriter(&bytes).U64(alert.value());
+  return bytes;
+}
+
+std::string IncidentOfEventKey(uint32_t kind, const EventRef& event) {
+  std::string bytes = StartKey(Table::kIncidentIndex);
+  ByteWriter(&bytes).U8(kIncidentOfEvent).U8(static_cast<uint8_t>(kind));
+  ByteWriter(&bytes).U64(event.record_index.value()).U32(event.item.value());
+  return bytes;
+}
+
+std::string IncidentInStatePrefix(bool closed) {
+  std::string bytes = StartKey(Table::kIncidentIndex);
+  ByteWriter(&bytes).U8(kIncidentInState).U8(closed ? 1 : 0);
+  return bytes;
+}
+
+std::string IncidentInStateKey(bool closed, RecordIndex incident) {
+  std::string bytes = IncidentInStatePrefix(closed);
+  ByteWriter(&bytes).U64(incident.value());
   return bytes;
 }
 

@@ -18,6 +18,11 @@
 // kVerdict          u64 alert index, identity            VerdictRow      alerts.cc
 // kAlertRule        u64 alert index                      AlertRuleRow    alerts.cc
 // kModelCommitment  u64 period, u32 type, identity       CommitmentRow   models.cc
+// kEpoch            u64 number, from 2                   EpochRow        governance.cc
+// kProposal         u64 record index of the proposal     ProposalRow     governance.cc
+// kBallot           u64 proposal index, organisation     BallotRow       governance.cc
+// kApprovedSet      (none)                               ApprovedSetRow  governance.cc
+// kOpenProposal     organisation                         IndexRow        governance.cc
 // kTriage           u64 alert index                      TriageRow       triage.cc
 // kTriageStep       u64 alert index, u64 revision        TriageStepRow   triage.cc
 // kTriageTotals     u32 type, u32 component              TriageTotalsRow triage.cc
@@ -27,6 +32,11 @@
 // kContestedAlert   u64 record, u32 item, model digest,  empty           alerts.cc
 //                     identity of the author
 // kModelAlerts      u32 type, u64 period                 ModelAlertsRow  alerts.cc
+// kAlertAnchor      u64 alert index                      AlertAnchorRow  incidents.cc
+// kIncident         u64 incident                         IncidentRow     incidents.cc
+// kIncidentIndex    u8 1, u64 incident, u64 alert        empty           incidents.cc
+//                   u8 2, u8 kind, u64 record, u32 item  IndexRow        incidents.cc
+//                   u8 3, u8 closed, u64 incident        empty           incidents.cc
 //
 // Invariants across tables:
 //   (1) A stream with head sequence n has exactly the sequences 1..n in kStreamSequence; each names
@@ -46,6 +56,16 @@
 //       two rows of one alert say the same.
 //   (6) kModelAlerts counts the rows of kAlert of a type and period, once under `raised`, and under
 //       `confirmed` or `contested` while they are that.
+//
+//   (7) kEpoch has rows 2, 3 ... without a gap, bases ascending. kApprovedSet names a proposal that
+//   is
+//       approved; one that is open has a row in kOpenProposal, and no other has. Its counts are the
+//       rows of kBallot.
+//   (8) An incident is numbered like its first alert. Its alerts are confirmed and have its number
+//   in
+//       kAlertAnchor; kIncidentIndex has one row of sort 1 for each, one of sort 3, and of sort 2
+//       the incident that anchors and events of alerts led to last. Its counts are those of its
+//       alerts and of the closed ones among them; `closed` says that both are equal.
 //
 // Admission tables are those that decide whether a record may enter a block; each block keeps their
 // values from before it (undo images), so that state(E) can be read up to 64 heights back.
@@ -93,6 +113,11 @@ enum class Table : uint8_t {
   kModelCommitment = 10,
   kModel = 11,
   kActiveModel = 12,
+  kEpoch = 13,
+  kProposal = 14,
+  kBallot = 15,
+  kApprovedSet = 16,
+  kOpenProposal = 17,
   kTriage = 20,
   kTriageStep = 21,
   kTriageTotals = 22,
@@ -100,6 +125,9 @@ enum class Table : uint8_t {
   kFault = 26,
   kModelAlerts = 27,
   kContestedAlert = 28,
+  kAlertAnchor = 29,
+  kIncident = 30,
+  kIncidentIndex = 31,
 };
 
 // Whether `state_key` is of a table that decides admission.
@@ -195,6 +223,36 @@ struct VerdictRow {
 
   void Encode(ByteWriter* writer) const;
   static VerdictRow Decode(ByteReader* reader);
+};
+
+// What an alert says of its entity, and where that led.
+struct AlertAnchorRow {
+  static constexpr absl::string_view kName = "alert anchor";
+  uint32_t kind = 0;
+  EventRef anchor;
+  RecordIndex incident;  // 0: none, or none yet.
+
+  void Encode(ByteWriter* writer) const;
+  static AlertAnchorRow Decode(ByteReader* reader);
+};
+
+// Confirmed alerts of one entity, close to each other in time.
+struct IncidentRow {
+  static constexpr absl::string_view kName = "incident";
+  uint32_t kind = 0;
+  EventRef anchor;  // Of the first alert.
+  std::string org;  // Whose sensors reported the events.
+  Height opened_height;
+  uint64_t opened_millis = 0;
+  Height last_height;  // When the newest alert was confirmed.
+  uint64_t last_millis = 0;
+  uint32_t alert_count = 0;
+  uint32_t closed_count = 0;
+  uint32_t score_q8_max = 0;
+
+  bool closed() const { return closed_count == alert_count; }
+  void Encode(ByteWriter* writer) const;
+  static IncidentRow Decode(ByteReader* reader);
 };
 
 // What one validator says is wrong with an alert that it disputes.
@@ -310,7 +368,76 @@ struct ActiveModelRow {
   static ActiveModelRow Decode(ByteReader* reader);
 };
 
+// An epoch from the second on.
+struct EpochRow {
+  static constexpr absl::string_view kName = "epoch";
+  Height base;           // Its first block is above.
+  RecordIndex proposal;  // That named its set.
+  std::string set;       // EncodeValidatorSet()
+  std::string addresses;
+
+  void Encode(ByteWriter* writer) const;
+  static EpochRow Decode(ByteReader* reader);
+};
+
+// Stored: never renumber.
+enum class ProposalState : uint8_t {
+  kOpen = 1,
+  kApproved = 2,
+  kRejected = 3,
+  kLapsed = 4,  // Another set began first.
+  kSealed = 5,  // Its set began.
+};
+// "open", "approved", "rejected", "lapsed", "sealed".
+absl::string_view ProposalStateName(ProposalState state);
+
+struct ProposalRow {
+  static constexpr absl::string_view kName = "proposal";
+  ProposalState state = ProposalState::kOpen;
+  uint64_t epoch = 0;  // That is to end.
+  std::string org;
+  std::string by;
+  std::string next_set;  // EncodeValidatorSet()
+  std::string addresses;
+  std::string reason;
+  uint32_t approve_count = 0;
+  uint32_t reject_count = 0;
+  Height height;
+  Height closed_height;  // 0: open.
+
+  void Encode(ByteWriter* writer) const;
+  static ProposalRow Decode(ByteReader* reader);
+};
+
+struct BallotRow {
+  static constexpr absl::string_view kName = "ballot";
+  BallotChoice choice = BallotChoice::kApprove;
+  std::string by;
+  RecordIndex record_index;
+  Height height;
+
+  void Encode(ByteWriter* writer) const;
+  static BallotRow Decode(ByteReader* reader);
+};
+
+// The set that the next sealing block names.
+struct ApprovedSetRow {
+  static constexpr absl::string_view kName = "approved set";
+  RecordIndex proposal;
+  Height height;  // Of the block that completed the majority.
+  Hash hash;
+
+  void Encode(ByteWriter* writer) const;
+  static ApprovedSetRow Decode(ByteReader* reader);
+};
+
 // State keys.
+std::string EpochKey(Epoch number);
+std::string ProposalKey(RecordIndex proposal);
+std::string BallotPrefix(RecordIndex proposal);
+std::string BallotKey(RecordIndex proposal, absl::string_view org);
+std::string ApprovedSetKey();
+std::string OpenProposalKey(absl::string_view org);
 std::string KeyKey(const KeyId& key);
 std::string StreamHeadKey(absl::string_view identity, absl::string_view stream);
 std::string StreamResetKey(const Hash& leaf_hash);
@@ -323,6 +450,13 @@ std::string ContestedAlertKey(const EventRef& event, const Hash& model_digest,
                               absl::string_view author);
 std::string AlertInStateKey(AlertState state, RecordIndex alert);
 std::string AlertRuleKey(RecordIndex alert);
+std::string AlertAnchorKey(RecordIndex alert);
+std::string IncidentKey(RecordIndex incident);
+std::string IncidentAlertPrefix(RecordIndex incident);
+std::string IncidentAlertKey(RecordIndex incident, RecordIndex alert);
+std::string IncidentOfEventKey(uint32_t kind, const EventRef& event);
+std::string IncidentInStatePrefix(bool closed);
+std::string IncidentInStateKey(bool closed, RecordIndex incident);
 std::string VerdictPrefix(RecordIndex alert);
 std::string VerdictKey(RecordIndex alert, absl::string_view identity);
 std::string TriageKey(RecordIndex alert);

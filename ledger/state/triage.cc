@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "ledger/state/identity.h"
+#include "ledger/state/incidents.h"
 #include "ledger/state/tables.h"
 
 namespace vigil::ledger {
@@ -23,14 +24,13 @@ TriageRow CurrentOf(const StateView& view, RecordIndex alert) {
 }
 
 bool IsAnalystOf(const Genesis& genesis, const std::string& org, const std::string& identity) {
-  return std::any_of(genesis.identities.begin(), genesis.identities.end(),
-                     [&](const GenesisIdentity& known) {
-                       if (known.org != org ||
-                           (known.roles & static_cast<uint32_t>(Role::kAnalyst)) == 0) {
-                         return false;
-                       }
-                       return identity == known.identity();
-                     });
+  return std::any_of(
+      genesis.identities.begin(), genesis.identities.end(), [&](const GenesisIdentity& known) {
+        if (known.org != org || (known.roles & static_cast<uint32_t>(Role::kAnalyst)) == 0) {
+          return false;
+        }
+        return identity == known.identity();
+      });
 }
 
 void Count(StateView* view, const AlertRow& alert, TriageVerdict verdict, bool closed) {
@@ -86,7 +86,10 @@ ResultCode ApplyTriage(const RecordContext& context, const TriageBody& body) {
   TriageRow row = CurrentOf(*context.view, body.alert_index);
   if (row.revision != body.revision) return ResultCode::kStale;
   if (row.revision >= kTriageStepsMax) return ResultCode::kInvalid;
+  const bool was_closed = row.state == TriageState::kClosed;
   if (!Take(context, *alert, body, &row)) return ResultCode::kInvalid;
+  const bool is_closed = row.state == TriageState::kClosed;
+  if (is_closed != was_closed) CountClosed(context, body.alert_index, is_closed);
   ++row.revision;
   WriteRow(context.view, TriageKey(body.alert_index), row);
   WriteRow(context.view, TriageStepKey(body.alert_index, row.revision),

@@ -1,8 +1,10 @@
 #include "ledger/state/verify_base.h"
+#include "ledger/chain/epoch.h"
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "ledger/chain/epoch.h"
 #include "ledger/chain/header.h"
 #include "ledger/log/merkle.h"
 #include "ledger/log/policy.h"
@@ -146,7 +148,7 @@ void CheckpointWatch::Open() {
     name_ = "the archive's checkpoint";
   }
   const absl::StatusOr<CheckpointVerdict> checked =
-      note.ok() ? CheckCheckpoint(LogPolicyOf(genesis_), *note) : note.status();
+      note.ok() ? CheckNewestEpoch(*note) : note.status();
   if (!checked.ok()) {
     return Report(FindingType::kCheckpointDiffers, std::string(checked.status().message()));
   }
@@ -157,6 +159,20 @@ void CheckpointWatch::Open() {
                         .state = CheckpointJudgement::State::kNotCompared};
 }
 
+// By the newest epoch, among those that are known, of whose validators a quorum signed it.
+absl::StatusOr<CheckpointVerdict> CheckpointWatch::CheckNewestEpoch(const std::string& note) {
+  absl::StatusOr<CheckpointVerdict> newest = CheckCheckpoint(LogPolicyOf(genesis_), note);
+  Genesis at = genesis_;
+  while ((!newest.ok() || !newest->quorum) && at.epoch > Epoch(1)) {
+    end_ = at.epoch_base;
+    at = AtHeight(at, at.epoch_base);
+    absl::StatusOr<CheckpointVerdict> older = CheckCheckpoint(LogPolicyOf(at), note);
+    if (older.ok() && older->quorum) return older;
+  }
+  end_ = Height(0);
+  return newest;
+}
+
 bool CheckpointWatch::Pending() const {
   return report_.checkpoint.has_value() &&
          report_.checkpoint->state == CheckpointJudgement::State::kNotCompared;
@@ -164,6 +180,11 @@ bool CheckpointWatch::Pending() const {
 
 void CheckpointWatch::Judge(const Hash& root) {
   report_.checkpoint->state = CheckpointJudgement::State::kMatches;
+  if (end_ != Height(0) && height_ > end_) {
+    Report(FindingType::kCheckpointDiffers,
+           absl::StrCat("signed by validators of an epoch that ended at height ", end_.value(),
+                        ", but for the log at height ", height_.value()));
+  }
   if (root == report_.checkpoint->root) return;
   Report(FindingType::kCheckpointDiffers,
          absl::StrCat("a quorum cosigned root ", report_.checkpoint->root.ToHex(), " at size ",

@@ -7,8 +7,10 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "ledger/chain/genesis.h"
+#include "ledger/log/policy.h"
 #include "ledger/state/base_frame.h"
 #include "ledger/state/chain_reader.h"
 #include "ledger/state/log_folder.h"
@@ -65,12 +67,14 @@ class CheckpointWatch {
   void End(const Tip& tip, bool goes_on);
 
  private:
+  absl::StatusOr<CheckpointVerdict> CheckNewestEpoch(const std::string& note);
   bool Pending() const;
   void Judge(const Hash& root);
   void ProveContinued(const Tip& tip);
   void Report(FindingType type, std::string what);
 
   const Genesis& genesis_;
+  Height end_;  // Of the epoch whose validators signed it; 0: none known.
   const LogFolder* const log_;
   const VerifyOptions& options_;
   std::string name_;

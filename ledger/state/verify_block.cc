@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/chain/epoch.h"
 #include "ledger/chain/header.h"
 #include "ledger/chain/payload.h"
 #include "ledger/chain/record.h"
@@ -53,9 +54,13 @@ absl::StatusOr<FrameParts> SplitFrame(ByteSpan frame) {
 
 bool IsSignedByProposer(const Genesis& genesis, const BlockHeader& header, const Hash& hash,
                         const Signature& signature) {
+  const absl::StatusOr<HeaderEpoch> epoch = FindHeaderEpoch(genesis, header);
+  // A header that breaks the rules of epochs is still somebody's.
+  const std::vector<GenesisValidator>& validators =
+      epoch.ok() ? *epoch->validators : genesis.validators;
   const uint32_t proposer = header.proposer.value();
-  if (proposer >= genesis.validators.size()) return false;
-  return VerifySignature(genesis.validators[proposer].consensus_key,
+  if (proposer >= validators.size()) return false;
+  return VerifySignature(validators[proposer].consensus_key,
                          AsBytes(ProposalSigningMessage(hash)), signature);
 }
 

@@ -8,7 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "ledger/chain/block.h"
+#include "ledger/chain/epoch.h"
 #include "ledger/state/executor.h"
+#include "ledger/state/governance.h"
 #include "ledger/state/log_folder.h"
 #include "ledger/state/replay_store.h"
 #include "ledger/state/snapshot_builder.h"
@@ -33,6 +35,8 @@ class Verifier {
            const VerifyOptions& options, const VerifyProgressFn& progress)
       : journal_(journal),
         genesis_(genesis),
+        known_(genesis),
+        at_(AtHeight(genesis, Height(1))),
         options_(options),
         progress_(progress),
         sink_(&report_, options.findings_max, options.stop_at_first),
@@ -68,6 +72,8 @@ class Verifier {
   void Resume(JournalPosition position);
   void AfterBlock();
   void CheckTreeSize(Height height);
+  const Genesis& At(Height height);
+  bool KnowEpochs(const StateBase& state, Height height);
   void VerifyChain();
   void VerifyCommitted(Height height, const JournalBlock& committed);
   void VerifyOthers(Height height, const std::vector<JournalBlock>& blocks);
@@ -82,6 +88,8 @@ class Verifier {
 
   const JournalReader& journal_;
   const Genesis& genesis_;
+  Genesis known_;  // With the epochs that execution, or the state that it begins at, tells of.
+  Genesis at_;     // What At() returned last.
   const VerifyOptions& options_;
   const VerifyProgressFn& progress_;
   VerifyReport report_;
@@ -229,6 +237,26 @@ void Verifier::BeginAtGenesis() {
   if (at_genesis) FinishStore();
 }
 
+// Restated for the epoch of the block at `height`.
+const Genesis& Verifier::At(Height height) {
+  const bool is_last = at_.epoch == known_.epoch;
+  if (height <= at_.epoch_base || !is_last) at_ = AtHeight(known_, height);
+  return at_;
+}
+
+// `state` may tell of epochs that nobody vouched for, which is no news where it was executed; of
+// those that somebody did it must say the same.
+bool Verifier::KnowEpochs(const StateBase& state, Height height) {
+  absl::StatusOr<Genesis> known = AtState(genesis_, state);
+  if (!known.ok()) {
+    ReportAt(FindingType::kStateDivergence, height, std::nullopt,
+             std::string(known.status().message()));
+    return false;
+  }
+  if (known->epoch > known_.epoch) known_ = *std::move(known);
+  return true;
+}
+
 // There is no block between the last one and `height`.
 void Verifier::PassGap(Height height) {
   const Height first = last_height_.Next();
@@ -313,6 +341,7 @@ bool Verifier::LoadStart(const ChosenSnapshot& chosen) {
              std::string(tip.status().message()));
     return false;
   }
+  if (!KnowEpochs(state_, chosen.start.height)) return false;
   report_.snapshot = chosen.start;
   resume_at_ = chosen.start.height;
   resume_tip_ = *tip;
@@ -385,9 +414,11 @@ void Verifier::VerifyCommitted(Height height, const JournalBlock& committed) {
     return;
   }
   const BlockFindings findings(&sink_, height, committed.position, FirstIndex(height));
-  const BlockPtr block = VerifyFrame(genesis_, state_, *std::move(frame), findings, &report_);
+  const BlockPtr block = VerifyFrame(known_, state_, *std::move(frame), findings, &report_);
   if (block != nullptr) {
-    ++report_.proposed[block->header().proposer];
+    const auto epoch = FindHeaderEpoch(known_, block->header());
+    if (epoch.ok())
+      ++report_.proposed[epoch->validators->at(block->header().proposer.value()).identity()];
     CheckBaseDigest(block->header(), committed.position);
   }
   if (block == nullptr) StopExecuting(height, "its leaves are not those it was signed for");
@@ -414,9 +445,12 @@ void Verifier::VerifyOthers(Height height, const std::vector<JournalBlock>& bloc
     const uint64_t findings_before = report_.finding_count;
     const BlockFindings findings(&sink_, height, block.position, std::nullopt);
     VerifyReport uncounted;
-    VerifyFrame(genesis_, state_, *frame, findings, &uncounted);
+    const BlockPtr other = VerifyFrame(known_, state_, *frame, findings, &uncounted);
     const bool sound = report_.finding_count == findings_before;
-    if (sound && committed != nullptr && (block.after_commit || block.view == committed->view)) {
+    const bool is_closing =
+        other != nullptr && Seals(other->header()) && other->header().epoch < At(height).epoch;
+    if (sound && !is_closing && committed != nullptr &&
+        (block.after_commit || block.view == committed->view)) {
       ReportAt(FindingType::kBlockConflict, height, block.position,
                absl::StrCat("block ", block.hash.ToHex(), " of view ", block.view.value(),
                             block.after_commit ? " after the commit of block " : " beside block ",
@@ -447,21 +481,23 @@ std::optional<RecordIndex> Verifier::FirstIndex(Height height) const {
 
 void Verifier::ExecuteAgain(const BlockPtr& block, JournalPosition position) {
   const Height height = block->height();
-  const absl::Status link = CheckContinues(genesis_, report_.tip, block->header());
+  const Genesis& genesis = At(height);
+  const absl::Status link = CheckContinues(genesis, report_.tip, block->header());
   if (!link.ok()) ReportAt(FindingType::kBlockLink, height, position, std::string(link.message()));
-  const absl::Status agreement = CheckAgreement(replayed_, report_.tip, block->header());
+  const absl::Status agreement = CheckAgreement(genesis, replayed_, report_.tip, block->header());
   if (!agreement.ok()) {
     ReportAt(FindingType::kStateDivergence, height, position, std::string(agreement.message()));
   }
   CheckSnapshot(block->header(), position);
   absl::StatusOr<BlockOutcome> outcome =
-      ExecuteOnTip(genesis_, replay_, report_.tip, block, position);
+      ExecuteOnTip(genesis, replay_, report_.tip, block, position);
   if (!outcome.ok()) return StopExecuting(height, std::string(outcome.status().message()));
   replay_.BeginBlock(height);
   const absl::Status written = replay_.Write(outcome->batch);
   if (!written.ok()) return StopExecuting(height, std::string(written.message()));
   report_.tip = std::move(outcome->executed.tip);
   report_.executed_height = height;
+  if (Seals(block->header())) KnowEpochs(state_, height);
   if (genesis_.HasSnapshot(height)) TakeSnapshot(height);
 }
 
@@ -483,7 +519,8 @@ void Verifier::Follow(const BlockPtr& block, JournalPosition position) {
 
 void Verifier::CheckFollowed(const BlockPtr& block, JournalPosition position) {
   const BlockHeader& header = block->header();
-  const absl::Status link = CheckContinues(genesis_, report_.tip, header);
+  const Genesis& genesis = At(header.height);
+  const absl::Status link = CheckContinues(genesis, report_.tip, header);
   if (!link.ok()) {
     ReportAt(above_base_ ? FindingType::kBaseDiffers : FindingType::kBlockLink, header.height,
              position, std::string(link.message()));
@@ -493,7 +530,7 @@ void Verifier::CheckFollowed(const BlockPtr& block, JournalPosition position) {
   const bool is_loaded = resume_at_ != Height(0);
   if (!is_loaded && (given_ == nullptr || header.executed_height > given_tip_.height)) return;
   const absl::Status agreement =
-      CheckAgreement(is_loaded ? replayed_ : *given_, report_.tip, header);
+      CheckAgreement(genesis, is_loaded ? replayed_ : *given_, report_.tip, header);
   if (agreement.ok()) return;
   ReportAt(is_loaded ? FindingType::kStateDivergence : FindingType::kStoreDiffers, header.height,
            position, std::string(agreement.message()));

@@ -143,7 +143,7 @@ struct VerifyReport {
   uint64_t store_key_count = 0;  // Compared.
   Height committed_height;       // As the journal's marks and the store's tip say.
   // Committed blocks by proposer: each is one validator's signature.
-  std::map<ValidatorIndex, uint64_t> proposed;
+  std::map<std::string, uint64_t> proposed;
   // Lawfully not here, because a base frame stands for them or an archive's manifest says where
   // they are; ascending.
   std::vector<HeightRange> missing;

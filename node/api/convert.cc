@@ -1,6 +1,7 @@
 #include "node/api/convert.h"
 
 #include "absl/strings/str_cat.h"
+#include "detector/entities/entity_key.h"
 #include "detector/features/event_schema.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/payload.h"
@@ -133,6 +134,15 @@ v1::Triage ToProto(const ledger::TriageInfo& triage) {
   return proto;
 }
 
+v1::AlertAnchor AnchorOf(uint32_t kind, const ledger::EventRef& event) {
+  v1::AlertAnchor proto;
+  proto.set_record_index(event.record_index.value());
+  proto.set_item(event.item.value());
+  const std::optional<detector::EntityKind> known = detector::EntityKindOf(kind);
+  if (known.has_value()) proto.set_kind(std::string(detector::EntityKindName(*known)));
+  return proto;
+}
+
 v1::Alert ToProto(const ledger::AlertInfo& alert) {
   v1::Alert proto;
   proto.set_record_index(alert.index.value());
@@ -160,6 +170,8 @@ v1::Alert ToProto(const ledger::AlertInfo& alert) {
   }
   proto.set_confirmed_height(alert.confirmed_height.value());
   *proto.mutable_triage() = ToProto(alert.triage);
+  proto.set_incident(alert.incident.value());
+  if (alert.anchor_kind != 0) *proto.mutable_anchor() = AnchorOf(alert.anchor_kind, alert.anchor);
   return proto;
 }
 

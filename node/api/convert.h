@@ -40,6 +40,7 @@ absl::StatusOr<v1::StoredEvent> EventAt(const ledger::ChainReader& reader,
                                         const ledger::EventRef& ref);
 
 v1::Triage ToProto(const ledger::TriageInfo& triage);
+v1::AlertAnchor AnchorOf(uint32_t kind, const ledger::EventRef& event);
 v1::Alert ToProto(const ledger::AlertInfo& alert);
 v1::Model ToProto(const ledger::ModelInfo& model);
 

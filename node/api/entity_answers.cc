@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -189,6 +190,15 @@ absl::StatusOr<std::vector<NamedEntity>> ParseEntityName(absl::string_view text)
     RETURN_IF_ERROR(AddNamed(each, text, &found));
   }
   return found;
+}
+
+bool NamesAny(absl::string_view event, const std::vector<NamedEntity>& entities) {
+  EventView view;
+  if (event.empty() || !ledger::ScanEvent(AsBytes(event), &view).ok()) return false;
+  const detector::EntityKeys keys = detector::KeysOf(view, &ledger::Sha256Bytes);
+  return std::any_of(entities.begin(), entities.end(), [&](const NamedEntity& entity) {
+    return !entity.key.empty() && keys[detector::IndexOf(entity.kind)] == entity.key;
+  });
 }
 
 std::string EntityText(EntityKind kind, const EventView& event) {

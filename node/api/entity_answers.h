@@ -31,6 +31,9 @@ struct NamedEntity {
 // Errors: kInvalidArgument with what was expected.
 absl::StatusOr<std::vector<NamedEntity>> ParseEntityName(absl::string_view text);
 
+// Whether the event with these bytes names one of `entities`. False for bytes that are none.
+bool NamesAny(absl::string_view event, const std::vector<NamedEntity>& entities);
+
 // The entity of an event as people write it; empty where the event has none.
 std::string EntityText(detector::EntityKind kind, const EventView& event);
 

@@ -1,5 +1,6 @@
 // The answers of the Query service, each from one snapshot.
 #include <algorithm>
+#include <array>
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/status_macros.h"
@@ -221,18 +222,35 @@ absl::Status FillAlert(const NodeServices& services, const ledger::ChainReader& 
 namespace {
 
 constexpr int kAlertPagesMax = 20;  // Of the chain, looked at for one page of an answer.
+// The same where events must be read to know: so many alerts at most.
+constexpr uint32_t kAlertEventsMax = 2000;
 
 // What ListAlertsRequest asks for.
 struct AlertFilter {
   std::optional<ledger::AlertState> state;
   std::string triage;
   std::string assignee;
+  uint32_t rule = 0;
+  uint32_t component = 0;             // 0: any.
+  std::vector<NamedEntity> entities;  // Any of them; empty: whoever.
 
   bool Takes(const ledger::AlertInfo& alert) const {
     return (triage.empty() || ledger::TriageStateName(alert.triage.state) == triage) &&
-           (assignee.empty() || alert.triage.assignee == assignee);
+           (assignee.empty() || alert.triage.assignee == assignee) &&
+           (rule == 0 || alert.rule == rule) && (component == 0 || alert.component == component);
+  }
+  // Of what only the event says.
+  bool TakesEvent(absl::string_view event) const {
+    return entities.empty() || NamesAny(event, entities);
   }
 };
+
+// 0 for an unknown name.
+uint32_t ComponentOf(absl::string_view name) {
+  constexpr std::array<absl::string_view, 4> kNames = {"forest", "loda", "surprisal", "rule"};
+  const auto* const found = std::find(kNames.begin(), kNames.end(), name);
+  return found == kNames.end() ? 0 : static_cast<uint32_t>(found - kNames.begin()) + 1;
+}
 
 absl::StatusOr<AlertFilter> FilterOf(const v1::ListAlertsRequest& request) {
   AlertFilter filter;
@@ -253,6 +271,15 @@ absl::StatusOr<AlertFilter> FilterOf(const v1::ListAlertsRequest& request) {
         absl::StrCat("triage '", request.triage(), "'; known: open, acknowledged, closed"));
   }
   filter.assignee = request.assignee();
+  filter.rule = request.rule();
+  filter.component = ComponentOf(request.component());
+  if (filter.component == 0 && !request.component().empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("component '", request.component(),
+                                                   "'; known: forest, loda, surprisal, rule"));
+  }
+  if (!request.entity().empty()) {
+    ASSIGN_OR_RETURN(filter.entities, ParseEntityName(request.entity()));
+  }
   return filter;
 }
 
@@ -273,10 +300,13 @@ absl::StatusOr<uint64_t> AddAlerts(const NodeServices& services, const ledger::C
       return alert.index.value();
     }
     if (!filter.Takes(alert)) continue;
+    v1::StoredEvent event;
+    RETURN_IF_ERROR(FillEvent(services, reader, alert.event, &event));
+    if (!filter.TakesEvent(event.event())) continue;
     v1::Alert* proto = out->add_alerts();
     *proto = ToProto(alert);
     proto->mutable_triage()->clear_steps();
-    RETURN_IF_ERROR(FillEvent(services, reader, alert.event, proto->mutable_event()));
+    proto->mutable_event()->Swap(&event);
     FillRule(rules, alert, proto->event().event(), proto);
     *bytes += proto->ByteSizeLong();
   }
@@ -294,7 +324,11 @@ absl::Status FillAlerts(const NodeServices& services, const v1::ListAlertsReques
   uint64_t from = request.cursor();
   if (from == 0 && !request.ascending()) from = UINT64_MAX;
   size_t bytes = 0;
-  for (int page = 0; page < kAlertPagesMax; ++page) {
+  int pages = kAlertPagesMax;
+  if (!filter.entities.empty()) {
+    pages = std::clamp(static_cast<int>(kAlertEventsMax / limit), 1, kAlertPagesMax);
+  }
+  for (int page = 0; page < pages; ++page) {
     ASSIGN_OR_RETURN(from, AddAlerts(services, *reader, rules, filter, from, request.ascending(),
                                      limit, &bytes, out));
     const bool full = bytes >= kPageBytesMax || static_cast<uint32_t>(out->alerts_size()) == limit;

@@ -5,8 +5,10 @@
 #include "ledger/base/status_macros.h"
 #include "node/api/convert.h"
 #include "node/api/entity_answers.h"
+#include "node/api/epoch_answers.h"
 #include "node/api/error.h"
 #include "node/api/feed.h"
+#include "node/api/incident_answers.h"
 #include "node/api/proof_call.h"
 #include "node/api/read_call.h"
 
@@ -122,6 +124,18 @@ grpc::ServerUnaryReactor* QueryService::GetDetectorReport(
   return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
                     [=, this] { return FillDetectorReport(*services_, response); });
 }
+grpc::ServerUnaryReactor* QueryService::ListIncidents(grpc::CallbackServerContext* context,
+                                                      const v1::ListIncidentsRequest* request,
+                                                      v1::ListIncidentsResponse* response) {
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
+                    [=, this] { return FillIncidents(*services_, *request, response); });
+}
+grpc::ServerUnaryReactor* QueryService::GetIncident(grpc::CallbackServerContext* context,
+                                                    const v1::GetIncidentRequest* request,
+                                                    v1::Incident* response) {
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
+                    [=, this] { return FillIncident(*services_, *request, response); });
+}
 grpc::ServerUnaryReactor* QueryService::ListModels(grpc::CallbackServerContext* context,
                                                    const v1::ListModelsRequest* request,
                                                    v1::ListModelsResponse* response) {
@@ -132,6 +146,29 @@ grpc::ServerUnaryReactor* QueryService::GetCheckpoint(grpc::CallbackServerContex
                                                       const v1::GetCheckpointRequest* /*request*/,
                                                       v1::Checkpoint* response) {
   return Finished(context, FillCheckpoint(*services_, response));
+}
+grpc::ServerUnaryReactor* QueryService::GetEpochChain(grpc::CallbackServerContext* context,
+                                                      const v1::GetEpochChainRequest* request,
+                                                      v1::EpochChain* response) {
+  return Finished(context, FillEpochChain(*services_, *request, response));
+}
+grpc::ServerUnaryReactor* QueryService::GetValidators(grpc::CallbackServerContext* context,
+                                                      const v1::GetValidatorsRequest* request,
+                                                      v1::Validators* response) {
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
+                    [=, this] { return FillValidators(*services_, response); });
+}
+grpc::ServerUnaryReactor* QueryService::ListEpochs(grpc::CallbackServerContext* context,
+                                                   const v1::ListEpochsRequest* request,
+                                                   v1::ListEpochsResponse* response) {
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
+                    [=, this] { return FillEpochs(*services_, *request, response); });
+}
+grpc::ServerUnaryReactor* QueryService::ListProposals(grpc::CallbackServerContext* context,
+                                                      const v1::ListProposalsRequest* request,
+                                                      v1::ListProposalsResponse* response) {
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
+                    [=, this] { return FillProposals(*services_, *request, response); });
 }
 grpc::ServerUnaryReactor* QueryService::GetProof(grpc::CallbackServerContext* context,
                                                  const v1::GetProofRequest* request,

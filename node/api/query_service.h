@@ -55,12 +55,30 @@ class QueryService final : public v1::Query::CallbackService {
   grpc::ServerUnaryReactor* GetEntity(grpc::CallbackServerContext* context,
                                       const v1::GetEntityRequest* request,
                                       v1::EntityReport* response) override;
+  grpc::ServerUnaryReactor* ListIncidents(grpc::CallbackServerContext* context,
+                                          const v1::ListIncidentsRequest* request,
+                                          v1::ListIncidentsResponse* response) override;
+  grpc::ServerUnaryReactor* GetIncident(grpc::CallbackServerContext* context,
+                                        const v1::GetIncidentRequest* request,
+                                        v1::Incident* response) override;
   grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context,
                                        const v1::ListModelsRequest* request,
                                        v1::ListModelsResponse* response) override;
   grpc::ServerUnaryReactor* GetCheckpoint(grpc::CallbackServerContext* context,
                                           const v1::GetCheckpointRequest* request,
                                           v1::Checkpoint* response) override;
+  grpc::ServerUnaryReactor* GetEpochChain(grpc::CallbackServerContext* context,
+                                          const v1::GetEpochChainRequest* request,
+                                          v1::EpochChain* response) override;
+  grpc::ServerUnaryReactor* GetValidators(grpc::CallbackServerContext* context,
+                                          const v1::GetValidatorsRequest* request,
+                                          v1::Validators* response) override;
+  grpc::ServerUnaryReactor* ListEpochs(grpc::CallbackServerContext* context,
+                                       const v1::ListEpochsRequest* request,
+                                       v1::ListEpochsResponse* response) override;
+  grpc::ServerUnaryReactor* ListProposals(grpc::CallbackServerContext* context,
+                                          const v1::ListProposalsRequest* request,
+                                          v1::ListProposalsResponse* response) override;
   grpc::ServerUnaryReactor* GetProof(grpc::CallbackServerContext* context,
                                      const v1::GetProofRequest* request,
                                      v1::Proof* response) override;

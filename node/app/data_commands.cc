@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/genesis.h"
+#include "ledger/state/epoch_anchor.h"
 #include "ledger/storage/file.h"
 #include "ledger/storage/leveldb_store.h"
 #include "node/app/config.h"
@@ -49,6 +50,24 @@ absl::StatusOr<ledger::Genesis> ReadGenesis(const std::string& path) {
   absl::StatusOr<ledger::Genesis> genesis = ledger::ParseGenesis(bytes);
   if (!genesis.ok()) return Annotate(genesis.status(), path);
   return genesis;
+}
+
+// Restated for the last epoch of which the data folder, or the backup of one, holds the anchor.
+absl::StatusOr<ledger::Genesis> ReadGenesis(const DataCommand& command, const std::string& folder) {
+  ASSIGN_OR_RETURN(const ledger::Genesis genesis, ReadGenesis(command.genesis));
+  return ledger::LoadEpochs(*ledger::PosixFileSystem(), folder, genesis);
+}
+absl::StatusOr<ledger::Genesis> ReadGenesis(const DataCommand& command) {
+  return ReadGenesis(command, command.data_dir);
+}
+
+// The epoch chain goes where the journal goes.
+absl::Status CopyEpochChain(const std::string& from, const std::string& to) {
+  ledger::FileSystem* const files = ledger::PosixFileSystem();
+  const absl::StatusOr<std::string> chain = files->ReadAll(ledger::EpochChainPath(from));
+  if (absl::IsNotFound(chain.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(chain.status());
+  return files->WriteAtomically(ledger::EpochChainPath(to), AsBytes(*chain));
 }
 
 // Repaints one line on a terminal, at most ten times a second.
@@ -98,7 +117,7 @@ void PrintManifest(const BackupManifest& manifest) {
 }  // namespace
 
 int RunDataCheck(const DataCommand& command) {
-  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command.genesis);
+  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command);
   if (!genesis.ok()) return Report(genesis.status());
   const absl::StatusOr<DataReport> report =
       CheckData(ledger::PosixFileSystem(),
@@ -116,7 +135,7 @@ int RunDataCheck(const DataCommand& command) {
 }
 
 int RunDataBackup(const DataCommand& command) {
-  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command.genesis);
+  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command);
   if (!genesis.ok()) return Report(genesis.status());
   absl::StatusOr<BackupManifest> manifest;
   {
@@ -127,13 +146,15 @@ int RunDataBackup(const DataCommand& command) {
                    ShowVerify(&line));
   }
   if (!manifest.ok()) return Report(manifest.status());
+  const absl::Status copied = CopyEpochChain(command.data_dir, command.other);
+  if (!copied.ok()) return Report(copied);
   PrintManifest(*manifest);
   std::cerr << "backup written to " << command.other << "; keys are not in it\n";
   return 0;
 }
 
 int RunDataRestore(const DataCommand& command) {
-  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command.genesis);
+  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command, command.other);
   if (!genesis.ok()) return Report(genesis.status());
   absl::StatusOr<BackupManifest> manifest;
   {
@@ -146,6 +167,8 @@ int RunDataRestore(const DataCommand& command) {
                            ShowVerify(&line));
   }
   if (!manifest.ok()) return Report(manifest.status());
+  const absl::Status copied = CopyEpochChain(command.other, command.data_dir);
+  if (!copied.ok()) return Report(copied);
   PrintManifest(*manifest);
   std::cerr << "restored to " << command.data_dir
             << "; next: vigild start. It follows, but does not vote or cosign before a quorum has "
@@ -154,7 +177,7 @@ int RunDataRestore(const DataCommand& command) {
 }
 
 int RunDataExport(const DataCommand& command) {
-  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command.genesis);
+  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command);
   if (!genesis.ok()) return Report(genesis.status());
   absl::StatusOr<ExportReport> report;
   {
@@ -173,7 +196,7 @@ int RunDataExport(const DataCommand& command) {
 int RunDataPrune(const DataCommand& command) {
   const absl::StatusOr<uint64_t> age = ParseAgeMillis(command.older_than);
   if (!age.ok()) return Report(Annotate(age.status(), "--older-than"));
-  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command.genesis);
+  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command);
   if (!genesis.ok()) return Report(genesis.status());
   const absl::StatusOr<PruneReport> report =
       PruneData(ledger::PosixFileSystem(),
@@ -187,7 +210,7 @@ int RunDataPrune(const DataCommand& command) {
 
 int RunDataArchive(const DataCommand& command) {
   ledger::FileSystem* const files = ledger::PosixFileSystem();
-  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command.genesis);
+  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command);
   if (!genesis.ok()) return Report(genesis.status());
   const absl::StatusOr<std::string> genesis_file = files->ReadAll(command.genesis);
   if (!genesis_file.ok()) return Report(genesis_file.status());
@@ -210,7 +233,7 @@ int RunDataArchive(const DataCommand& command) {
 }
 
 int RunReindex(const DataCommand& command) {
-  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command.genesis);
+  const absl::StatusOr<ledger::Genesis> genesis = ReadGenesis(command);
   if (!genesis.ok()) return Report(genesis.status());
   ReindexRequest request;
   request.data_dir = command.data_dir;

@@ -1,11 +1,14 @@
 #include "node/app/preflight.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/chain/epoch.h"
+#include "ledger/state/epoch_anchor.h"
 #include "ledger/storage/file.h"
 #include "node/app/certificates.h"
 
@@ -22,23 +25,82 @@ absl::StatusOr<ledger::Genesis> ReadGenesis(const LoadedConfig& loaded, std::str
   return genesis;
 }
 
-absl::StatusOr<ValidatorIndex> FindSelf(const LoadedConfig& loaded,
-                                        const ledger::Genesis& genesis) {
-  const std::optional<ValidatorIndex> self = genesis.FindValidator(loaded.config.identity);
-  if (self.has_value()) return *self;
-  const std::string names = absl::StrJoin(
-      genesis.validators, ", ", [](std::string* out, const ledger::GenesisValidator& one) {
-        absl::StrAppend(out, one.identity());
-      });
-  return AtOrigin(loaded, "identity",
-                  absl::InvalidArgumentError(
-                      absl::StrCat("'", loaded.config.identity, "' is no validator of network ",
-                                   genesis.network, ", whose validators are ", names)));
+// Where this validator stands: the newest epoch whose set names it with the keys that it has.
+struct Standing {
+  ledger::Genesis genesis;  // Restated for that epoch.
+  ValidatorIndex self;
+  ValidatorKeys keys;
+};
+
+std::string NamesOf(const ledger::Genesis& genesis) {
+  return absl::StrJoin(genesis.validators, ", ",
+                       [](std::string* out, const ledger::GenesisValidator& one) {
+                         absl::StrAppend(out, one.identity());
+                       });
 }
 
+// `newest`: restated for the last epoch that is known.
+absl::StatusOr<Standing> FindStanding(const LoadedConfig& loaded, const ledger::Genesis& newest) {
+  const std::string& identity = loaded.config.identity;
+  absl::Status problem;
+  for (ledger::Genesis at = newest;; at = ledger::AtHeight(at, at.epoch_base)) {
+    const std::optional<ValidatorIndex> self = at.FindValidator(identity);
+    if (self.has_value()) {
+      absl::StatusOr<ValidatorKeys> keys = LoadValidatorKeys(
+          ledger::PosixFileSystem(), loaded.config.keys_dir, at.validators[self->value()]);
+      if (keys.ok()) {
+        return Standing{.genesis = std::move(at), .self = *self, .keys = *std::move(keys)};
+      }
+      if (problem.ok()) problem = AtOrigin(loaded, "keys_dir", keys.status());
+    }
+    if (at.epoch == Epoch(1)) break;
+  }
+  if (!problem.ok()) return problem;
+  return AtOrigin(
+      loaded, "identity",
+      absl::InvalidArgumentError(absl::StrCat(
+          "'", identity, "' is no validator of network ", newest.network, ", whose validators are ",
+          NamesOf(newest), "; if it became one later, fetch the epoch chain: vigil log ",
+          "epochs -o ", loaded.config.data_dir, "/epochs.chain")));
+}
+
+// Of the first block of the epoch after `epoch`.
+Height HeightAfter(const ledger::Genesis& newest, Epoch epoch) {
+  const uint64_t next = epoch.value();  // Its place in `past`.
+  return (next < newest.past.size() ? newest.past[next].base : newest.epoch_base).Next();
+}
+
+// Why it takes no part; empty: it does.
+std::string RemovedBy(const ledger::Genesis& newest, const ledger::Genesis& own,
+                      const std::string& identity) {
+  if (own.epoch == newest.epoch) return "";
+  const ledger::Genesis after = ledger::AtHeight(newest, HeightAfter(newest, own.epoch));
+  return absl::StrCat(
+      identity,
+      after.FindValidator(identity).has_value() ? " has other keys since epoch "
+                                                : " is no validator any more since epoch ",
+      after.epoch.value(), ", which began above height ", after.epoch_base.value(),
+      "; it serves what it holds, and takes part again only under new keys that the other ",
+      "organisations approve (docs/operating.md, Changing validators)");
+}
+
+bool WasValidator(const ledger::Genesis& genesis, const std::string& identity) {
+  return std::any_of(genesis.past.begin(), genesis.past.end(), [&](const ledger::EpochSet& past) {
+    return std::any_of(past.validators.begin(), past.validators.end(),
+                       [&](const ledger::GenesisValidator& validator) {
+                         return validator.identity() == identity;
+                       });
+  });
+}
+
+// In the order of the set; behind them those who were validators and are still configured: they are
+// told that they are none any more.
 absl::StatusOr<std::vector<PeerAddress>> OrderPeers(const LoadedConfig& loaded,
-                                                    const ledger::Genesis& genesis) {
+                                                    const ledger::Genesis& genesis,
+                                                    std::vector<std::string>* warnings) {
   std::vector<PeerAddress> ordered;
+  std::vector<PeerAddress> former;
+  std::vector<std::string> strangers;
   for (const ledger::GenesisValidator& validator : genesis.validators) {
     ordered.push_back({.identity = validator.identity(), .address = ""});
   }
@@ -48,8 +110,15 @@ absl::StatusOr<std::vector<PeerAddress>> OrderPeers(const LoadedConfig& loaded,
   for (const PeerAddress& peer : loaded.config.peers) {
     const std::optional<ValidatorIndex> index = genesis.FindValidator(peer.identity);
     if (!index.has_value()) {
-      return refuse("'", peer.identity, "' is no validator of network ", genesis.network,
-                    "; remove it, or correct its name");
+      if (WasValidator(genesis, peer.identity)) {
+        former.push_back(peer);
+        continue;
+      }
+      strangers.push_back(peer.identity);
+      warnings->push_back(absl::StrCat("peers: '", peer.identity, "' is no validator of network ",
+                                       genesis.network, "; if it is not about to become one, ",
+                                       "remove it, or correct its name"));
+      continue;
     }
     if (peer.identity == loaded.config.identity) {
       return refuse("'", peer.identity, "' is this validator itself; remove it");
@@ -59,11 +128,21 @@ absl::StatusOr<std::vector<PeerAddress>> OrderPeers(const LoadedConfig& loaded,
     }
     ordered[index->value()].address = peer.address;
   }
-  for (const PeerAddress& peer : ordered) {
+  for (size_t i = 0; i < ordered.size(); ++i) {
+    PeerAddress& peer = ordered[i];
+    if (peer.address.empty() && i < genesis.validator_addresses.size()) {
+      peer.address = genesis.validator_addresses[i];
+    }
     if (peer.address.empty() && peer.identity != loaded.config.identity) {
-      return refuse("no address for ", peer.identity, "; add a [[peers]] table for it");
+      const std::string unknown =
+          strangers.empty() ? ""
+                            : absl::StrCat(", and '", strangers.front(), "' is no validator of ",
+                                           "network ", genesis.network, ": correct that name, or");
+      return refuse("no address for ", peer.identity, unknown.empty() ? ";" : unknown,
+                    " add a [[peers]] table for it");
     }
   }
+  ordered.insert(ordered.end(), former.begin(), former.end());
   return ordered;
 }
 
@@ -78,18 +157,22 @@ absl::StatusOr<Preflight> CheckEverything(const LoadedConfig& loaded, int64_t no
     return AtOrigin(loaded, certificates.key, certificates.status);
   }
   std::string genesis_file;
-  ASSIGN_OR_RETURN(ledger::Genesis genesis, ReadGenesis(loaded, &genesis_file));
-  ASSIGN_OR_RETURN(const ValidatorIndex self, FindSelf(loaded, genesis));
-  ASSIGN_OR_RETURN(std::vector<PeerAddress> validators, OrderPeers(loaded, genesis));
-  absl::StatusOr<ValidatorKeys> keys = LoadValidatorKeys(ledger::PosixFileSystem(), config.keys_dir,
-                                                         genesis.validators[self.value()]);
-  if (!keys.ok()) return AtOrigin(loaded, "keys_dir", keys.status());
-  return Preflight{.genesis = std::move(genesis),
+  ASSIGN_OR_RETURN(const ledger::Genesis first, ReadGenesis(loaded, &genesis_file));
+  const absl::StatusOr<ledger::Genesis> newest =
+      ledger::LoadEpochs(*ledger::PosixFileSystem(), config.data_dir, first);
+  if (!newest.ok()) return AtOrigin(loaded, "data_dir", newest.status());
+  ASSIGN_OR_RETURN(Standing standing, FindStanding(loaded, *newest));
+  std::string removed = RemovedBy(*newest, standing.genesis, config.identity);
+  std::vector<std::string> warnings = std::move(certificates.warnings);
+  ASSIGN_OR_RETURN(std::vector<PeerAddress> validators,
+                   OrderPeers(loaded, standing.genesis, &warnings));
+  return Preflight{.genesis = std::move(standing.genesis),
                    .genesis_file = std::move(genesis_file),
-                   .self = self,
-                   .keys = *std::move(keys),
+                   .removed = std::move(removed),
+                   .self = standing.self,
+                   .keys = std::move(standing.keys),
                    .validators = std::move(validators),
-                   .warnings = std::move(certificates.warnings)};
+                   .warnings = std::move(warnings)};
 }
 
 }  // namespace vigil::node

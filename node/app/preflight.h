@@ -15,17 +15,19 @@
 namespace vigil::node {
 
 struct Preflight {
-  ledger::Genesis genesis;
-  std::string genesis_file;  // Its bytes.
+  ledger::Genesis genesis;   // Restated for the newest epoch whose set names this validator.
+  std::string genesis_file;  // Bytes of the file.
+  std::string removed;       // Why it takes no part any more; empty: it does.
   ValidatorIndex self;
   ValidatorKeys keys;
-  std::vector<PeerAddress> validators;  // In the order of genesis; no address for this one.
+  // In the order of the set, no address for this one; behind them former validators.
+  std::vector<PeerAddress> validators;
   std::vector<std::string> warnings;
 };
 
-// Reads genesis, keys and certificates, and checks that they and the configuration fit together.
-// Errors: kInvalidArgument, kNotFound and others, each naming the file, line and column of the
-// value at fault, or else the environment or flag, and the remedy.
+// Reads genesis, epoch chain, keys and certificates, and checks that they and the configuration fit
+// together. Errors: kInvalidArgument, kNotFound and others, each naming the file, line and column
+// of the value at fault, or else the environment or flag, and the remedy.
 absl::StatusOr<Preflight> CheckEverything(const LoadedConfig& loaded, int64_t now_unix_seconds);
 
 }  // namespace vigil::node

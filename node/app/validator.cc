@@ -15,6 +15,7 @@
 #include "ledger/chain/genesis.h"
 #include "ledger/crypto/keys.h"
 #include "ledger/log/note.h"
+#include "ledger/state/epoch_anchor.h"
 #include "ledger/state/log_keys.h"
 #include "ledger/storage/file.h"
 #include "ledger/storage/leveldb_store.h"
@@ -33,7 +34,8 @@
 namespace vigil::node {
 namespace {
 
-// Sent to the process itself when the node has died, joined or fallen behind, so that Run() wakes.
+// Sent to the process itself when the node has died, joined or fallen behind, or its epoch has
+// ended, so that Run() wakes.
 constexpr int kFatalSignal = SIGUSR1;
 
 sigset_t WaitedSignals() {
@@ -239,6 +241,7 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const LoadedConfig& 
   node_config.cosigner_key = &parts->keys->cosigner;
   node_config.reveal_seed = parts->keys->reveal_seed;
   node_config.genesis_file = std::move(preflight.genesis_file);
+  node_config.removed = preflight.removed;
   NodeSeams seams;
   seams.files = ledger::PosixFileSystem();
   seams.clock = SystemClock();
@@ -249,14 +252,17 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const LoadedConfig& 
   seams.on_fatal = [](const absl::Status& /*error*/) { kill(getpid(), kFatalSignal); };
   seams.on_joined = [] { kill(getpid(), kFatalSignal); };
   seams.on_behind = [] { kill(getpid(), kFatalSignal); };
+  seams.on_epoch_ended = [] { kill(getpid(), kFatalSignal); };
   ASSIGN_OR_RETURN(parts->node, Node::Open(genesis, node_config, seams));
 
   RETURN_IF_ERROR(StartSurfaces(config, shares, parts.get()));
   parts->node->Start();
-  parts->transport->Start(
-      [node = parts->node.get()](ValidatorIndex to, const Hash& certificate_hash) {
-        return node->Hello(to, certificate_hash);
-      });
+  if (preflight.removed.empty()) {
+    parts->transport->Start(
+        [node = parts->node.get()](ValidatorIndex to, const Hash& certificate_hash) {
+          return node->Hello(to, certificate_hash);
+        });
+  }
   ASSIGN_OR_RETURN(
       parts->witnesses,
       StartWitnessClients(config, log, ledger::LogKeysOf(genesis).logs.at(self.value()),
@@ -279,7 +285,7 @@ absl::Status Validator::Run() {
   if (signal == kFatalSignal) {
     const absl::Status fatal = parts_->node->fatal();
     if (!fatal.ok()) return absl::Status(fatal.code(), parts_->node->Status().refusing_reason);
-    if (parts_->node->joined() || parts_->node->behind()) return absl::OkStatus();
+    if (joined() || behind() || epoch_ended()) return absl::OkStatus();
   }
   parts_->log(LogLevel::kInfo, "app", "signal received, shutting down");
   parts_->node->HandOver();
@@ -288,8 +294,26 @@ absl::Status Validator::Run() {
 
 bool Validator::joined() const { return parts_->node->joined(); }
 bool Validator::behind() const { return parts_->node->behind(); }
+bool Validator::epoch_ended() const { return parts_->node->epoch_ended(); }
 
-absl::Status InitValidator(const LoadedConfig& loaded, bool new_network) {
+namespace {
+
+// The chain lies in the data folder before anything asks whose keys are whose.
+absl::Status PutEpochChain(const Config& config, const std::string& from) {
+  ledger::FileSystem* const files = ledger::PosixFileSystem();
+  ASSIGN_OR_RETURN(const std::string genesis_file, files->ReadAll(config.genesis));
+  ASSIGN_OR_RETURN(const ledger::Genesis genesis, ledger::ParseGenesis(genesis_file));
+  ASSIGN_OR_RETURN(const std::string chain, files->ReadAll(from));
+  RETURN_IF_ERROR(Annotate(ledger::WalkEpochChain(genesis, AsBytes(chain)).status(), from));
+  RETURN_IF_ERROR(files->MakeDirs(config.data_dir));
+  return files->WriteAtomically(ledger::EpochChainPath(config.data_dir), AsBytes(chain));
+}
+
+}  // namespace
+
+absl::Status InitValidator(const LoadedConfig& loaded, bool new_network,
+                           const std::string& epochs) {
+  if (!epochs.empty()) RETURN_IF_ERROR(PutEpochChain(loaded.config, epochs));
   ASSIGN_OR_RETURN(const Preflight preflight,
                    CheckEverything(loaded, SystemClock()->UnixMillis() / 1000));
   if (!new_network && preflight.genesis.validators.size() < 2) {

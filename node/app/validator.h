@@ -28,6 +28,8 @@ class Validator {
   absl::Status Run();
   // Run() returned because the validator joined: it is to be started anew.
   bool joined() const;
+  // Run() returned because the set of validators has changed: it is to be started anew.
+  bool epoch_ended() const;
   // Run() returned because the leader's log begins above what the validator has: its journal is to
   // be made anew (RejoinValidator) and it is to be started anew.
   bool behind() const;
@@ -43,7 +45,9 @@ class Validator {
 };
 
 // Makes the data directory of a validator that never ran.
-absl::Status InitValidator(const LoadedConfig& loaded, bool new_network);
+// `epochs`: file of the epoch chain that names it as a validator; empty: genesis does.
+absl::Status InitValidator(const LoadedConfig& loaded, bool new_network,
+                           const std::string& epochs = "");
 // Makes the journal of a validator anew whose folder is lost or damaged (Node::Rejoin). Returns
 // where the old one is kept.
 absl::StatusOr<std::string> RejoinValidator(const LoadedConfig& loaded, bool even_if_sound);

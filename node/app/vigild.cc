@@ -55,7 +55,8 @@ int Start(const ConfigFlags& flags) {
   PinTls13();
   const LogFunction log = MakeLog(loaded->config.log_level, loaded->config.log_format);
   TakeLibraryLogs(log);
-  // Once more when it has joined: then it opens on what it fetched. Or when it must join anew.
+  // Once more when it has joined: then it opens on what it fetched. Or when it must join anew, or
+  // when the set of validators has changed.
   for (;;) {
     absl::StatusOr<std::unique_ptr<Validator>> validator = Validator::Start(*loaded, log);
     if (!validator.ok()) return Report(validator.status());
@@ -68,14 +69,14 @@ int Start(const ConfigFlags& flags) {
       log(LogLevel::kWarning, "app", absl::StrCat("the journal so far is kept in ", *kept));
       continue;
     }
-    if (!(*validator)->joined()) return 0;
+    if (!(*validator)->joined() && !(*validator)->epoch_ended()) return 0;
   }
 }
 
-int Init(const ConfigFlags& flags, bool new_network) {
+int Init(const ConfigFlags& flags, bool new_network, const std::string& epochs) {
   const absl::StatusOr<LoadedConfig> loaded = flags.Load();
   if (!loaded.ok()) return Report(loaded.status());
-  const absl::Status made = InitValidator(*loaded, new_network);
+  const absl::Status made = InitValidator(*loaded, new_network, epochs);
   if (made.ok()) {
     std::cerr << "made " << loaded->config.data_dir
               << (new_network ? " for a network that starts now" : "; it joins a running network")
@@ -107,9 +108,26 @@ int Validate(const ConfigFlags& flags) {
   return 0;
 }
 
-int MakeKeys(const std::string& directory, uint64_t reveal_length) {
-  const auto entry = MakeValidatorKeys(ledger::PosixFileSystem(), directory, reveal_length);
+// `entry_file`: where the JSON goes that a proposal takes; `identity` is then "org/name".
+int MakeKeys(const std::string& directory, uint64_t reveal_length, const std::string& identity,
+             const std::string& entry_file) {
+  const size_t slash = identity.find('/');
+  if (identity.empty() != entry_file.empty() || (!identity.empty() && slash == std::string::npos)) {
+    return Report(absl::InvalidArgumentError(
+        "--entry FILE and --identity ORG/NAME belong together: name both, or neither"));
+  }
+  auto entry = MakeValidatorKeys(ledger::PosixFileSystem(), directory, reveal_length);
   if (!entry.ok()) return Report(entry.status());
+  if (!entry_file.empty()) {
+    entry->org = identity.substr(0, slash);
+    entry->name = identity.substr(slash + 1);
+    const std::string json = ledger::WriteValidatorEntry(*entry) + "\n";
+    const absl::Status checked = ledger::ParseValidatorEntry(json).status();
+    if (!checked.ok()) return Report(checked);
+    const absl::Status written =
+        ledger::PosixFileSystem()->WriteAtomically(entry_file, AsBytes(json));
+    if (!written.ok()) return Report(written);
+  }
   std::cout << "consensus_key " << entry->consensus_key.ToHex() << "\nlog_key "
             << entry->log_key.ToHex() << "\ncosigner_key " << entry->cosigner_key.ToHex()
             << "\nrecord_key " << entry->record_key.ToHex() << "\nreveal_anchor "
@@ -242,6 +260,29 @@ void AddDataCommands(CLI::App* app, DataCommand* options, int* exit_code) {
   reindex->callback([=] { *exit_code = RunReindex(*options); });
 }
 
+struct KeysOptions {
+  std::string directory;
+  uint64_t reveal_length = 1 << 22;
+  std::string identity;
+  std::string entry;
+};
+
+void AddKeysCommand(CLI::App* app, KeysOptions* options, int* exit_code) {
+  CLI::App* keys =
+      app->add_subcommand("keys", "make a validator's keys and print its public half for genesis");
+  keys->add_option("--dir", options->directory, "folder for the key files")->required();
+  keys->add_option("--reveal-length", options->reveal_length, "heights that have a reveal")
+      ->capture_default_str();
+  keys->add_option("--identity", options->identity, "org/name of the validator, for --entry");
+  keys->add_option("--entry", options->entry,
+                   "file to write the public half to, as vigil admin validator add and replace "
+                   "take it");
+  keys->callback([=] {
+    *exit_code =
+        MakeKeys(options->directory, options->reveal_length, options->identity, options->entry);
+  });
+}
+
 int Main(int argc, char** argv) {
   CLI::App app(
       "vigild: a validator of a Vigil network.\n\n"
@@ -263,7 +304,11 @@ int Main(int argc, char** argv) {
   init->add_flag("--new-network", new_network,
                  "the whole network starts for the first time; without it the validator joins one "
                  "that runs, and votes once a quorum has confirmed where things stand");
-  init->callback([&] { exit_code = Init(init_flags, new_network); });
+  std::string init_epochs;
+  init->add_option("--epochs", init_epochs,
+                   "epoch chain (vigil log epochs), for a validator that genesis does not name or "
+                   "gives other keys");
+  init->callback([&] { exit_code = Init(init_flags, new_network, init_epochs); });
 
   ConfigFlags rejoin_flags;
   bool even_if_sound = false;
@@ -279,14 +324,8 @@ int Main(int argc, char** argv) {
   validate_flags.AddTo(validate);
   validate->callback([&] { exit_code = Validate(validate_flags); });
 
-  std::string keys_dir;
-  uint64_t reveal_length = 1 << 22;
-  CLI::App* keys =
-      app.add_subcommand("keys", "make a validator's keys and print its public half for genesis");
-  keys->add_option("--dir", keys_dir, "folder for the key files")->required();
-  keys->add_option("--reveal-length", reveal_length, "heights that have a reveal")
-      ->capture_default_str();
-  keys->callback([&] { exit_code = MakeKeys(keys_dir, reveal_length); });
+  KeysOptions keys_options;
+  AddKeysCommand(&app, &keys_options, &exit_code);
 
   TestnetOptions testnet_options;
   CLI::App* testnet = app.add_subcommand(

@@ -178,8 +178,10 @@ absl::Status DetectDriver::TakeBlock(const ExecutedBlock& executed) {
     return StartAfresh(absl::StrCat("its bookkeeping does not fit block ", height.value()));
   }
   if (!is_new) return absl::OkStatus();
+  const std::vector<detector::RuleMatch> matches = stream_->TakeMatches();
+  NoteStrange(executed, events, *candidates, matches);
   TakeCandidates(executed, *candidates);
-  TakeMatches(executed, stream_->TakeMatches());
+  TakeMatches(executed, matches);
   TakeResults(executed, thresholds);
   KeepCheckpoint();
   height_ = height.value();

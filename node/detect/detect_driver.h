@@ -41,6 +41,7 @@
 #include "node/detect/block_events.h"
 #include "node/detect/detect_port.h"
 #include "node/detect/duties.h"
+#include "node/detect/entity_anchors.h"
 #include "node/detect/model_store.h"
 
 namespace vigil::node {
@@ -163,6 +164,18 @@ class DetectDriver {
   void TakeResults(const ledger::ExecutedBlock& executed, const Thresholds& thresholds);
   void Activate(uint32_t event_type, uint64_t period, const Hash& digest, Height from,
                 uint32_t threshold_q8);
+  // detect_anchor.cc: by what alerts of one entity are found to belong together.
+  void NoteStrange(const ledger::ExecutedBlock& executed, const std::vector<BlockEventView>& events,
+                   const std::vector<detector::Candidate>& candidates,
+                   const std::vector<detector::RuleMatch>& matches);
+  void SetAnchor(const ledger::ExecutedBlock& executed, const BlockEventView& event,
+                 ledger::AlertBody* alert) const;
+  // Whether the alert has the anchor that its event asks for, and that one names the same entity;
+  // nothing where its bytes are not here.
+  absl::StatusOr<std::optional<bool>> AgreesWithAnchor(const ledger::ChainReader& reader,
+                                                       const ledger::AlertInfo& alert,
+                                                       const ledger::ExecutedBlock& executed,
+                                                       const BlockEventView& event);
   // detect_marks.cc: what blocks tell of events that came before.
   absl::StatusOr<std::vector<detector::EventMark>> MarksOf(
       const ledger::ExecutedBlock& executed) const;
@@ -197,9 +210,9 @@ class DetectDriver {
                                                  const BlockEventView& event) const;
   // Whether the alert says what its rule's match does; nothing while that is not known here.
   std::optional<bool> AgreesWithRule(const ledger::AlertInfo& alert, Height event_height) const;
-  // Nothing while the alert's model is not here.
+  // Nothing while the alert's model, or what its anchor says, is not here.
   absl::StatusOr<std::optional<ledger::Attestation>> Verdict(const ledger::ChainReader& reader,
-                                                             const ledger::AlertInfo& alert) const;
+                                                             const ledger::AlertInfo& alert);
   void Send(const ledger::RecordBody& body, UnderWay under_way);
   bool MayTry(const Attempt& attempt) const;
 
@@ -216,6 +229,7 @@ class DetectDriver {
   std::unique_ptr<detector::DetectorStream> stream_;
   mutable Mutex entities_mutex_;
   Duties duties_;
+  EntityAnchors anchors_;
   bool activated_ = false;                  // The chain's active models are known to stream_.
   std::map<uint32_t, Height> active_from_;  // Last activation per type.
   Height judged_at_;                        // Executed height of the last attestation record.

@@ -199,7 +199,11 @@ absl::StatusOr<std::optional<AlertBody>> DetectDriver::MakeAlert(const ProposeKe
   ASSIGN_OR_RETURN(const ExecutedPtr executed, LoadReadable(duty.height));
   if (executed == nullptr) return std::optional<AlertBody>();
   ASSIGN_OR_RETURN(const BlockEventView event, EventAt(*executed, key.event));
-  if (duty.rule != 0) return MakeRuleAlert(key, duty, event);
+  if (duty.rule != 0) {
+    std::optional<AlertBody> of_rule = MakeRuleAlert(key, duty, event);
+    if (of_rule.has_value()) SetAnchor(*executed, event, &*of_rule);
+    return of_rule;
+  }
   const detector::Recomputation own = stream_->Recompute(event.view, key.model_digest.bytes);
   // A model that was forgotten meanwhile is too old for alerts.
   if (own.outcome != detector::Recomputed::kOk || own.score.score_q8 < own.threshold_q8) {
@@ -217,6 +221,7 @@ absl::StatusOr<std::optional<AlertBody>> DetectDriver::MakeAlert(const ProposeKe
     alert.reasons.push_back({.feature = reason.feature, .bits_q8 = reason.bits_q8});
   }
   alert.event_leaf = ledger::LeafHash(event.bytes);
+  SetAnchor(*executed, event, &alert);
   return std::optional<AlertBody>(alert);
 }
 
@@ -302,13 +307,16 @@ absl::StatusOr<bool> DetectDriver::Judge(const ChainReader& reader) {
 }
 
 absl::StatusOr<std::optional<Attestation>> DetectDriver::Verdict(const ChainReader& reader,
-                                                                 const AlertInfo& alert) const {
+                                                                 const AlertInfo& alert) {
   ASSIGN_OR_RETURN(const ledger::BlockInfo block, reader.BlockOfRecord(alert.event.record_index));
   // Whoever cannot see the event says nothing about it.
   ASSIGN_OR_RETURN(const ExecutedPtr executed, LoadReadable(block.height));
   if (executed == nullptr) return std::optional<Attestation>();
   ASSIGN_OR_RETURN(const BlockEventView event, EventAt(*executed, alert.event));
-  const bool same_event = ledger::LeafHash(event.bytes) == alert.event_leaf;
+  ASSIGN_OR_RETURN(const std::optional<bool> anchored,
+                   AgreesWithAnchor(reader, alert, *executed, event));
+  if (!anchored.has_value()) return std::optional<Attestation>();
+  const bool same_event = *anchored && ledger::LeafHash(event.bytes) == alert.event_leaf;
   if (alert.component == ledger::kRuleComponent) {
     const std::optional<bool> agrees = AgreesWithRule(alert, block.height);
     if (!agrees.has_value()) return std::optional<Attestation>();

@@ -5,6 +5,7 @@
 #include "ledger/base/check.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/state/governance.h"
 
 namespace vigil::node {
 
@@ -25,6 +26,7 @@ absl::StatusOr<ledger::BlockPtr> BlockBuilder::Build(
               parent.executed_in_header.value());
   BlockHeader header;
   header.chain_id = genesis_->chain_id;
+  header.epoch = genesis_->epoch;
   header.view = view;
   header.height = height;
   header.parent_hash = parent.id.hash;
@@ -39,7 +41,8 @@ absl::StatusOr<ledger::BlockPtr> BlockBuilder::Build(
     header.snapshot_digest = snapshot->digest;
   }
   header.validator_set_hash = genesis_->validator_set_hash;
-  header.next_validator_set_hash = genesis_->validator_set_hash;
+  ASSIGN_OR_RETURN(header.next_validator_set_hash,
+                   ledger::NextSetHash(*genesis_, reader.state(), height, executed));
   header.reveal = reveals_->Element(height);
   header.time_unix_millis = std::max({static_cast<uint64_t>(std::max<int64_t>(now_unix_millis, 0)),
                                       parent.time_unix_millis, genesis_->time_unix_millis});

@@ -38,6 +38,7 @@ class BlockBuilder {
   // A block in `view` whose header speaks of state at `executed`, which `reader` knows. Its time is
   // `now_unix_millis`, but never below the parent's.
   // `snapshot` is the mark that the header must carry, if it must carry one.
+  // Where a next set of validators is approved at or below `executed` it seals the epoch.
   // REQUIRES: parent's E <= executed <= parent's height; the records fit into a block.
   // Errors: of the store.
   absl::StatusOr<ledger::BlockPtr> Build(

@@ -41,13 +41,6 @@ JournalPlace PlaceOfJournal(ledger::FileSystem* files, const std::string& data_d
           .options = {}};
 }
 
-std::string DescribeJoin(const JoinActor::State& state) {
-  if (state.height == Height(0)) return "asks for snapshots";
-  return absl::StrCat("snapshot of height ", state.height.value(), ", phase ", state.phase, ", ",
-                      state.chunks_kept, " of ", state.chunk_count, " chunks, ",
-                      state.bytes_fetched, " bytes fetched");
-}
-
 // Whether the keys in hand are those that genesis gives this validator.
 absl::Status CheckKeys(const GenesisValidator& self, const NodeConfig& config,
                        const RevealChain& reveals) {
@@ -64,10 +57,21 @@ absl::Status CheckKeys(const GenesisValidator& self, const NodeConfig& config,
   return check("reveal seed", reveals.anchor() == self.reveal_anchor);
 }
 
+absl::Status EpochsUnknown(const ledger::Genesis& genesis, const JournalScan& scan) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the journal holds blocks of epoch ", scan.epoch_max.value(), ", its epoch chain reaches ",
+      genesis.epoch.value(), ": the file epochs.chain is lost or old; stop this validator and ",
+      "fetch it from another with: vigil log epochs -o <data_dir>/epochs.chain"));
+}
+
 consensus::RaftConfig RaftConfigOf(const ledger::Genesis& genesis, const NodeConfig& config,
                                    uint64_t start_seed) {
   consensus::RaftConfig raft;
   raft.genesis_hash = genesis.genesis_hash;
+  raft.epoch = genesis.epoch;
+  raft.epoch_base = {.height = genesis.epoch_base,
+                     .view = genesis.epoch_base_view,
+                     .hash = genesis.epoch_base_hash};
   raft.self = config.self;
   raft.validator_count = static_cast<uint32_t>(genesis.validators.size());
   raft.seed = start_seed;
@@ -152,6 +156,7 @@ absl::Status Node::Recover() {
   place.options = config_.journal;
   RETURN_IF_ERROR(LockDirectory());
   RETURN_IF_ERROR(CheckNoRestore(*seams_.files, config_.data_dir));
+  RETURN_IF_ERROR(OpenEpochs());
   ASSIGN_OR_RETURN(OpenedJournal journal, OpenJournal(place));
   const absl::StatusOr<JournalScan> scan = journal.damage.ok()
                                                ? ScanJournal(genesis_, *journal.reader)
@@ -175,7 +180,7 @@ absl::Status Node::Recover() {
                                          config_.recent_bytes_max);
   RETURN_IF_ERROR(OpenIndex());
   if (!scan.ok() && !absl::IsDataLoss(scan.status())) return scan.status();
-  const absl::Status sound = scan.ok() ? CheckStateOnChain(tip, *scan) : scan.status();
+  const absl::Status sound = scan.ok() ? CheckMayTakePart(tip, *scan) : scan.status();
   if (!sound.ok()) {
     Refuse(sound);
     return absl::OkStatus();
@@ -184,6 +189,7 @@ absl::Status Node::Recover() {
   const Height floor = journal.last_group_ambiguous ? scan->last_height() : Height(0);
   Participate(std::move(journal), *scan, std::move(state));
   RETURN_IF_ERROR(OpenLog(*scan, floor));
+  actors_.push_back(epochs_.get());
   OpenFetchServer();
   if (config_.scrub_bytes_per_second > 0) OpenScrubber();
   if (config_.detector_enabled) RETURN_IF_ERROR(OpenDetector());
@@ -347,6 +353,43 @@ absl::Status Node::OpenJoin(OpenedJournal journal) {
   actors_ = {join_.get()};
   return absl::OkStatus();
 }
+
+absl::Status Node::CheckMayTakePart(const ledger::Tip& tip, const JournalScan& scan) const {
+  RETURN_IF_ERROR(CheckStateOnChain(tip, scan));
+  if (!config_.removed.empty()) return absl::FailedPreconditionError(config_.removed);
+  if (scan.epoch_max > genesis_.epoch) return EpochsUnknown(genesis_, scan);
+  return absl::OkStatus();
+}
+
+// What the file holds was held against genesis by whoever restated it.
+absl::Status Node::OpenEpochs() {
+  const absl::StatusOr<std::string> file =
+      seams_.files->ReadAll(ledger::EpochChainPath(config_.data_dir));
+  if (!file.ok() && !absl::IsNotFound(file.status())) return file.status();
+  std::vector<ledger::EpochAnchor> anchors;
+  if (file.ok()) {
+    ASSIGN_OR_RETURN(anchors, ledger::DecodeEpochChain(AsBytes(*file)));
+  }
+  epochs_ = std::make_unique<EpochActor>(
+      EpochActor::Ports{.genesis = &genesis_,
+                        .files = seams_.files,
+                        .data_dir = config_.data_dir,
+                        .clock = seams_.clock,
+                        .chain = [this] { return chain_.get(); },
+                        .tiles = [this] { return tiles(); },
+                        .fatal = &fatal_,
+                        .log = &log_,
+                        .checkpoint = [this] { return log_actor_->checkpoint(); },
+                        .final_height = [this] { return FinalHeight(); },
+                        .on_ended =
+                            [this] {
+                              if (seams_.on_epoch_ended) seams_.on_epoch_ended();
+                            }},
+      std::move(anchors));
+  return absl::OkStatus();
+}
+
+std::string Node::EpochChain() const { return ledger::EncodeEpochChain(epochs_->anchors()); }
 
 void Node::OpenFetchServer() {
   fetch_server_ = std::make_unique<FetchServer>(
@@ -605,6 +648,11 @@ std::string Node::Hello(ValidatorIndex to, const Hash& certificate_hash) const {
   hello.chain_id = genesis_.chain_id;
   hello.journal_id = JournalId{genesis_.validators[config_.self.value()].journal_id.bytes};
   hello.validator = config_.self;
+  hello.epoch = genesis_.epoch;
+  hello.anchors = epochs_->anchors();
+  if (hello.anchors.size() > kHelloAnchorsMax) {
+    hello.anchors.erase(hello.anchors.begin(), hello.anchors.end() - kHelloAnchorsMax);
+  }
   hello.signature = config_.consensus_key->Sign(AsBytes(HelloMessage(hello, to, certificate_hash)));
   return EncodeHello(hello);
 }
@@ -661,32 +709,6 @@ const ledger::TileSource* Node::tiles() const {
   return log_actor_ == nullptr ? nullptr : &log_actor_->tiles();
 }
 
-// What an operator is told of the failure that the latch keeps; empty while there is none.
-std::string Node::FatalReason() const {
-  const absl::Status dead = fatal_.status();
-  if (dead.ok()) return "";
-  absl::string_view remedy = "start again: vigild start";
-  if (ledger::IsStoreDamage(dead)) {
-    remedy = "the next start builds the store anew from the journal: vigild start";
-  } else if (absl::IsResourceExhausted(dead)) {
-    remedy = "free space on the disk, then: vigild start";
-  } else if (absl::IsUnavailable(dead)) {
-    remedy =
-        "what is on disk is unknown until it is read again: see to the disk, then: vigild start";
-  }
-  return absl::StrCat(dead.message(), "; it takes no part and signs nothing any more; ", remedy);
-}
-
-NodeStatus::Archive Node::ArchiveStatus() const {
-  if (archiver_ == nullptr) return {};
-  const Archiver::State archive = archiver_->state();
-  return {.limit_bytes = config_.journal_bytes_max,
-          .journal_bytes = archive.journal_bytes,
-          .archived_bytes = archive.archived_bytes,
-          .base = archive.base,
-          .held_back = archive.held_back};
-}
-
 absl::StatusOr<detector::Entity> Node::FindEntity(detector::EntityKind kind,
                                                   absl::string_view key) const {
   if (detector_ == nullptr) return NodeServices::FindEntity(kind, key);
@@ -696,85 +718,6 @@ absl::StatusOr<detector::Entity> Node::FindEntity(detector::EntityKind kind,
 absl::StatusOr<std::string> Node::ReadModel(const Hash& digest) const {
   if (detector_ != nullptr) return detector_->ReadModel(digest);
   return absl::NotFoundError("no detector runs here");
-}
-
-namespace {
-
-void AddDetector(const DetectorActor* detector, NodeStatus* status) {
-  status->warmth.phase = "does not run";
-  if (detector == nullptr) return;
-  status->detector = detector->height();
-  status->models = detector->models();
-  status->detection = detector->detection();
-  const DetectorActor::Warmth warmth = detector->warmth();
-  status->warmth = {.warm = warmth.warm,
-                    .phase = warmth.phase,
-                    .bytes_fetched = warmth.bytes,
-                    .bad_answers = warmth.bad_answers};
-}
-
-}  // namespace
-
-NodeStatus Node::Status() const {
-  NodeStatus status;
-  status.final = FinalHeight();
-  if (log_actor_ != nullptr) {
-    const LogActor::State state = log_actor_->state();
-    status.log = {.size = state.tree_size,
-                  .final_size = state.final_size,
-                  .cosigned_size = state.cosigned_size,
-                  .fork_count = state.fork_count,
-                  .refusing_reason = state.refusing};
-  }
-  if (snapshots_ != nullptr) {
-    const SnapshotActor::State state = snapshots_->state();
-    status.snapshot = {
-        .height = state.height, .bytes = state.bytes, .failure_count = state.failure_count};
-  }
-  status.validator = genesis_.validators[config_.self.value()].identity();
-  status.executed = chain_->tip();
-  status.indexed = index_->complete_height();
-  AddDetector(detector_.get(), &status);
-  status.uptime_seconds =
-      static_cast<uint64_t>((seams_.clock->MonotonicMicros() - started_micros_) / 1'000'000);
-  if (replica_ != nullptr) status.core = replica_->Status();
-  status.frames_invalid = counters_.frames_invalid;
-  status.frames_dropped = counters_.frames_dropped;
-  status.pruned_bytes = counters_.pruned_bytes;
-  status.archive = ArchiveStatus();
-  status.reads_answered = counters_.reads_answered;
-  status.reads_failed = counters_.reads_failed;
-  status.fetch = {.answered = counters_.fetches_answered,
-                  .refused = counters_.fetches_refused,
-                  .bytes = counters_.fetch_bytes};
-  if (scrubber_ != nullptr) {
-    const Scrubber::State scrub = scrubber_->state();
-    status.scrub = {.passes = scrub.passes,
-                    .bytes = scrub.bytes,
-                    .damaged = scrub.damaged,
-                    .repaired = scrub.repaired,
-                    .bad_answers = scrub.bad_answers,
-                    .unrepaired = scrub.unrepaired,
-                    .problem = scrub.problem};
-  }
-  status.refusing = !refusing_.ok() || fatal_.failed();
-  status.refusing_reason =
-      refusing_.ok() || fatal_.failed() ? FatalReason() : std::string(refusing_.message());
-  if (join_ != nullptr && !fatal_.failed()) {
-    const JoinActor::State state = join_->state();
-    status.join = {.active = true,
-                   .height = state.height,
-                   .chunk_count = state.chunk_count,
-                   .chunks_kept = state.chunks_kept,
-                   .bytes_fetched = state.bytes_fetched,
-                   .bad_answers = state.bad_answers};
-    absl::StrAppend(&status.refusing_reason, ": ", DescribeJoin(state));
-  }
-  for (uint32_t i = 0; i < genesis_.validators.size(); ++i) {
-    const ValidatorIndex peer(i);
-    status.connected.push_back(peer == config_.self || seams_.transport->IsConnected(peer));
-  }
-  return status;
 }
 
 }  // namespace vigil::node

@@ -10,6 +10,7 @@
 //   snapshots/       the newest snapshots of executed state (docs/formats/snapshot.md)
 //   checkpoints/     the newest checkpoints of the detector's windows
 //                    (docs/formats/detector_model.md)
+//   epochs.chain     anchors of the epochs so far (docs/formats/epoch_chain.md)
 //   log/             tiles, checkpoint, evidence (docs/formats/transparency_log.md)
 //   rollback_guard   journal id, view and durable offset, unless the configuration puts it
 //   elsewhere and the stores that StoreFactory opens: state, index, detect; all can be rebuilt from
@@ -44,6 +45,7 @@
 #include "node/driver/counters.h"
 #include "node/driver/derived_stores.h"
 #include "node/driver/detector_actor.h"
+#include "node/driver/epoch_actor.h"
 #include "node/driver/fetch_server.h"
 #include "node/driver/final_waiters.h"
 #include "node/driver/indexer.h"
@@ -90,6 +92,9 @@ struct NodeConfig {
   uint64_t journal_bytes_max = 0;
   std::string archive_dir;
   std::string genesis_file;
+  // Why this validator takes no part although its journal is sound: it is none any more. It then
+  // opens in the last epoch that it was in, and serves what it can read.
+  std::string removed;
   bool detector_enabled = true;
   // An operator's word that a torn end of the journal is what power loss left of a write, not
   // damage to what was synced. Needed when so many validators lost power at once that no quorum may
@@ -127,6 +132,10 @@ struct NodeSeams {
   // found out; must only wake somebody, who then destroys the node, calls Node::Rejoin() and opens
   // it anew. Empty: it stays as it is, and the log says what to do.
   std::function<void()> on_behind;
+  // Called once when the epoch has ended and its anchor is on disk, on the thread that found out;
+  // must only wake somebody, who then destroys the node and opens it anew with genesis restated
+  // (ledger::LoadEpochs). Empty: it goes on answering in the epoch that is over.
+  std::function<void()> on_epoch_ended;
 };
 
 class Node final : public NodeServices, public FrameReceiver {
@@ -146,9 +155,10 @@ class Node final : public NodeServices, public FrameReceiver {
                                             const ledger::Genesis& genesis, ValidatorIndex self,
                                             const std::string& data_dir,
                                             const std::string& guard_path, bool even_if_sound);
-  // Recovers and opens. A damaged journal is not an error: see Status().refusing.
-  // Errors: kFailedPrecondition when the directory is not initialised, is of another chain, or keys
-  // are not those of genesis; kAlreadyExists when another process has it open; disk errors.
+  // Recovers and opens in the epoch that `genesis` is restated for. A damaged journal is not an
+  // error: see Status().refusing. Errors: kFailedPrecondition when the directory is not
+  // initialised, is of another chain, or keys are not those of genesis; kAlreadyExists when another
+  // process has it open; disk errors.
   static absl::StatusOr<std::unique_ptr<Node>> Open(const ledger::Genesis& genesis,
                                                     const NodeConfig& config,
                                                     const NodeSeams& seams);
@@ -174,6 +184,8 @@ class Node final : public NodeServices, public FrameReceiver {
   bool joined() const { return joined_; }
   // It must join anew: the leader's log begins above what it has.
   bool behind() const { return behind_; }
+  // The epoch that it was opened in is over: it is to be opened anew.
+  bool epoch_ended() const { return epochs_ != nullptr && epochs_->ended(); }
   const NodeCounters& counters() const { return counters_; }
   // Records for which somebody waits.
   size_t waiting_submissions() const { return pending_.size(); }
@@ -211,6 +223,7 @@ class Node final : public NodeServices, public FrameReceiver {
       std::span<const std::string> witnesses) const override;
   absl::StatusOr<std::string> ReadLogFile(absl::string_view path) const override;
   const ledger::TileSource* tiles() const override;
+  std::string EpochChain() const override;
 
   // FrameReceiver
   absl::Status OnFrame(PeerStream* stream, std::string frame) override;
@@ -229,6 +242,8 @@ class Node final : public NodeServices, public FrameReceiver {
   void OpenArchiver(const JournalPlace& place, const std::optional<ledger::BaseFrame>& base);
   // `floor`: what was cosigned up to there may be forgotten.
   absl::Status OpenLog(const JournalScan& scan, Height floor);
+  absl::Status OpenEpochs();
+  absl::Status CheckMayTakePart(const ledger::Tip& tip, const JournalScan& scan) const;
   void OpenFetchServer();
   void OpenScrubber();
   absl::StatusOr<std::string> ReadNewestLogFile(absl::string_view path) const;
@@ -252,6 +267,7 @@ class Node final : public NodeServices, public FrameReceiver {
   absl::Status OnConsensus(ValidatorIndex from, absl::string_view frame);
   absl::Status OnForward(ValidatorIndex from, absl::string_view frame);
   absl::Status OnForwardRefused(ValidatorIndex from, absl::string_view frame);
+  absl::Status FollowEpoch(const HelloFrame& hello, const ledger::GenesisValidator& sender);
   absl::Status OnCosignature(ValidatorIndex from, absl::string_view frame);
   absl::Status OnFetchRequest(ValidatorIndex from, absl::string_view frame);
   absl::Status OnFetchAnswer(ValidatorIndex from, absl::string_view frame);
@@ -290,6 +306,7 @@ class Node final : public NodeServices, public FrameReceiver {
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<Indexer> indexer_;
   std::unique_ptr<LogActor> log_actor_;
+  std::unique_ptr<EpochActor> epochs_;
   std::unique_ptr<FetchServer> fetch_server_;
   // The scrubber's; shared with the journal and whoever reads blocks.
   std::unique_ptr<Scrubber> scrubber_;       // Null when it does not run.

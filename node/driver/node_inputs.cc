@@ -171,6 +171,21 @@ absl::Status Node::HandleFrame(PeerStream* stream, PeerFrameType type, absl::str
   return absl::OkStatus();
 }
 
+// Anchors prove themselves, whoever brings them.
+absl::Status Node::FollowEpoch(const HelloFrame& hello, const ledger::GenesisValidator& sender) {
+  if (!hello.anchors.empty()) {
+    const absl::Status followed = epochs_->OnAnchors(hello.anchors);
+    if (!followed.ok()) {
+      return Annotate(followed, absl::StrCat("epoch chain of ", sender.identity()));
+    }
+  }
+  if (hello.epoch == genesis_.epoch) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("hello of epoch ", hello.epoch.value(), " from ", sender.identity(),
+                   ", this validator is in epoch ", genesis_.epoch.value(),
+                   hello.epoch < genesis_.epoch ? "; the other epoch is over" : ""));
+}
+
 absl::Status Node::OnHello(PeerStream* stream, absl::string_view frame) {
   ASSIGN_OR_RETURN(const HelloFrame hello, DecodeHello(frame));
   const ledger::GenesisValidator& sender = genesis_.validators[stream->from.value()];
@@ -179,6 +194,7 @@ absl::Status Node::OnHello(PeerStream* stream, absl::string_view frame) {
                                                    ", this is ", genesis_.chain_id.ToHex(),
                                                    "; both must have the same genesis file"));
   }
+  RETURN_IF_ERROR(FollowEpoch(hello, sender));
   if (hello.validator != stream->from) {
     return absl::InvalidArgumentError(absl::StrCat("hello of validator index ",
                                                    hello.validator.value(), ", the certificate is ",

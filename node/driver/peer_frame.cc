@@ -38,6 +38,7 @@ std::string HelloMessage(const HelloFrame& hello, ValidatorIndex to, const Hash&
       .U32(hello.validator.value())
       .U32(to.value())
       .Fixed(certificate_hash);
+  if (hello.epoch > Epoch(1)) ByteWriter(&out).U64(hello.epoch.value());
   return out;
 }
 
@@ -46,9 +47,12 @@ std::string EncodeHello(const HelloFrame& hello) {
   ByteWriter(&out)
       .Fixed(hello.chain_id)
       .Fixed(hello.journal_id)
-      .U32(hello.protocol_version)
+      .U32(hello.epoch > Epoch(1) ? kPeerProtocolVersionEpochs : hello.protocol_version)
       .U32(hello.validator.value())
       .Fixed(hello.signature);
+  if (hello.epoch > Epoch(1)) {
+    ByteWriter(&out).U64(hello.epoch.value()).Prefixed(ledger::EncodeEpochChain(hello.anchors));
+  }
   return out;
 }
 
@@ -107,12 +111,28 @@ absl::StatusOr<HelloFrame> DecodeHello(absl::string_view frame) {
   hello.protocol_version = reader.U32();
   hello.validator = ValidatorIndex(reader.U32());
   // The layout behind the version is that of the version: what another one says is not judged.
-  if (reader.ok() && hello.protocol_version != kPeerProtocolVersion) {
+  const bool has_epoch = hello.protocol_version == kPeerProtocolVersionEpochs;
+  if (reader.ok() && hello.protocol_version != kPeerProtocolVersion && !has_epoch) {
     return absl::InvalidArgumentError(
         absl::StrCat("hello of peer protocol ", hello.protocol_version, ", this is ",
                      kPeerProtocolVersion, "; run one version everywhere"));
   }
   hello.signature = reader.FixedValue<Signature>();
+  if (has_epoch) {
+    hello.epoch = Epoch(reader.U64());
+    const ByteSpan chain = reader.Prefixed(kPeerFrameBytesMax);
+    if (reader.ok() && hello.epoch < Epoch(2)) {
+      return absl::InvalidArgumentError(absl::StrCat("peer hello: epoch ", hello.epoch.value(),
+                                                     " in protocol ", hello.protocol_version,
+                                                     ", which begins with 2"));
+    }
+    if (reader.ok()) {
+      ASSIGN_OR_RETURN(hello.anchors, ledger::DecodeEpochChain(chain));
+    }
+    if (hello.anchors.size() > kHelloAnchorsMax) {
+      return TooMany("anchors", hello.anchors.size(), kHelloAnchorsMax);
+    }
+  }
   RETURN_IF_ERROR(reader.Finish("peer hello"));
   return hello;
 }

@@ -14,6 +14,7 @@
 #include "ledger/base/bytes.h"
 #include "ledger/base/strong_id.h"
 #include "ledger/chain/record.h"
+#include "ledger/state/epoch_anchor.h"
 #include "ledger/storage/journal.h"
 
 namespace vigil::node {
@@ -30,6 +31,9 @@ enum class PeerFrameType : uint8_t {
 };
 
 inline constexpr uint32_t kPeerProtocolVersion = 3;
+// With epoch and anchors; said from the second epoch on, so that builds without epochs understand
+// the others until a set changes.
+inline constexpr uint32_t kPeerProtocolVersionEpochs = 4;
 inline constexpr size_t kPeerFrameBytesMax = 8 * 1024 * 1024;
 inline constexpr size_t kCoreHeaderBytesMax = 1024 * 1024;
 inline constexpr uint32_t kFrameBlocksMax = 1024;
@@ -42,9 +46,15 @@ struct HelloFrame {
   Hash chain_id;
   ledger::JournalId journal_id;
   uint32_t protocol_version = kPeerProtocolVersion;
-  ValidatorIndex validator;
-  Signature signature;  // By the sender's consensus key, over HelloMessage().
+  ValidatorIndex validator;  // In the set of the epoch.
+  Signature signature;       // By the sender's consensus key, over HelloMessage().
+  // The sender's epoch, and how it came to be: the newest anchors, oldest first, for a receiver
+  // that is behind. In the first epoch there are none.
+  Epoch epoch{1};
+  std::vector<ledger::EpochAnchor> anchors;
 };
+// So many of the newest anchors stand in a hello; who is behind by more epochs is told by people.
+inline constexpr size_t kHelloAnchorsMax = 64;
 // What a hello's signature covers: the sender, the receiver, and the certificate that the sender
 // shows, so that neither another CA's certificate nor another receiver can use it.
 std::string HelloMessage(const HelloFrame& hello, ValidatorIndex to, const Hash& certificate_hash);

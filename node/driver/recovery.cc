@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "consensus/raft/codec.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/chain/epoch.h"
 #include "ledger/chain/header.h"
 #include "ledger/storage/journal_format.h"
 
@@ -54,11 +55,24 @@ bool IsVerdict(const absl::Status& status) {
 class Scanner {
  public:
   // `newest_base`: where the journal's last base frame lies.
-  Scanner(JournalScan* scan, std::optional<ledger::JournalPosition> newest_base)
-      : scan_(scan), newest_base_(newest_base) {}
+  Scanner(const ledger::Genesis& genesis, JournalScan* scan,
+          std::optional<ledger::JournalPosition> newest_base)
+      : genesis_(genesis), scan_(scan), newest_base_(newest_base) {}
 
   // What lies below `offset` is not needed any more, and part of it may be gone.
   void PassOver(uint64_t offset) { blocks_from_ = offset; }
+
+  // Closing blocks of an epoch that is over are of no use (protocol.md, Epochs).
+  void DropClosing() {
+    while (!epochs_.empty() && epochs_.back() < genesis_.epoch &&
+           scan_->last_height() > genesis_.epoch_base) {
+      epochs_.pop_back();
+      scan_->snapshots.erase(scan_->last_height());
+      scan_->chain.pop_back();
+      scan_->positions.pop_back();
+      scan_->sizes.pop_back();
+    }
+  }
 
   absl::Status OnFrame(const JournalReader::Frame& frame) {
     const bool is_needed = frame.position.offset >= blocks_from_;
@@ -107,6 +121,8 @@ class Scanner {
     scan_->chain.resize(kept);
     scan_->positions.resize(kept);
     scan_->sizes.resize(kept);
+    epochs_.resize(kept);
+    NoteSealing(header);
     scan_->snapshots.erase(scan_->snapshots.lower_bound(header.height), scan_->snapshots.end());
     if (header.snapshot_height != Height(0)) {
       scan_->snapshots[header.height] = {.height = header.snapshot_height,
@@ -117,11 +133,22 @@ class Scanner {
                                    .hash = ledger::HeaderHash(header_bytes)},
                             .executed_in_header = header.executed_height,
                             .time_unix_millis = header.time_unix_millis});
+    epochs_.push_back(header.epoch);
+    scan_->epoch_max = std::max(scan_->epoch_max, header.epoch);
     scan_->positions.push_back(frame.position);
     scan_->sizes.push_back(static_cast<uint32_t>(frame.body.size()));
     // Its proposer had executed E, so E is committed, though we may never have been told.
     scan_->committed = std::max(scan_->committed, header.executed_height);
     return absl::OkStatus();
+  }
+
+  // The block of `header` is about to be the branch's last.
+  void NoteSealing(const ledger::BlockHeader& header) {
+    if (header.height <= scan_->sealing) scan_->sealing = Height(0);
+    if (scan_->sealing != Height(0) || header.epoch != genesis_.epoch || !Seals(header)) return;
+    scan_->sealing = header.height;
+    scan_->sealing_set = header.validator_set_hash;
+    scan_->sealing_next_set = header.next_validator_set_hash;
   }
 
   void OnVote(const JournalReader::Frame& frame) {
@@ -185,7 +212,9 @@ class Scanner {
     return Damage(absl::StrCat("journal offset ", frame.position.offset, ": ", what));
   }
 
+  const ledger::Genesis& genesis_;
   JournalScan* const scan_;
+  std::vector<Epoch> epochs_;  // Of the branch's blocks.
   const std::optional<ledger::JournalPosition> newest_base_;
   uint64_t blocks_from_ = 0;
   bool has_base_ = false;
@@ -398,7 +427,7 @@ absl::StatusOr<JournalScan> ScanJournal(const ledger::Genesis& genesis,
                                         const JournalReader& reader) {
   JournalScan scan;
   scan.base.id.hash = genesis.genesis_hash;
-  Scanner scanner(&scan, reader.newest_base());
+  Scanner scanner(genesis, &scan, reader.newest_base());
   absl::Status status = BeginAtBase(reader, &scanner, &scan);
   if (!IsVerdict(status)) return Unreadable(status);
   RETURN_IF_ERROR(status);
@@ -409,6 +438,7 @@ absl::StatusOr<JournalScan> ScanJournal(const ledger::Genesis& genesis,
   if (!IsVerdict(read)) return Unreadable(read);
   RETURN_IF_ERROR(read);
   RETURN_IF_ERROR(status);
+  scanner.DropClosing();
   return scan;
 }
 
@@ -421,6 +451,9 @@ consensus::Recovered RecoveredFrom(const JournalScan& scan, const OpenedJournal&
   recovered.view_min = View(journal.guard.view);
   recovered.base = scan.base.id;
   for (const ParentBlock& block : scan.chain) recovered.chain.push_back(block.id);
+  recovered.sealing = scan.sealing;
+  recovered.sealing_set = scan.sealing_set;
+  recovered.sealing_next_set = scan.sealing_next_set;
   const bool never_voted = scan.joined && !scan.has_voted;
   recovered.forgot_votes = never_voted && journal.guard.view == 0;
   if (!accept_torn_tail || never_voted) {

@@ -89,6 +89,12 @@ struct JournalScan {
   bool decided = false;         // It joins and follows from the first block.
   Height committed;             // Highest height that some frame knows to be committed.
   CosignGuard cosigned;         // The last one.
+  // The block that ends the epoch of the genesis given, and the pair of sets that its header and
+  // those of the closing blocks above it name; height 0: there is none.
+  Height sealing;
+  Hash sealing_set;
+  Hash sealing_next_set;
+  Epoch epoch_max{1};  // The highest that a block of the branch names.
   // What headers of the branch carry, by the height of the header.
   std::map<Height, ledger::SnapshotMark> snapshots;
 
@@ -103,7 +109,8 @@ struct JournalScan {
   size_t IndexOf(Height height) const { return height - base.id.height - 1; }
 };
 // Walks a journal: follows the branch through truncations, remembers the last vote and what is
-// known to be committed. Errors: kDataLoss when the frames contradict each other; those of the
+// known to be committed. Closing blocks of epochs before that of `genesis` are left out.
+// Errors: kDataLoss when the frames contradict each other; those of the
 // reader.
 absl::StatusOr<JournalScan> ScanJournal(const ledger::Genesis& genesis,
                                         const ledger::JournalReader& reader);

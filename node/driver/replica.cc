@@ -7,6 +7,7 @@
 #include "ledger/base/check.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/state/tables.h"
 #include "node/driver/admission.h"
 
 namespace vigil::node {
@@ -61,6 +62,9 @@ Replica::Replica(const Ports& ports, const Options& options, std::unique_ptr<con
       last_block_micros_(ports.clock->MonotonicMicros()),
       handed_to_applier_(handed_to_applier) {
   ports_.reads->Advance(view_.tip.height);
+  const auto approved =
+      ledger::ReadRow<ledger::ApprovedSetRow>(view_.reader->state(), ledger::ApprovedSetKey());
+  seal_due_ = approved.ok() && approved->has_value();
   for (const TailBlock& block : tail) {
     known_[block.block.id] = {.block = block.block, .position = block.position, .bytes = nullptr};
   }

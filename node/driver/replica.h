@@ -218,6 +218,7 @@ class Replica final : public Actor {
   Height handed_to_applier_;
 
   // Building and leading.
+  bool seal_due_ = false;  // A next set is approved: the epoch is to end without waiting for more.
   std::optional<consensus::AskBuild> wanted_;
   View build_view_;       // The view in which this node last began to lead.
   Height first_of_view_;  // Height of that view's first block; 0: not built yet.

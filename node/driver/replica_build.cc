@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "ledger/base/check.h"
 #include "ledger/base/limits.h"
+#include "ledger/state/tables.h"
 #include "node/driver/admission.h"
 #include "node/driver/replica.h"
 
@@ -26,6 +27,18 @@ bool MovesStream(ByteSpan leaf) {
   const auto kind = static_cast<RecordKind>(leaf[1]);
   return kind == RecordKind::kEventBatch || kind == RecordKind::kHeartbeat ||
          kind == RecordKind::kGap || kind == RecordKind::kStreamReset;
+}
+
+// Whether the next block is to seal the epoch.
+bool ApprovesSet(const ExecutedBlock& executed) {
+  const auto approves = [](const ledger::Effect& effect) {
+    return effect.type == ledger::EffectType::kProposalClosed &&
+           effect.detail == std::string(1, static_cast<char>(ledger::ProposalState::kApproved));
+  };
+  return std::any_of(executed.results.begin(), executed.results.end(),
+                     [&](const ledger::RecordResult& result) {
+                       return std::any_of(result.effects.begin(), result.effects.end(), approves);
+                     });
 }
 
 // What the mempool must know of an executed block.
@@ -81,7 +94,7 @@ bool Replica::TryBuild() {
   std::vector<std::shared_ptr<const ledger::Record>> records;
   if (!ask.empty) {
     if (first_of_view_ == Height(0) || executed_ < first_of_view_) return false;
-    if (!mempool_.has_ready() && !HeartbeatDue()) return false;
+    if (!mempool_.has_ready() && !HeartbeatDue() && !seal_due_) return false;
     records = mempool_.TakeForBlock(ports_.genesis->max_block_bytes - kEmptyBlockBytes,
                                     kBlockRecordsMax, kBlockRecordOverheadBytes);
   }
@@ -113,6 +126,7 @@ StreamHeadAt Replica::ExecutedHead(const std::string& stream) const {
 
 void Replica::OnExecuted(const ExecutedBlock& executed) {
   executed_ = executed.tip.height;
+  seal_due_ = seal_due_ || ApprovesSet(executed);
   AnswerEvicted(mempool_.OnExecuted(ExecutedRecords(executed)));
   while (!known_.empty() && known_.begin()->first.height <= executed_) {
     known_.erase(known_.begin());

@@ -190,6 +190,8 @@ class NodeServices {
   // The newest final checkpoint: a signed note with its cosignatures. Errors: kNotFound while there
   // is none; kUnavailable while the node refuses.
   virtual absl::StatusOr<std::string> Checkpoint() const = 0;
+  // The epoch chain so far (ledger/state/epoch_anchor.h), a file's bytes.
+  virtual std::string EpochChain() const = 0;
   // The newest final checkpoint that all these witnesses outside the network cosigned, named by
   // their keys. Errors: kUnavailable while there is none; kInvalidArgument when none is named.
   virtual absl::StatusOr<std::string> CheckpointWitnessedBy(

@@ -121,12 +121,29 @@ void AddArchive(const NodeStatus::Archive& archive, Families* families) {
                   archive.held_back.empty() ? 0 : 1);
 }
 
+void AddJoin(const NodeStatus::Join& join, Families* families) {
+  families->Gauge("vigil_join_active", "1 while the validator joins by a snapshot.", join.active);
+  families->Gauge("vigil_join_snapshot_height", "Height of the snapshot it joins by.",
+                  static_cast<double>(join.height.value()));
+  families->Gauge("vigil_join_chunks", "Chunks of the snapshot.",
+                  static_cast<double>(join.chunk_count));
+  families->Gauge("vigil_join_chunks_kept", "Chunks of the snapshot that are here.",
+                  static_cast<double>(join.chunks_kept));
+  families->Counter("vigil_join_bytes_total", "Bytes fetched for joining.",
+                    static_cast<double>(join.bytes_fetched));
+  families->Counter("vigil_join_bad_answers_total",
+                    "Answers of other validators that did not hold, while joining.",
+                    static_cast<double>(join.bad_answers));
+}
+
 }  // namespace
 
 std::string MetricsText(const NodeServices& services) {
   const NodeStatus status = services.Status();
   Families families;
   AddChain(services, status, &families);
+  families.Gauge("vigil_epoch", "Epoch of the validator set that runs here.",
+                 static_cast<double>(services.genesis().epoch.value()));
   families.Gauge("vigil_view", "Raft term or Simplex view.",
                  static_cast<double>(status.core.view.value()));
   families.Gauge("vigil_is_leader", "1 on the validator that leads.",
@@ -172,19 +189,7 @@ std::string MetricsText(const NodeServices& services) {
   families.Counter("vigil_fetch_bytes_total", "Bytes of the answers.",
                    static_cast<double>(status.fetch.bytes));
   AddScrub(status.scrub, &families);
-  families.Gauge("vigil_join_active", "1 while the validator joins by a snapshot.",
-                 status.join.active);
-  families.Gauge("vigil_join_snapshot_height", "Height of the snapshot it joins by.",
-                 static_cast<double>(status.join.height.value()));
-  families.Gauge("vigil_join_chunks", "Chunks of the snapshot.",
-                 static_cast<double>(status.join.chunk_count));
-  families.Gauge("vigil_join_chunks_kept", "Chunks of the snapshot that are here.",
-                 static_cast<double>(status.join.chunks_kept));
-  families.Counter("vigil_join_bytes_total", "Bytes fetched for joining.",
-                   static_cast<double>(status.join.bytes_fetched));
-  families.Counter("vigil_join_bad_answers_total",
-                   "Answers of other validators that did not hold, while joining.",
-                   static_cast<double>(status.join.bad_answers));
+  AddJoin(status.join, &families);
   for (const NodeStatus::TrainedModel& model : status.models) {
     families.Labelled("vigil_model_period", "Period of the model trained last, by event type.",
                       "event_type", std::to_string(model.event_type),

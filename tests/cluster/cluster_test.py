@@ -375,6 +375,26 @@ def scenario_rejoin(cluster):
     assert int(cluster.verify(2)["events"]) == lines
 
 
+def incidents_of(cluster, alert):
+    """The alert, which is closed, shows through in its incident; filters find it by its own entity."""
+    def asked(*words):
+        return json.loads(cluster.vigil(*words, "-o", "json").stdout)
+
+    whole = asked("alert", "get", alert)
+    incident = asked("incident", "get", whole["incident"])
+    states = {one["record_index"]: one["triage"]["state"] for one in incident["alerts"]}
+    assert states[alert] == "closed", incident
+    assert incident["state"] == ("closed" if set(states.values()) == {"closed"} else "open"), incident
+    assert incident["closed_count"] == list(states.values()).count("closed"), incident
+    listed = asked("incident", "list", "--all", "--state", incident["state"])["incidents"]
+    assert [one["alert_count"] for one in listed if one["number"] == incident["number"]] == [len(states)], listed
+    name = f"{incident['entity_kind']}:{incident['entity']}"
+    found = asked("alert", "list", "--all", "--entity", name, "--component", whole["component"])["alerts"]
+    assert alert in {one["record_index"] for one in found}, name
+    assert all(one["component"] == whole["component"] for one in found), found
+    assert incident["entity"] in cluster.vigil("incident", "get", whole["incident"]).stdout
+
+
 def triage(cluster, alert):
     """An analyst works on an alert; nobody else may, and nobody is overwritten unseen."""
     def keys(name):
@@ -405,6 +425,7 @@ def triage(cluster, alert):
     assert [step["action"] for step in state["steps"]] == ["acknowledge", "assign", "close"], state
     assert (state["state"], state["verdict"], state["assignee"]) == ("closed", "true-positive", "org-1/analyst"), state
     assert listed("--triage", "closed") == [alert]
+    incidents_of(cluster, alert)
     rows = json.loads(cluster.vigil("detector", "precision", "-o", "json").stdout)["precision"]
     assert [row["true_positive"] for row in rows] == ["1"], rows
     act("reopen", "--trust")
@@ -686,7 +707,7 @@ def scenario_archive(cluster):
     backup, back, guard = cluster.folder / "backup", cluster.folder / "back", cluster.net / "validator-1/keys/rollback_guard"
     cluster.run("vigild", "data", "backup", cluster.data(1), backup, "--genesis", genesis)
     cluster.run("vigild", "data", "restore", backup, back, "--genesis", genesis, "--guard", guard)
-    restored = verify(back, expect=9)
+    restored = verify(back, "--journal-only", expect=9)
     assert restored["verdict"] == "VERIFIED_FROM_BASE" and restored["state_digest"] == alone["state_digest"], restored
 
 

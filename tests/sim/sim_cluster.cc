@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/check.h"
+#include "ledger/chain/epoch.h"
 #include "ledger/crypto/sha256.h"
+#include "ledger/state/epoch_anchor.h"
 #include "ledger/storage/leveldb_store.h"
 
 namespace vigil::sim {
@@ -37,8 +39,8 @@ SimCluster::SimCluster(const NetworkOptions& options, uint64_t seed)
     : seed_(seed),
       random_(seed),
       test_network_(options),
-      network_(options.validators, seed ^ 0x6e65, &clock_) {
-  for (uint32_t i = 0; i < options.validators; ++i) {
+      network_(options.validators + options.newcomers, seed ^ 0x6e65, &clock_) {
+  for (uint32_t i = 0; i < options.validators + options.newcomers; ++i) {
     members_.push_back(std::make_unique<Member>(seed * 31 + i, &clock_));
     node::NodeConfig& config = members_.back()->config;
     config.data_dir = kDataDir;
@@ -69,8 +71,35 @@ absl::StatusOr<std::string> SimCluster::Rejoin(uint32_t i, bool even_if_sound) {
   Member& member = *members_[i];
   VIGIL_CHECK(member.node == nullptr, "node ", i, " is up");
   member.initialised = true;
-  return node::Node::Rejoin(&member.disk, test_network_.genesis(), ValidatorIndex(i),
-                            member.config.data_dir, member.config.guard_path, even_if_sound);
+  std::string removed;
+  const absl::StatusOr<ledger::Genesis> genesis = StandingOf(i, &removed);
+  if (!genesis.ok()) return genesis.status();
+  return node::Node::Rejoin(&member.disk, *genesis, ValidatorIndex(i), member.config.data_dir,
+                            member.config.guard_path, even_if_sound);
+}
+
+absl::Status SimCluster::CopyEpochs(uint32_t from, uint32_t i) {
+  Member& member = *members_[i];
+  const absl::Status made = member.disk.MakeDirs(member.config.data_dir);
+  if (!made.ok()) return made;
+  return member.disk.WriteAtomically(ledger::EpochChainPath(member.config.data_dir),
+                                     AsBytes(members_[from]->node->EpochChain()));
+}
+
+// As node/app does: the newest epoch that names validator `i`. `removed` is empty when that is the
+// last one.
+absl::StatusOr<ledger::Genesis> SimCluster::StandingOf(uint32_t i, std::string* removed) {
+  Member& member = *members_[i];
+  absl::StatusOr<ledger::Genesis> genesis =
+      ledger::LoadEpochs(member.disk, member.config.data_dir, test_network_.genesis());
+  removed->clear();
+  while (genesis.ok() &&
+         (genesis->validators.size() <= i || genesis->validators[i] != test_network_.entry(i))) {
+    VIGIL_CHECK(genesis->epoch > Epoch(1), "node ", i, " never was a validator");
+    *removed = absl::StrCat("v", i, " is no validator since epoch ", genesis->epoch.value());
+    genesis = ledger::AtHeight(*genesis, genesis->epoch_base);
+  }
+  return genesis;
 }
 
 absl::Status SimCluster::Start(uint32_t i) {
@@ -93,9 +122,12 @@ absl::Status SimCluster::Start(uint32_t i) {
   };
   seams.on_joined = [&member] { member.joined = true; };
   seams.on_behind = [&member] { member.behind = true; };
+  seams.on_epoch_ended = [&member] { member.epoch_ended = true; };
   seams.start_seed = (seed_ * 1'000'003 + i) * 1'000'003 + ++member.starts;
+  const absl::StatusOr<ledger::Genesis> genesis = StandingOf(i, &member.config.removed);
+  if (!genesis.ok()) return genesis.status();
   absl::StatusOr<std::unique_ptr<node::Node>> opened =
-      node::Node::Open(test_network_.genesis(), member.config, seams);
+      node::Node::Open(*genesis, member.config, seams);
   if (!opened.ok()) return opened.status();
   member.node = *std::move(opened);
   node::Node* node = member.node.get();
@@ -137,12 +169,14 @@ void SimCluster::StepOnce() {
   ReopenJoined();
 }
 
-// What node/app does with a validator that has joined, or must join anew.
+// What node/app does with a validator that has joined, or must join anew, or whose epoch has ended.
 void SimCluster::ReopenJoined() {
   for (uint32_t i = 0; i < size(); ++i) {
     Member& member = *members_[i];
     const bool behind = std::exchange(member.behind, false);
-    if ((!std::exchange(member.joined, false) && !behind) || member.node == nullptr) continue;
+    const bool joined = std::exchange(member.joined, false);
+    const bool epoch_ended = std::exchange(member.epoch_ended, false);
+    if ((!joined && !behind && !epoch_ended) || member.node == nullptr) continue;
     network_.Detach(i);
     member.node->Stop();
     member.node.reset();

@@ -73,6 +73,8 @@ class SimCluster {
   // Initialises and starts every node.
   void StartAll();
   absl::Status Start(uint32_t i);
+  // Gives node `i`, which is down, the epoch chain that node `from` has.
+  absl::Status CopyEpochs(uint32_t from, uint32_t i);
   // The process ends as `mode` says.
   void Crash(uint32_t i, ledger::CrashMode mode);
   // The disk of node `i` stops in the middle of one of its next operations: the node finds out and
@@ -107,13 +109,15 @@ class SimCluster {
     bool initialised = false;
     node::Beginning beginning = node::Beginning::kNewNetwork;
     bool paused = false;
-    bool joined = false;  // To be opened anew.
-    bool behind = false;  // To join anew.
-    std::string frozen;   // Name of an actor.
+    bool joined = false;       // To be opened anew.
+    bool behind = false;       // To join anew.
+    bool epoch_ended = false;  // To be opened in the next epoch.
+    std::string frozen;        // Name of an actor.
     uint64_t starts = 0;
     std::unique_ptr<node::Node> node;
   };
 
+  absl::StatusOr<ledger::Genesis> StandingOf(uint32_t i, std::string* removed);
   void StepOnce();
   void ReopenJoined();
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/check.h"
+#include "ledger/chain/epoch.h"
 #include "ledger/chain/payload.h"
 #include "ledger/log/merkle.h"
 #include "node/driver/reveal_chain.h"
@@ -36,7 +37,7 @@ TestNetwork::TestNetwork(const NetworkOptions& options) {
   genesis.detector = options.detector;
   genesis.detector_rules = options.detector_rules;
   genesis.organisations = {{"acme", "Acme Corporation"}};
-  for (uint32_t i = 0; i < options.validators; ++i) {
+  for (uint32_t i = 0; i < options.validators + options.newcomers; ++i) {
     validators_.push_back({.consensus = KeyOf(1, i),
                            .record = KeyOf(2, i),
                            .log = KeyOf(3, i),
@@ -51,7 +52,8 @@ TestNetwork::TestNetwork(const NetworkOptions& options) {
     validator.reveal_length = options.reveal_length;
     validator.reveal_anchor = node::RevealChain(reveal_seed(i), options.reveal_length).anchor();
     validator.journal_id.bytes = journal_id(i).bytes;
-    genesis.validators.push_back(validator);
+    entries_.push_back(validator);
+    if (i < options.validators) genesis.validators.push_back(validator);
   }
   for (uint32_t i = 0; i < options.sensors; ++i) {
     sensors_.push_back(KeyOf(5, i));
@@ -65,6 +67,18 @@ TestNetwork::TestNetwork(const NetworkOptions& options) {
   absl::StatusOr<ledger::Genesis> parsed = ledger::ParseGenesis(ledger::WriteGenesis(genesis));
   VIGIL_CHECK(parsed.ok(), parsed.status().message());
   genesis_ = *std::move(parsed);
+}
+
+ledger::Record TestNetwork::ProposeSet(Epoch ending,
+                                       const std::vector<uint32_t>& validators) const {
+  std::vector<ledger::GenesisValidator> next;
+  for (const uint32_t validator : validators) next.push_back(entries_[validator]);
+  const std::string set = ledger::EncodeValidatorSet(next);
+  ledger::ProposalBody body;
+  body.epoch = ending.value();
+  body.next_set = AsBytes(set);
+  body.reason = "a test";
+  return {.leaf = ledger::SignRecord(body, genesis_.chain_id, *admin_key_), .payload = ""};
 }
 
 const SigningKey& TestNetwork::consensus_key(uint32_t validator) const {

@@ -19,6 +19,7 @@ namespace vigil::sim {
 
 struct NetworkOptions {
   uint32_t validators = 1;
+  uint32_t newcomers = 0;  // Validators that genesis does not name, numbered behind the others.
   uint32_t sensors = 4;
   uint32_t heartbeat_millis = 1000;
   uint32_t max_block_bytes = 256 * 1024;
@@ -43,6 +44,11 @@ class TestNetwork {
   explicit TestNetwork(const NetworkOptions& options);
 
   const ledger::Genesis& genesis() const { return genesis_; }
+  // How a validator stands in a set, also a newcomer.
+  const ledger::GenesisValidator& entry(uint32_t validator) const { return entries_[validator]; }
+  // The admin proposes the whole next set, by the numbers of validators. With one organisation that
+  // approves it, too.
+  ledger::Record ProposeSet(Epoch ending, const std::vector<uint32_t>& validators) const;
   const ledger::SigningKey& consensus_key(uint32_t validator) const;
   const ledger::SigningKey& record_key(uint32_t validator) const;
   const ledger::SigningKey& log_key(uint32_t validator) const;
@@ -60,6 +66,7 @@ class TestNetwork {
     ledger::SigningKey cosigner;
   };
   std::vector<ValidatorKeys> validators_;
+  std::vector<ledger::GenesisValidator> entries_;
   std::vector<ledger::SigningKey> sensors_;
   std::unique_ptr<ledger::SigningKey> admin_key_;
   ledger::Genesis genesis_;

@@ -23,6 +23,7 @@
 #include "ledger/crypto/keys.h"
 #include "ledger/log/merkle.h"
 #include "ledger/state/chain_state.h"
+#include "ledger/state/governance.h"
 #include "ledger/state/snapshot_builder.h"
 #include "ledger/storage/journal.h"
 #include "ledger/storage/memory_store.h"
@@ -83,6 +84,12 @@ class TestNetwork {
   const SigningKey& key(const std::string& identity) const { return keys_.at(identity); }
   const SigningKey& consensus_key(uint32_t validator) const {
     return keys_.at(absl::StrCat("consensus/", validator));
+  }
+  // A validator that genesis does not name, with keys of its own; `index` as it might have had.
+  GenesisValidator MakeNewcomer(uint32_t index) {
+    Genesis apart;
+    AddValidator(index, &apart);
+    return apart.validators[0];
   }
   std::string validator(uint32_t index) const { return genesis_.validators[index].identity(); }
   Record Sign(const RecordBody& body, const std::string& identity) const {
@@ -278,8 +285,11 @@ class TestChain {
     header.results_root = now.ResultsRoot(tip.executed_in_header, header.executed_height).value();
     header.snapshot_height = network_->genesis().SnapshotHeightAt(header.height);
     if (header.snapshot_height != Height(0)) header.snapshot_digest = snapshot_.digest;
-    header.validator_set_hash = network_->genesis().validator_set_hash;
-    header.next_validator_set_hash = network_->genesis().validator_set_hash;
+    const Genesis& genesis = state_->genesis();
+    header.epoch = genesis.epoch;
+    header.validator_set_hash = genesis.validator_set_hash;
+    header.next_validator_set_hash =
+        NextSetHash(genesis, now.state(), header.height, header.executed_height).value();
     header.time_unix_millis = tip.time_unix_millis + 1000;
     return header;
   }
@@ -317,6 +327,7 @@ class TestChain {
   }
   const TestNetwork& network() const { return *network_; }
   ChainState* state() { return state_.get(); }
+  const Genesis& genesis() const { return state_->genesis(); }
   const Tip& tip() const { return state_->tip(); }
   // The last snapshot that the chain passed.
   const SnapshotMark& snapshot() const { return snapshot_; }

@@ -251,6 +251,68 @@ TEST_CASE("receipts: a fork that a whole quorum signs is caught by the checkpoin
   }
 }
 
+std::string FirstEnd() {
+  return ledger::EncodeEpochChain({&ledger::SampleOfEpochs().anchors()[0], 1});
+}
+
+TEST_CASE("receipts: a later epoch is learned from its anchors and kept") {
+  Receipts receipts;
+  receipts.validator.SignIn(2);
+  receipts.validator.ShowEpochs(FirstEnd());
+  REQUIRE(receipts.Prove(kFirst).ok());
+  CHECK(receipts.validator.asked_for_epochs() == 1);
+  CHECK(receipts.disk.ReadAll("/receipts/epochs").value() == FirstEnd());
+  // Another run has it from the disk, and its checkpoint holds under it.
+  receipts.verifier = receipts.Make();
+  REQUIRE(receipts.Prove(kSecond).ok());
+  CHECK(receipts.validator.asked_for_epochs() == 1);
+
+  SECTION("then the set that was replaced cannot sign on") {
+    receipts.validator.SignIn(1);
+    receipts.verifier = receipts.Make();
+    const absl::Status status = receipts.Prove(kSecond);
+    INFO(status.message());
+    CHECK(absl::IsDataLoss(status));
+    CHECK(std::string(status.message()).find("KEY_REVOKED") != std::string::npos);
+  }
+  SECTION("a file that was damaged is asked for anew") {
+    REQUIRE(receipts.disk.WriteAtomically("/receipts/epochs", AsBytes("damaged")).ok());
+    receipts.verifier = receipts.Make();
+    REQUIRE(receipts.Prove(kSecond).ok());
+    CHECK(receipts.validator.asked_for_epochs() == 2);
+    CHECK(receipts.disk.ReadAll("/receipts/epochs").value() == FirstEnd());
+  }
+}
+
+TEST_CASE("receipts: an epoch that nobody shows the beginning of proves nothing and is no lie") {
+  Receipts receipts;
+  receipts.validator.SignIn(2);
+  const absl::Status status = receipts.Prove(kFirst);
+  INFO(status.message());
+  CHECK(IsUnreachable(status));
+  CHECK(std::string(status.message()).find("whose beginning it does not show") !=
+        std::string::npos);
+  CHECK(receipts.verifier->proven_sequence() == 0);
+}
+
+TEST_CASE("receipts: an epoch chain that no quorum signed is a lie and kept as evidence") {
+  const ledger::EpochSample& sample = ledger::SampleOfEpochs();
+  const std::vector<std::string> before(sample.leaves().begin(), sample.leaves().begin() + 4);
+  const ledger::EpochAnchor minority =
+      sample.MakeAnchor(before, sample.leaves()[4], 1, sample.set(2), 2);
+  for (const std::string& file : {std::string("x"), ledger::EncodeEpochChain({&minority, 1}),
+                                  ledger::EncodeEpochChain({&sample.anchors()[1], 1})}) {
+    Receipts receipts;
+    receipts.validator.SignIn(2);
+    receipts.validator.ShowEpochs(file);
+    const absl::Status status = receipts.Prove(kFirst);
+    INFO(status.message());
+    CHECK(absl::IsDataLoss(status));
+    CHECK(receipts.Evidence() == file);
+    CHECK(!receipts.disk.Exists("/receipts/epochs"));
+  }
+}
+
 TEST_CASE("receipts: what a validator acknowledged and nobody proves is not taken as delivered") {
   Receipts receipts;
   receipts.validator.Tell(Lie::kNothing);

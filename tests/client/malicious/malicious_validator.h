@@ -12,6 +12,7 @@
 #include <string>
 
 #include "ledger/proof/proof_builder.h"
+#include "tests/ledger/proof/epoch_sample.h"
 #include "tests/ledger/proof/proof_sample.h"
 #include "tests/support/catch.h"
 #include "vigil/v1/api.grpc.pb.h"
@@ -47,6 +48,19 @@ class MaliciousValidator final : public v1::Query::Service {
   // Leaves of the newest checkpoint that it shows; the whole chain at first.
   void ShowUpTo(uint64_t size) { size_ = size; }
 
+  // Signs in this epoch of the sample of epochs, whose network is the same.
+  void SignIn(uint64_t epoch) { epoch_ = epoch; }
+  // What it answers for the epoch chain, whatever was asked for; how often it was asked.
+  void ShowEpochs(const std::string& file) { epochs_ = file; }
+  int asked_for_epochs() const { return asked_for_epochs_; }
+
+  grpc::Status GetEpochChain(grpc::ServerContext*, const v1::GetEpochChainRequest*,
+                             v1::EpochChain* chain) override {
+    ++asked_for_epochs_;
+    chain->set_file(epochs_);
+    return grpc::Status::OK;
+  }
+
   grpc::Status GetProof(grpc::ServerContext*, const v1::GetProofRequest* request,
                         v1::Proof* proof) override {
     if (lie_ == Lie::kNothing) return grpc::Status(grpc::StatusCode::NOT_FOUND, "no such record");
@@ -73,7 +87,7 @@ class MaliciousValidator final : public v1::Query::Service {
   }
 
   absl::StatusOr<std::string> FileOf(const v1::GetProofRequest& request) const {
-    const std::string head = Chain().HeadAt(size_ == 0 ? Chain().leaves().size() : size_.load());
+    const std::string head = HeadAt(size_ == 0 ? Chain().leaves().size() : size_.load());
     const bool of_event = request.has_event();
     RecordIndex index = IndexOf(of_event ? request.event().batch() : request.record());
     if (lie_ == Lie::kOtherRecord) index = RecordIndex(index.value() == 0 ? 1 : 0);
@@ -85,6 +99,13 @@ class MaliciousValidator final : public v1::Query::Service {
     ledger::ProofParts parts = ledger::TakeApart(*file);
     Spoil(&parts);
     return ledger::PutTogether(parts);
+  }
+
+  std::string HeadAt(uint64_t size) const {
+    if (epoch_ == 1) return Chain().HeadAt(size);
+    const auto& leaves = Chain().leaves();
+    return ledger::SampleOfEpochs().SignHead(
+        {leaves.begin(), leaves.begin() + static_cast<ptrdiff_t>(size)}, epoch_);
   }
 
   void Spoil(ledger::ProofParts* parts) const {
@@ -124,6 +145,9 @@ class MaliciousValidator final : public v1::Query::Service {
   int port_ = 0;
   std::atomic<Lie> lie_{Lie::kNone};
   std::atomic<uint64_t> size_{0};  // 0: the whole chain.
+  std::atomic<uint64_t> epoch_{1};
+  std::atomic<int> asked_for_epochs_{0};
+  std::string epochs_ = ledger::EncodeEpochChain({});  // Set while nobody asks.
   std::unique_ptr<grpc::Server> server_;
 };
 

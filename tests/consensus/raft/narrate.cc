@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "consensus/raft/codec.h"
+#include "ledger/chain/epoch.h"
 
 namespace vigil::consensus {
 namespace {
@@ -65,7 +66,8 @@ std::string Describe(const RaftNeedsSnapshot& needs, size_t) {
 
 std::string DescribeRecord(const JournalAppend& record) {
   if (record.kind == JournalAppend::Kind::kBlock) {
-    return absl::StrCat("block ", DescribeBlock(record.block->id()));
+    return absl::StrCat("block ", DescribeBlock(record.block->id()),
+                        ledger::Seals(record.block->header()) ? " naming the next set" : "");
   }
   if (record.kind == JournalAppend::Kind::kCommit) {
     const auto mark = DecodeRaftCommitRecord(record.body);
@@ -89,7 +91,9 @@ std::string DescribeMessage(absl::string_view header, size_t body_count) {
   if (!message.ok()) return "garbage";
   const std::string body = std::visit(
       [body_count](const auto& value) { return Describe(value, body_count); }, message->body);
-  return absl::StrCat("[term ", message->term.value(), "] ", body);
+  const std::string epoch =
+      message->epoch == Epoch(1) ? "" : absl::StrCat("epoch ", message->epoch.value(), ", ");
+  return absl::StrCat("[", epoch, "term ", message->term.value(), "] ", body);
 }
 
 std::string DescribeAppends(const std::vector<JournalAppend>& records) {
@@ -103,6 +107,10 @@ std::string DescribeStatus(const CoreStatus& status) {
       CoreRoleName(status.role), ", term ", status.view.value(), ", leader ",
       status.leader.has_value() ? absl::StrCat(status.leader->value()) : "none", ", last ",
       DescribeBlock(status.last), ", committed ", DescribeBlock(status.committed));
+  if (status.epoch > Epoch(1)) absl::StrAppend(&text, ", epoch ", status.epoch.value());
+  if (status.sealing.has_value()) {
+    absl::StrAppend(&text, ", sealed by ", DescribeBlock(*status.sealing));
+  }
   if (status.messages_dropped > 0) {
     absl::StrAppend(&text, ", dropped ", status.messages_dropped);
   }

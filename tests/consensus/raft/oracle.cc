@@ -1,10 +1,20 @@
 #include "tests/consensus/raft/oracle.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "consensus/raft/codec.h"
+#include "ledger/chain/epoch.h"
 #include "tests/consensus/raft/narrate.h"
 
 namespace vigil::consensus {
+
+Oracle::Oracle(uint32_t validator_count, uint32_t node_count) : nodes_(node_count) {
+  sets_.emplace_back();
+  for (uint32_t i = 0; i < validator_count; ++i) sets_.back().push_back(i);
+}
+
+void Oracle::OnEpoch(const std::vector<uint32_t>& members) { sets_.push_back(members); }
 
 void Oracle::Fail(const std::string& what) {
   if (failure_.empty()) failure_ = what;
@@ -24,11 +34,13 @@ void Oracle::OnStart(ValidatorIndex node, const Recovered& recovered) {
 void Oracle::OnAppended(ValidatorIndex node, const JournalAppend& record) {
   if (record.kind != JournalAppend::Kind::kBlock) return;
   const BlockId& id = record.block->id();
-  const auto [found, inserted] = blocks_.insert({{id.height, id.view}, id.hash});
+  const ledger::BlockHeader& header = record.block->header();
+  const auto [found, inserted] = blocks_.insert({{header.epoch, id.height, id.view}, id.hash});
   if (!inserted && found->second != id.hash) {
     Fail(absl::StrCat("validator ", node.value(), ": two blocks ", DescribeBlock(id)));
   }
-  parents_[id.hash] = record.block->header().parent_hash;
+  headers_[id.hash] =
+      Header{header.parent_hash, header.parent_view, header.epoch, ledger::Seals(header)};
 }
 
 void Oracle::OnSynced(ValidatorIndex node, const std::vector<JournalAppend>& records) {
@@ -52,8 +64,16 @@ void Oracle::OnSynced(ValidatorIndex node, const std::vector<JournalAppend>& rec
   }
 }
 
-void Oracle::OnVote(ValidatorIndex node, View term, ValidatorIndex candidate) {
-  const auto [found, inserted] = nodes_[node.value()].votes.insert({term, candidate});
+void Oracle::OnVote(ValidatorIndex node, Epoch epoch, View term, ValidatorIndex candidate) {
+  Node& state = nodes_[node.value()];
+  for (const auto& [earlier, seen] : state.seen) {
+    if (earlier < epoch && seen >= term) {
+      Fail(absl::StrCat("validator ", node.value(), " votes in term ", term.value(), " of epoch ",
+                        epoch.value(), " and was in term ", seen.value(), " of epoch ",
+                        earlier.value()));
+    }
+  }
+  const auto [found, inserted] = state.votes.insert({{epoch, term}, candidate});
   if (!inserted && found->second != candidate) {
     Fail(absl::StrCat("validator ", node.value(), " voted for ", found->second.value(), " and ",
                       candidate.value(), " in term ", term.value()));
@@ -67,9 +87,9 @@ void Oracle::OnSent(ValidatorIndex node, const Message& message) {
     return;
   }
   if (const auto* vote = std::get_if<RaftVote>(&decoded->body)) {
-    if (!vote->pre) OnVote(node, vote->campaign, node);
+    if (!vote->pre) OnVote(node, decoded->epoch, vote->campaign, node);
   } else if (const auto* reply = std::get_if<RaftVoteReply>(&decoded->body)) {
-    if (!reply->pre && reply->granted) OnVote(node, reply->campaign, message.to);
+    if (!reply->pre && reply->granted) OnVote(node, decoded->epoch, reply->campaign, message.to);
   } else if (const auto* reply = std::get_if<RaftAppendReply>(&decoded->body)) {
     const size_t on_disk = nodes_[node.value()].disk.size();
     if (reply->match.value() > on_disk) {
@@ -79,7 +99,32 @@ void Oracle::OnSent(ValidatorIndex node, const Message& message) {
   }
 }
 
-// State machine safety, and durability on a quorum before anything counts as committed.
+// Durability on a quorum of the block's own epoch before anything counts as committed.
+void Oracle::CheckHolders(ValidatorIndex node, const BlockId& block, Epoch epoch) {
+  const std::vector<uint32_t>& set = sets_[epoch.value() - 1];
+  size_t holders = 0;
+  for (const uint32_t member : set) holders += nodes_[member].ever_on_disk.count(block.hash);
+  if (holders >= set.size() / 2 + 1) return;
+  Fail(absl::StrCat("validator ", node.value(), " commits ", DescribeBlock(block), ", which ",
+                    holders, " of ", set.size(), " had on disk"));
+}
+
+// A sealing block is the last one of its epoch, and terms go on in the next.
+void Oracle::CheckEpoch(ValidatorIndex node, const BlockId& block, const Header& header) {
+  const Epoch epoch(sealing_blocks_.size() + 1);
+  const bool begins =
+      !sealing_blocks_.empty() && sealing_blocks_.back().height.Next() == block.height;
+  if (header.epoch != epoch || header.epoch.value() > sets_.size()) {
+    Fail(absl::StrCat("validator ", node.value(), " commits ", DescribeBlock(block), " of epoch ",
+                      header.epoch.value(), " in epoch ", epoch.value()));
+  } else if (begins && block.view <= header.parent_view) {
+    Fail(absl::StrCat("epoch ", epoch.value(), " begins with ", DescribeBlock(block),
+                      " above term ", header.parent_view.value()));
+  }
+  if (header.seals) sealing_blocks_.push_back(block);
+}
+
+// State machine safety.
 void Oracle::OnCommitted(ValidatorIndex node, const BlockId& block) {
   Node& state = nodes_[node.value()];
   if (block.height != state.committed.Next()) {
@@ -99,21 +144,21 @@ void Oracle::OnCommitted(ValidatorIndex node, const BlockId& block) {
                       " before anyone committed below"));
     return;
   }
-  uint32_t holders = 0;
-  for (const Node& other : nodes_) holders += other.ever_on_disk.count(block.hash) > 0;
-  if (holders < quorum_) {
-    Fail(absl::StrCat("validator ", node.value(), " commits ", DescribeBlock(block), ", which ",
-                      holders, " of ", nodes_.size(), " had on disk"));
-  }
-  if (!committed_.empty() && parents_[block.hash] != committed_.back()) {
+  const Header& header = headers_[block.hash];
+  CheckEpoch(node, block, header);
+  if (!failure_.empty()) return;
+  CheckHolders(node, block, header.epoch);
+  if (!committed_.empty() && header.parent != committed_.back()) {
     Fail(absl::StrCat("committed ", DescribeBlock(block), " is on another branch"));
   }
   committed_.push_back(block.hash);
 }
 
 void Oracle::OnStatus(ValidatorIndex node, const CoreStatus& status) {
+  View& seen = nodes_[node.value()].seen[status.epoch];
+  seen = std::max(seen, status.view);
   if (status.role != CoreRole::kLeader) return;
-  const auto [found, inserted] = leaders_.insert({status.view, node});
+  const auto [found, inserted] = leaders_.insert({{status.epoch, status.view}, node});
   if (!inserted && found->second != node) {
     Fail(absl::StrCat("validators ", found->second.value(), " and ", node.value(),
                       " both led term ", status.view.value()));

@@ -1,6 +1,8 @@
 // Judges a cluster by what leaves its members: journal records, messages, commits and roles.
 //
 // Knows Raft's promises, nothing of how consensus/raft keeps them. Remembers the first violation.
+// A node is a machine, which may be a validator of several epochs, of one at a time; where a
+// message names a validator, the caller translates.
 #ifndef VIGIL_TESTS_CONSENSUS_RAFT_ORACLE_H_
 #define VIGIL_TESTS_CONSENSUS_RAFT_ORACLE_H_
 
@@ -8,6 +10,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -18,9 +21,12 @@ namespace vigil::consensus {
 
 class Oracle {
  public:
-  explicit Oracle(uint32_t validator_count)
-      : quorum_(validator_count / 2 + 1), nodes_(validator_count) {}
+  // Epoch 1 is that of nodes 0 .. validator_count - 1.
+  explicit Oracle(uint32_t validator_count) : Oracle(validator_count, validator_count) {}
+  Oracle(uint32_t validator_count, uint32_t node_count);
 
+  // The next epoch, once the last one's sealing block is committed.
+  void OnEpoch(const std::vector<uint32_t>& members);
   // `node` starts from `recovered`.
   void OnStart(ValidatorIndex node, const Recovered& recovered);
   void OnAppended(ValidatorIndex node, const JournalAppend& record);
@@ -35,6 +41,8 @@ class Oracle {
   const std::string& failure() const { return failure_; }
   const Hash& committed(Height height) const { return committed_[height.value() - 1]; }
   Height highest_committed() const { return Height(committed_.size()); }
+  // The committed sealing blocks, of epoch 1 first.
+  const std::vector<BlockId>& sealing_blocks() const { return sealing_blocks_; }
   size_t leaders() const { return leaders_.size(); }
   void Fail(const std::string& what);
 
@@ -42,17 +50,27 @@ class Oracle {
   struct Node {
     std::vector<Hash> disk;  // Branch on disk now.
     std::set<Hash> ever_on_disk;
-    Height committed;                      // Of this start.
-    std::map<View, ValidatorIndex> votes;  // Ever sent, over all starts.
+    Height committed;                                        // Of this start.
+    std::map<std::pair<Epoch, View>, ValidatorIndex> votes;  // Ever sent, over all starts.
+    std::map<Epoch, View> seen;                              // The highest term it was in.
   };
-  void OnVote(ValidatorIndex node, View term, ValidatorIndex candidate);
+  struct Header {
+    Hash parent;
+    View parent_view;
+    Epoch epoch{1};
+    bool seals = false;
+  };
+  void OnVote(ValidatorIndex node, Epoch epoch, View term, ValidatorIndex candidate);
+  void CheckHolders(ValidatorIndex node, const BlockId& block, Epoch epoch);
+  void CheckEpoch(ValidatorIndex node, const BlockId& block, const Header& header);
 
-  const uint32_t quorum_;
   std::vector<Node> nodes_;
-  std::map<View, ValidatorIndex> leaders_;
-  std::map<std::pair<Height, View>, Hash> blocks_;
-  std::map<Hash, Hash> parents_;
+  std::vector<std::vector<uint32_t>> sets_;  // Of epoch 1 first.
+  std::map<std::pair<Epoch, View>, ValidatorIndex> leaders_;
+  std::map<std::tuple<Epoch, Height, View>, Hash> blocks_;
+  std::map<Hash, Header> headers_;
   std::vector<Hash> committed_;  // By height, from 1.
+  std::vector<BlockId> sealing_blocks_;
   std::string failure_;
 };
 

@@ -643,7 +643,7 @@ TEST_CASE("raft: inputs of later versions change nothing", "[consensus]") {
   const Hash before = core->digest();
   for (const Input& input :
        {Input(PayloadAvailable{}), Input(Wake{V(1)}), Input(BodyVerdict{}), Input(BodyFetched{}),
-        Input(CertificateFetched{}), Input(Executed{}), Input(EpochAnchor{})}) {
+        Input(CertificateFetched{}), Input(Executed{})}) {
     const Output output = core->Step(input);
     CHECK(output.append.empty());
     CHECK(output.send_now.empty());

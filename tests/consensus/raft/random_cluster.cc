@@ -13,6 +13,7 @@
 #include "ledger/crypto/sha256.h"
 #include "tests/consensus/raft/narrate.h"
 #include "tests/consensus/raft/oracle.h"
+#include "tests/consensus/raft/random_network.h"
 #include "tests/consensus/raft/test_host.h"
 
 namespace vigil::consensus {
@@ -44,6 +45,7 @@ class RandomCluster {
   RandomCluster(uint32_t validator_count, uint64_t seed)
       : count_(validator_count),
         random_(seed),
+        network_(&random_),
         maker_(validator_count),
         oracle_(validator_count),
         archived_(validator_count),
@@ -80,14 +82,8 @@ class RandomCluster {
   }
 
  private:
-  struct Envelope {
-    uint64_t due = 0;
-    ValidatorIndex to;
-    PeerMessage message;
-  };
-
   void RunTick(bool stormy) {
-    ++now_;
+    network_.Tick();
     if (stormy) Hurt();
     for (uint32_t i = 0; i < count_; ++i) {
       const ValidatorIndex node(i);
@@ -111,15 +107,8 @@ class RandomCluster {
         CrashNode(node);
       }
     }
-    if (random_.Chance(12)) {
-      // Each direction of each link on its own: one-way partitions too.
-      for (uint32_t a = 0; a < count_; ++a) {
-        for (uint32_t b = 0; b < count_; ++b) {
-          if (a != b && random_.Chance(350)) cut_.insert({a, b});
-        }
-      }
-    }
-    if (random_.Chance(30)) cut_.clear();
+    if (random_.Chance(12)) network_.CutAtRandom(count_);
+    if (random_.Chance(30)) network_.Mend();
     // Clocks that run slow, or nearly stand still.
     if (random_.Chance(20)) {
       constexpr uint64_t kRates[] = {100, 500, 950, 1000};
@@ -239,11 +228,10 @@ class RandomCluster {
   }
 
   void Heal() {
-    cut_.clear();
+    network_.Heal();
     for (uint32_t i = 0; i < count_; ++i) {
       if (!hosts_[i]->up()) StartNode(ValidatorIndex(i));
     }
-    calm_ = true;
   }
 
   bool EveryoneCommitted(Height goal) const {
@@ -311,16 +299,8 @@ class RandomCluster {
   }
 
   void DeliverDue() {
-    std::vector<Envelope> due, later;
-    for (Envelope& envelope : network_) {
-      (envelope.due <= now_ ? due : later).push_back(std::move(envelope));
-    }
-    network_ = std::move(later);
-    while (!due.empty()) {
-      std::swap(due[random_.Below(due.size())], due.back());
-      const Envelope envelope = std::move(due.back());
-      due.pop_back();
-      if (hosts_[envelope.to.value()]->up()) StepNode(envelope.to, envelope.message);
+    for (const RandomNetwork::Envelope& envelope : network_.TakeDue()) {
+      if (hosts_[envelope.to]->up()) StepNode(ValidatorIndex(envelope.to), envelope.message);
     }
   }
 
@@ -364,22 +344,14 @@ class RandomCluster {
   void Send(ValidatorIndex from, const std::vector<Message>& messages) {
     for (const Message& message : messages) {
       oracle_.OnSent(from, message);
-      if (cut_.count({from.value(), message.to.value()}) > 0) continue;
-      if (!calm_ && random_.Chance(40)) continue;
-      const int copies = !calm_ && random_.Chance(40) ? 2 : 1;
-      for (int i = 0; i < copies; ++i) {
-        uint64_t delay = random_.Below(calm_ ? 2 : 6);
-        // Some come so late that they tell of another age.
-        if (!calm_ && random_.Chance(15)) delay = random_.Below(200);
-        network_.push_back(
-            Envelope{now_ + delay, message.to,
-                     PeerMessage{from, message.header, hosts_[from.value()]->Bodies(message)}});
-      }
+      network_.Send(from.value(), message.to.value(), Epoch(1),
+                    PeerMessage{from, message.header, hosts_[from.value()]->Bodies(message)});
     }
   }
 
   const uint32_t count_;
   SplitMix64 random_;
+  RandomNetwork network_;
   BlockMaker maker_;
   Oracle oracle_;
   std::vector<std::unique_ptr<TestHost>> hosts_;
@@ -389,11 +361,7 @@ class RandomCluster {
   std::vector<Height> archived_;      // Above which block the running core was told to begin.
   std::set<uint32_t> behind_;         // Told to join anew.
   std::vector<uint64_t> clock_rate_;  // Ticks of 1,000, while it storms.
-  std::vector<Envelope> network_;
-  std::set<std::pair<uint32_t, uint32_t>> cut_;
-  std::set<uint32_t> forgetful_;  // Lost a group and does not vote yet.
-  uint64_t now_ = 0;
-  bool calm_ = false;
+  std::set<uint32_t> forgetful_;      // Lost a group and does not vote yet.
   Hash digest_;
   ClusterReport report_;
 };

@@ -64,7 +64,7 @@ void Scenario::Run(absl::string_view line) {
   } else if (command == "quiet" || command == "loud") {
     quiet_ = command == "quiet";
   } else {
-    VIGIL_CHECK(RunOnNetwork(words) || RunOnDisk(words) || RunForgery(words),
+    VIGIL_CHECK(RunOnNetwork(words) || RunOnDisk(words) || RunOnEpoch(words) || RunForgery(words),
                 "unknown command: ", line);
   }
 }
@@ -107,8 +107,8 @@ bool Scenario::RunOnDisk(const Words& words) {
   }
   const ValidatorIndex node = Node(words.at(1));
   if (command == "archive") {
-    const Recovered own = RecoverFrom(Host(node).SyncedRecords());
-    StepNode(node, LogBegins{own.chain.at(Number(words.at(2)) - 1)});
+    const Recovered own = Host(node).OnDisk();
+    StepNode(node, LogBegins{own.chain.at(Number(words.at(2)) - own.base.height.value() - 1)});
   } else if (command == "manual") {
     manual_.insert(node);
   } else if (command == "auto") {
@@ -118,8 +118,9 @@ bool Scenario::RunOnDisk(const Words& words) {
     Sync(node);
   } else if (command == "crash") {
     if (words.size() > 4 && words[2] == "above") {
-      const Recovered other = RecoverFrom(Host(Node(words[3])).SyncedRecords());
-      Host(node).CrashLosingAll(other.chain[Number(words[4]) - 1], /*keeps_guard=*/true);
+      const Recovered other = Host(Node(words[3])).OnDisk();
+      Host(node).CrashLosingAll(other.chain.at(Number(words[4]) - other.base.height.value() - 1),
+                                /*keeps_guard=*/true);
     } else if (words.size() > 2 && words[2] == "lost-group") {
       Host(node).CrashLosingLastGroup();
     } else {
@@ -132,9 +133,56 @@ bool Scenario::RunOnDisk(const Words& words) {
   return true;
 }
 
+bool Scenario::RunOnEpoch(const Words& words) {
+  const std::string& command = words[0];
+  if (command == "seal") {
+    Propose(Node(words.at(1)), /*size=*/100, /*seals=*/true);
+  } else if (command == "epoch") {
+    DefineEpoch(Epoch(Number(words.at(1))), static_cast<uint32_t>(Number(words.at(2))),
+                Node(words.at(3)));
+  } else if (command == "enter") {
+    for (size_t i = 1; i < words.size(); ++i) Enter(Node(words[i]));
+  } else if (command == "fetch") {
+    Fetch(Node(words.at(1)), Node(words.at(2)));
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void Scenario::DefineEpoch(Epoch epoch, uint32_t count, ValidatorIndex sealed) {
+  config_.epoch = epoch;
+  config_.epoch_base = *Host(sealed).core().Status().sealing;
+  config_.validator_count = count;
+  for (uint32_t node = static_cast<uint32_t>(hosts_.size()); node < count; ++node) {
+    config_.self = ValidatorIndex(node);
+    hosts_.push_back(std::make_unique<TestHost>(config_));
+  }
+  Say(absl::StrCat("epoch ", epoch.value(), " begins above ", DescribeBlock(config_.epoch_base)));
+}
+
+void Scenario::Enter(ValidatorIndex node) {
+  config_.self = node;
+  Host(node).EndEpoch(config_, Host(node).unsynced_count());
+  Host(node).Start(++starts_);
+  Say(absl::StrCat(node.value(), " enters: ", DescribeStatus(Host(node).core().Status())));
+}
+
+void Scenario::Fetch(ValidatorIndex node, ValidatorIndex from) {
+  std::vector<ledger::BlockPtr> chain;
+  for (const BlockId& block : Host(from).OnDisk().chain) {
+    if (block.height <= config_.epoch_base.height) chain.push_back(Host(from).Body(block.hash));
+  }
+  Host(node).Crash(0);
+  Host(node).Graft(chain);
+  Host(node).Start(++starts_);
+  Say(absl::StrCat(node.value(), " starts: ", DescribeStatus(Host(node).core().Status())));
+}
+
 bool Scenario::RunForgery(const Words& words) {
   const std::string& command = words[0];
-  if (command != "claim" && command != "forge" && command != "conflict" && command != "garbage") {
+  if (command != "claim" && command != "forge" && command != "conflict" && command != "garbage" &&
+      command != "above") {
     return false;
   }
   const ValidatorIndex from = Node(words.at(1)), to = Node(words.at(2));
@@ -145,6 +193,8 @@ bool Scenario::RunForgery(const Words& words) {
     Forge(from, to, status.last.height);
   } else if (command == "conflict") {
     Forge(from, to, status.committed.height);
+  } else if (command == "above") {
+    ForgeAbove(from, to, words.at(3));
   } else {
     queue_.push_back(Envelope{from, to, PeerMessage{from, "no message", {}}});
   }
@@ -177,7 +227,7 @@ void Scenario::Set(const std::string& key, uint64_t value) {
 void Scenario::StartNodes(uint32_t count) {
   config_.genesis_hash = BlockMaker::GenesisHash();
   config_.validator_count = count;
-  maker_ = std::make_unique<BlockMaker>(count);
+  maker_ = std::make_unique<BlockMaker>(kRaftValidatorsMax);
   for (uint32_t node = 0; node < count; ++node) {
     config_.self = ValidatorIndex(node);
     hosts_.push_back(std::make_unique<TestHost>(config_));
@@ -200,13 +250,15 @@ void Scenario::TickNode(ValidatorIndex node) {
   if (Host(node).up()) StepNode(node, Tick{});
 }
 
-void Scenario::Propose(ValidatorIndex node, uint32_t size) {
+void Scenario::Propose(ValidatorIndex node, uint32_t size, bool seals) {
   const std::optional<AskBuild> ask = Host(node).ask();
   if (!ask.has_value()) {
     Say(absl::StrCat(node.value(), " asks for no block"));
     return;
   }
-  StepNode(node, BlockBuilt{maker_->Make(ask->parent, ask->view, node, ask->empty ? 0 : size)});
+  const Epoch epoch = Host(node).config().epoch;
+  StepNode(node, BlockBuilt{maker_->MakeIn(epoch, seals || ask->closing, ask->parent, ask->view,
+                                           node, ask->empty ? 0 : size)});
 }
 
 void Scenario::DeliverAll() {
@@ -292,9 +344,24 @@ void Scenario::Forge(ValidatorIndex from, ValidatorIndex to, Height height) {
          {maker_->Make(parent, target.view, from, /*size=*/1)});
 }
 
+void Scenario::ForgeAbove(ValidatorIndex from, ValidatorIndex to, const std::string& what) {
+  const CoreStatus status = Host(to).core().Status();
+  const Epoch epoch(status.epoch.value() + (what == "next" ? 1 : 0));
+  const bool seals = what == "closing" || what == "records";
+  VIGIL_CHECK(seals || what == "plain" || what == "next", "unknown block ", what);
+  RaftAppend append;
+  append.round = 1;
+  append.previous = status.last;
+  append.committed = status.committed.height;
+  append.block_count = 1;
+  Inject(from, to, status.view, append,
+         {maker_->MakeIn(epoch, seals, status.last, status.view, from, what == "records" ? 1 : 0)});
+}
+
 void Scenario::Inject(ValidatorIndex from, ValidatorIndex to, View term, const RaftAppend& append,
                       const std::vector<ledger::BlockPtr>& blocks) {
   RaftMessage message;
+  message.epoch = Host(to).config().epoch;
   message.term = term;
   message.body = append;
   queue_.push_back(Envelope{from, to, PeerMessage{from, EncodeRaftMessage(message), blocks}});
@@ -351,8 +418,11 @@ void Scenario::Narrate(ValidatorIndex node, const Output& output, const CoreStat
   }
   for (const Ask& ask : output.asks) {
     if (const auto* build = std::get_if<AskBuild>(&ask)) {
-      Say(absl::StrCat(self, " asks for ", build->empty ? "an empty block" : "a block", " on ",
-                       DescribeBlock(build->parent), " in term ", build->view.value()));
+      const absl::string_view kind = build->closing ? "a closing block"
+                                     : build->empty ? "an empty block"
+                                                    : "a block";
+      Say(absl::StrCat(self, " asks for ", kind, " on ", DescribeBlock(build->parent), " in term ",
+                       build->view.value()));
     } else if (const auto* install = std::get_if<AskInstallSnapshot>(&ask)) {
       Say(absl::StrCat(self, " asks to join anew by a snapshot of ", install->height.value(),
                        " or above"));

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "consensus/raft/codec.h"
 #include "ledger/base/check.h"
+#include "ledger/chain/epoch.h"
 #include "ledger/crypto/sha256.h"
 
 namespace vigil::consensus {
@@ -25,9 +27,21 @@ BlockMaker::BlockMaker(uint32_t validator_count) {
   for (uint32_t i = 0; i < validator_count; ++i) keys_.push_back(KeyOf(ValidatorIndex(i)));
 }
 
+Hash BlockMaker::SetOf(Epoch epoch) {
+  return ledger::Sha256(AsBytes(absl::StrCat("set of epoch ", epoch.value())));
+}
+
 BlockPtr BlockMaker::Make(const BlockId& parent, View view, ValidatorIndex proposer,
                           uint32_t size) {
+  return MakeIn(Epoch(1), /*seals=*/false, parent, view, proposer, size);
+}
+
+BlockPtr BlockMaker::MakeIn(Epoch epoch, bool seals, const BlockId& parent, View view,
+                            ValidatorIndex proposer, uint32_t size) {
   BlockHeader header;
+  header.epoch = epoch;
+  header.validator_set_hash = SetOf(epoch);
+  header.next_validator_set_hash = SetOf(seals ? Epoch(epoch.value() + 1) : epoch);
   header.view = view;
   header.height = parent.height.Next();
   header.parent_hash = parent.hash;
@@ -40,7 +54,31 @@ BlockPtr BlockMaker::Make(const BlockId& parent, View view, ValidatorIndex propo
   return ledger::Block::Make(header, {&record}, keys_[proposer.value()]);
 }
 
-Recovered RecoverFrom(const std::vector<JournalAppend>& records, const BlockId& base) {
+namespace {
+
+// Cuts what closes an epoch that is over; notes what seals `epoch`.
+void ReadEpochs(const std::vector<BlockHeader>& headers, Epoch epoch, Recovered* recovered) {
+  std::optional<Epoch> sealed;
+  for (size_t i = 0; i < headers.size(); ++i) {
+    const BlockHeader& header = headers[i];
+    if (sealed == header.epoch && header.epoch < epoch) {
+      recovered->chain.resize(i);
+      recovered->chain_sizes.resize(i);
+      return;
+    }
+    if (sealed == header.epoch || !ledger::Seals(header)) continue;
+    sealed = header.epoch;
+    if (header.epoch != epoch) continue;
+    recovered->sealing = header.height;
+    recovered->sealing_set = header.validator_set_hash;
+    recovered->sealing_next_set = header.next_validator_set_hash;
+  }
+}
+
+}  // namespace
+
+Recovered RecoverFrom(const std::vector<JournalAppend>& records, const BlockId& base, Epoch epoch) {
+  std::vector<BlockHeader> headers;
   Recovered recovered;
   recovered.base = base;
   recovered.committed = base.height;
@@ -62,18 +100,42 @@ Recovered RecoverFrom(const std::vector<JournalAppend>& records, const BlockId& 
                     recovered.chain[below - 1].hash == record.block->header().parent_hash);
         recovered.chain.resize(below);
         recovered.chain_sizes.resize(below);
+        headers.resize(below);
+        headers.push_back(record.block->header());
         recovered.chain.push_back(record.block->id());
         recovered.chain_sizes.push_back(static_cast<uint32_t>(record.block->frame().size()));
         break;
       }
     }
   }
+  ReadEpochs(headers, epoch, &recovered);
   return recovered;
+}
+
+Recovered TestHost::OnDisk() const { return RecoverFrom(SyncedRecords(), base_, config_.epoch); }
+
+void TestHost::EndEpoch(const RaftConfig& next, size_t surviving) {
+  Crash(surviving);
+  config_ = next;
+}
+
+void TestHost::Graft(const std::vector<BlockPtr>& chain) {
+  VIGIL_CHECK(!up() && !chain.empty());
+  const Recovered own = OnDisk();
+  for (size_t i = 0; i < chain.size(); ++i) {
+    blocks_[chain[i]->hash()] = chain[i];
+    if (i < own.chain.size() && own.chain[i] == chain[i]->id()) continue;
+    journal_.push_back(JournalAppend{JournalAppend::Kind::kBlock, chain[i], ""});
+  }
+  const std::string mark = EncodeRaftCommitRecord({config_.epoch, chain.back()->id()});
+  journal_.push_back(JournalAppend{JournalAppend::Kind::kCommit, nullptr, mark});
+  synced_count_ = journal_.size();
+  group_ends_.push_back(synced_count_);
 }
 
 void TestHost::Start(uint64_t seed) {
   VIGIL_CHECK(!up());
-  Recovered recovered = RecoverFrom(journal_, base_);
+  Recovered recovered = RecoverFrom(journal_, base_, config_.epoch);
   recovered.may_vote = !lost_promises_;
   recovered.view_min = guard_view_;
   recovered.forgot_votes = lost_guard_ && guard_view_ == View(0);

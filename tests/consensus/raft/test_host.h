@@ -28,14 +28,20 @@ class BlockMaker {
   // `size`: bytes of the one record's payload; 0 makes a block without records.
   ledger::BlockPtr Make(const ledger::BlockId& parent, View view, ValidatorIndex proposer,
                         uint32_t size);
+  // The same in `epoch`, naming its set and, if it `seals` (or closes), that of the next.
+  ledger::BlockPtr MakeIn(Epoch epoch, bool seals, const ledger::BlockId& parent, View view,
+                          ValidatorIndex proposer, uint32_t size);
+  static Hash SetOf(Epoch epoch);
 
  private:
   std::vector<ledger::SigningKey> keys_;
   uint64_t made_ = 0;
 };
 
-// The chain, vote and commit mark that `records` tell, as a node reads them back.
-Recovered RecoverFrom(const std::vector<JournalAppend>& records, const BlockId& base = {});
+// The chain, vote, commit mark and sealing block that `records` tell, as a node of `epoch` reads
+// them back: without the closing blocks of epochs before.
+Recovered RecoverFrom(const std::vector<JournalAppend>& records, const BlockId& base = {},
+                      Epoch epoch = Epoch(1));
 
 class TestHost {
  public:
@@ -50,7 +56,15 @@ class TestHost {
   // A crash after which nothing is left but the rollback guard, if `keeps_guard`, and the log
   // begins anew above `base`, which is committed, as after a snapshot; the next start may not vote.
   void CrashLosingAll(const BlockId& base, bool keeps_guard);
+  // Ends the core, if there is one, as Crash() does; the next start is of another epoch.
+  void EndEpoch(const RaftConfig& next, size_t surviving);
+  // What a host fetched from others lies on disk, above what agrees with it; all of it committed.
+  // REQUIRES: not up; `chain` begins above base().
+  void Graft(const std::vector<ledger::BlockPtr>& chain);
   const BlockId& base() const { return base_; }
+  const RaftConfig& config() const { return config_; }
+  // As of what is on disk, in the epoch of config().
+  Recovered OnDisk() const;
 
   bool up() const { return core_ != nullptr; }
   Core& core() { return *core_; }
@@ -71,6 +85,7 @@ class TestHost {
   // Bodies for a message, from everything ever journalled.
   std::vector<ledger::BlockPtr> Bodies(const Message& message) const;
   std::vector<JournalAppend> SyncedRecords() const;
+  const ledger::BlockPtr& Body(const Hash& hash) const { return blocks_.at(hash); }
 
  private:
   RaftConfig config_;

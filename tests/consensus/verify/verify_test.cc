@@ -5,6 +5,7 @@
 
 #include "consensus/verify/evidence.h"
 #include "consensus/verify/header_link.h"
+#include "ledger/chain/epoch.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/chain/header.h"
 #include "ledger/crypto/keys.h"
@@ -94,11 +95,25 @@ TEST_CASE("header link: each field that does not fit is refused though it is sig
   SECTION("view below the parent's") { header.view = View(3); }
   SECTION("executed at its own height") { header.executed_height = Height(10); }
   SECTION("validator set") { header.validator_set_hash = HashOf(9); }
-  SECTION("next validator set") { header.next_validator_set_hash = HashOf(9); }
   SECTION("proposer outside the set") { header.proposer = ValidatorIndex(3); }
   const absl::Status status =
       VerifyHeaderLink(SmallGenesis(), kParent, header, SignatureOver(header, 1));
   CHECK(absl::IsInvalidArgument(status));
+}
+
+TEST_CASE("header link: which block seals an epoch is checked where the next epoch is known",
+          "[consensus]") {
+  BlockHeader header = ChildHeader();
+  header.next_validator_set_hash = HashOf(9);
+  CHECK(VerifyHeaderLink(SmallGenesis(), kParent, header, SignatureOver(header, 1)).ok());
+  Genesis later = ledger::WithNextEpoch(SmallGenesis(), Height(50), SmallGenesis().validators, {});
+  CHECK(
+      absl::IsInvalidArgument(VerifyHeaderLink(later, kParent, header, SignatureOver(header, 1))));
+  later = ledger::WithNextEpoch(SmallGenesis(), header.height, SmallGenesis().validators, {});
+  CHECK(
+      absl::IsInvalidArgument(VerifyHeaderLink(later, kParent, header, SignatureOver(header, 1))));
+  header.next_validator_set_hash = later.validator_set_hash;
+  CHECK(VerifyHeaderLink(later, kParent, header, SignatureOver(header, 1)).ok());
 }
 
 TEST_CASE("header link: execution may lag by 64 heights and no more", "[consensus]") {

@@ -149,6 +149,9 @@ std::map<std::string, FieldLimits> BodyLimits() {
       {"AlertBody.rules_digest", HashLimits(false)},
       {"AlertBody.entity_kind", Max(6)},
       {"AlertBody.observed", Max(k64)},
+      {"AlertBody.anchor_record", Max(k64)},
+      {"AlertBody.anchor_item", Max(9'999)},
+      {"AlertBody.anchor_kind", Max(6)},
       {"EventRef.record_index", Max(k64)},
       {"EventRef.item", Max(9'999)},
       {"AlertReason.feature", Max(k32)},
@@ -173,6 +176,14 @@ std::map<std::string, FieldLimits> BodyLimits() {
       {"ModelCommitmentBody.window_digest", HashLimits(false)},
       {"ModelCommitmentBody.threshold_q8", Max(k32)},
       {"ModelCommitmentBody.event_count", Max(k64)},
+      {"ProposalBody.author", NeedExact(16)},
+      {"ProposalBody.epoch", Need(k64)},
+      {"ProposalBody.next_set", Need(4096)},
+      {"ProposalBody.addresses", Max(2048)},
+      {"ProposalBody.reason", Need(256)},
+      {"BallotBody.author", NeedExact(16)},
+      {"BallotBody.proposal_index", Max(k64)},
+      {"BallotBody.choice", Need(2)},
       {"FaultProofBody.author", NeedExact(16)},
       {"FaultProofBody.alert_index", Max(k64)},
       {"FaultProofBody.fault", Need(4)},
@@ -283,6 +294,14 @@ bool BodyIsFine(RecordKind kind, const Message& message) {
       if (is_rule != (body.period() == 0) || !(is_rule ? all && reasons.empty() : none)) {
         return false;
       }
+      const uint32_t anchored = body.anchor_kind();
+      if (anchored == 0 && (body.anchor_record() != 0 || body.anchor_item() != 0)) return false;
+      if (anchored != 0 && anchored != 1 && anchored != 5 && anchored != 6) return false;
+      const uint64_t record = body.event().record_index();
+      if (body.anchor_record() > record ||
+          (body.anchor_record() == record && body.anchor_item() > body.event().item())) {
+        return false;
+      }
       for (int i = 1; i < reasons.size(); ++i) {
         if (reasons[i].bits_q8() > reasons[i - 1].bits_q8()) return false;
       }
@@ -332,6 +351,10 @@ std::unique_ptr<Message> NewBody(RecordKind kind) {
       return std::make_unique<v1::FaultProofBody>();
     case RecordKind::kModelCommitment:
       return std::make_unique<v1::ModelCommitmentBody>();
+    case RecordKind::kProposal:
+      return std::make_unique<v1::ProposalBody>();
+    case RecordKind::kBallot:
+      return std::make_unique<v1::BallotBody>();
     default:
       VIGIL_CHECK(false, "kind ", static_cast<int>(kind), " is not admitted");
       return nullptr;

@@ -3,7 +3,9 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "absl/strings/str_cat.h"
 #include "ledger/base/check.h"
+#include "ledger/chain/epoch.h"
 #include "ledger/chain/payload.h"
 
 namespace vigil::ledger::samples {
@@ -144,7 +146,7 @@ v1::Event FullEvent() {
   FillEndpoint(1, event.mutable_device());
   FillEndpoint(2, event.mutable_src());
   FillEndpoint(3, event.mutable_dst());
-  event.mutable_dst()->set_ip(std::string(15, 0x20) + std::string(1, 1));
+  event.mutable_dst()->set_ip(absl::StrCat(std::string(15, 0x20), std::string(1, 1)));
   event.set_protocol_num(17);
   event.set_app_protocol("dns");
   event.mutable_traffic()->set_bytes_in(1);
@@ -197,7 +199,13 @@ std::vector<RecordBody> SampleBodies() {
   triage.assignee = "acme/ann";
   triage.revision = 2;
   FaultProofBody fault = {RecordIndex(301), 1, 4100, 3000, 3};
-  return {batch, heartbeat, gap, reset, alert, attestation, model, triage, fault};
+  GenesisValidator validator;
+  validator.name = "v1";
+  validator.org = "acme";
+  static const std::string* const kSet = new std::string(EncodeValidatorSet({validator}));
+  ProposalBody proposal = {3, AsBytes(*kSet), "vigil.acme.test:7401", "v1 was broken into"};
+  BallotBody ballot = {RecordIndex(305), 1};
+  return {batch, heartbeat, gap, reset, alert, attestation, model, triage, fault, proposal, ballot};
 }
 
 EventBatchBody BatchOf(const std::vector<std::string>& events, const std::string& payload) {

@@ -213,6 +213,55 @@ TEST_CASE("record: an alert of a rule has what a rule needs and nothing of a mod
   });
 }
 
+TEST_CASE("record: an alert's anchor is no later event and has a kind", "[record]") {
+  AlertBody alert;
+  alert.event = {RecordIndex(300), ItemIndex(17)};
+  alert.event_type = 1;
+  alert.period = 3;
+  alert.model_digest = HashOf(6);
+  alert.score_q8 = alert.threshold_q8 = 2560;
+  alert.component = 2;
+  alert.event_leaf = HashOf(7);
+  const auto scan = [&](uint64_t record, uint32_t item, uint32_t kind, AlertBody* out) {
+    const std::string good = SignRecord(alert, HashOf(1), KeyNumber(100));
+    const absl::StatusOr<RecordView> view = DecodeRecord(AsBytes(good));
+    REQUIRE(view.ok());
+    v1::AlertBody body;
+    REQUIRE(
+        body.ParseFromArray(view->body_bytes.data(), static_cast<int>(view->body_bytes.size())));
+    body.set_anchor_record(record);
+    body.set_anchor_item(item);
+    body.set_anchor_kind(kind);
+    const std::string bytes = body.SerializeAsString();
+    KeyId author;
+    RecordBody scanned;
+    const absl::Status status = ScanBody(RecordKind::kAlert, AsBytes(bytes), &author, &scanned);
+    if (status.ok()) *out = std::get<AlertBody>(scanned);
+    return std::string(status.message());
+  };
+  AlertBody read;
+  for (const uint32_t kind : {1u, 5u, 6u}) CHECK(scan(299, 9'999, kind, &read).empty());
+  CHECK(scan(300, 17, 5, &read).empty());
+  CHECK(read.anchor == alert.event);
+  CHECK(read.anchor_kind == 5);
+  alert.anchor = read.anchor;
+  alert.anchor_kind = 5;
+  CHECK(scan(0, 0, 1, &read).empty());
+  CHECK(read.anchor == EventRef());
+  CHECK(read.anchor_kind == 1);
+  CHECK(scan(0, 0, 0, &read).empty());
+  CHECK(read.anchor_kind == 0);
+  CHECK_THAT(scan(300, 18, 1, &read), Catch::Contains("300.18 comes after"));
+  CHECK_THAT(scan(301, 0, 1, &read), Catch::Contains("301.0 comes after"));
+  CHECK_THAT(scan(299, 0, 0, &read), Catch::Contains("absent with an anchor"));
+  CHECK_THAT(scan(0, 1, 0, &read), Catch::Contains("absent with an anchor"));
+  for (const uint32_t kind : {2u, 3u, 4u}) {
+    CHECK_THAT(scan(299, 0, kind, &read), Catch::Contains("anchor_kind: "));
+  }
+  CHECK_THAT(scan(299, 0, 7, &read), Catch::Contains("anchor_kind"));
+  CHECK_THAT(scan(299, 10'000, 1, &read), Catch::Contains("anchor_item"));
+}
+
 TEST_CASE("record: the digest of a rule is that of docs/formats/detector_model.md", "[record]") {
   std::string bytes("vigil/detector/rule/v1\0", 23);
   bytes += std::string(HashOf(9).view());

@@ -25,7 +25,7 @@ constexpr absl::string_view kAllTags[] = {kGenesisTag, kChainIdTag,      kRecord
 
 // The cells of every table row of docs/formats.md.
 std::vector<std::vector<std::string>> TableRows() {
-  std::ifstream file(std::string(VIGIL_SOURCE_DIR) + "/docs/formats.md");
+  std::ifstream file(absl::StrCat(VIGIL_SOURCE_DIR, "/docs/formats.md"));
   std::vector<std::vector<std::string>> rows;
   std::string line;
   while (std::getline(file, line)) {

@@ -1,5 +1,6 @@
 #include "ledger/proof/extra.h"
 
+#include "absl/strings/str_cat.h"
 #include "ledger/base/limits.h"
 #include "tests/ledger/proof/proof_sample.h"
 #include "tests/support/catch.h"
@@ -31,7 +32,8 @@ TEST_CASE("the extra is laid out as documented and decodes to itself", "[proof]"
   const auto u32 = [](char low) { return std::string("\0\0\0", 3) + low; };
   const auto u64 = [](char low) { return std::string("\0\0\0\0\0\0\0", 7) + low; };
   const std::string seal_size("\0\0\x01\x90", 4);
-  const std::string block = std::string("vigil/proof/v1\0", 15) + "\x03" + u32(4) + "leaf";
+  const std::string block =
+      absl::StrCat(absl::string_view("vigil/proof/v1\0", 15), "\x03", u32(4), "leaf");
   std::string record = block;
   record[15] = 2;
   record += std::string(32, '\1');

@@ -6,6 +6,8 @@
 //   FOLDER/policy.txt    the policy of all of them
 //   FOLDER/corpus.bin    per file: u32be size, bytes
 //   FOLDER/expected.txt  per file: one line, how it was made, a tab, verdict and facts
+//   FOLDER/epochs-policy.txt, epochs.bin, epochs.txt  the same of epoch chains: per entry the chain
+//                        and a proof, both with their size; verdicts alone
 //
 // Damage is of three depths: of the file's text, of the decoded extra, and of what stands in the
 // leaves, where a quorum signs the forged tree, so that every step is reached.
@@ -22,6 +24,8 @@
 #include "ledger/chain/header.h"
 #include "ledger/log/checkpoint.h"
 #include "ledger/log/note.h"
+#include "ledger/proof/policy_chain.h"
+#include "tests/ledger/proof/epoch_sample.h"
 #include "tests/ledger/proof/proof_sample.h"
 
 namespace vigil::ledger {
@@ -333,7 +337,88 @@ std::vector<std::string> GoodFiles() {
   return files;
 }
 
+// An epoch chain and a proof that it is to be judged with.
+struct MadeEpochs {
+  std::string how;
+  std::string chain;
+  std::string proof;
+};
+
+// Chains as they are, cut, put together otherwise and forged.
+std::vector<MadeEpochs> EpochFiles() {
+  const EpochSample& sample = SampleOfEpochs();
+  const std::vector<EpochAnchor>& good = sample.anchors();
+  std::vector<MadeEpochs> made;
+  const auto add = [&](const std::string& how, const std::vector<EpochAnchor>& anchors,
+                       const std::string& proof) {
+    made.push_back({how, EncodeEpochChain(anchors), proof});
+  };
+  for (uint64_t epoch = 1; epoch <= EpochSample::kEpochs; ++epoch) {
+    const uint64_t end = EpochSample::FinalSize(epoch);
+    for (size_t count = 0; count <= good.size(); ++count) {
+      const std::vector<EpochAnchor> anchors(good.begin(), good.begin() + count);
+      add("within", anchors, sample.BlockProof(end - 1, end, epoch));
+      if (end < sample.leaves().size())
+        add("beyond", anchors, sample.BlockProof(2, end + 1, epoch));
+    }
+  }
+  const std::string proof = sample.BlockProof(7, 20, 4);
+  const std::vector<std::string> before(sample.leaves().begin(), sample.leaves().begin() + 4);
+  add("skipped", {good[1], good[2]}, proof);
+  add("twice", {good[0], good[0], good[2]}, proof);
+  for (size_t signers = 1; signers <= 4; ++signers) {
+    add("signers",
+        {sample.MakeAnchor(before, sample.leaves()[4], 1, sample.set(2), signers), good[1],
+         good[2]},
+        proof);
+  }
+  for (size_t a = 0; a < good.size(); ++a) {
+    for (size_t b = 0; b < good.size(); ++b) {
+      std::vector<EpochAnchor> anchors = good;
+      anchors[a].seal_leaf = good[b].seal_leaf;
+      add("another seal", anchors, proof);
+      anchors = good;
+      anchors[a].next_set = good[b].next_set;
+      add("another set", anchors, proof);
+      anchors = good;
+      anchors[a].path = good[b].path;
+      add("another path", anchors, proof);
+      anchors = good;
+      anchors[a].checkpoint = good[b].checkpoint;
+      add("another checkpoint", anchors, proof);
+    }
+    for (const std::string addresses : {"a:1", "a:1,b:2,c:3,d:4,e:5", ",,,,", "a:0,,,,", "x,,,,"}) {
+      std::vector<EpochAnchor> anchors = good;
+      anchors[a].addresses = addresses;
+      add("addresses", anchors, proof);
+    }
+  }
+  return made;
+}
+
+void WriteEpochs(const std::string& folder, uint64_t seed, uint64_t count) {
+  const Policy pinned = SampleOfEpochs().policy();
+  std::ofstream(folder + "/epochs-policy.txt", std::ios::binary) << EncodePolicy(pinned);
+  std::ofstream corpus(folder + "/epochs.bin", std::ios::binary);
+  std::ofstream expected(folder + "/epochs.txt", std::ios::binary);
+  std::vector<MadeEpochs> made = EpochFiles();
+  SplitMix64 random(seed);
+  const std::string good = SampleOfEpochs().Chain();
+  const std::string proof = SampleOfEpochs().BlockProof(7, 20, 4);
+  for (uint64_t i = 0; i < count; ++i) made.push_back({"damage", Damage(good, &random), proof});
+  for (const MadeEpochs& one : made) {
+    std::string entry;
+    ByteWriter(&entry).Prefixed(one.chain).Prefixed(one.proof);
+    corpus << entry;
+    const absl::StatusOr<PolicyChain> walked = PolicyChain::Walk(pinned, AsBytes(one.chain));
+    const ProofVerdict verdict =
+        walked.ok() ? VerifyProof(*walked, one.proof).verdict : EpochChainVerdict(walked.status());
+    expected << one.how << '\t' << ProofVerdictName(verdict) << '\n';
+  }
+}
+
 int Write(const std::string& folder, uint64_t seed, uint64_t count) {
+  WriteEpochs(folder, seed, count / 4);
   std::ofstream policy(folder + "/policy.txt", std::ios::binary);
   std::ofstream corpus(folder + "/corpus.bin", std::ios::binary);
   std::ofstream expected(folder + "/expected.txt", std::ios::binary);

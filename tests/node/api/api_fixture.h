@@ -27,9 +27,11 @@ class Fixture {
  public:
   // More than one validator makes a network without a quorum, since nobody else is there.
   explicit Fixture(uint32_t validators = 1, uint32_t election_ticks_max = 20,
-                   uint32_t block_bytes_max = 256 * 1024, const std::string& detector_rules = "")
+                   uint32_t block_bytes_max = 256 * 1024, const std::string& detector_rules = "",
+                   const ledger::DetectorParameters& detector = {})
       : network_({.validators = validators,
                   .max_block_bytes = block_bytes_max,
+                  .detector = detector,
                   .detector_rules = detector_rules}),
         files_(1) {
     REQUIRE(Node::Init(&files_, "/data", network_.journal_id(0)).ok());

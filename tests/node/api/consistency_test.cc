@@ -31,6 +31,8 @@ std::vector<absl::Status> AskAll(client::Client* client, v1::Consistency consist
           client->SearchEvents(With<v1::SearchEventsRequest>(consistency)).status(),
           client->ListAlerts(With<v1::ListAlertsRequest>(consistency)).status(),
           client->GetAlert(With<v1::GetAlertRequest>(consistency)).status(),
+          client->ListIncidents(With<v1::ListIncidentsRequest>(consistency)).status(),
+          client->GetIncident(With<v1::GetIncidentRequest>(consistency)).status(),
           client->ListFaults(With<v1::ListFaultsRequest>(consistency)).status(),
           client->GetDetectorReport(With<v1::GetDetectorReportRequest>(consistency)).status(),
           client->ListModels(With<v1::ListModelsRequest>(consistency)).status()};

@@ -225,6 +225,7 @@ class WithoutBlocks final : public NodeServices {
     node_->TransferLeadership(to, std::move(done));
   }
   absl::StatusOr<std::string> Checkpoint() const override { return node_->Checkpoint(); }
+  std::string EpochChain() const override { return node_->EpochChain(); }
   absl::StatusOr<std::string> CheckpointWitnessedBy(
       std::span<const std::string> witnesses) const override {
     return node_->CheckpointWitnessedBy(witnesses);

@@ -99,6 +99,8 @@ struct Network {
     alert.rules_digest = genesis.rules_digest;
     alert.entity_kind = 3;
     alert.observed = 1;
+    alert.anchor = event.ref;
+    alert.anchor_kind = 1;
     return alert;
   }
   Record SignedByLiar(const AlertBody& body) {
@@ -147,6 +149,26 @@ TEST_CASE("rule alerts: one per entity and quiet time and confirmed by every val
   }
   CHECK(alerts.size() == first_items.size());
   CHECK(told == first_items);
+
+  // The alerts of one source are one incident, whichever pair each is of.
+  std::map<std::string, RecordIndex> incidents;
+  std::map<RecordIndex, size_t> sizes;
+  for (const AlertInfo& alert : alerts) {
+    const auto event = std::find_if(t.events.begin(), t.events.end(), [&](const auto& candidate) {
+      return candidate.ref == alert.event;
+    });
+    REQUIRE(event != t.events.end());
+    REQUIRE(alert.incident != RecordIndex(0));
+    const auto known = incidents.try_emplace(ToString(event->view.src.ip), alert.incident).first;
+    CHECK(known->second == alert.incident);
+    CHECK(alert.anchor_kind == 1);
+    ++sizes[alert.incident];
+  }
+  CHECK(sizes.size() == incidents.size());
+  CHECK(sizes.size() < alerts.size());
+  for (const auto& [incident, size] : sizes) {
+    CHECK(t.cluster.node(2)->Snapshot()->GetIncident(incident)->alerts.size() == size);
+  }
 }
 
 TEST_CASE("rule alerts: what a validator makes up is disputed and what it says rightly confirmed",
@@ -172,7 +194,7 @@ TEST_CASE("rule alerts: what a validator makes up is disputed and what it says r
       matched.push_back(event);
     }
   }
-  REQUIRE(matched.size() >= 8);
+  REQUIRE(matched.size() >= 12);
   REQUIRE(ordinary.size() >= 2);
   const ledger::Genesis& genesis = t.cluster.test_network().genesis();
   std::vector<AlertBody> lies;
@@ -194,6 +216,18 @@ TEST_CASE("rule alerts: what a validator makes up is disputed and what it says r
   lie(matched[6], [&](AlertBody* body) {  // A rule that is not there.
     body->rule = 99;
     body->model_digest = ledger::RuleDigestOf(genesis.rules_digest, 99);
+  });
+  lie(matched[8], [](AlertBody* body) {  // Kept out of its incident.
+    body->anchor_kind = 0;
+    body->anchor = ledger::EventRef();
+  });
+  lie(matched[9], [](AlertBody* body) { body->anchor_kind = 6; });
+  lie(matched[10], [&](AlertBody* body) {  // Put into somebody else's.
+    const auto other = std::find_if(matched.begin(), matched.end(), [&](const auto& event) {
+      return ToString(event.view.src.ip) != ToString(matched[10].view.src.ip);
+    });
+    REQUIRE(other->ref < body->event);
+    body->anchor = other->ref;
   });
   std::map<RecordIndex, size_t> said;
   for (size_t i = 0; i < lies.size(); ++i) {

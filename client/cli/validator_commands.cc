@@ -1,0 +1,238 @@
+#include "client/cli/validator_commands.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/listing.h"
+#include "client/cli/output.h"
+#include "ledger/base/status_macros.h"
+#include "ledger/chain/epoch.h"
+
+namespace vigil::client {
+namespace {
+
+using ledger::GenesisValidator;
+
+constexpr uint32_t kPage = 1'000;
+
+std::string KeyText(absl::string_view bytes) { return HexEncode(AsBytes(bytes)); }
+
+std::string KeyLine(const GenesisValidator& validator) {
+  return absl::StrCat("consensus ", validator.consensus_key.ToHex(), " log ",
+                      validator.log_key.ToHex(), " cosigner ", validator.cosigner_key.ToHex(),
+                      " record ", validator.record_key.ToHex(), " journal ",
+                      validator.journal_id.ToHex());
+}
+
+const GenesisValidator* Find(const std::vector<GenesisValidator>& set,
+                             const std::string& identity) {
+  const auto at = std::ranges::find(set, identity, &GenesisValidator::identity);
+  return at == set.end() ? nullptr : &*at;
+}
+
+// Identities of a set that a validator sent; what is malformed is said, not believed.
+std::string IdentitiesOf(const std::string& set) {
+  const auto decoded = ledger::DecodeValidatorSet(AsBytes(set));
+  if (!decoded.ok()) return absl::StrCat("malformed: ", decoded.status().message());
+  std::vector<std::string> names;
+  for (const GenesisValidator& validator : *decoded) names.push_back(validator.identity());
+  return absl::StrJoin(names, " ");
+}
+
+Json ToJson(const v1::ValidatorInfo& validator) {
+  Json json;
+  json["identity"] = validator.identity();
+  json["organisation"] = validator.organisation();
+  json["address"] = validator.address();
+  json["consensus_key"] = KeyText(validator.consensus_key());
+  json["log_key"] = KeyText(validator.log_key());
+  json["cosigner_key"] = KeyText(validator.cosigner_key());
+  json["record_key"] = KeyText(validator.record_key());
+  json["journal_id"] = KeyText(validator.journal_id());
+  json["connected"] = validator.connected();
+  return json;
+}
+
+absl::string_view ChoiceName(uint32_t choice) { return choice == 1 ? "approve" : "reject"; }
+
+Json ToJson(const v1::Proposal& proposal) {
+  Json json;
+  json["proposal"] = Number(proposal.record_index());
+  json["state"] = proposal.state();
+  json["epoch"] = Number(proposal.epoch());
+  json["organisation"] = proposal.organisation();
+  json["by"] = proposal.by();
+  json["reason"] = proposal.reason();
+  json["next_set"] = IdentitiesOf(proposal.next_set());
+  json["addresses"] = proposal.addresses();
+  json["approve"] = Number(proposal.approve_count());
+  json["reject"] = Number(proposal.reject_count());
+  json["height"] = Number(proposal.height());
+  json["closed_height"] = Number(proposal.closed_height());
+  json["ballots"] = Json::array();
+  for (const v1::Ballot& ballot : proposal.ballots()) {
+    json["ballots"].push_back({{"organisation", ballot.organisation()},
+                               {"by", ballot.by()},
+                               {"choice", std::string(ChoiceName(ballot.choice()))},
+                               {"record", Number(ballot.record_index())}});
+  }
+  return json;
+}
+
+std::string BallotsText(const v1::Proposal& proposal) {
+  std::vector<std::string> texts;
+  for (const v1::Ballot& ballot : proposal.ballots()) {
+    texts.push_back(absl::StrCat(ballot.organisation(), " ", ChoiceName(ballot.choice()), "s"));
+  }
+  return absl::StrJoin(texts, ", ");
+}
+
+absl::StatusOr<v1::ListProposalsResponse> OpenProposals(Client* client) {
+  v1::ListProposalsRequest request;
+  request.set_open_only(true);
+  request.set_limit(kPage);
+  return client->ListProposals(request);
+}
+
+void PrintPending(const Session& session, const v1::Validators& validators,
+                  const v1::ListProposalsResponse& open) {
+  if (validators.has_approved()) {
+    *session.out << "approved: the set of proposal " << validators.approved().record_index()
+                 << " begins with the next epoch: "
+                 << ForTerminal(IdentitiesOf(validators.approved().next_set())) << '\n';
+  }
+  for (const v1::Proposal& proposal : open.proposals()) {
+    *session.out << "open: proposal " << proposal.record_index() << " by "
+                 << ForTerminal(proposal.by()) << ", " << ForTerminal(BallotsText(proposal)) << ": "
+                 << ForTerminal(proposal.reason()) << '\n';
+  }
+}
+
+}  // namespace
+
+absl::Status RunValidators(const Session& session) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  ASSIGN_OR_RETURN(const v1::Validators validators, client->GetValidators({}));
+  ASSIGN_OR_RETURN(const v1::ListProposalsResponse open, OpenProposals(client.get()));
+  if (session.format == OutputFormat::kTable) {
+    *session.out << "epoch " << validators.epoch() << " above height " << validators.base_height()
+                 << '\n';
+  }
+  Listing listing(session, "validators",
+                  {"VALIDATOR", "ORGANISATION", "ADDRESS", "CONNECTED", "RECORD KEY", "JOURNAL"});
+  listing.Set("epoch", Number(validators.epoch()));
+  listing.Set("base_height", Number(validators.base_height()));
+  for (const v1::ValidatorInfo& one : validators.validators()) {
+    listing.Add(
+        {one.identity(), one.organisation(), one.address().empty() ? "-" : one.address(),
+         one.connected() ? "yes" : "no", ShortHex(one.record_key()), ShortHex(one.journal_id())},
+        ToJson(one));
+  }
+  Json proposals = Json::array();
+  for (const v1::Proposal& proposal : open.proposals()) proposals.push_back(ToJson(proposal));
+  listing.Set("open_proposals", std::move(proposals));
+  if (validators.has_approved()) listing.Set("approved", ToJson(validators.approved()));
+  listing.Finish("");
+  if (session.format == OutputFormat::kTable) PrintPending(session, validators, open);
+  return absl::OkStatus();
+}
+
+absl::Status RunValidatorEpochs(const Session& session) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  Listing listing(session, "epochs", {"EPOCH", "ABOVE HEIGHT", "PROPOSAL", "VALIDATORS"});
+  v1::ListEpochsRequest request;
+  request.set_limit(kPage);
+  do {
+    ASSIGN_OR_RETURN(const v1::ListEpochsResponse page, client->ListEpochs(request));
+    for (const v1::EpochBegun& epoch : page.epochs()) {
+      const std::string identities = IdentitiesOf(epoch.set());
+      Json json;
+      json["epoch"] = Number(epoch.number());
+      json["base_height"] = Number(epoch.base_height());
+      json["proposal"] = Number(epoch.proposal_index());
+      json["validators"] = identities;
+      json["addresses"] = epoch.addresses();
+      listing.Add({absl::StrCat(epoch.number()), absl::StrCat(epoch.base_height()),
+                   absl::StrCat(epoch.proposal_index()), identities},
+                  std::move(json));
+    }
+    request.set_cursor(page.next_cursor());
+  } while (request.cursor() != 0);
+  listing.Finish("");
+  if (session.format == OutputFormat::kTable)
+    *session.err << "epoch 1 is that of the genesis file\n";
+  return absl::OkStatus();
+}
+
+absl::Status RunProposals(const Session& session, const ProposalListOptions& options) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  v1::ListProposalsRequest request;
+  request.set_open_only(options.open_only);
+  request.set_limit(options.limit);
+  request.set_cursor(options.cursor);
+  ASSIGN_OR_RETURN(const v1::ListProposalsResponse page, client->ListProposals(request));
+  Listing listing(session, "proposals",
+                  {"PROPOSAL", "STATE", "EPOCH", "BY", "APPROVE", "REJECT", "REASON"});
+  for (const v1::Proposal& one : page.proposals()) {
+    listing.Add({absl::StrCat(one.record_index()), one.state(), absl::StrCat(one.epoch()), one.by(),
+                 absl::StrCat(one.approve_count()), absl::StrCat(one.reject_count()), one.reason()},
+                ToJson(one));
+  }
+  listing.Finish(page.next_cursor() == 0 ? "" : absl::StrCat("--cursor ", page.next_cursor()));
+  return absl::OkStatus();
+}
+
+absl::Status RunProposalShow(const Session& session, uint64_t proposal) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
+  v1::ListProposalsRequest request;
+  request.set_proposal_index(proposal);
+  ASSIGN_OR_RETURN(const v1::ListProposalsResponse page, client->ListProposals(request));
+  if (page.proposals().empty())
+    return absl::DataLossError("the validator answered without the proposal that was asked for");
+  const v1::Proposal& shown = page.proposals(0);
+  ASSIGN_OR_RETURN(const v1::Validators present, client->GetValidators({}));
+  const auto now = ledger::DecodeValidatorSet(AsBytes(present.set()));
+  const auto next = ledger::DecodeValidatorSet(AsBytes(shown.next_set()));
+  // Of another epoch's proposal the present set says nothing.
+  const bool comparable = now.ok() && next.ok() && present.epoch() == shown.epoch();
+  const std::vector<std::string> changes =
+      comparable ? SetDifference(*now, *next) : std::vector<std::string>();
+  if (session.format != OutputFormat::kTable) {
+    Json json = ToJson(shown);
+    json["changes"] = changes;
+    session.PrintJson(json);
+    return absl::OkStatus();
+  }
+  Facts facts;
+  facts.Add("proposal", absl::StrCat(shown.record_index(), ", ", shown.state()));
+  facts.Add("ends epoch", absl::StrCat(shown.epoch()));
+  facts.Add("by", shown.by());
+  facts.Add("reason", shown.reason());
+  facts.Add("ballots", BallotsText(shown));
+  facts.Add("next set", IdentitiesOf(shown.next_set()));
+  facts.Print(*session.out);
+  for (const std::string& line : changes) *session.out << line << '\n';
+  return absl::OkStatus();
+}
+
+std::vector<std::string> SetDifference(const std::vector<GenesisValidator>& present,
+                                       const std::vector<GenesisValidator>& next) {
+  std::vector<std::string> lines;
+  for (const GenesisValidator& before : present) {
+    const std::string identity = before.identity();
+    const GenesisValidator* const after = Find(next, identity);
+    if (after == nullptr) lines.push_back(absl::StrCat("- ", identity, " ", KeyLine(before)));
+    if (after == nullptr || *after == before) continue;
+    lines.push_back(absl::StrCat("~ ", identity, " was ", KeyLine(before)));
+    lines.push_back(absl::StrCat("~ ", identity, " becomes ", KeyLine(*after)));
+  }
+  for (const GenesisValidator& after : next) {
+    if (Find(present, after.identity()) == nullptr)
+      lines.push_back(absl::StrCat("+ ", after.identity(), " ", KeyLine(after)));
+  }
+  return lines;
+}
+
+}  // namespace vigil::client

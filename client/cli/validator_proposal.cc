@@ -1,0 +1,289 @@
+#include "client/cli/validator_proposal.h"
+
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/genesis_file.h"
+#include "client/cli/input_file.h"
+#include "client/cli/output.h"
+#include "client/cli/trust.h"
+#include "client/cli/validator_commands.h"
+#include "client/lib/known_epochs.h"
+#include "ledger/base/limits.h"
+#include "ledger/base/status_macros.h"
+#include "ledger/chain/epoch.h"
+#include "ledger/crypto/keys.h"
+#include "ledger/log/merkle.h"
+#include "ledger/state/log_keys.h"
+#include "ledger/storage/file.h"
+
+namespace vigil::client {
+namespace {
+
+using ledger::GenesisValidator;
+
+constexpr uint32_t kProofWaitMillis = 10'000;
+constexpr size_t kEntryBytesMax = 64 << 10;
+
+template <typename... Parts>
+absl::Status Invalid(const Parts&... parts) {
+  return absl::InvalidArgumentError(absl::StrCat(parts...));
+}
+
+// Everything that signing needs.
+struct Signer {
+  ledger::Genesis first;    // As the file says.
+  ledger::Genesis genesis;  // Restated for the present epoch.
+  ledger::SigningKey key;
+  std::string identity;
+  std::unique_ptr<Client> client;
+};
+
+absl::StatusOr<std::string> AdminOf(const ledger::Genesis& genesis, const ledger::SigningKey& key,
+                                    const Session& session) {
+  for (const ledger::GenesisIdentity& identity : genesis.identities) {
+    if (identity.key != key.public_key()) continue;
+    if ((identity.roles & static_cast<uint32_t>(ledger::Role::kAdmin)) != 0)
+      return identity.identity();
+    return absl::PermissionDeniedError(
+        absl::StrCat(session.signing_key, " is the key of ", identity.identity(),
+                     ", who is no admin: name an admin's key (--signing-key)"));
+  }
+  return absl::PermissionDeniedError(
+      absl::StrCat(session.signing_key, " is nobody's key in ", session.genesis));
+}
+
+// The present set, proven from genesis on, has to be the one that the validator works with.
+absl::Status CheckPresent(const ledger::Genesis& genesis, Client* client) {
+  ASSIGN_OR_RETURN(const v1::Validators present, client->GetValidators({}));
+  if (present.epoch() > genesis.epoch.value()) {
+    return absl::AbortedError(absl::StrCat("epoch ", present.epoch(),
+                                           " has begun, and its anchor is not final yet: "
+                                           "try again in a moment"));
+  }
+  const bool same = present.epoch() == genesis.epoch.value() &&
+                    present.set() == ledger::EncodeValidatorSet(genesis.validators);
+  if (same) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("a validator answers with a set of epoch ", present.epoch(),
+                   " that is not the one proven from genesis, of epoch ", genesis.epoch.value()));
+}
+
+absl::StatusOr<Signer> OpenSigner(const Session& session) {
+  if (session.signing_key.empty()) {
+    return Invalid(
+        "who signs? name the key file of an admin: --signing-key, VIGIL_SIGNING_KEY or "
+        "the context file");
+  }
+  if (session.genesis.empty()) {
+    return Invalid(
+        "whose chain is signed for? name its genesis file: --genesis FILE, "
+        "VIGIL_GENESIS or the context file");
+  }
+  ASSIGN_OR_RETURN(ledger::Genesis first, LoadGenesis(session.genesis));
+  ASSIGN_OR_RETURN(ledger::SigningKey key, ledger::SigningKey::Load(session.signing_key));
+  ASSIGN_OR_RETURN(std::string identity, AdminOf(first, key, session));
+  ASSIGN_OR_RETURN(std::unique_ptr<Client> client, session.Connect());
+  ASSIGN_OR_RETURN(FetchedEpochs fetched, FetchEpochs(first, client.get()));
+  RETURN_IF_ERROR(CheckPresent(fetched.genesis, client.get()));
+  return Signer{.first = std::move(first),
+                .genesis = std::move(fetched.genesis),
+                .key = std::move(key),
+                .identity = std::move(identity),
+                .client = std::move(client)};
+}
+
+// Shows what is about to be signed. Errors: kCancelled unless `yes` or the answer is yes.
+absl::Status Confirm(const Session& session, const Signer& signer,
+                     const std::vector<GenesisValidator>& next, absl::string_view what, bool yes) {
+  *session.err << what << " by " << ForTerminal(signer.identity) << ", epoch "
+               << signer.genesis.epoch.value() << " of " << signer.genesis.validators.size()
+               << " validators would be followed by " << next.size() << ":\n";
+  const std::vector<std::string> lines = SetDifference(signer.genesis.validators, next);
+  for (const std::string& line : lines) *session.err << "  " << line << '\n';
+  if (lines.empty()) *session.err << "  only the order of the validators changes\n";
+  if (yes) return absl::OkStatus();
+  *session.err << "sign it? yes or no: " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == "yes") return absl::OkStatus();
+  return absl::CancelledError("not signed; --yes signs without asking");
+}
+
+// What the chain says of the record, as far as it is proven.
+absl::StatusOr<ledger::RecordResult> ProvenResult(const Session& session, const Signer& signer,
+                                                  const Hash& leaf_hash) {
+  v1::GetProofRequest request;
+  request.mutable_record()->set_leaf_hash(std::string(leaf_hash.view()));
+  request.set_wait_millis(kProofWaitMillis);
+  size_t answered = 0;
+  ASSIGN_OR_RETURN(const v1::Proof proof, signer.client->GetProof(request, &answered));
+  // The change may already have begun: then a later epoch signs.
+  KnownEpochs known(ledger::LogPolicyOf(signer.first));
+  const absl::StatusOr<CheckedProof> checked =
+      CheckProofFetching(signer.client.get(), &known, request, proof.file());
+  if (!checked.ok()) {
+    return absl::DataLossError(absl::StrCat(signer.client->endpoint(answered),
+                                            " gave a proof that is none under ", session.genesis,
+                                            ": ", checked.status().message()));
+  }
+  if (!checked->report.result.has_value()) {
+    return absl::DataLossError(
+        absl::StrCat(signer.client->endpoint(answered), " proves the record without its result"));
+  }
+  return *checked->report.result;
+}
+
+struct Outcome {
+  ledger::ResultCode code = ledger::ResultCode::kOk;
+  uint64_t index = 0;
+};
+
+absl::StatusOr<Outcome> Submit(const Session& session, const Signer& signer,
+                               const ledger::RecordBody& body, bool trust) {
+  v1::SubmitRequest submit;
+  submit.set_leaf(ledger::SignRecord(body, signer.genesis.chain_id, signer.key));
+  submit.set_ack(trust ? v1::ACK_COMMITTED : v1::ACK_FINAL);
+  ASSIGN_OR_RETURN(const v1::SubmitResponse response, signer.client->Submit(submit));
+  if (trust) {
+    return Outcome{.code = static_cast<ledger::ResultCode>(response.receipt().result()),
+                   .index = response.receipt().record_index()};
+  }
+  ASSIGN_OR_RETURN(const ledger::RecordResult result,
+                   ProvenResult(session, signer, ledger::LeafHash(AsBytes(submit.leaf()))));
+  return Outcome{.code = result.code, .index = result.index.value()};
+}
+
+absl::Status Refused(ledger::ResultCode code) {
+  switch (code) {
+    case ledger::ResultCode::kOk:
+      return absl::OkStatus();
+    case ledger::ResultCode::kNotFound:
+      return absl::NotFoundError("there is no such proposal");
+    case ledger::ResultCode::kPermissionDenied:
+      return absl::PermissionDeniedError(
+          "the signer's organisation has no validator, so it has no ballot");
+    case ledger::ResultCode::kStale:
+      return absl::AbortedError(
+          "somebody was quicker: the epoch or the proposal is over; vigil validators shows it");
+    case ledger::ResultCode::kConflict:
+      return absl::AbortedError(
+          "a set is approved, or the organisation's last proposal is open or its ballot cast; "
+          "vigil validators shows it");
+    default:
+      return absl::FailedPreconditionError(
+          absl::StrCat("the chain answered ", ledger::ResultCodeName(code)));
+  }
+}
+
+void Report(const Session& session, const Signer& signer, const Outcome& outcome,
+            absl::string_view what, uint64_t proposal, bool trust) {
+  if (session.format == OutputFormat::kTable) {
+    *session.out << what << " " << proposal << " by " << ForTerminal(signer.identity)
+                 << (trust ? ", committed" : ", proven to be in the log") << '\n';
+    return;
+  }
+  session.PrintJson({{"proposal", Number(proposal)},
+                     {"record", Number(outcome.index)},
+                     {"by", signer.identity},
+                     {"proven", !trust}});
+}
+
+}  // namespace
+
+absl::StatusOr<ProposedSet> BuildNextSet(const ledger::Genesis& genesis,
+                                         const ValidatorProposalOptions& options,
+                                         const std::string& newcomer) {
+  ProposedSet set{.validators = genesis.validators, .addresses = genesis.validator_addresses};
+  set.addresses.resize(set.validators.size());
+  const bool takes_file = options.change != SetChange::kRemove;
+  GenesisValidator coming;
+  if (takes_file) {
+    absl::StatusOr<GenesisValidator> read = ledger::ParseValidatorEntry(newcomer);
+    if (!read.ok()) return Annotate(read.status(), options.file);
+    coming = *std::move(read);
+  }
+  const std::string going =
+      options.identity.empty() && takes_file ? coming.identity() : options.identity;
+  const auto at = std::ranges::find(set.validators, going, &GenesisValidator::identity);
+  const ptrdiff_t index = at - set.validators.begin();
+  if (options.change == SetChange::kAdd) {
+    if (at != set.validators.end())
+      return Invalid(going, " is a validator already; vigil admin validator replace gives it keys");
+    set.validators.push_back(coming);
+    set.addresses.push_back(options.address);
+  } else if (at == set.validators.end()) {
+    return Invalid("\"", going, "\" is no validator of epoch ", genesis.epoch.value(),
+                   "; write org/name as `vigil validators` does");
+  } else if (options.change == SetChange::kReplace) {
+    *at = coming;
+    if (!options.address.empty()) set.addresses[index] = options.address;
+  } else {
+    set.validators.erase(at);
+    set.addresses.erase(set.addresses.begin() + index);
+  }
+  // As every validator would read it: limits, names, keys.
+  RETURN_IF_ERROR(
+      ledger::DecodeValidatorSet(AsBytes(ledger::EncodeValidatorSet(set.validators))).status());
+  RETURN_IF_ERROR(ledger::CheckNextSet(genesis, set.validators));
+  RETURN_IF_ERROR(
+      ledger::SplitAddresses(absl::StrJoin(set.addresses, ","), set.validators.size()).status());
+  return set;
+}
+
+absl::Status RunValidatorProposal(const Session& session, const ValidatorProposalOptions& options) {
+  if (options.reason.empty()) return Invalid("why? --reason TEXT; the other organisations read it");
+  std::string newcomer;
+  if (options.change != SetChange::kRemove) {
+    ASSIGN_OR_RETURN(const std::optional<std::string> file,
+                     ReadInput(options.file, kEntryBytesMax));
+    if (!file.has_value()) return Invalid(options.file, ": too large for one validator");
+    newcomer = *file;
+  }
+  ASSIGN_OR_RETURN(const Signer signer, OpenSigner(session));
+  ASSIGN_OR_RETURN(const ProposedSet set, BuildNextSet(signer.genesis, options, newcomer));
+  RETURN_IF_ERROR(Confirm(session, signer, set.validators, "a proposal", options.yes));
+  const std::string next_set = ledger::EncodeValidatorSet(set.validators);
+  const bool any = std::ranges::any_of(set.addresses, [](const auto& one) { return !one.empty(); });
+  const std::string addresses = any ? absl::StrJoin(set.addresses, ",") : "";
+  const ledger::ProposalBody body{.epoch = signer.genesis.epoch.value(),
+                                  .next_set = AsBytes(next_set),
+                                  .addresses = addresses,
+                                  .reason = options.reason};
+  ASSIGN_OR_RETURN(const Outcome outcome, Submit(session, signer, body, options.trust));
+  RETURN_IF_ERROR(Refused(outcome.code));
+  Report(session, signer, outcome, "proposal", outcome.index, options.trust);
+  return absl::OkStatus();
+}
+
+absl::Status RunValidatorBallot(const Session& session, const BallotOptions& options) {
+  ASSIGN_OR_RETURN(const Signer signer, OpenSigner(session));
+  v1::ListProposalsRequest request;
+  request.set_proposal_index(options.proposal);
+  ASSIGN_OR_RETURN(const v1::ListProposalsResponse page, signer.client->ListProposals(request));
+  if (page.proposals().empty() || page.proposals(0).record_index() != options.proposal)
+    return absl::DataLossError("the validator answered without the proposal that was asked for");
+  const v1::Proposal& proposal = page.proposals(0);
+  if (proposal.state() != "open") {
+    return absl::AbortedError(
+        absl::StrCat("proposal ", options.proposal, " is ", ForTerminal(proposal.state())));
+  }
+  const auto next = ledger::DecodeValidatorSet(AsBytes(proposal.next_set()));
+  if (!next.ok()) return absl::DataLossError(next.status().message());
+  const bool approves = options.choice == ledger::BallotChoice::kApprove;
+  RETURN_IF_ERROR(
+      Confirm(session, signer, *next, approves ? "an approval" : "a rejection", options.yes));
+  const ledger::BallotBody body{.proposal_index = RecordIndex(options.proposal),
+                                .choice = static_cast<uint32_t>(options.choice)};
+  ASSIGN_OR_RETURN(const Outcome outcome, Submit(session, signer, body, options.trust));
+  RETURN_IF_ERROR(Refused(outcome.code));
+  Report(session, signer, outcome, approves ? "approved: proposal" : "rejected: proposal",
+         options.proposal, options.trust);
+  return absl::OkStatus();
+}
+
+}  // namespace vigil::client

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""Real processes: the set of validators changes under an ingest; the leader falls at the change; a machine
+that was broken into gets other keys, another one goes; proofs of every epoch verify from genesis.
+
+Usage: epochs_test.py BIN_FOLDER
+
+Waits on state, never on time. Ends only processes it started, by id.
+"""
+import json
+import signal
+import subprocess
+import sys
+import time
+
+from cluster_test import Cluster, ingest_args, sample, wait_until
+from hand_over_test import endpoint, log_of
+
+
+def admin(cluster, org, *args, expect=0):
+    return cluster.vigil("--signing-key", cluster.net / f"clients/org-{org}-admin.key", "--identity",
+                         f"org-{org}/admin", "-o", "json", "admin", "validator", *args, expect=expect)
+
+
+def propose(cluster, org, *args):
+    return int(json.loads(admin(cluster, org, *args, "--yes").stdout)["proposal"])
+
+
+def approve(cluster, org, proposal, expect=0):
+    return admin(cluster, org, "approve", proposal, "--yes", expect=expect)
+
+
+def epoch(cluster, i):
+    done = subprocess.run(cluster.command("vigil", "--endpoints", endpoint(cluster, i), "-o", "json", "validators"),
+                          env=cluster.env, capture_output=True, text=True)
+    return int(json.loads(done.stdout)["epoch"]) if done.returncode == 0 else 0
+
+
+def wait_for_epoch(cluster, number, members):
+    wait_until(f"validators {members} are in epoch {number}", lambda: all(epoch(cluster, i) == number for i in members))
+
+
+def start_ingest(cluster, file, stream):
+    return subprocess.Popen([str(cluster.bin / "vigil"), *map(str, ingest_args(cluster, file, stream))], env=cluster.env,
+                            stdout=subprocess.PIPE, text=True)
+
+
+def ended(ingest, lines):
+    report = json.loads(ingest.communicate(timeout=240)[0])
+    assert ingest.returncode == 0 and int(report["total"]["accepted"]) == lines, report
+
+
+def replace_keys(cluster):
+    """Validator 4 was broken into: new keys, on a new folder, under its old name."""
+    old = cluster.net / "validator-4"
+    entry = cluster.folder / "entry.json"
+    cluster.run("vigild", "keys", "--dir", old / "keys-new", "--reveal-length", 4096, "--identity", "org-4/validator-4",
+                "--entry", entry)
+    # One organisation of four, and no admin of none, decides nothing.
+    proposal = propose(cluster, 1, "replace", entry, "--reason", "validator-4 was broken into")
+    approve(cluster, 1, proposal, expect=1)
+    approve(cluster, 2, proposal)
+    assert all(epoch(cluster, i) == 1 for i in range(1, 5))
+    return proposal
+
+
+def scenario(cluster):
+    cluster.start_all()
+    genesis = cluster.net / "genesis.json"
+    policy = cluster.folder / "policy.txt"
+    policy.write_text(cluster.vigil("log", "policy").stdout)
+    file, lines = sample(cluster, "first", 3000)
+    ingest = start_ingest(cluster, file, "first")
+
+    proposal = replace_keys(cluster)
+    # The leader falls as the last approval is being agreed on.
+    leader = cluster.leader()
+    third = subprocess.Popen(cluster.command("vigil", "--signing-key", cluster.net / "clients/org-3-admin.key", "--identity",
+                                             "org-3/admin", "admin", "validator", "approve", proposal, "--yes"), env=cluster.env,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    at = "ended with block"
+    wait_until("the approval is on its way", lambda: third.poll() is not None or any(
+        at in log_of(cluster, i) for i in range(1, 5)), 30)
+    cluster.end(leader, signal.SIGKILL)
+    fallen = time.monotonic()
+    cluster.start(leader)
+    third.wait(60)
+    if third.returncode != 0:  # Its answer fell with the leader: whether it counted, the chain says.
+        shown = json.loads(admin(cluster, 1, "show", proposal).stdout)
+        if shown["state"] == "open":
+            approve(cluster, 3, proposal)
+    stay = [1, 2, 3]
+    wait_for_epoch(cluster, 2, stay)
+    print(f"epoch 2 on every validator {time.monotonic() - fallen:.1f} s after the leader fell")
+    ended(ingest, lines)
+
+    # The old machine is told, whichever process it is.
+    wait_until("the old validator 4 says so", lambda: "other keys since epoch 2" in log_of(cluster, 4))
+    assert cluster.end(4) == 0
+    chain = cluster.folder / "epochs.chain"
+    cluster.vigil("log", "epochs", "-o", chain)
+    toml = cluster.net / "validator-4/vigild.toml"
+    toml.write_text(toml.read_text().replace('data_dir = "data"', 'data_dir = "data-new"').replace(
+        'keys_dir = "keys"', 'keys_dir = "keys-new"'))
+    cluster.run("vigild", "init", "-c", toml, "--epochs", chain)
+    cluster.start(4)
+    wait_for_epoch(cluster, 2, [1, 2, 3, 4])
+    cluster.vigil("wait", "--leader", "--all", "--timeout", 60)
+    cluster.wait_caught_up()
+
+    # An event of the first epoch is proven by those who validate now.
+    found = json.loads(cluster.vigil("-o", "ndjson", "event", "search", "--all", "--limit", 1).stdout.splitlines()[0])
+    proof = cluster.folder / "event.tlog-proof"
+    cluster.vigil("proof", "event", found["ref"], "--wait", 60, "--file", proof)
+    verdict = cluster.vigil("verify", proof, "--policy", policy, "--epochs", chain)
+    assert "VERIFIED" in verdict.stdout, verdict.stdout
+    unknown = cluster.vigil("verify", proof, "--policy", policy, expect=6)
+    assert "UNKNOWN_EPOCH" in unknown.stdout + unknown.stderr, unknown
+
+    # Validator 3 goes, under an ingest.
+    more, more_lines = sample(cluster, "second", 3000, "--seed", 5)
+    ingest = start_ingest(cluster, more, "second")
+    going = propose(cluster, 2, "remove", "org-3/validator-3", "--reason", "retired")
+    for org in (1, 4):
+        approve(cluster, org, going)
+    wait_for_epoch(cluster, 3, [1, 2, 4])
+    ended(ingest, more_lines)
+    wait_until("validator 3 says so", lambda: "no validator any more since epoch 3" in log_of(cluster, 3))
+    cluster.end(3)
+    sets = json.loads(cluster.vigil("-o", "json", "validators").stdout)
+    assert int(sets["epoch"]) == 3 and len(sets["validators"]) == 3, sets
+    cluster.vigil("wait", "--events", lines + more_lines, "--timeout", 60)
+
+    # What each kept verifies from genesis, over all epochs.
+    for i in (1, 2):
+        cluster.end(i)
+    cluster.end(4)
+    first = cluster.verify(1)
+    assert first["verdict"] == "VERIFIED" and int(first["events"]) == lines + more_lines, first
+    second = cluster.verify(2)
+    assert second["verdict"] == "VERIFIED", second
+    removed = cluster.verify(3)
+    assert removed["verdict"] == "VERIFIED", removed
+
+
+def main():
+    cluster = Cluster(sys.argv[1], 4)
+    try:
+        scenario(cluster)
+    except BaseException:
+        for log in sorted(cluster.folder.glob("*.log")):
+            print(f"-- {log.name}\n{log.read_text()[-3000:]}")
+        raise
+    finally:
+        cluster.close()
+    print("epochs: ok")
+
+
+if __name__ == "__main__":
+    main()

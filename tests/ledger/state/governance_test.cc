@@ -1,0 +1,321 @@
+// How the set of validators changes: proposals, ballots, the sealing block, and what others try.
+#include "ledger/state/governance.h"
+
+#include "absl/strings/match.h"
+#include "ledger/chain/epoch.h"
+#include "ledger/state/tables.h"
+#include "ledger/state/verify_ledger.h"
+#include "tests/support/catch.h"
+#include "tests/support/test_chain.h"
+
+namespace vigil::ledger {
+namespace {
+
+// Validators acme/v0, globex/v1 and acme/v2; acme/root and globex/root have a ballot each.
+struct Council {
+  Council() : newcomer(network.MakeNewcomer(3)), chain(&network) {}
+
+  std::vector<GenesisValidator> With(const GenesisValidator& added) const {
+    std::vector<GenesisValidator> next = chain_genesis().validators;
+    next.push_back(added);
+    return next;
+  }
+  std::vector<GenesisValidator> Without(size_t index) const {
+    std::vector<GenesisValidator> next = chain_genesis().validators;
+    next.erase(next.begin() + static_cast<std::ptrdiff_t>(index));
+    return next;
+  }
+  const Genesis& chain_genesis() const { return chain.genesis(); }
+  Record Proposal(const std::string& who, const std::vector<GenesisValidator>& next,
+                  uint64_t epoch = 1, absl::string_view addresses = "") {
+    sets.push_back(EncodeValidatorSet(next));
+    ProposalBody body;
+    body.epoch = epoch;
+    body.next_set = AsBytes(sets.back());
+    body.addresses = addresses;
+    body.reason = "v1 was broken into";
+    return network.Sign(body, who);
+  }
+  Record Ballot(const std::string& who, RecordIndex proposal, BallotChoice choice) const {
+    return network.Sign(
+        BallotBody{.proposal_index = proposal, .choice = static_cast<uint32_t>(choice)}, who);
+  }
+  RecordIndex Propose(const std::string& who, const std::vector<GenesisValidator>& next,
+                      uint64_t epoch = 1) {
+    const RecordResult result = chain.CommitOne(Proposal(who, next, epoch));
+    REQUIRE(result.code == ResultCode::kOk);
+    return result.index;
+  }
+  ResultCode Vote(const std::string& who, RecordIndex proposal,
+                  BallotChoice choice = BallotChoice::kApprove) {
+    return chain.CommitOne(Ballot(who, proposal, choice)).code;
+  }
+  // Proposed by acme, approved by globex, and sealed.
+  ExecutedBlock Change(const std::vector<GenesisValidator>& next) {
+    const uint64_t epoch = chain_genesis().epoch.value();
+    const RecordIndex proposal = Propose("acme/root", next, epoch);
+    REQUIRE(Vote("globex/root", proposal) == ResultCode::kOk);
+    ExecutedBlock sealing = chain.Commit({});
+    REQUIRE(Seals(sealing.block->header()));
+    return sealing;
+  }
+  ProposalState StateOf(RecordIndex proposal) const {
+    return ReadRow<ProposalRow>(chain.reader().state(), ProposalKey(proposal))->value().state;
+  }
+  absl::Status Admit(const Record& record) const {
+    const absl::StatusOr<RecordView> view = DecodeRecord(AsBytes(record.leaf));
+    REQUIRE(view.ok());
+    const ChainReader reader = chain.reader();
+    return CheckAdmissible(chain_genesis(), reader.state(), *view, LeafHash(AsBytes(record.leaf)));
+  }
+
+  TestNetwork network;
+  GenesisValidator newcomer;
+  TestChain chain;
+  std::vector<std::string> sets;
+};
+
+TEST_CASE("epochs: what a majority of organisations approved begins behind a sealing block",
+          "[epochs]") {
+  Council test;
+  const Hash old_set = test.chain_genesis().validator_set_hash;
+  const RecordIndex proposal = test.Propose("acme/root", test.With(test.newcomer));
+  CHECK(test.StateOf(proposal) == ProposalState::kOpen);
+  CHECK(!Seals(test.chain.Commit({}).block->header()));
+  const RecordResult ballot =
+      test.chain.CommitOne(test.Ballot("globex/root", proposal, BallotChoice::kApprove));
+  REQUIRE(ballot.code == ResultCode::kOk);
+  CHECK(ballot.effects ==
+        std::vector<Effect>{{EffectType::kProposalClosed, proposal.value(), std::string("\x02")}});
+  CHECK(test.StateOf(proposal) == ProposalState::kApproved);
+  // Not before a header's E covers the approval.
+  CHECK(!Seals(test.chain.Commit({}, 2).block->header()));
+  const ExecutedBlock sealing = test.chain.Commit({});
+  CHECK(Seals(sealing.block->header()));
+  CHECK(test.StateOf(proposal) == ProposalState::kSealed);
+  const Genesis& now = test.chain_genesis();
+  CHECK(now.epoch == Epoch(2));
+  CHECK(now.epoch_base == sealing.block->height());
+  CHECK(now.validators.size() == 4);
+  CHECK(now.validators[3] == test.newcomer);
+  CHECK(now.validator_set_hash == sealing.block->header().next_validator_set_hash);
+  CHECK(now.past.at(0).hash == old_set);
+  const BlockPtr first = test.chain.Commit({}).block;
+  CHECK(first->header().epoch == Epoch(2));
+  CHECK(!Seals(first->header()));
+  CHECK(CheckBlock(now, *first).ok());
+  CHECK(CheckBlock(now, *sealing.block).ok());
+  // Genesis alone does not know the second epoch.
+  CHECK(absl::StrContains(CheckBlock(test.network.genesis(), *first).message(),
+                          "epoch 2, known are 1 to 1"));
+}
+
+TEST_CASE("epochs: keys of who leaves count no longer and those of who comes do", "[epochs]") {
+  Council test;
+  std::vector<GenesisValidator> next = test.Without(1);
+  next.push_back(test.newcomer);
+  AttestationBody verdict;
+  verdict.attestations = {{RecordIndex(0), 1, 100}};
+  const Record of_old = test.network.Sign(verdict, "globex/v1");
+  const Record of_new = test.network.Sign(verdict, test.newcomer.identity());
+  CHECK(test.Admit(of_old).ok());
+  CHECK(absl::IsUnauthenticated(test.Admit(of_new)));
+  const ExecutedBlock sealing = test.Change(next);
+  CHECK(absl::IsUnauthenticated(test.Admit(of_old)));
+  CHECK(test.Admit(of_new).ok());
+  const auto row =
+      ReadRow<KeyRow>(test.chain.reader().state(), KeyKey(KeyIdOf(test.newcomer.record_key)));
+  REQUIRE(row.ok());
+  REQUIRE(row->has_value());
+  CHECK((*row)->enrolled_at.value() + 1 == sealing.tip.tree.size());
+  CHECK((*row)->identity == test.newcomer.identity());
+  // A leader that puts it into a block all the same makes a block that nobody executes.
+  CHECK(absl::IsInvalidArgument(test.chain.Add(test.chain.Next({of_old})).status()));
+  CHECK(test.chain.CommitOne(of_new).code != ResultCode::kPermissionDenied);
+}
+
+TEST_CASE("epochs: a header that seals when it must not or does not when it must is refused",
+          "[epochs]") {
+  Council test;
+  const auto refused = [&](const BlockHeader& header) {
+    Council* const council = &test;
+    const absl::Status status = council->chain.Add(council->chain.Make(header, {})).status();
+    INFO(status);
+    return absl::IsDataLoss(status) && absl::StrContains(status.message(), "next validator set");
+  };
+  SECTION("without an approval") {
+    BlockHeader header = test.chain.NextHeader();
+    header.next_validator_set_hash = HashValidatorSet(test.With(test.newcomer));
+    CHECK(refused(header));
+  }
+  SECTION("before the approval is covered") {
+    const RecordIndex proposal = test.Propose("acme/root", test.With(test.newcomer));
+    REQUIRE(test.Vote("globex/root", proposal) == ResultCode::kOk);
+    BlockHeader header = test.chain.NextHeader(2);
+    header.next_validator_set_hash = HashValidatorSet(test.With(test.newcomer));
+    CHECK(refused(header));
+  }
+  SECTION("not at all") {
+    const RecordIndex proposal = test.Propose("acme/root", test.With(test.newcomer));
+    REQUIRE(test.Vote("globex/root", proposal) == ResultCode::kOk);
+    BlockHeader header = test.chain.NextHeader();
+    header.next_validator_set_hash = header.validator_set_hash;
+    CHECK(refused(header));
+  }
+  SECTION("another set") {
+    const RecordIndex proposal = test.Propose("acme/root", test.With(test.newcomer));
+    REQUIRE(test.Vote("globex/root", proposal) == ResultCode::kOk);
+    BlockHeader header = test.chain.NextHeader();
+    header.next_validator_set_hash = TestHash(7);
+    CHECK(refused(header));
+  }
+}
+
+TEST_CASE("epochs: after the sealing block only the next epoch goes on", "[epochs]") {
+  Council test;
+  const ExecutedBlock sealing = test.Change(test.Without(2));
+  BlockHeader header = test.chain.NextHeader();
+  REQUIRE(header.epoch == Epoch(2));
+  const auto error = [&](BlockHeader bad) {
+    return std::string(test.chain.Add(test.chain.Make(bad, {})).status().message());
+  };
+  BlockHeader old = header;
+  old.epoch = Epoch(1);
+  old.validator_set_hash = sealing.block->header().validator_set_hash;
+  old.next_validator_set_hash = sealing.block->header().next_validator_set_hash;
+  CHECK(absl::StrContains(error(old), "epoch 1, must be 2"));
+  BlockHeader set = header;
+  set.validator_set_hash = sealing.block->header().validator_set_hash;
+  CHECK(absl::StrContains(error(set), "validator set hash"));
+  BlockHeader proposer = header;
+  proposer.proposer = ValidatorIndex(2);
+  CHECK(absl::StrContains(error(proposer), "proposer 2 of 2"));
+  BlockHeader lag = test.chain.NextHeader(2);
+  CHECK(absl::StrContains(error(lag), "its epoch begins above"));
+  CHECK(test.chain.Add(test.chain.Make(header, {})).ok());
+}
+
+TEST_CASE("epochs: ballots are one per organisation and a majority rejects", "[epochs]") {
+  Council test;
+  const RecordIndex proposal = test.Propose("acme/root", test.Without(2));
+  CHECK(test.Vote("acme/root", proposal) == ResultCode::kConflict);
+  CHECK(test.Vote("globex/root", RecordIndex(99)) == ResultCode::kNotFound);
+  CHECK(
+      absl::IsAlreadyExists(test.Admit(test.Ballot("acme/root", proposal, BallotChoice::kReject))));
+  CHECK(test.Vote("globex/root", proposal, BallotChoice::kReject) == ResultCode::kOk);
+  CHECK(test.StateOf(proposal) == ProposalState::kRejected);
+  CHECK(test.Vote("globex/root", proposal) == ResultCode::kStale);
+  CHECK(absl::IsAlreadyExists(
+      test.Admit(test.Ballot("globex/root", proposal, BallotChoice::kApprove))));
+  CHECK(!Seals(test.chain.Commit({}).block->header()));
+  CHECK(!Seals(test.chain.Commit({}).block->header()));
+  // The organisation may propose again.
+  test.Propose("acme/root", test.Without(2));
+}
+
+TEST_CASE("epochs: proposals that cannot take effect are refused and say why", "[epochs]") {
+  Council test;
+  const auto refuse = [&](const Record& record, ResultCode code, absl::string_view what) {
+    INFO(what);
+    CHECK(absl::StrContains(test.Admit(record).message(), what));
+    CHECK(test.chain.CommitOne(record).code == code);
+  };
+  const std::vector<GenesisValidator> present = test.chain_genesis().validators;
+  refuse(test.Proposal("acme/root", test.Without(2), 2), ResultCode::kStale, "is for epoch 2");
+  refuse(test.Proposal("acme/root", present), ResultCode::kInvalid, "is the present one");
+  GenesisValidator stranger = test.newcomer;
+  stranger.org = "initech";
+  refuse(test.Proposal("acme/root", test.With(stranger)), ResultCode::kInvalid,
+         "\"initech\" is not in genesis");
+  GenesisValidator reused = test.newcomer;
+  reused.log_key = test.network.key("acme/fw-1").public_key();
+  refuse(test.Proposal("acme/root", test.With(reused)), ResultCode::kInvalid, "make new keys");
+  GenesisValidator copied = test.newcomer;
+  copied.journal_id = present[1].journal_id;
+  std::vector<GenesisValidator> replaced = {present[0], copied, present[2]};
+  refuse(test.Proposal("acme/root", replaced), ResultCode::kInvalid, "journal id");
+  GenesisValidator namesake = test.newcomer;
+  namesake.org = "acme";
+  namesake.name = "ann";
+  refuse(test.Proposal("acme/root", test.With(namesake)), ResultCode::kInvalid,
+         "choose another name");
+  refuse(test.Proposal("acme/root", {present[0], test.newcomer}), ResultCode::kInvalid,
+         "change fewer at a time");
+  refuse(test.Proposal("acme/root", {test.newcomer}), ResultCode::kInvalid,
+         "must be a quorum of 1");
+  refuse(test.Proposal("acme/root", {present[0], present[0]}), ResultCode::kInvalid, "used twice");
+  refuse(test.Proposal("acme/root", test.Without(2), 1, "one:1"), ResultCode::kInvalid,
+         "1 addresses of 2");
+  refuse(test.Proposal("acme/root", test.Without(2), 1, "one:1,two"), ResultCode::kInvalid,
+         "no \"host:port\"");
+  CHECK(absl::IsPermissionDenied(test.Admit(test.Proposal("acme/ann", test.Without(2)))));
+  test.Propose("acme/root", test.Without(2));
+  refuse(test.Proposal("acme/root", test.Without(1)), ResultCode::kConflict, "is open");
+}
+
+TEST_CASE("epochs: a key that was a validator's once is never one again", "[epochs]") {
+  Council test;
+  const GenesisValidator gone = test.chain_genesis().validators[1];
+  test.Change(test.Without(1));
+  std::vector<GenesisValidator> again = test.chain_genesis().validators;
+  again.push_back(gone);
+  CHECK(absl::StrContains(test.Admit(test.Proposal("acme/root", again, 2)).message(),
+                          "is or was in use"));
+  // Globex has no validator any more, so no ballot.
+  CHECK(absl::IsPermissionDenied(test.Admit(test.Proposal("globex/root", test.Without(1), 2))));
+  CHECK(test.chain.CommitOne(test.Proposal("globex/root", test.Without(1), 2)).code ==
+        ResultCode::kPermissionDenied);
+}
+
+TEST_CASE("epochs: what is open when the epoch ends lapses", "[epochs]") {
+  Council test;
+  const RecordIndex other = test.Propose("globex/root", test.Without(2));
+  test.Change(test.With(test.newcomer));
+  CHECK(test.StateOf(other) == ProposalState::kLapsed);
+  CHECK(test.Vote("acme/root", other) == ResultCode::kStale);
+  test.Propose("globex/root", test.Without(3), 2);
+}
+
+TEST_CASE("epochs: state opened again stands in the same epoch", "[epochs]") {
+  Council test;
+  test.Change(test.With(test.newcomer));
+  test.chain.Commit({});
+  const auto again = ChainState::Open(test.chain.store(), &test.network.genesis());
+  REQUIRE(again.ok());
+  CHECK((*again)->genesis().epoch == Epoch(2));
+  CHECK((*again)->genesis().validator_set_hash == test.chain_genesis().validator_set_hash);
+  const Genesis first = AtHeight((*again)->genesis(), Height(1));
+  CHECK(first.epoch == Epoch(1));
+  CHECK(first.validators == test.network.genesis().validators);
+  CHECK(first.past.empty());
+  // Somebody who was told of another second epoch does not go on.
+  Genesis lied =
+      WithNextEpoch(test.network.genesis(), test.chain_genesis().epoch_base, test.Without(2), {});
+  CHECK(absl::IsDataLoss(ChainState::Open(test.chain.store(), &lied).status()));
+}
+
+TEST_CASE("epochs: verify walks over them and passes over closing blocks", "[epochs]") {
+  Council test;
+  const ExecutedBlock sealing = test.Change(test.With(test.newcomer));
+  // A closing block of a later leader, which the next epoch's first block replaces.
+  BlockHeader closing = sealing.block->header();
+  closing.height = closing.height.Next();
+  closing.view = View(9);
+  closing.parent_hash = sealing.block->hash();
+  closing.executed_height = sealing.block->height();
+  const bool with_closing = GENERATE(false, true);
+  if (with_closing) {
+    test.chain.journal()->Append(JournalType::kBlock, test.chain.Make(closing, {})->frame());
+  }
+  test.chain.Commit({});
+  test.Change(test.Without(1));
+  test.chain.Commit({});
+  const VerifyReport report =
+      VerifyLedger(*test.chain.journal(), test.network.genesis(), test.chain.store(), {}, {});
+  for (const VerifyFinding& finding : report.findings) UNSCOPED_INFO(finding.what);
+  CHECK(report.finding_count == 0);
+  CHECK(report.executed_height == test.chain.tip().height);
+}
+
+}  // namespace
+}  // namespace vigil::ledger
