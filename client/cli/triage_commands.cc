@@ -122,7 +122,7 @@ absl::StatusOr<ledger::ResultCode> SubmitTriage(const Session& session, Client* 
   const absl::StatusOr<v1::SubmitResponse> response = client->Submit(submit);
   if (absl::IsAlreadyExists(response.status())) return ledger::ResultCode::kStale;
   RETURN_IF_ERROR(response.status());
-  if (trust) return static_cast<ledger::ResultCode>(response->receipt().result());
+  if (trust) return ResultOf(response->receipt());
   return ProvenResult(session, client, genesis, ledger::LeafHash(AsBytes(submit.leaf())));
 }
 

@@ -150,7 +150,7 @@ absl::StatusOr<Outcome> Submit(const Session& session, const Signer& signer,
   submit.set_ack(trust ? v1::ACK_COMMITTED : v1::ACK_FINAL);
   ASSIGN_OR_RETURN(const v1::SubmitResponse response, signer.client->Submit(submit));
   if (trust) {
-    return Outcome{.code = static_cast<ledger::ResultCode>(response.receipt().result()),
+    return Outcome{.code = ResultOf(response.receipt()),
                    .index = response.receipt().record_index()};
   }
   ASSIGN_OR_RETURN(const ledger::RecordResult result,

@@ -21,6 +21,10 @@ constexpr absl::string_view kDetailUrl = "vigil.v1.ErrorDetail";
 constexpr absl::string_view kUnreachableUrl = "vigil.client.unreachable";
 // Rounds over all endpoints before Subscribe gives up on a network that does not answer.
 constexpr int kSubscribeRoundsMax = 10;
+// How long a network that has answered may be away as a whole, as it is when each of its validators
+// opens itself anew for another epoch; and when to look again.
+constexpr uint32_t kAwayMillisMax = 5'000;
+constexpr uint32_t kAwayLookMillis = 100;
 // How often a call that is under way looks whether to stop.
 constexpr std::chrono::milliseconds kStopLook(100);
 
@@ -136,6 +140,11 @@ absl::Status FromGrpc(const grpc::Status& status, const std::string& endpoint) {
   return converted;
 }
 
+ledger::ResultCode ResultOf(const v1::Receipt& receipt) {
+  const auto code = static_cast<ledger::ResultCode>(receipt.result());
+  return code == ledger::ResultCode::kDuplicate ? ledger::ResultCode::kOk : code;
+}
+
 absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& options) {
   if (options.endpoints.empty()) {
     return absl::InvalidArgumentError(
@@ -202,7 +211,8 @@ absl::StatusOr<Response> Client::Call(CallFunction call, uint32_t extra_millis, 
   absl::Status last;
   const size_t first = preferred_;
   uint32_t patience_millis = timeout_millis_;
-  for (size_t turn = 0; turn < nodes_.size();) {
+  uint32_t away_millis = answered_ ? std::min(timeout_millis_, kAwayMillisMax) : 0;
+  for (size_t turn = 0;;) {
     if (stopped()) return absl::CancelledError("interrupted");
     const size_t i = (first + turn) % nodes_.size();
     grpc::ClientContext context;
@@ -213,6 +223,7 @@ absl::StatusOr<Response> Client::Call(CallFunction call, uint32_t extra_millis, 
     last = FromGrpc(call(nodes_[i], &context, &response), nodes_[i].endpoint);
     if (last.ok()) {
       preferred_ = i;
+      answered_ = true;
       if (answered != nullptr) *answered = i;
       return response;
     }
@@ -222,10 +233,14 @@ absl::StatusOr<Response> Client::Call(CallFunction call, uint32_t extra_millis, 
       Pause(delay_millis);
       continue;
     }
+    // Another round must not wait for the same silence again.
+    if (absl::IsDeadlineExceeded(last)) away_millis = 0;
     if (!absl::IsUnavailable(last) && !absl::IsDeadlineExceeded(last)) return last;
-    ++turn;
+    if (++turn % nodes_.size() != 0) continue;
+    if (away_millis < kAwayLookMillis) return last;
+    away_millis -= kAwayLookMillis;
+    Pause(kAwayLookMillis);
   }
-  return last;
 }
 
 absl::StatusOr<v1::Status> Client::GetStatus() {

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "ledger/chain/result.h"
 #include "vigil/v1/api.grpc.pb.h"
 
 namespace vigil::client {
@@ -39,6 +40,9 @@ bool IsUnreachable(const absl::Status& status);
 // A gRPC status as absl::Status, kUnavailable as UnreachableError(); `endpoint` goes into the
 // message, and where gRPC has no text the name of the code and what to look at.
 absl::Status FromGrpc(const grpc::Status& status, const std::string& endpoint);
+// What the chain said of one's own signed record. That its very bytes were there already is no
+// refusal: a call that is repeated ends so.
+ledger::ResultCode ResultOf(const v1::Receipt& receipt);
 
 class Client {
  public:
@@ -105,7 +109,8 @@ class Client {
 
   // Runs `call` on endpoints in turn until one answers with anything but UNAVAILABLE or
   // DEADLINE_EXCEEDED. One that says RESOURCE_EXHAUSTED and when to come back is asked again,
-  // within the timeout: repeating a call is safe, since a submission is known by its bytes. Each
+  // within the timeout: repeating a call is safe, since a submission is known by its bytes. Once
+  // anybody has answered this client, a round that finds nobody is repeated for some seconds. Each
   // endpoint has `extra_millis` more than the timeout; `answered` becomes who gave the answer.
   template <typename Response, typename CallFunction>
   absl::StatusOr<Response> Call(CallFunction call, uint32_t extra_millis = 0,
@@ -131,6 +136,7 @@ class Client {
   uint32_t timeout_millis_ = 0;
   const std::atomic<bool>* stop_ = nullptr;
   std::atomic<size_t> preferred_{0};
+  std::atomic<bool> answered_{false};  // By anybody, once.
 };
 
 }  // namespace vigil::client

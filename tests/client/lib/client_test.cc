@@ -47,6 +47,41 @@ TEST_CASE("client: a call goes on to the next validator and remembers it", "[lib
   CHECK(absl::IsUnavailable((*nobody)->GetStreamHead("acme/s", "s").status()));
 }
 
+TEST_CASE("client: a network that has answered may be away for a moment", "[lib]") {
+  FakeChain chain(TestChainId(), TestKey().public_key());
+  FakeValidator one(&chain);
+  FakeValidator two(&chain);
+  const auto client = Client::Make(Plain({one.endpoint(), two.endpoint()}));
+  REQUIRE(client.ok());
+  SECTION("but who never answered is not waited for") {
+    one.GoAway(1);
+    two.GoAway(1);
+    CHECK(absl::IsUnavailable((*client)->GetStreamHead("acme/s", "s").status()));
+  }
+  SECTION("and is found again") {
+    REQUIRE((*client)->GetStreamHead("acme/s", "s").ok());
+    one.GoAway(5);
+    two.GoAway(4);
+    CHECK((*client)->GetStreamHead("acme/s", "s").ok());
+    CHECK(one.away() == 0);
+  }
+  SECTION("and is given up in the end") {
+    REQUIRE((*client)->GetStreamHead("acme/s", "s").ok());
+    one.GoAway(10'000);
+    two.GoAway(10'000);
+    CHECK(absl::IsUnavailable((*client)->GetStreamHead("acme/s", "s").status()));
+    CHECK(one.away() < 10'000);
+  }
+}
+
+TEST_CASE("client: a record that is there already is taken and any other answer is said", "[lib]") {
+  v1::Receipt receipt;
+  receipt.set_result(v1::RESULT_DUPLICATE);
+  CHECK(ResultOf(receipt) == ledger::ResultCode::kOk);
+  receipt.set_result(v1::RESULT_STALE);
+  CHECK(ResultOf(receipt) == ledger::ResultCode::kStale);
+}
+
 TEST_CASE("client: who is told when to come back comes back", "[lib]") {
   FakeChain chain(TestChainId(), TestKey().public_key());
   FakeValidator validator(&chain);

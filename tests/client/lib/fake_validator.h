@@ -217,6 +217,16 @@ class FakeValidator final : public v1::Ingest::Service {
     exhausted_forever_ = forever;
   }
 
+  // The next `count` calls of GetStreamHead find nobody, as while a validator opens itself anew.
+  void GoAway(int count) {
+    MutexLock lock(&mutex_);
+    away_ = count;
+  }
+  int away() const {
+    MutexLock lock(&mutex_);
+    return away_;
+  }
+
   // The next GetStreamHead sets `*arrived` and is never answered.
   void HangOnHead(std::atomic<bool>* arrived) {
     MutexLock lock(&mutex_);
@@ -236,6 +246,10 @@ class FakeValidator final : public v1::Ingest::Service {
       return grpc::Status::CANCELLED;
     }
     MutexLock lock(&mutex_);
+    if (away_ > 0) {
+      --away_;
+      return grpc::Status(grpc::StatusCode::UNAVAILABLE, "is away");
+    }
     if (exhausted_ > 0) {
       --exhausted_;
       v1::ErrorDetail detail;
@@ -365,6 +379,7 @@ class FakeValidator final : public v1::Ingest::Service {
   std::deque<Fault> faults_ VIGIL_GUARDED_BY(mutex_);
   std::set<grpc::ServerContext*> open_ VIGIL_GUARDED_BY(mutex_);
   std::vector<std::string> arrived_ VIGIL_GUARDED_BY(mutex_);
+  int away_ VIGIL_GUARDED_BY(mutex_) = 0;
   int exhausted_ VIGIL_GUARDED_BY(mutex_) = 0;
   bool exhausted_forever_ VIGIL_GUARDED_BY(mutex_) = false;
   std::atomic<bool>* head_arrived_ VIGIL_GUARDED_BY(mutex_) = nullptr;
