@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/genesis_file.h"
 #include "client/cli/outside_policy.h"
+#include "client/cli/submit_signed.h"
 #include "client/lib/checked_proof.h"
 #include "client/lib/known_epochs.h"
 #include "ledger/base/bytes.h"
@@ -83,15 +84,15 @@ absl::Status CheckAnswer(const Session& session, Client* client, size_t answered
     SayChecked(session, *checked);
     return absl::OkStatus();
   }
+  if (!absl::IsDataLoss(checked.status()) && !absl::IsOutOfRange(checked.status()))
+    return checked.status();
   std::string kept;
   if (!path.empty()) {
     kept = absl::StrCat("; kept as evidence: ", path, ".refused");
     RETURN_IF_ERROR(
         ledger::PosixFileSystem()->WriteAtomically(path + ".refused", AsBytes(proof.file())));
   }
-  return absl::DataLossError(absl::StrCat(client->endpoint(answered),
-                                          " gave a proof that is none under ", session.genesis,
-                                          ": ", checked.status().message(), kept));
+  return NoProofError(session, *client, answered, checked.status(), kept);
 }
 
 }  // namespace

@@ -7,9 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "client/cli/genesis_file.h"
 #include "client/cli/input_file.h"
 #include "client/cli/output.h"
+#include "client/cli/submit_signed.h"
 #include "client/cli/trust.h"
 #include "client/cli/validator_commands.h"
 #include "client/lib/known_epochs.h"
@@ -17,16 +17,12 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/epoch.h"
 #include "ledger/crypto/keys.h"
-#include "ledger/log/merkle.h"
-#include "ledger/state/log_keys.h"
-#include "ledger/storage/file.h"
 
 namespace vigil::client {
 namespace {
 
 using ledger::GenesisValidator;
 
-constexpr uint32_t kProofWaitMillis = 10'000;
 constexpr size_t kEntryBytesMax = 64 << 10;
 
 template <typename... Parts>
@@ -42,20 +38,6 @@ struct Signer {
   std::string identity;
   std::unique_ptr<Client> client;
 };
-
-absl::StatusOr<std::string> AdminOf(const ledger::Genesis& genesis, const ledger::SigningKey& key,
-                                    const Session& session) {
-  for (const ledger::GenesisIdentity& identity : genesis.identities) {
-    if (identity.key != key.public_key()) continue;
-    if ((identity.roles & static_cast<uint32_t>(ledger::Role::kAdmin)) != 0)
-      return identity.identity();
-    return absl::PermissionDeniedError(
-        absl::StrCat(session.signing_key, " is the key of ", identity.identity(),
-                     ", who is no admin: name an admin's key (--signing-key)"));
-  }
-  return absl::PermissionDeniedError(
-      absl::StrCat(session.signing_key, " is nobody's key in ", session.genesis));
-}
 
 // The present set, proven from genesis on, has to be the one that the validator works with.
 absl::Status CheckPresent(const ledger::Genesis& genesis, Client* client) {
@@ -74,26 +56,14 @@ absl::Status CheckPresent(const ledger::Genesis& genesis, Client* client) {
 }
 
 absl::StatusOr<Signer> OpenSigner(const Session& session) {
-  if (session.signing_key.empty()) {
-    return Invalid(
-        "who signs? name the key file of an admin: --signing-key, VIGIL_SIGNING_KEY or "
-        "the context file");
-  }
-  if (session.genesis.empty()) {
-    return Invalid(
-        "whose chain is signed for? name its genesis file: --genesis FILE, "
-        "VIGIL_GENESIS or the context file");
-  }
-  ASSIGN_OR_RETURN(ledger::Genesis first, LoadGenesis(session.genesis));
-  ASSIGN_OR_RETURN(ledger::SigningKey key, ledger::SigningKey::Load(session.signing_key));
-  ASSIGN_OR_RETURN(std::string identity, AdminOf(first, key, session));
+  ASSIGN_OR_RETURN(CommandSigner signer, LoadSigner(session, ledger::Role::kAdmin, "admin"));
   ASSIGN_OR_RETURN(std::unique_ptr<Client> client, session.Connect());
-  ASSIGN_OR_RETURN(FetchedEpochs fetched, FetchEpochs(first, client.get()));
+  ASSIGN_OR_RETURN(FetchedEpochs fetched, FetchEpochs(signer.genesis, client.get()));
   RETURN_IF_ERROR(CheckPresent(fetched.genesis, client.get()));
-  return Signer{.first = std::move(first),
+  return Signer{.first = std::move(signer.genesis),
                 .genesis = std::move(fetched.genesis),
-                .key = std::move(key),
-                .identity = std::move(identity),
+                .key = std::move(signer.key),
+                .identity = std::move(signer.identity),
                 .client = std::move(client)};
 }
 
@@ -112,50 +82,6 @@ absl::Status Confirm(const Session& session, const Signer& signer,
   std::getline(std::cin, answer);
   if (answer == "yes") return absl::OkStatus();
   return absl::CancelledError("not signed; --yes signs without asking");
-}
-
-// What the chain says of the record, as far as it is proven.
-absl::StatusOr<ledger::RecordResult> ProvenResult(const Session& session, const Signer& signer,
-                                                  const Hash& leaf_hash) {
-  v1::GetProofRequest request;
-  request.mutable_record()->set_leaf_hash(std::string(leaf_hash.view()));
-  request.set_wait_millis(kProofWaitMillis);
-  size_t answered = 0;
-  ASSIGN_OR_RETURN(const v1::Proof proof, signer.client->GetProof(request, &answered));
-  // The change may already have begun: then a later epoch signs.
-  KnownEpochs known(ledger::LogPolicyOf(signer.first));
-  const absl::StatusOr<CheckedProof> checked =
-      CheckProofFetching(signer.client.get(), &known, request, proof.file());
-  if (!checked.ok()) {
-    return absl::DataLossError(absl::StrCat(signer.client->endpoint(answered),
-                                            " gave a proof that is none under ", session.genesis,
-                                            ": ", checked.status().message()));
-  }
-  if (!checked->report.result.has_value()) {
-    return absl::DataLossError(
-        absl::StrCat(signer.client->endpoint(answered), " proves the record without its result"));
-  }
-  return *checked->report.result;
-}
-
-struct Outcome {
-  ledger::ResultCode code = ledger::ResultCode::kOk;
-  uint64_t index = 0;
-};
-
-absl::StatusOr<Outcome> Submit(const Session& session, const Signer& signer,
-                               const ledger::RecordBody& body, bool trust) {
-  v1::SubmitRequest submit;
-  submit.set_leaf(ledger::SignRecord(body, signer.genesis.chain_id, signer.key));
-  submit.set_ack(trust ? v1::ACK_COMMITTED : v1::ACK_FINAL);
-  ASSIGN_OR_RETURN(const v1::SubmitResponse response, signer.client->Submit(submit));
-  if (trust) {
-    return Outcome{.code = ResultOf(response.receipt()),
-                   .index = response.receipt().record_index()};
-  }
-  ASSIGN_OR_RETURN(const ledger::RecordResult result,
-                   ProvenResult(session, signer, ledger::LeafHash(AsBytes(submit.leaf()))));
-  return Outcome{.code = result.code, .index = result.index.value()};
 }
 
 absl::Status Refused(ledger::ResultCode code) {
@@ -180,7 +106,7 @@ absl::Status Refused(ledger::ResultCode code) {
   }
 }
 
-void Report(const Session& session, const Signer& signer, const Outcome& outcome,
+void Report(const Session& session, const Signer& signer, const ledger::RecordResult& result,
             absl::string_view what, uint64_t proposal, bool trust) {
   if (session.format == OutputFormat::kTable) {
     *session.out << what << " " << proposal << " by " << ForTerminal(signer.identity)
@@ -188,7 +114,7 @@ void Report(const Session& session, const Signer& signer, const Outcome& outcome
     return;
   }
   session.PrintJson({{"proposal", Number(proposal)},
-                     {"record", Number(outcome.index)},
+                     {"record", Number(result.index.value())},
                      {"by", signer.identity},
                      {"proven", !trust}});
 }
@@ -254,9 +180,11 @@ absl::Status RunValidatorProposal(const Session& session, const ValidatorProposa
                                   .next_set = AsBytes(next_set),
                                   .addresses = addresses,
                                   .reason = options.reason};
-  ASSIGN_OR_RETURN(const Outcome outcome, Submit(session, signer, body, options.trust));
-  RETURN_IF_ERROR(Refused(outcome.code));
-  Report(session, signer, outcome, "proposal", outcome.index, options.trust);
+  ASSIGN_OR_RETURN(
+      const ledger::RecordResult result,
+      SubmitSigned(session, signer.client.get(), signer.first, signer.key, body, options.trust));
+  RETURN_IF_ERROR(Refused(result.code));
+  Report(session, signer, result, "proposal", result.index.value(), options.trust);
   return absl::OkStatus();
 }
 
@@ -279,9 +207,11 @@ absl::Status RunValidatorBallot(const Session& session, const BallotOptions& opt
       Confirm(session, signer, *next, approves ? "an approval" : "a rejection", options.yes));
   const ledger::BallotBody body{.proposal_index = RecordIndex(options.proposal),
                                 .choice = static_cast<uint32_t>(options.choice)};
-  ASSIGN_OR_RETURN(const Outcome outcome, Submit(session, signer, body, options.trust));
-  RETURN_IF_ERROR(Refused(outcome.code));
-  Report(session, signer, outcome, approves ? "approved: proposal" : "rejected: proposal",
+  ASSIGN_OR_RETURN(
+      const ledger::RecordResult result,
+      SubmitSigned(session, signer.client.get(), signer.first, signer.key, body, options.trust));
+  RETURN_IF_ERROR(Refused(result.code));
+  Report(session, signer, result, approves ? "approved: proposal" : "rejected: proposal",
          options.proposal, options.trust);
   return absl::OkStatus();
 }

@@ -203,6 +203,9 @@ grpc::Status Client::Await(
     cancelled = true;
     context->TryCancel();
   }
+  // Its server stopped, or opens itself anew: nobody here gave the call up.
+  if (!cancelled && outcome->status.error_code() == grpc::StatusCode::CANCELLED)
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "it ended the call, as one does that stops");
   return outcome->status;
 }
 

@@ -217,10 +217,11 @@ class FakeValidator final : public v1::Ingest::Service {
     exhausted_forever_ = forever;
   }
 
-  // The next `count` calls of GetStreamHead find nobody, as while a validator opens itself anew.
-  void GoAway(int count) {
+  // The next `count` calls of GetStreamHead end as they do where a validator opens itself anew.
+  void GoAway(int count, grpc::StatusCode code = grpc::StatusCode::UNAVAILABLE) {
     MutexLock lock(&mutex_);
     away_ = count;
+    away_code_ = code;
   }
   int away() const {
     MutexLock lock(&mutex_);
@@ -248,7 +249,7 @@ class FakeValidator final : public v1::Ingest::Service {
     MutexLock lock(&mutex_);
     if (away_ > 0) {
       --away_;
-      return grpc::Status(grpc::StatusCode::UNAVAILABLE, "is away");
+      return grpc::Status(away_code_, "is away");
     }
     if (exhausted_ > 0) {
       --exhausted_;
@@ -380,6 +381,7 @@ class FakeValidator final : public v1::Ingest::Service {
   std::set<grpc::ServerContext*> open_ VIGIL_GUARDED_BY(mutex_);
   std::vector<std::string> arrived_ VIGIL_GUARDED_BY(mutex_);
   int away_ VIGIL_GUARDED_BY(mutex_) = 0;
+  grpc::StatusCode away_code_ VIGIL_GUARDED_BY(mutex_) = grpc::StatusCode::UNAVAILABLE;
   int exhausted_ VIGIL_GUARDED_BY(mutex_) = 0;
   bool exhausted_forever_ VIGIL_GUARDED_BY(mutex_) = false;
   std::atomic<bool>* head_arrived_ VIGIL_GUARDED_BY(mutex_) = nullptr;
