@@ -55,7 +55,7 @@ NumericColumn::NumericColumn(std::vector<int32_t> views) {
     it = next;
   }
   if (knots_.size() > kKnotsMax) Thin();
-  FindTails();
+  Derive();
 }
 
 void NumericColumn::Thin() {
@@ -102,17 +102,36 @@ uint32_t NumericColumn::Below(int32_t view) const {
   return it == knots_.begin() ? 0 : cumulative_[it - knots_.begin() - 1];
 }
 
-int32_t NumericColumn::SurprisalQ8(int32_t view) const {
+int32_t NumericColumn::CostQ8(uint32_t at_most, uint32_t below) const {
   const int32_t whole = Log2Q8(uint64_t{present_} + missing_ + 2);
-  if (view == kMissingView) return whole - Log2Q8(uint64_t{missing_} + 1);
   const int32_t presence = whole - Log2Q8(uint64_t{present_} + 1);
   if (present_ == 0) return presence;
-  const uint32_t farther = std::min(AtMost(view), present_ - Below(view));
+  const uint32_t farther = std::min(at_most, present_ - below);
   const int32_t tail = Log2Q8(uint64_t{present_} + 2) - Log2Q8(uint64_t{farther} + 1) - 256;
+  return presence + std::max(tail, 0);
+}
+
+void NumericColumn::Derive() {
+  FindTails();
+  missing_cost_q8_ = Log2Q8(uint64_t{present_} + missing_ + 2) - Log2Q8(uint64_t{missing_} + 1);
+  costs_q8_ = {CostQ8(0, 0)};
+  uint32_t below = 0;
+  for (const uint32_t at_most : cumulative_) {
+    costs_q8_.push_back(CostQ8(at_most, below));
+    costs_q8_.push_back(CostQ8(at_most, at_most));
+    below = at_most;
+  }
+}
+
+int32_t NumericColumn::SurprisalQ8(int32_t view) const {
+  if (view == kMissingView) return missing_cost_q8_;
+  if (knots_.empty()) return costs_q8_[0];
+  const size_t place = std::lower_bound(knots_.begin(), knots_.end(), view) - knots_.begin();
+  const bool at_knot = place < knots_.size() && knots_[place] == view;
   const int32_t beyond = view > knots_.back()    ? (view - knots_.back()) * high_slope_q8_ / 256
                          : view < knots_.front() ? (knots_.front() - view) * low_slope_q8_ / 256
                                                  : 0;
-  return std::min(presence + std::max(tail, 0) + beyond, kEncodedMax);
+  return std::min(costs_q8_[2 * place + (at_knot ? 1 : 0)] + beyond, kEncodedMax);
 }
 
 int32_t NumericColumn::PlaceOf(int32_t view) const {
@@ -156,7 +175,7 @@ std::optional<NumericColumn> NumericColumn::Read(LittleEndianReader* reader) {
   if (!reader->ok() || (count > 0 && column.cumulative_.back() != column.present_)) {
     return std::nullopt;
   }
-  column.FindTails();
+  column.Derive();
   return column;
 }
 

@@ -70,8 +70,11 @@ class NumericColumn {
   uint32_t Below(int32_t view) const;
   // Keeps kKnotsMax of the knots.
   void Thin();
-  // Sets both slopes from the knots.
+  // Sets what is derived from knots and counts and not stored: both slopes and the costs.
+  void Derive();
   void FindTails();
+  // The surprisal of a view with `at_most` rows up to it and `below` below it.
+  int32_t CostQ8(uint32_t at_most, uint32_t below) const;
 
   uint32_t present_ = 0;
   uint32_t missing_ = 0;
@@ -79,6 +82,10 @@ class NumericColumn {
   std::vector<uint32_t> cumulative_;  // Rows with a view <= the knot; the last is present_.
   int32_t low_slope_q8_ = 256;        // Bits per 256 of view below the first knot. Not stored.
   int32_t high_slope_q8_ = 256;       // The same above the last knot.
+  // Of every view within the knots: at 2 i + 1 that of the i-th knot, before and after it those of
+  // the gaps. Without knots that of any number.
+  std::vector<int32_t> costs_q8_ = {256};
+  int32_t missing_cost_q8_ = 256;
 };
 
 }  // namespace vigil::detector

@@ -2,11 +2,26 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 #include "detector/features/integer_log.h"
 #include "detector/forest/draws.h"
 
 namespace vigil::detector {
+namespace {
+
+// Log2Q8() of every number of rows that a node can have.
+const std::array<int16_t, kSampleRowsMax + 1>& RowLogsQ8() {
+  static const std::array<int16_t, kSampleRowsMax + 1> logs = [] {
+    std::array<int16_t, kSampleRowsMax + 1> made{};
+    for (uint32_t rows = 1; rows <= kSampleRowsMax; ++rows)
+      made[rows] = static_cast<int16_t>(Log2Q8(rows));
+    return made;
+  }();
+  return logs;
+}
+
+}  // namespace
 
 Forest::Forest(uint32_t sample_rows, uint32_t feature_count)
     : sample_rows_(sample_rows),
@@ -97,28 +112,57 @@ Forest Forest::Grow(const FeatureMatrix& rows, const Digest& seed, uint32_t tree
   return forest;
 }
 
+class Forest::PaddedRow {
+ public:
+  PaddedRow(const int32_t* row, uint32_t features) {
+    std::copy_n(row, features, values_.begin());
+    values_[Node::kLeaf] = std::numeric_limits<int32_t>::max();
+  }
+  const int32_t* data() const { return values_.data(); }
+
+ private:
+  std::array<int32_t, Node::kLeaf + 1> values_;  // What lies between is never read.
+};
+
+Forest::Lanes Forest::RootsFrom(size_t first) const {
+  Lanes roots;
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    roots[lane] = &nodes_[tree_begin_[std::min(first + lane, tree_begin_.size() - 1)]];
+  }
+  return roots;
+}
+
 int64_t Forest::StrangenessQ16(const int32_t* row) const {
+  const PaddedRow padded(row, feature_count_);
   int64_t paths = 0;
-  for (const uint32_t begin : tree_begin_) {
-    const Node* node = &nodes_[begin];
-    while (node->feature() != Node::kLeaf) node = Step(node, row);
-    paths += node->value;
+  for (size_t first = 0; first < tree_begin_.size(); first += kLanes) {
+    Lanes at = RootsFrom(first);
+    for (uint32_t depth = 0; depth < depth_max_; ++depth) {
+      for (const Node*& node : at) node = Step(node, padded.data());
+    }
+    const size_t trees = std::min(kLanes, tree_begin_.size() - first);
+    for (size_t lane = 0; lane < trees; ++lane) paths += at[lane]->value;
   }
   return int64_t{tree_count()} * MeanPathQ16(sample_rows_) - paths;
 }
 
 void Forest::AddCredit(const int32_t* row, std::span<int64_t> credit_q8) const {
-  for (const uint32_t begin : tree_begin_) {
-    const Node* node = &nodes_[begin];
-    int32_t rows_q8 = Log2Q8(node->rows());
-    while (node->feature() != Node::kLeaf) {
-      const uint32_t feature = node->feature();
-      node = Step(node, row);
-      const int32_t left_q8 = Log2Q8(node->rows());
-      credit_q8[feature] += std::max(rows_q8 - left_q8 - 256, 0);
-      rows_q8 = left_q8;
+  const PaddedRow padded(row, feature_count_);
+  const std::array<int16_t, kSampleRowsMax + 1>& log_q8 = RowLogsQ8();
+  std::array<int64_t, Node::kLeaf + 1> credit{};  // A leaf gains nothing.
+  for (size_t first = 0; first < tree_begin_.size(); first += kLanes) {
+    Lanes at = RootsFrom(first);
+    const size_t trees = std::min(kLanes, tree_begin_.size() - first);
+    for (uint32_t depth = 0; depth < depth_max_; ++depth) {
+      for (size_t lane = 0; lane < trees; ++lane) {
+        const Node* const next = Step(at[lane], padded.data());
+        const int32_t bits_q8 = log_q8[at[lane]->rows()] - log_q8[next->rows()] - 256;
+        credit[at[lane]->feature()] += std::max(bits_q8, 0);
+        at[lane] = next;
+      }
     }
   }
+  for (uint32_t f = 0; f < feature_count_; ++f) credit_q8[f] += credit[f];
 }
 
 void Forest::Write(LittleEndianWriter* writer) const {

@@ -9,6 +9,8 @@
 #ifndef VIGIL_DETECTOR_FOREST_FOREST_H_
 #define VIGIL_DETECTOR_FOREST_FOREST_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -76,9 +78,18 @@ class Forest {
   Forest(uint32_t sample_rows, uint32_t feature_count);
   void PushLeaf(uint32_t rows, uint32_t depth);
   std::optional<Subtree> ReadSubtree(LittleEndianReader* reader, uint32_t depth);
-  const Node* Step(const Node* node, const int32_t* row) const {
-    return node + (row[node->feature()] <= node->value ? 1 : node->right_offset());
+  // A row with something at kLeaf that exceeds every value, so that a step from a leaf stays there:
+  // it has no left leaves. Then trees of any shape take depth_max_ steps, without a branch.
+  class PaddedRow;
+  static const Node* Step(const Node* node, const int32_t* padded) {
+    const uint32_t right = -static_cast<uint32_t>(padded[node->feature()] > node->value);
+    return node + ((node->right_offset() & right) | (1 & ~right));
   }
+  // Trees that are walked side by side, which hides how long each step takes.
+  static constexpr size_t kLanes = 8;
+  using Lanes = std::array<const Node*, kLanes>;
+  // The roots of the trees from `first` on; those beyond the last are the last once more.
+  Lanes RootsFrom(size_t first) const;
 
   uint32_t sample_rows_;
   uint32_t feature_count_;
