@@ -1,31 +1,7 @@
-// Vigil-verify decides offline what a Vigil proof file proves. It is written from the pages
-// docs/formats/proof.md and docs/formats.md alone, so that whoever distrusts Vigil's own verifier
-// can read this one. docs/decisions/0007 says what it leaves unchecked, and why that is safe.
+// Vigil-verify decides offline what a Vigil proof file proves, for whoever distrusts Vigil's own
+// verifier. Each part names the page it is written from; docs/decisions/0007 says what is left out.
 //
 //	vigil-verify FILE --policy POLICY [--epochs CHAIN]   0: VERIFIED, 6: other verdict, 2: usage
-//
-// A proof file is a C2SP tlog-proof (https://c2sp.org), with a checkpoint that is a signed note:
-//
-//	c2sp.org/tlog-proof@v1
-//	extra <base64>
-//	index <decimal>
-//	<base64 of a hash>             path from the leaf to the root, RFC 6962 section 2.1.1
-//	<empty line>
-//	<network>/<genesis hash>       origin
-//	<tree size>
-//	<base64 of the root>
-//	<empty line>
-//	— <key name> <base64>          per signature: 4 bytes of key hash, then the signature
-//
-// The extra, with big-endian numbers; "prefixed" is a u32 length and that many bytes:
-//
-//	"vigil/proof/v1" 00 | u8 subject: 1 event, 2 record, 3 block | prefixed leaf
-//	not for blocks: | public key of the author (32)
-//	                | seal of the record's block: u64 index, prefixed leaf, path
-//	                | prefixed result, u32 position, u32 count, path to the results root
-//	                | seal whose header holds that results root: u64 index, prefixed leaf, path
-//	events only:    | u32 item | event leaf hash (32) | path to the items root | prefixed event
-//	path:           u8 count, that many hashes
 package main
 
 import (
@@ -34,466 +10,491 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
-	"math"
+	"io"
 	"math/bits"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
-// A refusal is a verdict other than VERIFIED, with the reason for people.
+// A refusal is a verdict other than VERIFIED, with the reason: docs/formats/proof.md, Verdicts.
 type refusal struct{ verdict, reason string }
 
-// require ends everything with a verdict unless a condition holds: the first step that fails
-// decides. Whoever began defers catch.
+// require refuses unless a condition holds. The first step that fails decides.
 func require(holds bool, verdict, format string, args ...any) {
 	if !holds {
-		panic(refusal{verdict, fmt.Sprintf(format, args...)})
+		panic(&refusal{verdict, fmt.Sprintf(format, args...)})
 	}
 }
 
-func catch(refused **refusal) {
-	if r := recover(); r != nil {
-		refusal := r.(refusal)
-		*refused = &refusal
-	}
+func must[T any](value T, err error) T {
+	require(err == nil, "MALFORMED", "%v", err)
+	return value
 }
 
-type hash [32]byte
-
-func (h hash) String() string   { return hex.EncodeToString(h[:]) }
-func sum(parts ...[]byte) hash  { return sha256.Sum256(bytes.Join(parts, nil)) }
-func leafHash(leaf []byte) hash { return sum([]byte{0}, leaf) }
-
-// tagged is SHA-256 of a domain tag, one zero byte and the rest.
-func tagged(tag string, rest []byte) hash { return sum([]byte(tag), []byte{0}, rest) }
-
-// included decides RFC 6962 inclusion: below the point where the paths of this leaf and of the last
-// one part, the index says on which side each sibling is; above it, all siblings are left ones.
-func included(index, size uint64, leaf hash, path []hash, root hash) bool {
-	inner := bits.Len64(index ^ (size - 1))
-	if index >= size || len(path) != inner+bits.OnesCount64(index>>inner) {
-		return false
-	}
-	for i, sibling := range path {
-		if i < inner && index>>i&1 == 0 {
-			leaf = sum([]byte{1}, leaf[:], sibling[:])
-		} else {
-			leaf = sum([]byte{1}, sibling[:], leaf[:])
+func attempt(steps func()) (refused *refusal) {
+	defer func() {
+		if r := recover(); r != nil {
+			refused = r.(*refusal)
 		}
-	}
-	return leaf == root
-}
-
-// A reader takes big-endian numbers and bytes off the front.
-type reader struct{ rest []byte }
-
-func (r *reader) take(n uint32) []byte {
-	require(uint64(n) <= uint64(len(r.rest)), "MALFORMED", "something in the file ends too early")
-	taken := r.rest[:n]
-	r.rest = r.rest[n:]
-	return taken
-}
-func (r *reader) u8() byte    { return r.take(1)[0] }
-func (r *reader) u32() uint32 { return binary.BigEndian.Uint32(r.take(4)) }
-func (r *reader) u64() uint64 { return binary.BigEndian.Uint64(r.take(8)) }
-func (r *reader) hash() hash  { return *(*hash)(r.take(32)) }
-func (r *reader) prefixed(limit uint32) []byte {
-	size := r.u32()
-	require(size <= limit, "MALFORMED", "a part of %d bytes, at most %d", size, limit)
-	return r.take(size)
-}
-func (r *reader) path() (path []hash) {
-	for count := r.u8(); count > 0; count-- {
-		path = append(path, r.hash())
-	}
-	require(len(path) <= 63, "MALFORMED", "a path of %d hashes", len(path))
-	return path
-}
-
-// A leaf with its place in the tree.
-type leaf struct {
-	index uint64
-	bytes []byte
-	path  []hash
-}
-
-func (r *reader) seal() leaf {
-	s := leaf{r.u64(), r.prefixed(400), r.path()}
-	require(len(s.bytes) == 400, "MALFORMED", "a seal of %d bytes", len(s.bytes))
-	return s
-}
-
-func decimal(text string, limit uint64) (uint64, bool) {
-	n, err := strconv.ParseUint(text, 10, 64)
-	return n, err == nil && strconv.FormatUint(n, 10) == text && n <= limit
-}
-
-// unbase64 takes the one canonical encoding only.
-func unbase64(text string) ([]byte, bool) {
-	raw, err := base64.StdEncoding.DecodeString(text)
-	return raw, err == nil && base64.StdEncoding.EncodeToString(raw) == text
-}
-
-func unbase64Hash(text string) hash {
-	raw, ok := unbase64(text)
-	require(ok && len(raw) == 32, "MALFORMED", "a line that should be a hash is none")
-	return *(*hash)(raw)
-}
-
-type signature struct {
-	name string
-	hash uint32
-	raw  []byte
-}
-
-type checkpoint struct {
-	origin, text string
-	size         uint64
-	root         hash
-	lines        []signature
-}
-
-func readCheckpoint(note string) (c checkpoint) {
-	split := strings.LastIndex(note, "\n\n")
-	require(len(note) <= 1<<20 && split >= 0 && strings.HasSuffix(note, "\n") && utf8.ValidString(note) &&
-		strings.IndexFunc(note, func(r rune) bool { return r < 0x20 && r != '\n' }) < 0,
-		"MALFORMED", "the checkpoint is no signed note in UTF-8")
-	c.text = note[:split+1]
-	for _, line := range strings.Split(strings.TrimSuffix(note[split+2:], "\n"), "\n") {
-		part := strings.Split(line, " ")
-		require(len(part) == 3 && part[0] == "—" && part[1] != "" && !strings.ContainsAny(part[1], "+\x7f"), "MALFORMED", "not a signature line")
-		raw, ok := unbase64(part[2])
-		require(ok && len(raw) > 4 && len(c.lines) < 128, "MALFORMED", "a signature too short, or too many")
-		c.lines = append(c.lines, signature{part[1], binary.BigEndian.Uint32(raw), raw[4:]})
-	}
-	line := strings.Split(c.text, "\n")
-	require(len(line) == 4 && line[0] != "" && !strings.Contains(line[0], "\x7f"), "MALFORMED", "not origin, size and root")
-	size, ok := decimal(line[1], math.MaxInt64)
-	require(ok, "MALFORMED", "bad tree size")
-	c.origin, c.size, c.root = line[0], size, unbase64Hash(line[2])
-	return c
-}
-
-type key struct {
-	vkeyName, name string // On signature lines; in the policy.
-	kind           byte   // 1 log, 4 witness.
-	hash           uint32
-	public         ed25519.PublicKey
-}
-
-type group struct {
-	name      string
-	threshold uint64
-	members   []string
-}
-
-type policy struct {
-	keys   []key
-	groups []group
-	quorum string
-}
-
-// readKey takes a vkey, "name+hash+key".
-func readKey(text string, kind byte, name string) key {
-	part := append(strings.SplitN(text, "+", 3), "", "")
-	raw, ok := unbase64(part[2])
-	require(ok && len(raw) == 33 && raw[0] == kind, "POLICY", "not a vkey of type %d: %s", kind, text)
-	id := sum([]byte(part[0]+"\n"), raw)
-	require(part[1] == hex.EncodeToString(id[:4]), "POLICY", "the key hash is another key's: %s", text)
-	return key{part[0], name, kind, binary.BigEndian.Uint32(id[:]), raw[1:]}
-}
-
-func readPolicy(text string) (p policy, refused *refusal) {
-	defer catch(&refused)
-	require(len(text) <= 1<<20 && strings.HasSuffix(text, "\n"), "POLICY", "too large, or the last line is not ended")
-	seen := map[string]bool{"name none": true}
-	first := func(what string) bool { // Names, keys and members come once.
-		was := seen[what]
-		seen[what] = true
-		return !was
-	}
-	for _, line := range strings.Split(text, "\n") {
-		f := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' })
-		if len(f) == 0 || f[0][0] == '#' {
-			continue
-		}
-		switch n := len(f); {
-		case f[0] == "log" && (n == 2 || n == 3):
-			p.keys = append(p.keys, readKey(f[1], 1, ""))
-			require(first("log "+f[1][strings.LastIndex(f[1], "+"):]), "POLICY", "for the second time: %s", line)
-		case f[0] == "witness" && (n == 3 || n == 4):
-			p.keys = append(p.keys, readKey(f[2], 4, f[1]))
-			require(first("name "+f[1]) && first("key "+f[2][strings.LastIndex(f[2], "+"):]), "POLICY", "for the second time: %s", line)
-		case f[0] == "group" && n >= 4:
-			if word := map[string]string{"any": "1", "all": strconv.Itoa(n - 3)}[f[2]]; word != "" {
-				f[2] = word
-			}
-			threshold, ok := decimal(f[2], uint64(n-3))
-			for _, m := range f[3:] {
-				ok = ok && m != "none" && seen["name "+m] && first("member "+m)
-			}
-			require(ok && threshold > 0 && first("name "+f[1]), "POLICY", "threshold, name or member that is not right: %s", line)
-			p.groups = append(p.groups, group{f[1], threshold, f[3:]})
-		default:
-			require(f[0] == "quorum" && n == 2 && p.quorum == "" && seen["name "+f[1]], "POLICY", "not right there: %s", line)
-			p.quorum = f[1]
-		}
-	}
-	require(p.quorum != "", "POLICY", "no quorum line")
-	return p, nil
-}
-
-// signed says whether the key has a line, all of which have to verify, and the time of its last cosignature.
-func (k *key) signed(c *checkpoint) (found bool, latest uint64) {
-	for _, s := range c.lines {
-		if s.name != k.vkeyName || s.hash != k.hash {
-			continue
-		}
-		text, raw, time := c.text, s.raw, uint64(0)
-		if k.kind == 4 && len(raw) == 8+64 {
-			time, raw = binary.BigEndian.Uint64(raw), raw[8:]
-			text = fmt.Sprintf("cosignature/v1\ntime %d\n%s", time, text)
-		}
-		require(len(raw) == 64 && (k.kind == 1) == (len(s.raw) == 64) && time <= math.MaxInt64 &&
-			ed25519.Verify(k.public, []byte(text), raw), "QUORUM_SHORT", "the signature of %s does not verify", k.vkeyName)
-		if found = true; time > latest {
-			latest = time
-		}
-	}
-	return found, latest
-}
-
-// checkHead decides whether the signatures on a checkpoint satisfy the policy.
-func (p *policy) checkHead(c *checkpoint, fact func(string, any)) {
-	byLog, witnessed, witnesses := false, map[string]bool{"none": true}, []string{}
-	for _, k := range p.keys {
-		if found, latest := k.signed(c); found && k.kind == 1 {
-			byLog = byLog || k.vkeyName == c.origin
-		} else if found {
-			witnessed[k.name] = true
-			witnesses = append(witnesses, fmt.Sprintf("%s %d", k.name, latest))
-		}
-	}
-	require(byLog, "QUORUM_SHORT", "no listed log %s signed the checkpoint", c.origin)
-	for _, g := range p.groups {
-		count := uint64(0)
-		for _, m := range g.members {
-			if witnessed[m] {
-				count++
-			}
-		}
-		witnessed[g.name] = count >= g.threshold
-	}
-	require(witnessed[p.quorum], "QUORUM_SHORT", "too few witnesses of %s cosigned: only %v", p.quorum, witnesses)
-	fact("origin", c.origin)
-	fact("tree_size", c.size)
-	fact("root", c.root)
-	for _, w := range witnesses {
-		fact("witness", w)
-	}
-}
-
-// A proof is a file taken apart, and what has been established about it.
-type proof struct {
-	fact                     func(name string, value any)
-	head                     checkpoint
-	chainID                  hash
-	subject, block, covering leaf
-	authorKey, result, event []byte
-	position, count, item    uint32
-	resultPath, eventPath    []hash
-	eventLeaf                hash
-}
-
-func (p *proof) requireInTree(what string, l leaf) {
-	require(included(l.index, p.head.size, leafHash(l.bytes), l.path, p.head.root), "NOT_INCLUDED",
-		"%s: leaf %d of %d does not lead to the root", what, l.index, p.head.size)
-}
-
-// goodSeal takes a seal in the tree, which has to close a block of this chain.
-func (p *proof) goodSeal(l leaf) (height, executedHeight, first uint64, resultsRoot []byte) {
-	require(len(l.bytes) == 400 && bytes.HasPrefix(l.bytes, []byte{1, 25, 0, 0, 1, 138, 0, 1}), "MALFORMED", "not a seal")
-	header, tail := l.bytes[6:356], reader{l.bytes[388:]}
-	at := func(offset int) uint64 { return binary.BigEndian.Uint64(header[offset:]) }
-	require(bytes.Equal(header[2:34], p.chainID[:]), "NOT_INCLUDED", "the seal at %d is of another chain", l.index)
-	first, count := tail.u64(), uint64(tail.u32())
-	require(first <= l.index && l.index-first == count, "NOT_INCLUDED", "the seal at %d closes other records", l.index)
-	return at(50), at(130), first, header[170:202]
-}
-
-func (p *proof) blockFacts(l leaf) {
-	header := l.bytes[6:356]
-	p.fact("block_height", binary.BigEndian.Uint64(header[50:]))
-	p.fact("block_hash", tagged("vigil/header/v1", header))
-	p.fact("block_time_unix_ms", binary.BigEndian.Uint64(header[338:]))
-}
-
-// verify runs the steps of docs/formats/proof.md, section Verification, and reports facts as they
-// are proven. It returns nil when all of them hold. checkHead is a policy's, or judge of epochs.
-func verify(checkHead func(*checkpoint, func(string, any)), file []byte, fact func(name string, value any)) (refused *refusal) {
-	defer catch(&refused)
-	p := &proof{fact: fact}
-	extra := p.readFile(string(file))      // Steps 1 and 2.
-	checkHead(&p.head, fact)               // Steps 3 and 4.
-	p.chainID = chainID(p.head.origin)     // Step 5.
-	subject := p.readExtra(&reader{extra}) // Step 6.
-	fact("subject", []string{"event", "record", "block"}[subject-1])
-	p.requireInTree("leaf", p.subject) // Step 7.
-	if subject == 3 {                  // Step 8 of a block.
-		p.goodSeal(p.subject)
-		p.blockFacts(p.subject)
-		return nil
-	}
-	numbers, texts := p.checkRecord(subject == 1)
-	p.checkBlockAndResult()
-	if subject == 1 {
-		p.checkEvent(numbers[5], texts[6])
-	}
+	}()
+	steps()
 	return nil
 }
 
-func (p *proof) readFile(text string) (extra []byte) {
-	top, note, found := strings.Cut(text, "\n\n")
-	line := append(strings.Split(top, "\n"), "", "")
-	require(found && len(text) <= 4<<20 && line[0] == "c2sp.org/tlog-proof@v1", "MALFORMED", "not a tlog-proof")
-	line, ok := line[1:len(line)-1], true
-	if strings.HasPrefix(line[0], "extra ") {
-		extra, ok = unbase64(line[0][6:])
-		require(ok && len(extra) > 0 && len(extra) <= 2<<20, "MALFORMED", "bad extra line")
-		line = line[1:]
-	}
-	require(strings.HasPrefix(line[0], "index ") && len(line) <= 65, "MALFORMED", "no index line, or too many hashes")
-	p.subject.index, ok = decimal(line[0][6:], math.MaxInt64)
-	for _, l := range line[1 : len(line)-1] {
-		p.subject.path = append(p.subject.path, unbase64Hash(l))
-	}
-	p.head = readCheckpoint(note)
-	require(ok && p.subject.index < p.head.size, "MALFORMED", "bad index in a tree of %d", p.head.size)
-	return extra
+// A cursor takes big-endian numbers and bytes off the front: docs/formats.md, Conventions.
+type cursor []byte
+
+func (c *cursor) take(size uint64) cursor {
+	taken := (*c)[:upTo(uint64(len(*c)), size)]
+	*c = (*c)[size:]
+	return taken
+}
+func (c *cursor) u8() uint64                   { return uint64(c.take(1)[0]) }
+func (c *cursor) u32() uint64                  { return uint64(binary.BigEndian.Uint32(c.take(4))) }
+func (c *cursor) u64() uint64                  { return binary.BigEndian.Uint64(c.take(8)) }
+func (c *cursor) hash() hash                   { return *(*hash)(c.take(32)) }
+func (c *cursor) prefixed(limit uint64) cursor { return c.take(upTo(limit, c.u32())) }
+func (c *cursor) ReadByte() (byte, error)      { return byte(c.u8()), nil }
+func (c *cursor) varint() uint64               { return must(binary.ReadUvarint(c)) }
+func (c *cursor) end()                         { upTo(0, uint64(len(*c))) }
+func upTo(limit, n uint64) uint64 {
+	require(n <= limit, "MALFORMED", "%d bytes or parts where %d may be", n, limit)
+	return n
 }
 
-func (p *proof) readExtra(r *reader) (subject byte) {
-	tag, subject := string(r.take(15)), r.u8()
-	require(tag == "vigil/proof/v1\x00" && subject >= 1 && subject <= 3, "MALFORMED", "the extra line is no vigil/proof/v1")
-	p.subject.bytes = r.prefixed(32 << 10)
-	if subject != 3 {
-		p.authorKey, p.block = r.take(32), r.seal()
-		p.result, p.position, p.count, p.resultPath = r.prefixed(1<<20), r.u32(), r.u32(), r.path()
-		require(p.position < p.count && p.count <= 1<<20, "MALFORMED", "result %d of %d", p.position, p.count)
-		p.covering = r.seal()
+// Hashes and trees: docs/formats.md, Conventions and Domain tags.
+type hash [32]byte
+
+// A leaf with its place in a tree, and the hashes on the path from there to the root.
+type leaf struct {
+	index       uint64
+	bytes, path cursor
+}
+
+func sum(parts ...[]byte) hash { return sha256.Sum256(bytes.Join(parts, nil)) }
+func (l *leaf) hash() hash     { return sum([]byte{0}, l.bytes) }
+
+// leads decides RFC 6962 inclusion: below the point where the paths of this leaf and of the last
+// one part, the index says on which side each sibling is; above it, all siblings are left ones.
+func (l *leaf) leads(from hash, size uint64, root hash) bool {
+	inner, path := bits.Len64(l.index^(size-1)), l.path
+	if l.index >= size || len(path) != 32*(inner+bits.OnesCount64(l.index>>inner)) {
+		return false
 	}
-	if subject == 1 {
-		p.item, p.eventLeaf, p.eventPath, p.event = r.u32(), r.hash(), r.path(), r.prefixed(24<<10)
+	for i := 0; len(path) > 0; i++ {
+		if sibling := path.take(32); i < inner && l.index>>i&1 == 0 {
+			from = sum([]byte{1}, from[:], sibling)
+		} else {
+			from = sum([]byte{1}, sibling, from[:])
+		}
 	}
-	require(len(r.rest) == 0, "MALFORMED", "the extra ends too late")
-	return subject
+	return from == root
 }
 
-// Names of the kinds of records that this version admits.
-var kinds = strings.Split(" event_batch heartbeat gap stream_reset alert attestation triage model_commitment fault_proof proposal ballot", " ")
+// Texts: docs/formats.md, Checkpoint, Policy and Proof. Numbers and bytes are written in one way.
+const (
+	number    = `(0|[1-9][0-9]*)`
+	hashLine  = `([^\s=]{43}=)\n`
+	signature = `— ([^+\pZ\x00-\x1f\x7f\x{85}]+) (\S+)\n` // Key name; 4 bytes of key hash, signature.
+	vkey      = `(([^+ ]+)\+[0-9a-f]{8})\+([^\s=]{44})`   // Key name, key hash; kind and public key.
+	address   = `([!-+\--~]+:0*([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?`
+)
 
-func (p *proof) checkRecord(isEvent bool) (numbers map[uint64]uint64, texts map[uint64][]byte) {
-	r := &reader{p.subject.bytes} // Step 8.
-	version, kind, content := r.u8(), r.u8(), r.prefixed(32<<10)
-	signature := r.take(ed25519.SignatureSize)
-	require(version == 1 && int(kind) < len(kinds) && kinds[kind] != "" && len(r.rest) == 0, "MALFORMED", "not an admitted record")
-	require(kind == 1 || !isEvent, "MALFORMED", "a record of kind %s has no events", kinds[kind])
-	numbers, texts = readMessage(content)
-	id := tagged("vigil/key/v1", p.authorKey) // Step 9.
-	require(bytes.Equal(id[:16], texts[1]), "MALFORMED", "the author's key is not the one that the record names")
-	text := bytes.Join([][]byte{[]byte("vigil/record/v1\x00"), {kind}, p.chainID[:], content}, nil)
-	require(ed25519.Verify(p.authorKey, text, signature), "MALFORMED", "not signed by the author for this chain")
-	p.fact("index", p.subject.index)
-	p.fact("kind", kinds[kind])
-	p.fact("author_key", *(*hash)(p.authorKey))
-	return numbers, texts
+var (
+	checkpointForm = regexp.MustCompile(`^(([^\x00-\x1f\x7f]+)\n` + number + `\n` + hashLine + `)\n((?:` + signature + `)+)$`)
+	signatureForm  = regexp.MustCompile(signature)
+	rowForm        = regexp.MustCompile(`(?m)^[ \t]*[^# \t\n].*$`) // Neither empty nor a comment.
+	policyForm     = regexp.MustCompile(`^(?:log ` + vkey + `(?: \S+)?|witness (\S+) ` + vkey + `(?: \S+)?|` +
+		`group (\S+) (any|all|[1-9][0-9]*) (.+)|quorum (\S+))$`)
+	proofForm = regexp.MustCompile(`^c2sp\.org/tlog-proof@v1\n(?:extra (\S+)\n)?index ` + number + `\n` +
+		`((?:` + hashLine + `)*)\n((?s:.*))$`)
+	unseen = regexp.MustCompile(`[^!-\[\]-~]`)
+)
+
+func decimal(text string) uint64  { return must(strconv.ParseUint(text, 10, 63)) }
+func unbase64(text string) cursor { return must(base64.StdEncoding.Strict().DecodeString(text)) }
+
+// escaped is text of others, which cannot steer a terminal: docs/formats/proof.md, Facts.
+func escaped(text string) string {
+	hex := func(s string) string { return strings.ReplaceAll(fmt.Sprintf(" % x", s), " ", `\x`) }
+	return unseen.ReplaceAllStringFunc(text, hex)
 }
 
-func (p *proof) checkBlockAndResult() {
-	p.requireInTree("seal of the block", p.block) // Step 10.
-	height, _, first, _ := p.goodSeal(p.block)
-	require(p.subject.index >= first && p.subject.index < p.block.index, "NOT_INCLUDED", "not in block %d", height)
-	p.blockFacts(p.block)
-	p.requireInTree("seal over the result", p.covering) // Step 11.
-	later, executed, _, root := p.goodSeal(p.covering)
-	require(executed >= height && later > height, "NOT_INCLUDED", "block %d does not cover block %d", later, height)
-	isResult := included(uint64(p.position), uint64(p.count), leafHash(p.result), p.resultPath, *(*hash)(root)) // Step 12.
-	require(isResult, "NOT_INCLUDED", "the result does not lead to the results root in block %d", later)
-	r := &reader{p.result} // What follows the signer, the effects, is not read.
-	index, code, signer := r.u64(), r.u8(), r.prefixed(129)
-	require(code >= 1 && code <= 9, "MALFORMED", "bad result")
-	require(index == p.subject.index, "NOT_INCLUDED", "the result is of record %d", index)
-	name := strings.Fields("ok duplicate conflict permission_denied gapped not_found stale already_exists invalid")[code-1]
-	p.fact("result", name)
-	p.fact("signer", string(signer))
-	require(code == 1, "NOT_INCLUDED", "the record is in the log, but its result is %s", name)
+type checkpoint struct {
+	text, origin string
+	size         uint64
+	root         hash
+	signatures   map[string][]cursor // By "<key name>+<key hash>".
+	epochs       map[uint64]bool     // That key names tell.
 }
 
-func (p *proof) checkEvent(itemCount uint64, itemsRoot []byte) { // Steps 13 to 15.
-	root := &reader{itemsRoot}
-	isItem := included(uint64(p.item), itemCount, p.eventLeaf, p.eventPath, root.hash())
-	require(isItem, "PAYLOAD_MISMATCH", "event %d of %d does not lead to the items root of the batch", p.item, itemCount)
-	require(len(p.event) == 0 || leafHash(p.event) == p.eventLeaf, "PAYLOAD_MISMATCH", "the bytes are not those of event %d", p.item)
-	p.fact("item", p.item)
-	require(len(p.event) > 0, "PAYLOAD_MISSING", "the bytes of event %d are not in the file", p.item)
-	numbers, texts := readMessage(p.event)
-	p.fact("event_time_unix_ns", numbers[3])
-	p.fact("event_source", string(texts[9]))
-}
-
-// readMessage takes a protobuf message apart: numbers and bytes by tag, of a repeated one the last.
-func readMessage(raw []byte) (numbers map[uint64]uint64, texts map[uint64][]byte) {
-	numbers, texts = map[uint64]uint64{}, map[uint64][]byte{}
-	r, last := &reader{raw}, uint64(1)
-	varint := func() uint64 {
-		n, size := binary.Uvarint(r.rest)
-		require(size > 0, "MALFORMED", "a message ends too early, or a number is too large")
-		r.take(uint32(size))
-		return n
+func readCheckpoint(note string) *checkpoint {
+	part := checkpointForm.FindStringSubmatch(note)
+	valid := part != nil && len(note) <= 1<<20 && strings.ToValidUTF8(note, "") == note
+	require(valid && strings.Count(note, "\n") <= 4+128, "MALFORMED", "no signed checkpoint, or too many signatures")
+	c := &checkpoint{part[1], part[2], decimal(part[3]), *(*hash)(unbase64(part[4])), map[string][]cursor{}, map[uint64]bool{}}
+	for _, line := range signatureForm.FindAllStringSubmatch(part[5], -1) {
+		raw := unbase64(line[2])
+		id := fmt.Sprintf("%s+%x", line[1], raw.take(4))
+		require(len(raw) > 0, "MALFORMED", "an empty signature of %s", line[1])
+		c.signatures[id] = append(c.signatures[id], raw)
+		if epoch, is := epochOf(c.origin, line[1]); is {
+			c.epochs[epoch] = true
+		}
 	}
-	for len(r.rest) > 0 {
-		tagAndType := varint()
-		tag := tagAndType >> 3
-		require(tag >= last, "MALFORMED", "field %d does not belong there", tag)
-		switch last = tag; tagAndType & 7 {
-		case 0:
-			numbers[tag] = varint()
-		case 1:
-			numbers[tag] = binary.LittleEndian.Uint64(r.take(8))
+	return c
+}
+
+// chainID follows from the genesis hash that an origin ends with.
+func chainID(origin string) hash {
+	genesis := []byte{}
+	fmt.Sscanf(origin[strings.LastIndex(origin, "/")+1:], "%x", &genesis)
+	require(len(genesis) == 32 && strings.HasSuffix(origin, fmt.Sprintf("/%x", genesis)), "MALFORMED", "no genesis hash")
+	return sum([]byte("vigil/chain-id/v1\x00"), genesis)
+}
+
+// A policy says whom the reader trusts: docs/formats.md, Policy.
+type policy struct {
+	own, lines     []*line // In an epoch chain, those of logs and validators stand apart.
+	origin, quorum string
+	epoch, end     uint64 // In a chain; the end is the size of the log by then, 0 if it lasts.
+	validators     *line  // Their group, in a chain.
+}
+
+type line struct {
+	kind                        byte   // As in a vkey: 1 log, 4 witness; 0 group.
+	name, keyName, keyID, group string // The id is "<key name>+<key hash>"; the group is the one it is in.
+	public                      ed25519.PublicKey
+	threshold, members          uint64
+}
+
+// keyLine takes a key with its kind in front, as in a vkey.
+func keyLine(name, keyName, group string, key []byte) *line {
+	keyHash := sum([]byte(keyName+"\n"), key)
+	return &line{key[0], name, keyName, fmt.Sprintf("%s+%x", keyName, keyHash[:4]), group, key[1:], 0, 0}
+}
+
+func readPolicy(text string) (p policy) {
+	require(len(text) <= 1<<20 && strings.HasSuffix(text, "\n"), "MALFORMED", "too large, or not whole lines")
+	known := map[string]*line{"none": {group: "none"}} // Names and keys, which come once.
+	for _, row := range rowForm.FindAllString(text, -1) {
+		row = strings.Join(strings.FieldsFunc(row, func(r rune) bool { return r == ' ' || r == '\t' }), " ")
+		part := policyForm.FindStringSubmatch(row)
+		require(part != nil, "MALFORMED", "not a line of a policy: %s", row)
+		var l *line
+		switch {
+		case part[1] != "":
+			l = keyLine(row, part[2], "", unbase64(part[3]))
+			require(l.kind == 1 && l.keyID == part[1], "MALFORMED", "not a vkey of a log: %s", row)
+			p.origin = l.keyName
+		case part[4] != "":
+			l = keyLine(part[4], part[6], "", unbase64(part[7]))
+			require(l.kind == 4 && l.keyID == part[5], "MALFORMED", "not a vkey of a witness: %s", row)
+		case part[8] != "":
+			members := strings.Split(part[10], " ")
+			count := fmt.Sprint(len(members))
+			threshold := decimal(strings.NewReplacer("any", "1", "all", count).Replace(part[9]))
+			l = &line{name: part[8], members: decimal(count), threshold: upTo(decimal(count), threshold)}
+			for _, name := range members {
+				m := known[name]
+				require(m != nil && m.group == "", "MALFORMED", "no member, or of another group: %s", name)
+				m.group = l.name
+			}
 		default:
-			texts[tag] = r.take(uint32(varint()))
+			require(p.quorum == "" && known[part[11]] != nil, "MALFORMED", "not right there: %s", row)
+			p.quorum = part[11]
+			continue
+		}
+		key := fmt.Sprintf("key %d %x", l.kind, l.public)
+		require(known[l.name] == nil && (l.kind == 0 || known[key] == nil), "MALFORMED", "for the second time: %s", row)
+		known[l.name], known[key] = l, l
+		p.lines = append(p.lines, l)
+	}
+	require(p.quorum != "", "MALFORMED", "no quorum line")
+	return p
+}
+
+// checkHead decides whether a log and the quorum signed a checkpoint, and that no line of a listed
+// key fails to verify. It returns who cosigned when, as facts.
+func checkHead(lines []*line, quorum string, c *checkpoint) (witnesses string) {
+	byLog, enough, members := false, quorum == "none", map[string]uint64{}
+	for _, l := range lines {
+		latest := uint64(0)
+		for _, raw := range c.signatures[l.keyID] {
+			text, time, valid := c.text, uint64(0), len(raw) == map[byte]int{1: 64, 4: 8 + 64}[l.kind]
+			if valid && l.kind == 4 {
+				time = raw.u64()
+				text = fmt.Sprintf("cosignature/v1\ntime %d\n%s", time, text)
+			}
+			valid = valid && time < 1<<63 && ed25519.Verify(l.public, []byte(text), raw)
+			require(valid, "QUORUM_SHORT", "the signature of %s does not verify", l.keyName)
+			if time > latest {
+				latest = time
+			}
+		}
+		if len(c.signatures[l.keyID]) == 0 && (l.kind != 0 || members[l.name] < l.threshold) {
+			continue
+		}
+		if l.kind == 4 {
+			witnesses += fmt.Sprintf("witness: %s %d\n", escaped(l.name), latest)
+		}
+		byLog, enough = byLog || l.kind == 1 && l.keyName == c.origin, enough || l.name == quorum
+		members[l.group]++
+	}
+	require(byLog && enough, "QUORUM_SHORT", "log %s signed: %v, enough witnesses: %v", c.origin, byLog, enough)
+	return witnesses
+}
+
+// A seal is the record that closes a block: docs/formats.md, Seal and Header.
+type seal struct {
+	chainID, results, set, nextSet        hash
+	epoch, height, executed, first, count uint64
+	facts                                 string
+}
+
+func readSeal(c cursor) (s seal) {
+	start := []byte{1, 25, 0, 0, 1, 138, 0, 1} // Version, kind, size; format of the header.
+	require(len(c) == 400 && bytes.HasPrefix(c, start), "MALFORMED", "not a seal")
+	blockHash, _ := sum([]byte("vigil/header/v1\x00"), c[6:356]), c.take(8)
+	s.chainID, s.epoch, _, s.height, _ = c.hash(), c.u64(), c.u64(), c.u64(), c.take(32+8+32) // _: view; parent, its view, body.
+	s.executed, _, s.results, _ = c.u64(), c.hash(), c.hash(), c.take(8+32)                   // _: state; snapshot.
+	s.set, s.nextSet, _ = c.hash(), c.hash(), c.hash()                                        // _: reveal.
+	time, _ := c.u64(), c.take(4+32)                                                          // _: proposer, leaf hash of the seal before.
+	s.first, s.count = c.u64(), c.u32()
+	s.facts = fmt.Sprintf("block_height: %d\nblock_hash: %x\nblock_time_unix_ms: %d\n", s.height, blockHash, time)
+	return s
+}
+
+// epochOf reads the name of a validator's cosigner key, "<origin>/v/<org>/<name>/<epoch>".
+func epochOf(origin, keyName string) (epoch uint64, is bool) {
+	rest := strings.TrimPrefix(keyName, origin+"/v/")
+	epoch, err := strconv.ParseUint(rest[strings.LastIndex(rest, "/")+1:], 10, 64)
+	return epoch, err == nil && rest != keyName && strings.HasSuffix(rest, fmt.Sprintf("/%d", epoch))
+}
+
+// findValidators sets apart the log, the validators of one epoch, and the group of exactly them.
+func (p *policy) findValidators() {
+	count, own, outside, group := uint64(0), []*line{}, []*line{}, line{}
+	for _, l := range p.lines {
+		epoch, is := epochOf(p.origin, l.keyName)
+		switch {
+		case is:
+			first := count == 0 && epoch > 0
+			require(first || p.epoch == epoch && group.name == l.group, "MALFORMED", "validators of several epochs")
+			p.epoch, group.name, count = epoch, l.group, count+1
+		case l.kind == 1:
+			require(l.keyName == p.origin, "MALFORMED", "a policy of two logs")
+		case l.kind == 0 && l.name == group.name:
+			group = *l
+		default:
+			outside = append(outside, l)
+			continue
+		}
+		own = append(own, l)
+	}
+	require(count > 0 && group.members == count && group.threshold == count/2+1, "MALFORMED", "no majority of validators")
+	p.own, p.lines, p.validators = own, outside, &group
+}
+
+// next puts the validators of a set in the place of the epoch's own.
+func (p policy) next(set cursor) policy {
+	require(string(set.take(23)) == "vigil/validator-set/v1\x00", "MALFORMED", "no validator set")
+	count, group, taken := 1+upTo(6, set.u32()-1), *p.validators, map[string]bool{} // 1 to 7.
+	for _, l := range append(p.lines, &group) {
+		taken[l.name], taken[string(l.public)] = true, true
+	}
+	p.own, p.epoch, p.validators, group.members, group.threshold = nil, p.epoch+1, &group, count, count/2+1
+	for ; count > 0; count-- {
+		name, _, log, cosigner := string(set.prefixed(129)), set.hash(), set.take(32), set.take(32)
+		set.take(32 + 32 + 8 + 16) // Record key, reveal anchor, reveal length, journal id.
+		require(!taken[name] && !taken[string(cosigner)], "MALFORMED", "name or key of another: %s", name)
+		keyName := fmt.Sprintf("%s/v/%s/%d", p.origin, name, p.epoch)
+		p.own = append(p.own, keyLine(" ", p.origin, "", append([]byte{1}, log...)))
+		p.own = append(p.own, keyLine(name, keyName, group.name, append([]byte{4}, cosigner...)))
+	}
+	set.end()
+	p.own = append(p.own, &group)
+	return p
+}
+
+// readEpochs walks an epoch chain from the pinned policy on: docs/formats/epoch_chain.md.
+func readEpochs(pinned policy, file cursor) []policy {
+	require(len(file) <= 32<<20 && string(file.take(21)) == "vigil/epoch-chain/v1\x00", "MALFORMED", "no epoch chain")
+	anchors := make([][5]cursor, upTo(4096, file.u32()))
+	for i := range anchors { // Seal, path, checkpoint, next set, addresses.
+		seal, path := file.prefixed(400), file.take(32*upTo(64, file.u32()))
+		anchors[i] = [5]cursor{seal, path, file.prefixed(32 << 10), file.prefixed(32 << 10), file.prefixed(32 << 10)}
+	}
+	file.end()
+	epochs, last := []policy{pinned}, seal{}
+	for i := pinned.epoch - 1; i < uint64(len(anchors)); i++ {
+		a, p, first := anchors[i], &epochs[len(epochs)-1], len(epochs) == 1
+		s, next := readSeal(a[0]), p.next(a[3])
+		is := s.chainID == chainID(p.origin) && s.epoch == p.epoch && s.height > last.height
+		require(is && (first || s.set == last.nextSet), "MALFORMED", "the seal is not of epoch %d", p.epoch)
+		require(s.nextSet != s.set && s.nextSet == sum(a[3]), "MALFORMED", "the seal names another next set")
+		form := fmt.Sprintf("^(%[1]s(,%[1]s){%d})?$", address, next.validators.members-1)
+		require(regexp.MustCompile(form).Match(a[4]), "MALFORMED", "not addresses: %s", a[4])
+		head, end := readCheckpoint(string(a[2])), leaf{s.first + s.count, a[0], a[1]}
+		checkHead(p.own, p.validators.name, head)
+		is = (first || end.index > last.first+last.count) && head.size == end.index+1
+		require(is && end.leads(end.hash(), head.size, head.root), "MALFORMED", "the checkpoint is not of the end of epoch %d", p.epoch)
+		last, p.end = s, head.size
+		epochs = append(epochs, next)
+	}
+	return epochs
+}
+
+// judge lets the newest epoch decide that a checkpoint names and that is satisfied, up to its end.
+func judge(epochs []policy, c *checkpoint) (witnesses string) {
+	newest, known, revoked, short := epochs[len(epochs)-1], 0, false, (*refusal)(nil)
+	for i := len(epochs) - 1; i >= 0; i-- {
+		if p := epochs[i]; p.epoch > 0 && c.epochs[p.epoch] {
+			short = attempt(func() { witnesses = checkHead(append(p.own, p.lines...), p.quorum, c) })
+			if short == nil && (p.end == 0 || c.size <= p.end) {
+				return witnesses
+			}
+			known, revoked = known+1, revoked || short == nil
+		}
+	}
+	require(!revoked, "KEY_REVOKED", "signed by the validators of an epoch that was over by then")
+	require(known == len(c.epochs) || newest.epoch == 0, "UNKNOWN_EPOCH", "signed in an epoch that the chain does not reach")
+	require(short == nil, "QUORUM_SHORT", "%v", short)
+	return checkHead(append(newest.own, newest.lines...), newest.quorum, c)
+}
+
+// The extra of a proof file, taken apart: docs/formats/proof.md, Extra.
+type extra struct {
+	subject, results                     uint64 // 1 event, 2 record, 3 block; how many results there are.
+	leaf, block, result, covering, event leaf
+	author                               cursor
+	eventHash                            hash
+}
+
+func readExtra(c cursor) (e extra) {
+	path := func() cursor { return c.take(32 * upTo(63, c.u8())) }
+	seal := func() leaf { return leaf{c.u64(), c.take(400 + upTo(0, c.u32()-400)), path()} } // Exactly 400 bytes.
+	require(string(c.take(15)) == "vigil/proof/v1\x00", "MALFORMED", "no vigil/proof/v1")
+	e.subject, e.leaf.bytes = upTo(3, c.u8()), c.prefixed(32<<10)
+	if e.subject != 3 {
+		e.author, e.block, e.result.bytes = c.take(32), seal(), c.prefixed(1<<20)
+		e.result.index, e.results, e.result.path, e.covering = c.u32(), upTo(1<<20, c.u32()), path(), seal()
+		require(e.subject > 0 && e.result.index < e.results, "MALFORMED", "result %d of %d", e.result.index, e.results)
+	}
+	if e.subject == 1 {
+		e.event.index, e.eventHash, e.event.path, e.event.bytes = c.u32(), c.hash(), path(), c.prefixed(24<<10)
+	}
+	c.end()
+	return e
+}
+
+// Kinds of records that this version admits, and codes of results: docs/formats.md.
+var kinds = strings.Fields(`none event_batch heartbeat gap stream_reset alert attestation triage
+	model_commitment fault_proof proposal ballot`)
+var codes = strings.Fields("none ok duplicate conflict permission_denied gapped not_found stale already_exists invalid")
+
+// verify takes the steps of docs/formats/proof.md, Verification, and writes facts as they are proven.
+func verify(epochs []policy, file string, out io.Writer) {
+	part := proofForm.FindStringSubmatch(file) // Steps 1 and 2.
+	require(len(file) <= 4<<20 && part != nil && len(part[3]) <= 63*45, "MALFORMED", "not a tlog-proof")
+	index, rawExtra, head, path := decimal(part[2]), unbase64(part[1]), readCheckpoint(part[5]), cursor{}
+	require(index < head.size && len(rawExtra) <= 2<<20, "MALFORMED", "index %d of %d, or a long extra", index, head.size)
+	for _, row := range strings.Fields(part[3]) {
+		path = append(path, unbase64(row)...)
+	}
+	witnesses := judge(epochs, head) // Steps 3 and 4.
+	fmt.Fprintf(out, "origin: %s\ntree_size: %d\nroot: %x\n%s", escaped(head.origin), head.size, head.root, witnesses)
+	chain, e := chainID(head.origin), readExtra(rawExtra) // Steps 5 and 6.
+	fmt.Fprintf(out, "subject: %s\n", []string{1: "event", 2: "record", 3: "block"}[e.subject])
+	e.leaf.index, e.leaf.path = index, path
+	inTree := func(l leaf) bool { return l.leads(l.hash(), head.size, head.root) }
+	goodSeal := func(l leaf) seal {
+		require(inTree(l), "NOT_INCLUDED", "the seal at %d does not lead to the root", l.index)
+		s := readSeal(l.bytes)
+		require(s.chainID == chain && s.first <= l.index && l.index-s.first == s.count, "NOT_INCLUDED", "a bad seal at %d", l.index)
+		return s
+	}
+	require(inTree(e.leaf), "NOT_INCLUDED", "leaf %d does not lead to the root", index) // Step 7.
+	if e.subject == 3 {                                                                 // Step 8 of a block.
+		fmt.Fprint(out, goodSeal(e.leaf).facts)
+		return
+	}
+	c := e.leaf.bytes // Step 8.
+	version, kind, body, signature := c.u8(), c.u8(), c.prefixed(32<<10), c.take(64)
+	c.end()
+	admitted := version == 1 && kind > 0 && kind < uint64(len(kinds))
+	require(admitted && (kind == 1 || e.subject != 1), "MALFORMED", "not a record of kind %d, or not one with events", kind)
+	numbers, texts := message(body)
+	keyID := sum([]byte("vigil/key/v1\x00"), e.author) // Step 9.
+	require(bytes.Equal(keyID[:16], texts[1]), "MALFORMED", "the author's key is not the one that the record names")
+	text := bytes.Join([][]byte{[]byte("vigil/record/v1\x00"), {byte(kind)}, chain[:], body}, nil)
+	require(ed25519.Verify([]byte(e.author), text, signature), "MALFORMED", "not signed by the author for this chain")
+	fmt.Fprintf(out, "index: %d\nkind: %s\nauthor_key: %x\n", index, kinds[kind], e.author)
+	block := goodSeal(e.block) // Step 10.
+	require(index >= block.first && index < e.block.index, "NOT_INCLUDED", "not in block %d", block.height)
+	fmt.Fprint(out, block.facts)
+	later := goodSeal(e.covering) // Step 11.
+	require(later.executed >= block.height && later.height > block.height, "NOT_INCLUDED", "not after block %d", block.height)
+	r := e.result.bytes // Step 12. What follows the signer, the effects, is not read.
+	require(e.result.leads(e.result.hash(), e.results, later.results), "NOT_INCLUDED", "no result of block %d", later.height)
+	resultIndex, code, signer := r.u64(), r.u8(), r.prefixed(129)
+	require(code > 0 && code < uint64(len(codes)), "MALFORMED", "bad result")
+	require(resultIndex == index, "NOT_INCLUDED", "the result is of record %d", resultIndex)
+	fmt.Fprintf(out, "result: %s\nsigner: %s\n", codes[code], escaped(string(signer)))
+	require(code == 1, "NOT_INCLUDED", "the record is in the log, but its result is %s", codes[code])
+	if e.subject == 1 {
+		itemsRoot, event := texts[6], e.event.bytes // Step 13.
+		is := e.event.leads(e.eventHash, numbers[5], itemsRoot.hash()) && (len(event) == 0 || e.event.hash() == e.eventHash)
+		require(is, "PAYLOAD_MISMATCH", "this is not event %d of the batch's %d", e.event.index, numbers[5])
+		fmt.Fprintf(out, "item: %d\n", e.event.index)
+		require(len(event) > 0, "PAYLOAD_MISSING", "the bytes of event %d are not in the file", e.event.index)
+		numbers, texts = message(event) // Steps 14 and 15.
+		fmt.Fprintf(out, "event_time_unix_ns: %d\nevent_source: %s\n", numbers[3], escaped(string(texts[9])))
+	}
+}
+
+// message takes protobuf apart, by tag: docs/formats.md, Canonical messages.
+func message(c cursor) (numbers map[uint64]uint64, texts map[uint64]cursor) {
+	numbers, texts = map[uint64]uint64{}, map[uint64]cursor{}
+	for last := uint64(1); len(c) > 0; {
+		form := c.varint()
+		tag := form >> 3
+		require(tag >= last, "MALFORMED", "field %d does not belong there", tag)
+		switch last = tag; form & 7 {
+		case 0:
+			numbers[tag] = c.varint()
+		case 1:
+			numbers[tag] = binary.LittleEndian.Uint64(c.take(8))
+		default:
+			texts[tag] = c.take(c.varint())
 		}
 	}
 	return numbers, texts
 }
 
-// show writes text of others so that it cannot steer a terminal.
-func show(name string, value any) {
-	fmt.Printf("%s: %s\n", name, strings.Trim(strconv.QuoteToASCII(fmt.Sprint(value)), `"`))
-}
-
 func main() {
-	arg := os.Args
-	if (len(arg) != 4 && (len(arg) != 6 || arg[4] != "--epochs")) || arg[2] != "--policy" {
-		usage()
-	}
-	file, err := os.ReadFile(arg[1])
-	policyText, err2 := os.ReadFile(arg[3])
-	pol, bad := readPolicy(string(policyText))
-	if err != nil || err2 != nil || bad != nil {
-		usage("file:", err, "policy:", err2, bad)
-	}
-	checkHead := pol.checkHead
-	if len(arg) == 6 {
-		checkHead = withEpochs(pol, arg[5])
-	}
-	if bad = verify(checkHead, file, show); bad != nil {
-		fmt.Printf("%s: %s\n", bad.verdict, strconv.QuoteToASCII(bad.reason))
-		os.Exit(6)
+	arg, text, code, out := os.Args, [3]string{}, 2, os.Stderr
+	refused := attempt(func() {
+		right := len(arg) == 4 || len(arg) == 6 && arg[4] == "--epochs"
+		require(right && arg[2] == "--policy", "usage", "vigil-verify FILE --policy POLICY [--epochs CHAIN]")
+		for i := 1; i < len(arg); i += 2 {
+			text[i/2] = string(must(os.ReadFile(arg[i])))
+		}
+		epochs := []policy{readPolicy(text[1])}
+		if len(arg) == 6 {
+			epochs[0].findValidators()
+			code, out = 6, os.Stdout
+			epochs = readEpochs(epochs[0], cursor(text[2]))
+		}
+		code, out = 6, os.Stdout
+		verify(epochs, text[0], out)
+	})
+	if refused != nil {
+		fmt.Fprintf(out, "%s: %+q\n", refused.verdict, refused.reason)
+		os.Exit(code)
 	}
 	fmt.Println("VERIFIED")
 }

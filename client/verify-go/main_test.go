@@ -21,45 +21,43 @@ func read(t *testing.T, path ...string) string {
 	return string(raw)
 }
 
-func testPolicy(t *testing.T, folder string) *policy {
+func testPolicy(t *testing.T, folder, name string) policy {
 	t.Helper()
-	p, refused := readPolicy(read(t, folder, "policy.txt"))
-	if refused != nil {
+	var p policy
+	if refused := attempt(func() { p = readPolicy(read(t, folder, name)) }); refused != nil {
 		t.Fatal(refused)
 	}
-	return &p
+	return p
 }
 
-// escape writes text of others as docs/formats/proof.md, Facts, has it.
-func escape(text string) string {
+// judged is what the verifier says of a file, in the form of the program's output; chain is nil or
+// an epoch chain.
+func judged(p policy, chain, file []byte) (verdict, facts string, refused *refusal) {
 	var out strings.Builder
-	for i := 0; i < len(text); i++ {
-		if c := text[i]; c > 0x20 && c < 0x7f && c != '\\' {
-			out.WriteByte(c)
-		} else {
-			fmt.Fprintf(&out, "\\x%02x", c)
+	refused = attempt(func() {
+		epochs := []policy{p}
+		if chain != nil {
+			epochs[0].findValidators()
+			epochs = readEpochs(epochs[0], chain)
 		}
+		verify(epochs, string(file), &out)
+	})
+	verdict = "VERIFIED"
+	if refused != nil {
+		verdict = refused.verdict
 	}
-	return out.String()
+	return verdict, out.String(), refused
 }
 
 // oneLine is the verdict and the facts, as the corpus has them.
-func oneLine(p *policy, file []byte) string {
-	var facts strings.Builder
-	refused := verify(p.checkHead, file, func(name string, value any) {
-		text := fmt.Sprint(value)
-		if name == "witness" { // A name and its time.
-			space := strings.LastIndex(text, " ")
-			text = escape(text[:space]) + text[space:]
-		} else {
-			text = escape(text)
+func oneLine(p policy, file []byte) string {
+	line, facts, _ := judged(p, nil, file)
+	for _, fact := range strings.Split(strings.TrimSuffix(facts, "\n"), "\n") {
+		if fact != "" {
+			line += " " + strings.Replace(fact, ": ", "=", 1)
 		}
-		fmt.Fprintf(&facts, " %s=%s", name, text)
-	})
-	if refused != nil {
-		return refused.verdict + facts.String()
 	}
-	return "VERIFIED" + facts.String()
+	return line
 }
 
 // What this verifier does not report.
@@ -88,7 +86,7 @@ func agrees(how, here, there string) bool {
 }
 
 func TestGoldenProofsVerify(t *testing.T) {
-	p := testPolicy(t, golden)
+	p := testPolicy(t, golden, "policy.txt")
 	for name, want := range map[string]string{"event": " event_source=zeek.conn", "record": " kind=heartbeat ",
 		"block": " subject=block block_height=3 "} {
 		line := oneLine(p, []byte(read(t, golden, name+".tlog-proof")))
@@ -99,7 +97,7 @@ func TestGoldenProofsVerify(t *testing.T) {
 }
 
 func TestFlippedBitsNeverVerifyOtherFacts(t *testing.T) {
-	p := testPolicy(t, golden)
+	p := testPolicy(t, golden, "policy.txt")
 	file := []byte(read(t, golden, "event.tlog-proof"))
 	// A cosigner whose line was renamed is a stranger and counts no more; three are enough.
 	witness := regexp.MustCompile(" witness=[^ ]* ?[0-9]*")
@@ -135,7 +133,7 @@ func TestPolicyRefusals(t *testing.T) {
 		"wrong key hash":      strings.Replace(good, "+", "+0", 1),
 		"empty":               "",
 	} {
-		if _, refused := readPolicy(text); refused == nil {
+		if refused := attempt(func() { readPolicy(text) }); refused == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
@@ -145,7 +143,7 @@ func TestPolicyRefusals(t *testing.T) {
 		"one witness":       lines[1] + "quorum " + witness[1] + "\n",
 		"no one":            "quorum none\n",
 	} {
-		if _, refused := readPolicy(text); refused != nil {
+		if refused := attempt(func() { readPolicy(text) }); refused != nil {
 			t.Errorf("%s: %v", name, refused)
 		}
 	}
@@ -157,7 +155,7 @@ func TestCorpus(t *testing.T) {
 	if folder == "" {
 		t.Skip("VIGIL_CORPUS names no corpus")
 	}
-	p := testPolicy(t, folder)
+	p := testPolicy(t, folder, "policy.txt")
 	rest := []byte(read(t, folder, "corpus.bin"))
 	lines := strings.Split(strings.TrimSuffix(read(t, folder, "expected.txt"), "\n"), "\n")
 	verdicts, lenient, wrong := map[string]int{}, map[string]int{}, 0
@@ -177,7 +175,7 @@ func TestCorpus(t *testing.T) {
 		if wrong++; wrong <= 10 {
 			path := filepath.Join(folder, fmt.Sprintf("disagree-%d.tlog-proof", i))
 			os.WriteFile(path, file, 0o644)
-			refused := verify(p.checkHead, file, func(string, any) {})
+			_, _, refused := judged(p, nil, file)
 			t.Errorf("%s, %s\n here: %s (%v)\nthere: %s", path, how, got, refused, want)
 		}
 	}
@@ -199,10 +197,7 @@ func TestEpochCorpus(t *testing.T) {
 	if folder == "" {
 		t.Skip("VIGIL_CORPUS names no corpus")
 	}
-	p, refused := readPolicy(read(t, folder, "epochs-policy.txt"))
-	if refused != nil {
-		t.Fatal(refused)
-	}
+	p := testPolicy(t, folder, "epochs-policy.txt")
 	rest := []byte(read(t, folder, "epochs.bin"))
 	take := func() []byte {
 		size := binary.BigEndian.Uint32(rest)
@@ -214,14 +209,7 @@ func TestEpochCorpus(t *testing.T) {
 	for i, line := range strings.Split(strings.TrimSuffix(read(t, folder, "epochs.txt"), "\n"), "\n") {
 		chain, file := take(), take()
 		how, want, _ := strings.Cut(line, "\t")
-		got := "VERIFIED"
-		epochs, refused := readEpochs(p, chain)
-		if refused == nil {
-			refused = verify(func(c *checkpoint, fact func(string, any)) { judge(epochs, c, fact) }, file, func(string, any) {})
-		}
-		if refused != nil {
-			got = refused.verdict
-		}
+		got, _, refused := judged(p, chain, file)
 		verdicts[got]++
 		// The two may differ in whether a line is no signature or one that does not verify.
 		form := func(v string) bool { return v == "MALFORMED" || v == "QUORUM_SHORT" }
