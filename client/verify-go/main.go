@@ -259,10 +259,10 @@ func readSeal(c cursor) (s seal) {
 	start := []byte{1, 25, 0, 0, 1, 138, 0, 1} // Version, kind, size; format of the header.
 	require(len(c) == 400 && bytes.HasPrefix(c, start), "MALFORMED", "not a seal")
 	blockHash, _ := sum([]byte("vigil/header/v1\x00"), c[6:356]), c.take(8)
-	s.chainID, s.epoch, _, s.height, _ = c.hash(), c.u64(), c.u64(), c.u64(), c.take(32+8+32) // _: view; parent, its view, body.
+	s.chainID, s.epoch, _, s.height, _ = c.hash(), c.u64(), c.u64(), c.u64(), c.take(32+8+32) // _: view; parent, its view, body
 	s.executed, _, s.results, _ = c.u64(), c.hash(), c.hash(), c.take(8+32)                   // _: state; snapshot.
 	s.set, s.nextSet, _ = c.hash(), c.hash(), c.hash()                                        // _: reveal.
-	time, _ := c.u64(), c.take(4+32)                                                          // _: proposer, leaf hash of the seal before.
+	time, _ := c.u64(), c.take(4+32)                                                          // _: proposer, seal before
 	s.first, s.count = c.u64(), c.u32()
 	s.facts = fmt.Sprintf("block_height: %d\nblock_hash: %x\nblock_time_unix_ms: %d\n", s.height, blockHash, time)
 	return s
