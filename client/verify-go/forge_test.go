@@ -82,7 +82,7 @@ func keyOf(name string, kind byte, public []byte) string {
 	return fmt.Sprintf("%s+%x+%s", name, sha([]byte(name+"\n"), raw)[:4], base64.StdEncoding.EncodeToString(raw))
 }
 
-// A signer of a note: the log when its key name is the origin, else a cosigner.
+// A signer of a note: a cosigner when it has a time, else a log.
 type signer struct {
 	keyName, secret string
 	time            uint64
@@ -90,7 +90,7 @@ type signer struct {
 
 func (s signer) line(text string) string {
 	kind, message, raw := byte(4), fmt.Sprintf("cosignature/v1\ntime %d\n%s", s.time, text), be64(s.time)
-	if s.keyName == origin {
+	if s.time == 0 {
 		kind, message, raw = 1, text, nil
 	}
 	id, _ := hex.DecodeString(strings.Split(keyOf(s.keyName, kind, publicKey(s.secret)), "+")[1])
@@ -132,12 +132,14 @@ func signersOf(epoch uint64) []signer {
 	return all
 }
 
-// forgedPolicy is that of the first epoch.
-func forgedPolicy() string {
+// forgedPolicy is that of the first epoch, policyOf that of a later one with the same validators.
+func forgedPolicy() string { return policyOf(1) }
+
+func policyOf(epoch uint64) string {
 	text, names := "", validatorsOf(1)
 	for _, name := range names {
 		text += "log " + keyOf(origin, 1, publicKey("log "+name)) + "\n"
-		text += "witness " + name + " " + keyOf(cosigner(name, 1), 4, publicKey(name)) + "\n"
+		text += "witness " + name + " " + keyOf(cosigner(name, epoch), 4, publicKey(name)) + "\n"
 	}
 	return text + "group validators 3 " + strings.Join(names, " ") + "\nquorum validators\n"
 }
@@ -165,6 +167,7 @@ type forgery struct {
 	index                        uint64
 	seal, later                  func([]byte) []byte // The seals of the record's block and over its result.
 	sealIndex                    uint64
+	sealFirst                    bool // The log begins with the seal, and the record is behind it.
 	body, record, result, extra  func([]byte) []byte
 	fileText                     func(string) string
 }
@@ -196,25 +199,31 @@ func (f *forgery) file() string {
 	set := sha([]byte("set"))
 	seal := apply(f.seal, sealOf(1, 1, 0, 0, 2, set, set, set))
 	later := apply(f.later, sealOf(2, 1, 1, 3, 0, root(hashes(results)), set, set))
-	leaves := [][]byte{record, []byte("second record"), seal, later}
+	leaves, sealAt := [][]byte{record, []byte("second record"), seal, later}, 2
+	if f.sealFirst {
+		leaves, sealAt = [][]byte{seal, record, []byte("second record"), later}, 0
+	}
 	all := hashes(leaves)
 	sealProof := func(index uint64, leaf []byte, i int) []byte {
 		return cat(be64(index), prefixed(leaf), pathBytes(path(all, i)))
 	}
-	extra, at := cat([]byte("vigil/proof/v1\x00"), []byte{f.subject}), 0
+	extra, at, index := cat([]byte("vigil/proof/v1\x00"), []byte{f.subject}), 0, f.index
 	if f.subject == 3 {
-		at = 2
-		f.index += 2
+		at = sealAt
+		index += 2
 		extra = append(extra, prefixed(seal)...)
 	} else {
-		extra = append(extra, cat(prefixed(record), author, sealProof(f.sealIndex, seal, 2), prefixed(result),
+		if f.sealFirst {
+			at = 1
+		}
+		extra = append(extra, cat(prefixed(record), author, sealProof(f.sealIndex, seal, sealAt), prefixed(result),
 			be32(f.position), be32(f.results), pathBytes(path(hashes(results), 0)), sealProof(3, later, 3))...)
 	}
 	if f.subject == 1 {
 		extra = append(extra, cat(be32(f.item), events[0], pathBytes(path(events, 0)), prefixed(f.shown))...)
 	}
 	text := "c2sp.org/tlog-proof@v1\nextra " + base64.StdEncoding.EncodeToString(apply(f.extra, extra)) + "\n"
-	text += fmt.Sprintf("index %d\n", f.index)
+	text += fmt.Sprintf("index %d\n", index)
 	for _, h := range path(all, at) {
 		text += base64.StdEncoding.EncodeToString(h) + "\n"
 	}
@@ -239,17 +248,18 @@ func sameKey(name string) string { return name }
 
 // A link is an anchor in parts: the end of an epoch with one leaf more than the one before.
 type link struct {
-	epoch            uint64
-	height, first    uint64
-	own, next        []byte // Hashes in the seal.
-	set              []byte
-	addresses        string
-	signers          []signer
-	leaves           [][]byte // Below the seal.
-	seal             func([]byte) []byte
-	note             func(string) string
-	size             int // Of leaves that the checkpoint has after the seal.
-	sealBytes, proof []byte
+	epoch         uint64
+	height, first uint64
+	own, next     []byte // Hashes in the seal.
+	set           []byte
+	addresses     string
+	signers       []signer
+	leaves        [][]byte // Below the seal.
+	seal          func([]byte) []byte
+	note          func(string) string
+	size          int // Of leaves that the checkpoint has after the seal.
+	sealBytes     []byte
+	alone         bool // There is nothing below its seal.
 }
 
 // links are the ends of the first two epochs, in a log of seals alone; the third begins at 4 leaves.
@@ -267,7 +277,9 @@ func links() []*link {
 func sealsOf(all []*link) (leaves [][]byte) {
 	for _, l := range all {
 		leaves = append(leaves, []byte("between"))
-		l.leaves = append([][]byte(nil), leaves...)
+		if l.leaves = append([][]byte(nil), leaves...); l.alone {
+			l.leaves = nil
+		}
 		l.sealBytes = apply(l.seal, sealOf(l.height, l.epoch, 0, l.first, 0, make([]byte, 32), l.own, l.next))
 		leaves = append(leaves, l.sealBytes)
 	}

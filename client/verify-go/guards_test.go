@@ -2,7 +2,7 @@ package main
 
 import (
 	"bytes"
-	"encoding/base64"
+	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
 	"go/format"
@@ -58,8 +58,50 @@ func TestHonestForgeriesVerify(t *testing.T) {
 	for subject, want := range map[byte]string{1: "event_time_unix_ns: 1\nevent_source: zeek\n",
 		2: "result: ok\nsigner: acme/fw\n", 3: "subject: block\nblock_height: 1\n"} {
 		verdict, facts, refused := judged(p, nil, []byte(honest(subject).file()))
-		if verdict != "VERIFIED" || !strings.Contains(facts, want) {
+		if verdict != "VERIFIED" || !strings.Contains(facts, want) || strings.Count(facts, "witness: ") != 4 {
 			t.Errorf("subject %d: %v\n%s", subject, refused, facts)
+		}
+	}
+}
+
+// Every leaf of small trees, by the slow definition of RFC 6962; and no other index, size or path.
+func TestInclusionIsThatOfSlowTrees(t *testing.T) {
+	for size := 1; size <= 20; size++ {
+		var leaves [][]byte
+		for i := 0; i < size; i++ {
+			leaves = append(leaves, []byte{byte(i), byte(size)})
+		}
+		all := hashes(leaves)
+		is := func(index, of int, from, siblings []byte) bool {
+			l := leaf{index: uint64(index), path: siblings}
+			return l.leads(*(*hash)(from), uint64(of), *(*hash)(root(all)))
+		}
+		for i := range all {
+			right := cat(path(all, i)...)
+			if !is(i, size, all[i], right) {
+				t.Errorf("leaf %d of %d does not lead to the root", i, size)
+			}
+			for j := 0; j <= 2*size; j++ {
+				if j != i && is(j, size, all[i], right) {
+					t.Errorf("leaf %d of %d at %d", i, size, j)
+				}
+			}
+			for cut := 0; cut < len(right); cut += 32 {
+				if is(i, size, all[i], right[:cut]) || is(i, size, all[i], append(right[:len(right):len(right)], right[cut:cut+32]...)) {
+					t.Errorf("leaf %d of %d with another path", i, size)
+				}
+				if altered := cat(right); is(i, size, all[i], set(cut, altered[cut]^1)(altered)) {
+					t.Errorf("leaf %d of %d with an altered path", i, size)
+				}
+			}
+		}
+	}
+	// An index beyond the size, below a root that was made for it.
+	h, sibling := sha([]byte("leaf")), sha([]byte("sibling"))
+	made := *(*hash)(sha([]byte{1}, sibling, h))
+	for _, size := range []uint64{0, 1} {
+		if l := (leaf{index: 1, path: sibling}); l.leads(*(*hash)(h), size, made) {
+			t.Errorf("index 1 of %d", size)
 		}
 	}
 }
@@ -174,6 +216,14 @@ func TestEachStepRefuses(t *testing.T) {
 				return text + signatureLine(first(f).keyName, append(raw, make([]byte, 7)...))
 			}
 		}},
+		{"a cosignature without its time", 3, "QUORUM_SHORT", func(f *forgery) {
+			id := strings.Split(keyOf(first(f).keyName, 4, publicKey(first(f).secret)), "+")[1]
+			f.fileText = func(text string) string {
+				raw, body := []byte{}, text[strings.Index(text, origin):strings.Index(text, "\n— ")]
+				fmt.Sscanf(id, "%x", &raw)
+				return text + signatureLine(first(f).keyName, cat(raw, signNote(body, first(f).secret)))
+			}
+		}},
 		{"a time beyond 2^63", 3, "QUORUM_SHORT", func(f *forgery) { f.signers[1].time = 1 << 63 }},
 		{"the last time", 3, "VERIFIED", func(f *forgery) { f.signers[1].time = math.MaxInt64 }},
 		{"another tag", 3, "MALFORMED", func(f *forgery) { f.extra = set(12, '2') }},
@@ -201,16 +251,28 @@ func TestEachStepRefuses(t *testing.T) {
 		{"result too large", 2, "MALFORMED", func(f *forgery) { f.result = resized(1<<20 + 1) }},
 		{"event too large", 1, "MALFORMED", func(f *forgery) { f.shown = make([]byte, 24<<10+1) }},
 		{"another leaf", 2, "NOT_INCLUDED", func(f *forgery) { f.index = 1 }},
+		{"another path of the record alone", 2, "NOT_INCLUDED", func(f *forgery) {
+			f.fileText = func(text string) string {
+				at := strings.Index(text, "index 0\n") + 8
+				return text[:at] + strings.Repeat("A", 43) + text[at+43:]
+			}
+		}},
 		{"a seal cut", 3, "MALFORMED", func(f *forgery) { f.seal = resized(399) }},
 		{"a seal too long", 3, "MALFORMED", func(f *forgery) { f.seal = resized(401) }},
 		{"seal of the record cut", 2, "MALFORMED", func(f *forgery) { f.seal = resized(399) }},
+		{"no seal of the record", 2, "MALFORMED", func(f *forgery) {
+			f.extra = func(b []byte) []byte {
+				at := bytes.Index(b, be32(400))
+				return cat(b[:at], be32(0), b[at+4+400:])
+			}
+		}},
 		{"seal of another version", 3, "MALFORMED", func(f *forgery) { f.seal = set(0, 2) }},
 		{"seal of another kind", 3, "MALFORMED", func(f *forgery) { f.seal = set(1, 24) }},
 		{"seal of another format", 3, "MALFORMED", func(f *forgery) { f.seal = set(7, 2) }},
 		{"seal of another chain", 3, "NOT_INCLUDED", func(f *forgery) { f.seal = set(8, 9) }},
 		{"seal of more records", 3, "NOT_INCLUDED", func(f *forgery) { f.seal = set(396, be32(3)...) }},
 		{"seal that begins behind itself", 3, "NOT_INCLUDED", func(f *forgery) {
-			f.seal = func(b []byte) []byte { return set(396, be32(math.MaxUint32)...)(set(388, be64(3)...)(b)) }
+			f.seal = func(b []byte) []byte { return set(396, be32(5)...)(set(388, be64(math.MaxUint64-2)...)(b)) }
 		}},
 		{"record of version 2", 2, "MALFORMED", func(f *forgery) { f.version = 2 }},
 		{"record of kind 0", 2, "MALFORMED", func(f *forgery) { f.kind = 0 }},
@@ -233,11 +295,17 @@ func TestEachStepRefuses(t *testing.T) {
 		{"the key of another", 2, "MALFORMED", func(f *forgery) {
 			f.extra = inExtra(publicKey("author"), publicKey("eve"))
 		}},
+		{"signed by another who says so", 2, "MALFORMED", func(f *forgery) {
+			f.author, f.extra = "eve", inExtra(publicKey("author"), publicKey("eve"))
+		}},
 		{"signed by another", 2, "MALFORMED", func(f *forgery) { f.author = "eve" }},
 		{"signed for another chain", 2, "MALFORMED", func(f *forgery) { f.chainID = make([]byte, 32) }},
 		{"another place of the block's seal", 2, "NOT_INCLUDED", func(f *forgery) { f.sealIndex = 1 }},
 		{"block without the record", 2, "NOT_INCLUDED", func(f *forgery) {
 			f.seal = func(b []byte) []byte { return set(396, be32(1)...)(set(388, be64(1)...)(b)) }
+		}},
+		{"block before the record", 2, "NOT_INCLUDED", func(f *forgery) {
+			f.sealFirst, f.sealIndex, f.index, f.resultOf, f.seal = true, 0, 1, 1, set(396, 0, 0, 0, 0)
 		}},
 		{"seal over the result without it", 2, "NOT_INCLUDED", func(f *forgery) { f.later = set(6+130, be64(0)...) }},
 		{"seal over the result of the same height", 2, "NOT_INCLUDED", func(f *forgery) { f.later = set(6+50, be64(1)...) }},
@@ -277,7 +345,7 @@ func TestOriginsThatAreNoChain(t *testing.T) {
 		body = strings.Replace(body, origin, other, 1)
 		raw := append([]byte{1}, publicKey("log")...)
 		id := sha([]byte(other+"\n"), raw)[:4]
-		signed := body + "\n" + signatureLine(other, cat(id, signNote(body)))
+		signed := body + "\n" + signatureLine(other, cat(id, signNote(body, "log")))
 		file := text[:strings.Index(text, origin)] + signed
 		p := policyFrom(t, "log "+keyOf(other, 1, publicKey("log"))+"\nquorum none\n")
 		if verdict, facts, refused := judged(p, nil, []byte(file)); verdict != "MALFORMED" || !strings.Contains(facts, "root: ") {
@@ -297,13 +365,19 @@ func TestTextOfOthersIsEscaped(t *testing.T) {
 }
 
 func TestTheNewestTimeOfAWitnessIsShown(t *testing.T) {
-	f := honest(3)
-	again := f.signers[1]
-	again.time += 100
-	f.signers = append(f.signers, again)
-	_, facts, refused := judged(policyFrom(t, forgedPolicy()), nil, []byte(f.file()))
-	if refused != nil || strings.Count(facts, "witness: acme/v0 ") != 1 || !strings.Contains(facts, "witness: acme/v0 1700000100\n") {
-		t.Errorf("%v\n%s", refused, facts)
+	for _, more := range []uint64{100, math.MaxUint64 - 99} { // Later; 100 s earlier.
+		f := honest(3)
+		again := f.signers[1]
+		again.time += more
+		f.signers = append(f.signers, again)
+		want := "witness: acme/v0 1700000000\n"
+		if more == 100 {
+			want = "witness: acme/v0 1700000100\n"
+		}
+		_, facts, refused := judged(policyFrom(t, forgedPolicy()), nil, []byte(f.file()))
+		if refused != nil || strings.Count(facts, "witness: acme/v0 ") != 1 || !strings.Contains(facts, want) {
+			t.Errorf("%v\n%s", refused, facts)
+		}
 	}
 }
 
@@ -334,6 +408,16 @@ func TestPoliciesOfManyShapes(t *testing.T) {
 		if verdict, _, refused := judged(policyFrom(t, text), nil, file); verdict != want {
 			t.Errorf("%s\n%s, should be %s: %v", text, verdict, want, refused)
 		}
+	}
+	f := honest(3) // Neither another log's line nor a witness with the log's name is the log's.
+	f.signers = []signer{{"other.vigil/00", "other", 0}, {origin, "w", 1}}
+	text := "log " + keyOf("other.vigil/00", 1, publicKey("other")) + "\nwitness w " + keyOf(origin, 4, publicKey("w")) + "\n"
+	if verdict, _, refused := judged(policyFrom(t, text+"quorum w\n"), nil, []byte(f.file())); verdict != "QUORUM_SHORT" {
+		t.Errorf("%s %v", verdict, refused)
+	}
+	f.signers = append(f.signers, signer{origin, "log acme/v1", 0})
+	if verdict, _, refused := judged(policyFrom(t, log+text+"quorum w\n"), nil, []byte(f.file())); verdict != "VERIFIED" {
+		t.Errorf("%s %v", verdict, refused)
 	}
 }
 
@@ -423,6 +507,12 @@ func TestEpochs(t *testing.T) {
 		{"a checkpoint beyond the end", "MALFORMED", third, func(l []*link) { l[0].size = 1 }, nil},
 		{"an end that is elsewhere", "MALFORMED", third, func(l []*link) { l[0].first = 0 }, nil},
 		{"an end below the last", "MALFORMED", third, func(l []*link) { l[1].first = 1 }, nil},
+		{"an end below the last, in another history", "MALFORMED", third, func(l []*link) { l[1].first, l[1].alone = 0, true }, nil},
+		{"an epoch of one block", "UNKNOWN_EPOCH", third, nil, func([]byte) []byte {
+			l := links()[:1]
+			l[0].first, l[0].alone = 0, true
+			return chainOf(l)
+		}},
 		{"another leaf below the checkpoint", "MALFORMED", third, nil, func(b []byte) []byte {
 			b[25+4+400+4] ^= 1
 			return b
@@ -446,6 +536,42 @@ func TestEpochs(t *testing.T) {
 	}
 }
 
+// Anchors of epochs before the pinned one are only taken apart.
+func TestChainLimits(t *testing.T) {
+	p := policyFrom(t, policyOf(5000))
+	signers := signersOf(1)
+	for i := range signers[1:] {
+		signers[1+i].keyName = cosigner(signers[1+i].secret, 5000)
+	}
+	proof := []byte(blockOf(1, 5, signers))
+	part := func(size int) []byte { return prefixed(make([]byte, size)) }
+	anchor := func(seal, hashes, note, set, addresses int) []byte {
+		return cat(part(seal), be32(uint32(hashes)), make([]byte, 32*hashes), part(note), part(set), part(addresses))
+	}
+	most := anchor(400, 64, 32<<10, 32<<10, 32<<10)
+	for _, c := range []struct {
+		name, verdict string
+		count         int
+		anchor        []byte
+	}{
+		{"one of the largest", "VERIFIED", 1, most},
+		{"as many as there may be", "VERIFIED", 4096, anchor(0, 0, 0, 0, 0)},
+		{"one more", "MALFORMED", 4097, anchor(0, 0, 0, 0, 0)},
+		{"as large as may be", "VERIFIED", 32 << 20 / len(most), most},
+		{"larger", "MALFORMED", 32<<20/len(most) + 1, most},
+		{"seal", "MALFORMED", 1, anchor(401, 0, 0, 0, 0)},
+		{"path", "MALFORMED", 1, anchor(0, 65, 0, 0, 0)},
+		{"checkpoint", "MALFORMED", 1, anchor(0, 0, 32<<10+1, 0, 0)},
+		{"set", "MALFORMED", 1, anchor(0, 0, 0, 32<<10+1, 0)},
+		{"addresses", "MALFORMED", 1, anchor(0, 0, 0, 0, 32<<10+1)},
+	} {
+		chain := cat([]byte("vigil/epoch-chain/v1\x00"), be32(uint32(c.count)), bytes.Repeat(c.anchor, c.count))
+		if verdict, _, refused := judged(p, chain, proof); verdict != c.verdict {
+			t.Errorf("%s: %s, should be %s: %v", c.name, verdict, c.verdict, refused)
+		}
+	}
+}
+
 // A witness outside is asked for heads, and not for ends of epochs.
 func TestWitnessesOutsideStayOverEpochs(t *testing.T) {
 	text := strings.Replace(forgedPolicy(), "quorum validators", "witness outside "+keyOf("out.example", 4, publicKey("outside"))+
@@ -459,6 +585,20 @@ func TestWitnessesOutsideStayOverEpochs(t *testing.T) {
 	}
 	if verdict, _, refused := judged(p, chain, []byte(blockOf(1, 5, signersOf(3)))); verdict != "QUORUM_SHORT" {
 		t.Errorf("without it: %s %v", verdict, refused)
+	}
+}
+
+// The newest epoch is not asked where an older one is named, even if it would do.
+func TestNamesSayWhichEpochDecides(t *testing.T) {
+	p := policyFrom(t, strings.Replace(forgedPolicy(), "quorum validators", "witness outside "+keyOf("out.example", 4, publicKey("outside"))+
+		"\nquorum outside", 1))
+	signers := []signer{{origin, "log acme/v4", 0}, {"out.example", "outside", 5}}
+	if verdict, _, refused := judged(p, chainOf(links()), []byte(blockOf(1, 5, signers))); verdict != "VERIFIED" {
+		t.Errorf("none named: %s %v", verdict, refused)
+	}
+	signers = append(signers, signer{cosigner("acme/v1", 2), "acme/v1", 5})
+	if verdict, _, refused := judged(p, chainOf(links()), []byte(blockOf(1, 4, signers))); verdict != "QUORUM_SHORT" {
+		t.Errorf("the second named: %s %v", verdict, refused)
 	}
 }
 
@@ -494,7 +634,9 @@ func TestPolicyLimits(t *testing.T) {
 	vkey := keyOf("w", 4, publicKey("w"))
 	for name, text := range map[string]string{
 		"too large":        "#" + comment + good,
-		"another key hash": strings.Replace("witness w "+vkey+"\nquorum w\n", vkey[:3], "w+"+string('0'+(vkey[2]-'0'+1)%10), 1),
+		"another key hash": strings.Replace("witness w "+vkey+"\nquorum w\n", vkey[2:10], keyOf("x", 4, publicKey("w"))[2:10], 1),
+		"another log key hash": strings.Replace("log "+keyOf("w", 1, publicKey("w"))+"\nquorum none\n",
+			keyOf("w", 1, publicKey("w"))[2:10], keyOf("x", 1, publicKey("w"))[2:10], 1),
 		"kind 7":           "witness w " + keyOf("w", 7, publicKey("w")) + "\nquorum w\n",
 		"kind 0":           "witness w " + keyOf("w", 0, publicKey("w")) + "\nquorum w\n",
 		"a log of kind 4":  "log " + vkey + "\nquorum none\n",
@@ -517,9 +659,4 @@ func TestPolicyLimits(t *testing.T) {
 	}
 }
 
-func signNote(text string) []byte {
-	raw := signer{origin, "log", 0}.line(text)
-	fields := strings.Fields(raw)
-	decoded, _ := base64.StdEncoding.DecodeString(fields[len(fields)-1])
-	return decoded[4:]
-}
+func signNote(text, secret string) []byte { return ed25519.Sign(signingKey(secret), []byte(text)) }

@@ -271,8 +271,8 @@ func readSeal(c cursor) (s seal) {
 // epochOf reads the name of a validator's cosigner key, "<origin>/v/<org>/<name>/<epoch>".
 func epochOf(origin, keyName string) (epoch uint64, is bool) {
 	rest := strings.TrimPrefix(keyName, origin+"/v/")
-	epoch, err := strconv.ParseUint(rest[strings.LastIndex(rest, "/")+1:], 10, 64)
-	return epoch, err == nil && rest != keyName && strings.HasSuffix(rest, fmt.Sprintf("/%d", epoch))
+	epoch, _ = strconv.ParseUint(rest[strings.LastIndex(rest, "/")+1:], 10, 64)
+	return epoch, rest != keyName && strings.HasSuffix(rest, fmt.Sprintf("/%d", epoch))
 }
 
 // findValidators sets apart the log, the validators of one epoch, and the group of exactly them.
@@ -287,7 +287,7 @@ func (p *policy) findValidators() {
 			p.epoch, group.name, count = epoch, l.group, count+1
 		case l.kind == 1:
 			require(l.keyName == p.origin, "MALFORMED", "a policy of two logs")
-		case l.kind == 0 && l.name == group.name:
+		case l.name == group.name:
 			group = *l
 		default:
 			outside = append(outside, l)
@@ -295,7 +295,7 @@ func (p *policy) findValidators() {
 		}
 		own = append(own, l)
 	}
-	require(count > 0 && group.members == count && group.threshold == count/2+1, "MALFORMED", "no majority of validators")
+	require(group.members == count && group.threshold == count/2+1, "MALFORMED", "no majority of validators")
 	p.own, p.lines, p.validators = own, outside, &group
 }
 
@@ -352,7 +352,7 @@ func readEpochs(pinned policy, file cursor) []policy {
 func judge(epochs []policy, c *checkpoint) (witnesses string) {
 	newest, known, revoked, short := epochs[len(epochs)-1], 0, false, (*refusal)(nil)
 	for i := len(epochs) - 1; i >= 0; i-- {
-		if p := epochs[i]; p.epoch > 0 && c.epochs[p.epoch] {
+		if p := epochs[i]; c.epochs[p.epoch] {
 			short = attempt(func() { witnesses = checkHead(append(p.own, p.lines...), p.quorum, c) })
 			if short == nil && (p.end == 0 || c.size <= p.end) {
 				return witnesses
@@ -414,12 +414,12 @@ func verify(epochs []policy, file string, out io.Writer) {
 	goodSeal := func(l leaf) seal {
 		require(inTree(l), "NOT_INCLUDED", "the seal at %d does not lead to the root", l.index)
 		s := readSeal(l.bytes)
-		require(s.chainID == chain && s.first <= l.index && l.index-s.first == s.count, "NOT_INCLUDED", "a bad seal at %d", l.index)
+		require(s.chainID == chain && s.first <= l.index && l.index-s.first == s.count, "NOT_INCLUDED", "seal %d is of others", l.index)
 		return s
 	}
 	require(inTree(e.leaf), "NOT_INCLUDED", "leaf %d does not lead to the root", index) // Step 7.
-	if e.subject == 3 {                                                                 // Step 8 of a block.
-		fmt.Fprint(out, goodSeal(e.leaf).facts)
+	if e.subject == 3 {
+		fmt.Fprint(out, goodSeal(e.leaf).facts) // Step 8 of a block.
 		return
 	}
 	c := e.leaf.bytes // Step 8.
@@ -437,7 +437,7 @@ func verify(epochs []policy, file string, out io.Writer) {
 	require(index >= block.first && index < e.block.index, "NOT_INCLUDED", "not in block %d", block.height)
 	fmt.Fprint(out, block.facts)
 	later := goodSeal(e.covering) // Step 11.
-	require(later.executed >= block.height && later.height > block.height, "NOT_INCLUDED", "not after block %d", block.height)
+	require(later.executed >= block.height && later.height > block.height, "NOT_INCLUDED", "no results of block %d", block.height)
 	r := e.result.bytes // Step 12. What follows the signer, the effects, is not read.
 	require(e.result.leads(e.result.hash(), e.results, later.results), "NOT_INCLUDED", "no result of block %d", later.height)
 	resultIndex, code, signer := r.u64(), r.u8(), r.prefixed(129)
