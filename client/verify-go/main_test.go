@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -98,17 +99,42 @@ func TestGoldenProofsVerify(t *testing.T) {
 
 func TestFlippedBitsNeverVerifyOtherFacts(t *testing.T) {
 	p := testPolicy(t, golden, "policy.txt")
-	file := []byte(read(t, golden, "event.tlog-proof"))
 	// A cosigner whose line was renamed is a stranger and counts no more; three are enough.
 	witness := regexp.MustCompile(" witness=[^ ]* ?[0-9]*")
-	want := witness.ReplaceAllString(oneLine(p, file), "")
-	for i := range file {
-		flipped := append([]byte(nil), file...)
+	for _, name := range []string{"event", "record", "block"} {
+		file := []byte(read(t, golden, name+".tlog-proof"))
+		want := witness.ReplaceAllString(oneLine(p, file), "")
+		for i := range file {
+			flipped := append([]byte(nil), file...)
+			flipped[i] ^= 1 << (i % 8)
+			line := oneLine(p, flipped)
+			if strings.HasPrefix(line, "VERIFIED") &&
+				(witness.ReplaceAllString(line, "") != want || strings.Count(line, " witness=") < 3) {
+				t.Errorf("%s, byte %d: %s", name, i, line)
+			}
+		}
+	}
+}
+
+// Of an epoch chain only lines of cosigners that are not needed, and addresses, may change.
+func TestFlippedBitsOfAChainNeverLeadElsewhere(t *testing.T) {
+	p := policyFrom(t, forgedPolicy())
+	proof := []byte(blockOf(1, 5, signersOf(3)))
+	all := links()
+	all[0].signers = all[0].signers[:4] // The log and three of four,
+	all[1].signers = all[1].signers[:3] // and two of three: all are needed.
+	all[1].addresses = "a:1,b:2,,d:44"
+	chain := chainOf(all)
+	free := bytes.Index(chain, []byte(all[1].addresses))
+	if verdict, _, refused := judged(p, chain, proof); verdict != "VERIFIED" {
+		t.Fatal(refused)
+	}
+	for i := range chain {
+		flipped := append([]byte(nil), chain...)
 		flipped[i] ^= 1 << (i % 8)
-		line := oneLine(p, flipped)
-		if strings.HasPrefix(line, "VERIFIED") &&
-			(witness.ReplaceAllString(line, "") != want || strings.Count(line, " witness=") < 3) {
-			t.Errorf("byte %d: %s", i, line)
+		verdict, _, _ := judged(p, flipped, proof)
+		if verdict == "VERIFIED" && (i < free || i >= free+len(all[1].addresses)) {
+			t.Errorf("byte %d of %d", i, len(chain))
 		}
 	}
 }
