@@ -126,7 +126,9 @@ ProofParts Mix(ProofParts a, const ProofParts& b, SplitMix64* random) {
       a.extra.result.seal = b.extra.result.seal;
       break;
     case 7:
-      a.file.checkpoint = b.file.checkpoint;
+      // An index beyond the tree is no proof that an encoder would write.
+      if (a.file.index < DecodeSignedCheckpoint(b.file.checkpoint)->checkpoint.size)
+        a.file.checkpoint = b.file.checkpoint;
       break;
     default:
       a.extra.subject = static_cast<ProofSubject>(1 + random->Below(3));
