@@ -4,76 +4,14 @@
 #include "absl/strings/match.h"
 #include "ledger/chain/epoch.h"
 #include "ledger/state/tables.h"
+#include "ledger/state/verify_block.h"
 #include "ledger/state/verify_ledger.h"
+#include "tests/ledger/state/council.h"
 #include "tests/support/catch.h"
 #include "tests/support/test_chain.h"
 
 namespace vigil::ledger {
 namespace {
-
-// Validators acme/v0, globex/v1 and acme/v2; acme/root and globex/root have a ballot each.
-struct Council {
-  Council() : newcomer(network.MakeNewcomer(3)), chain(&network) {}
-
-  std::vector<GenesisValidator> With(const GenesisValidator& added) const {
-    std::vector<GenesisValidator> next = chain_genesis().validators;
-    next.push_back(added);
-    return next;
-  }
-  std::vector<GenesisValidator> Without(size_t index) const {
-    std::vector<GenesisValidator> next = chain_genesis().validators;
-    next.erase(next.begin() + static_cast<std::ptrdiff_t>(index));
-    return next;
-  }
-  const Genesis& chain_genesis() const { return chain.genesis(); }
-  Record Proposal(const std::string& who, const std::vector<GenesisValidator>& next,
-                  uint64_t epoch = 1, absl::string_view addresses = "") {
-    sets.push_back(EncodeValidatorSet(next));
-    ProposalBody body;
-    body.epoch = epoch;
-    body.next_set = AsBytes(sets.back());
-    body.addresses = addresses;
-    body.reason = "v1 was broken into";
-    return network.Sign(body, who);
-  }
-  Record Ballot(const std::string& who, RecordIndex proposal, BallotChoice choice) const {
-    return network.Sign(
-        BallotBody{.proposal_index = proposal, .choice = static_cast<uint32_t>(choice)}, who);
-  }
-  RecordIndex Propose(const std::string& who, const std::vector<GenesisValidator>& next,
-                      uint64_t epoch = 1) {
-    const RecordResult result = chain.CommitOne(Proposal(who, next, epoch));
-    REQUIRE(result.code == ResultCode::kOk);
-    return result.index;
-  }
-  ResultCode Vote(const std::string& who, RecordIndex proposal,
-                  BallotChoice choice = BallotChoice::kApprove) {
-    return chain.CommitOne(Ballot(who, proposal, choice)).code;
-  }
-  // Proposed by acme, approved by globex, and sealed.
-  ExecutedBlock Change(const std::vector<GenesisValidator>& next) {
-    const uint64_t epoch = chain_genesis().epoch.value();
-    const RecordIndex proposal = Propose("acme/root", next, epoch);
-    REQUIRE(Vote("globex/root", proposal) == ResultCode::kOk);
-    ExecutedBlock sealing = chain.Commit({});
-    REQUIRE(Seals(sealing.block->header()));
-    return sealing;
-  }
-  ProposalState StateOf(RecordIndex proposal) const {
-    return ReadRow<ProposalRow>(chain.reader().state(), ProposalKey(proposal))->value().state;
-  }
-  absl::Status Admit(const Record& record) const {
-    const absl::StatusOr<RecordView> view = DecodeRecord(AsBytes(record.leaf));
-    REQUIRE(view.ok());
-    const ChainReader reader = chain.reader();
-    return CheckAdmissible(chain_genesis(), reader.state(), *view, LeafHash(AsBytes(record.leaf)));
-  }
-
-  TestNetwork network;
-  GenesisValidator newcomer;
-  TestChain chain;
-  std::vector<std::string> sets;
-};
 
 TEST_CASE("epochs: what a majority of organisations approved begins behind a sealing block",
           "[epochs]") {
@@ -274,6 +212,47 @@ TEST_CASE("epochs: what is open when the epoch ends lapses", "[epochs]") {
   CHECK(test.StateOf(other) == ProposalState::kLapsed);
   CHECK(test.Vote("acme/root", other) == ResultCode::kStale);
   test.Propose("globex/root", test.Without(3), 2);
+}
+
+TEST_CASE("epochs: the validators of each epoch are found by its number", "[epochs]") {
+  Council test;
+  const std::vector<GenesisValidator> first = test.chain_genesis().validators;
+  test.Change(test.With(test.newcomer));
+  test.Change(test.Without(1));
+  const Genesis& genesis = test.chain_genesis();
+  CHECK(ValidatorsOf(genesis, Epoch(0)) == nullptr);
+  CHECK(*ValidatorsOf(genesis, Epoch(1)) == first);
+  CHECK(ValidatorsOf(genesis, Epoch(2))->size() == 4);
+  CHECK(*ValidatorsOf(genesis, Epoch(3)) == genesis.validators);
+  CHECK(ValidatorsOf(genesis, Epoch(4)) == nullptr);
+}
+
+TEST_CASE("epochs: whose a damaged block is is judged by the set of its own epoch", "[epochs]") {
+  Council test;
+  const BlockHeader good = test.chain.Commit({}).block->header();
+  // Place 0 is somebody else's now.
+  test.Change({test.chain_genesis().validators[1], test.chain_genesis().validators[2]});
+  const auto finding_of = [&](const BlockHeader& header) {
+    Council* const council = &test;
+    VerifyReport report;
+    FindingSink sink(&report, 10, /*stop_at_first=*/false);
+    const ChainReader reader = council->chain.reader();
+    VerifyFrame(council->chain_genesis(), reader.state(),
+                {.type = JournalType::kBlock,
+                 .position = {},
+                 .next = {},
+                 .body = council->chain.Make(header, {})->frame()},
+                BlockFindings(&sink, header.height, {}, std::nullopt), &report);
+    REQUIRE(report.findings.size() == 1);
+    return report.findings[0].type;
+  };
+  // Signed by its proposer, and wrong in what it says of the next set.
+  BlockHeader bad = good;
+  bad.next_validator_set_hash = TestHash(7);
+  CHECK(finding_of(bad) == FindingType::kBlockInvalid);
+  // Of an epoch that is not known: by nobody of the last one that is.
+  bad.epoch = Epoch(9);
+  CHECK(finding_of(bad) == FindingType::kBlockAltered);
 }
 
 TEST_CASE("epochs: state opened again stands in the same epoch", "[epochs]") {
