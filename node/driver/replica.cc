@@ -126,9 +126,15 @@ CoreStatus Replica::Status() const {
   return shared_status_;
 }
 
+std::map<ValidatorIndex, Replica::Lacking> Replica::LackingPeers() const {
+  MutexLock lock(&status_mutex_);
+  return shared_lacking_;
+}
+
 void Replica::PublishStatus() {
   MutexLock lock(&status_mutex_);
   shared_status_ = status_;
+  shared_lacking_ = lacking_;
 }
 
 bool Replica::Step() {
@@ -144,6 +150,7 @@ bool Replica::Step() {
   worked |= BeginRead();
   worked |= FollowTransfer();
   FollowLeadership();
+  if (!lacking_.empty()) ForgetLacking();
   for (int i = 0; i < kBuildsPerStepMax && TryBuild(); ++i) worked = true;
   Forward();
   FlushJournal();
@@ -364,14 +371,27 @@ absl::StatusOr<BlockPtr> Replica::FindBody(const BlockId& id) const {
 }
 
 void Replica::TellLacking(ValidatorIndex to, Height height, absl::string_view why) {
-  if (lacking_told_ == to) return;
-  lacking_told_ = to;
+  const bool is_new = lacking_.insert_or_assign(to, Lacking{height, std::string(why)}).second;
+  if (!is_new) return;
   (*ports_.log)(LogLevel::kWarning, "replica",
                 absl::StrCat(ports_.genesis->validators[to.value()].identity(), " needs block ",
                              height.value(), ", ", why,
                              ": it lags too far to catch up from this validator, and joins anew "
                              "by a snapshot with: vigild rejoin --even-if-sound "
                              "(docs/operating.md, Keep less)"));
+}
+
+// Who leads no more cannot know, and whoever has the block by now lacks it no more.
+void Replica::ForgetLacking() {
+  if (!Leads()) return lacking_.clear();
+  for (const consensus::PeerProgress& peer : status_.peers) {
+    const auto lacking = lacking_.find(peer.validator);
+    if (lacking == lacking_.end() || peer.match < lacking->second.height) continue;
+    (*ports_.log)(LogLevel::kInfo, "replica",
+                  absl::StrCat(NameOf(peer.validator), " has block ",
+                               lacking->second.height.value(), " now and follows again"));
+    lacking_.erase(lacking);
+  }
 }
 
 void Replica::Send(const Message& message) {
