@@ -25,6 +25,8 @@ constexpr int64_t kSweepMicros = 1'000'000;
 // After a pause of the process, time lost is not made up for: a burst of ticks would look like a
 // silent leader.
 constexpr int kTicksPerStepMax = 5;
+// To a follower that needs what is not kept, blocks are tried so often: it may join anew.
+constexpr int64_t kLackingMicros = 1'000'000;
 constexpr size_t kItemsPerStepMax = 128;
 constexpr int kExecutedPerStepMax = 64;
 constexpr int kBuildsPerStepMax = 4;
@@ -371,8 +373,10 @@ absl::StatusOr<BlockPtr> Replica::FindBody(const BlockId& id) const {
 }
 
 void Replica::TellLacking(ValidatorIndex to, Height height, absl::string_view why) {
-  const bool is_new = lacking_.insert_or_assign(to, Lacking{height, std::string(why)}).second;
-  if (!is_new) return;
+  const Lacking lacking{.height = height,
+                        .why = std::string(why),
+                        .quiet_until_micros = ports_.clock->MonotonicMicros() + kLackingMicros};
+  if (!lacking_.insert_or_assign(to, lacking).second) return;
   (*ports_.log)(LogLevel::kWarning, "replica",
                 absl::StrCat(ports_.genesis->validators[to.value()].identity(), " needs block ",
                              height.value(), ", ", why,
@@ -396,6 +400,12 @@ void Replica::ForgetLacking() {
 
 void Replica::Send(const Message& message) {
   if (ports_.fatal->failed()) return;
+  // What comes behind a block that was not sent is of no use there, and would be checked, refused
+  // and asked for again without end.
+  const auto lacking = lacking_.find(message.to);
+  const bool is_quiet = lacking != lacking_.end() &&
+                        ports_.clock->MonotonicMicros() < lacking->second.quiet_until_micros;
+  if (is_quiet && !message.bodies.empty()) return;
   OutFrame frame;
   for (const BlockId& id : message.bodies) {
     absl::StatusOr<BlockPtr> block = FindBody(id);

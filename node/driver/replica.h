@@ -111,6 +111,7 @@ class Replica final : public Actor {
   struct Lacking {
     Height height;
     std::string why;
+    int64_t quiet_until_micros = 0;
   };
   std::map<ValidatorIndex, Lacking> LackingPeers() const VIGIL_EXCLUDES(status_mutex_);
   // Whether no leader has been known for so long that submissions are refused.

@@ -27,8 +27,15 @@ TEST_CASE("lacking: a leader says who needs what was pruned until that one has j
   const std::string identity = t.leader().genesis().validators[LackingCluster::kAway].identity();
   CHECK(absl::StrContains(MetricsText(t.leader()),
                           absl::StrCat(sample, identity, "\"} ", lacking.height.value())));
-  // Whoever does not lead says nothing, and time alone changes nothing.
+  // Whoever does not lead says nothing, and time alone changes nothing. What it cannot use is not
+  // sent to it again and again.
+  uint64_t bytes = 0;
+  t.cluster.network().SetObserver([&](uint32_t, uint32_t to, absl::string_view frame) {
+    if (to == LackingCluster::kAway) bytes += frame.size();
+  });
   t.cluster.RunFor(10 * kSecond);
+  t.cluster.network().SetObserver(nullptr);
+  CHECK(bytes < 500'000);
   CHECK(t.leader().Status().lacking.size() == 1);
   for (uint32_t i = 0; i < 2; ++i) {
     Node* const node = t.cluster.node(i);
