@@ -191,6 +191,60 @@ TEST_CASE("epochs: proposals that cannot take effect are refused and say why", "
   refuse(test.Proposal("acme/root", test.Without(1)), ResultCode::kConflict, "is open");
 }
 
+TEST_CASE("epochs: once a set is approved nothing else is proposed or voted on until it begins",
+          "[epochs]") {
+  Council test;
+  const RecordIndex other = test.Propose("globex/root", test.Without(2));
+  const RecordIndex proposal = test.Propose("acme/root", test.With(test.newcomer));
+  REQUIRE(test.Vote("globex/root", proposal) == ResultCode::kOk);
+  // In a block that does not cover the approval, so that the epoch goes on.
+  const auto commit = [&](const Record& record) {
+    Council* const council = &test;
+    const ExecutedBlock block = council->chain.Commit({record}, 2);
+    REQUIRE(!Seals(block.block->header()));
+    return block.results.at(0).code;
+  };
+  const Record again = test.Proposal("acme/root", test.Without(1));
+  const Record late = test.Ballot("acme/root", other, BallotChoice::kApprove);
+  CHECK(absl::StrContains(test.Admit(again).message(), "about to begin"));
+  SECTION("a proposal") { CHECK(commit(again) == ResultCode::kConflict); }
+  SECTION("a ballot") { CHECK(commit(late) == ResultCode::kStale); }
+}
+
+TEST_CASE("epochs: who has no validator has no ballot", "[epochs]") {
+  Council test;
+  test.Change(test.Without(1));  // Globex had one.
+  const RecordIndex proposal = [&] {
+    const RecordResult made = test.chain.CommitOne(test.Proposal("acme/root", test.Without(1), 2));
+    REQUIRE(made.code == ResultCode::kOk);
+    return made.index;
+  }();
+  // Acme alone is the majority.
+  CHECK(test.StateOf(proposal) == ProposalState::kApproved);
+  const Record ballot = test.Ballot("globex/root", proposal, BallotChoice::kReject);
+  CHECK(absl::IsPermissionDenied(test.Admit(ballot)));
+  CHECK(test.chain.Commit({ballot}, 2).results.at(0).code == ResultCode::kPermissionDenied);
+}
+
+TEST_CASE("epochs: state says which set each height of an epoch goes on with", "[epochs]") {
+  Council test;
+  const Genesis first = test.chain_genesis();
+  const Height base = test.Change(test.With(test.newcomer)).block->height();
+  const ChainReader reader = test.chain.reader();
+  const auto next = [&](uint64_t below) {
+    return NextSetHash(first, reader.state(), base - below, base - below - 1).value();
+  };
+  CHECK(next(0) == test.chain_genesis().validator_set_hash);
+  CHECK(next(1) == first.validator_set_hash);
+  CHECK(NextSetHash(test.chain_genesis(), reader.state(), base.Next(), base).value() ==
+        test.chain_genesis().validator_set_hash);
+  // Whoever was told of the same set from another block on does not go on.
+  const Genesis late =
+      WithNextEpoch(test.network.genesis(), base.Next(), test.chain_genesis().validators, {});
+  CHECK(absl::IsDataLoss(AtState(late, reader.state()).status()));
+  CHECK(AtState(test.chain_genesis(), reader.state())->epoch == Epoch(2));
+}
+
 TEST_CASE("epochs: a key that was a validator's once is never one again", "[epochs]") {
   Council test;
   const GenesisValidator gone = test.chain_genesis().validators[1];
