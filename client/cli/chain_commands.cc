@@ -75,6 +75,19 @@ std::string Disagreement(const std::vector<v1::Status>& statuses) {
 // A validator this far behind what is committed is worth a word.
 constexpr uint64_t kLagHealthy = 64;
 
+// Who needs what the leader has not kept, and what to do; empty when nobody does.
+std::string Lacking(const std::vector<v1::Status>& statuses) {
+  for (const v1::Status& status : statuses) {
+    for (const v1::PeerStatus& peer : status.peers()) {
+      if (peer.needs_height() == 0) continue;
+      return absl::StrCat(peer.validator(), " needs block ", peer.needs_height(), ", ",
+                          peer.needs_why(), " (", status.validator(),
+                          "): let it join anew with: vigild rejoin --even-if-sound");
+    }
+  }
+  return "";
+}
+
 // Who is far behind, as the leader sees it at one moment; empty when nobody is.
 std::string Lagging(const std::vector<v1::Status>& statuses) {
   for (const v1::Status& status : statuses) {
@@ -130,7 +143,8 @@ std::string Unhealthy(const std::vector<v1::Status>& statuses,
       return absl::StrCat(status.validator(), " has executed ", status.executed_height(), " of ",
                           status.committed_height(), " committed blocks");
   }
-  return Lagging(statuses);
+  const std::string lacking = Lacking(statuses);
+  return lacking.empty() ? Lagging(statuses) : lacking;
 }
 
 void PrintStatusTable(const Session& session, const std::vector<v1::Status>& statuses,

@@ -435,9 +435,14 @@ Json ToJson(const v1::Status& status) {
                       {"failure_count", Number(status.snapshot().failure_count())}};
   json["uptime_seconds"] = Number(status.uptime_seconds());
   for (const v1::PeerStatus& peer : status.peers()) {
-    json["peers"].push_back({{"validator", peer.validator()},
-                             {"connected", peer.connected()},
-                             {"match_height", Number(peer.match_height())}});
+    Json one = {{"validator", peer.validator()},
+                {"connected", peer.connected()},
+                {"match_height", Number(peer.match_height())}};
+    if (peer.needs_height() > 0) {
+      one["needs_height"] = Number(peer.needs_height());
+      one["needs_why"] = peer.needs_why();
+    }
+    json["peers"].push_back(std::move(one));
   }
   json["models"] = Json::array();
   for (const v1::ModelStatus& model : status.models()) {

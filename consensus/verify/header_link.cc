@@ -30,13 +30,6 @@ absl::Status RequireNumber(absl::string_view field, uint64_t got, uint64_t want)
   return Differs(field, absl::StrCat(got), absl::StrCat(want));
 }
 
-// Null: `genesis` does not know the epoch.
-const std::vector<ledger::GenesisValidator>* ValidatorsOf(const Genesis& genesis, Epoch epoch) {
-  if (epoch == genesis.epoch) return &genesis.validators;
-  if (epoch < Epoch(1) || epoch > genesis.epoch) return nullptr;
-  return &genesis.past[epoch.value() - 1].validators;
-}
-
 }  // namespace
 
 BlockId GenesisBlockId(const Hash& genesis_hash) {
@@ -46,7 +39,7 @@ BlockId GenesisBlockId(const Hash& genesis_hash) {
 absl::Status VerifyHeaderSignature(const Genesis& genesis, const BlockHeader& header,
                                    const Signature& signature) {
   const std::vector<ledger::GenesisValidator>* const validators =
-      ValidatorsOf(genesis, header.epoch);
+      ledger::ValidatorsOf(genesis, header.epoch);
   if (validators == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat("header epoch ", header.epoch.value(),
                                                    ", known are 1 to ", genesis.epoch.value()));

@@ -23,13 +23,6 @@ absl::Status Invalid(const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat(parts...));
 }
 
-bool IsName(absl::string_view name) {
-  return !name.empty() && name.size() <= kNameBytesMax &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-         });
-}
-
 std::vector<PublicKey> KeysOf(const GenesisValidator& validator) {
   return {validator.consensus_key, validator.log_key, validator.cosigner_key, validator.record_key};
 }
@@ -247,17 +240,23 @@ Genesis AtHeight(const Genesis& genesis, Height height) {
   return at;
 }
 
+const std::vector<GenesisValidator>* ValidatorsOf(const Genesis& genesis, Epoch epoch) {
+  if (epoch == genesis.epoch) return &genesis.validators;
+  if (epoch < Epoch(1) || epoch > genesis.epoch) return nullptr;
+  return &genesis.past[epoch.value() - 1].validators;
+}
+
 absl::StatusOr<HeaderEpoch> FindHeaderEpoch(const Genesis& genesis, const BlockHeader& header) {
   const uint64_t number = header.epoch.value();
-  if (number < 1 || header.epoch > genesis.epoch) {
+  HeaderEpoch found;
+  found.validators = ValidatorsOf(genesis, header.epoch);
+  if (found.validators == nullptr) {
     return Invalid("block ", header.height.value(), ": epoch ", number, ", known are 1 to ",
                    genesis.epoch.value());
   }
   const bool is_last = header.epoch == genesis.epoch;
   const Hash& own = is_last ? genesis.validator_set_hash : genesis.past[number - 1].hash;
-  HeaderEpoch found;
   found.base = is_last ? genesis.epoch_base : genesis.past[number - 1].base;
-  found.validators = is_last ? &genesis.validators : &genesis.past[number - 1].validators;
   if (header.height <= found.base) {
     return Invalid("block ", header.height.value(), ": of epoch ", number,
                    ", which begins above height ", found.base.value());

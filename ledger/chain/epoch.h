@@ -52,6 +52,9 @@ Genesis WithNextEpoch(const Genesis& genesis, Height base, std::vector<GenesisVa
 // Above the base of its own epoch that is its own.
 Genesis AtHeight(const Genesis& genesis, Height height);
 
+// The validators of `epoch`; null when `genesis` does not know it.
+const std::vector<GenesisValidator>* ValidatorsOf(const Genesis& genesis, Epoch epoch);
+
 // The epoch that a header names, as far as `genesis` knows it.
 struct HeaderEpoch {
   const std::vector<GenesisValidator>* validators = nullptr;

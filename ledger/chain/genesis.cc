@@ -317,6 +317,8 @@ void WriteIdentity(const GenesisIdentity& identity, v1::Identity* out) {
 
 }  // namespace
 
+bool IsName(absl::string_view name) { return CheckName("name", name, "-").ok(); }
+
 std::optional<ValidatorIndex> Genesis::FindValidator(absl::string_view identity) const {
   for (uint32_t i = 0; i < validators.size(); ++i) {
     if (validators[i].identity() == identity) return ValidatorIndex(i);

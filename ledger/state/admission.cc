@@ -90,8 +90,9 @@ struct AdmissionCheck {
   absl::Status operator()(const AttestationBody& body) const {
     const bool is_new = std::any_of(
         body.attestations.begin(), body.attestations.end(), [&](const Attestation& attestation) {
-          const std::string key = VerdictKey(attestation.alert_index, signer.identity);
-          return !view.Get(key).has_value();
+          const std::optional<VerdictRow> said =
+              ReadRow<VerdictRow>(view, VerdictKey(attestation.alert_index, signer.identity));
+          return !said.has_value() || said->record_index < signer.enrolled_at;
         });
     if (is_new) return absl::OkStatus();
     return absl::AlreadyExistsError(absl::StrCat("all ", body.attestations.size(), " verdicts of ",
@@ -99,8 +100,10 @@ struct AdmissionCheck {
   }
 
   absl::Status operator()(const ModelCommitmentBody& body) const {
-    const std::string key = ModelCommitmentKey(body.period, body.event_type, signer.identity);
-    if (!view.Get(key).has_value()) return absl::OkStatus();
+    const std::optional<CommitmentRow> said = ReadRow<CommitmentRow>(
+        view, ModelCommitmentKey(body.period, body.event_type, signer.identity));
+    // Under keys that were replaced since it may be said again.
+    if (!said.has_value() || said->record_index < signer.enrolled_at) return absl::OkStatus();
     return absl::AlreadyExistsError(absl::StrCat("model commitment of ", signer.identity,
                                                  " for type ", body.event_type, " and period ",
                                                  body.period, " is on the chain"));

@@ -89,13 +89,34 @@ void CountVerdict(const RecordContext& context, RecordIndex index, const Verdict
   WriteRow(context.view, AlertKey(index), *alert);
 }
 
+// Of an open alert that an earlier epoch left: what the present validators said of it.
+void CountAnew(const RecordContext& context, RecordIndex index, AlertRow* alert) {
+  alert->confirm_count = 0;
+  alert->dispute_count = 0;
+  for (const GenesisValidator& validator : context.genesis->validators) {
+    const std::string identity = validator.identity();
+    const std::optional<VerdictRow> said =
+        ReadRow<VerdictRow>(*context.view, VerdictKey(index, identity));
+    if (!said.has_value() ||
+        !Counts(*context.genesis, *context.view, identity, said->record_index)) {
+      continue;
+    }
+    ++(said->verdict == Verdict::kConfirm ? alert->confirm_count : alert->dispute_count);
+  }
+}
+
 ResultCode ApplyVerdict(const RecordContext& context, const Attestation& attestation) {
   const RecordIndex index = attestation.alert_index;
   std::optional<AlertRow> alert = ReadRow<AlertRow>(*context.view, AlertKey(index));
   if (!alert.has_value()) return ResultCode::kNotFound;
-  if (context.view->Get(VerdictKey(index, context.signer->identity)).has_value()) {
-    return ResultCode::kAlreadyExists;
-  }
+  const bool is_open = alert->state == AlertState::kProposed;
+  const std::optional<VerdictRow> said =
+      ReadRow<VerdictRow>(*context.view, VerdictKey(index, context.signer->identity));
+  // What was said under keys that were replaced since gives way, but not what an alert rests on.
+  const bool stands =
+      said.has_value() && (!is_open || said->record_index >= context.signer->enrolled_at);
+  if (stands) return ResultCode::kAlreadyExists;
+  if (is_open && alert->height <= context.genesis->epoch_base) CountAnew(context, index, &*alert);
   const VerdictRow verdict{.verdict = static_cast<Verdict>(attestation.verdict),
                            .score_q8 = attestation.score_q8,
                            .record_index = context.index};

@@ -24,9 +24,14 @@
 // being confirmed by being the first to raise it, wrongly. A confirmed one joins an incident
 // (ledger/state/incidents.h).
 //
-// Attestations: one verdict per alert and validator. Entries that cannot count are passed over. The
-// record is OK when an entry took effect, else ALREADY_EXISTS when a verdict of this validator
-// stands for one of them, else NOT_FOUND.
+// Each epoch's validators decide alone. An alert that is still open when an epoch begins is counted
+// anew with the next verdict: of those who are validators now, what they said under the keys that
+// they have now. Who left counts no more, who has new keys may say it again, and confirmed and
+// contested alerts stay what they are. An open alert that nobody speaks of stays as it is.
+//
+// Attestations: one verdict per alert and validator, that is per its keys while the alert is open.
+// Entries that cannot count are passed over. The record is OK when an entry took effect, else
+// ALREADY_EXISTS when a verdict of this validator stands for one of them, else NOT_FOUND.
 #ifndef VIGIL_LEDGER_STATE_ALERTS_H_
 #define VIGIL_LEDGER_STATE_ALERTS_H_
 

@@ -42,6 +42,20 @@ absl::Status CheckSeal(const Genesis& genesis, const Seal& seal, const Hash& nex
                  ", the set given has ", next.ToHex());
 }
 
+absl::StatusOr<EpochWalk> Walk(const Genesis& genesis, ByteSpan file) {
+  EpochWalk walk{.genesis = genesis, .anchors = {}};
+  ASSIGN_OR_RETURN(walk.anchors, DecodeEpochChain(file));
+  for (const EpochAnchor& anchor : walk.anchors) {
+    absl::StatusOr<Genesis> next = VerifyEpochAnchor(walk.genesis, anchor);
+    if (!next.ok()) {
+      return Annotate(next.status(),
+                      absl::StrCat("epoch chain: the end of epoch ", walk.genesis.epoch.value()));
+    }
+    walk.genesis = *std::move(next);
+  }
+  return walk;
+}
+
 }  // namespace
 
 absl::StatusOr<Genesis> VerifyEpochAnchor(const Genesis& genesis, const EpochAnchor& anchor) {
@@ -70,32 +84,29 @@ absl::StatusOr<Genesis> VerifyEpochAnchor(const Genesis& genesis, const EpochAnc
 }
 
 absl::StatusOr<Genesis> WalkEpochChain(const Genesis& genesis, ByteSpan file) {
-  ASSIGN_OR_RETURN(const std::vector<EpochAnchor> anchors, DecodeEpochChain(file));
-  Genesis at = genesis;
-  for (const EpochAnchor& anchor : anchors) {
-    absl::StatusOr<Genesis> next = VerifyEpochAnchor(at, anchor);
-    if (!next.ok()) {
-      return Annotate(next.status(),
-                      absl::StrCat("epoch chain: the end of epoch ", at.epoch.value()));
-    }
-    at = *std::move(next);
-  }
-  return at;
+  ASSIGN_OR_RETURN(EpochWalk walk, Walk(genesis, file));
+  return std::move(walk.genesis);
 }
 
 std::string EpochChainPath(const std::string& data_dir) { return data_dir + "/epochs.chain"; }
 
-absl::StatusOr<Genesis> LoadEpochs(const FileSystem& files, const std::string& data_dir,
-                                   const Genesis& genesis) {
+absl::StatusOr<EpochWalk> LoadEpochChain(const FileSystem& files, const std::string& data_dir,
+                                         const Genesis& genesis) {
   const std::string path = EpochChainPath(data_dir);
   const absl::StatusOr<std::string> file = files.ReadAll(path);
-  if (absl::IsNotFound(file.status())) return genesis;
+  if (absl::IsNotFound(file.status())) return EpochWalk{.genesis = genesis, .anchors = {}};
   RETURN_IF_ERROR(file.status());
-  absl::StatusOr<Genesis> restated = WalkEpochChain(genesis, AsBytes(*file));
-  if (restated.ok()) return restated;
-  return Annotate(restated.status(),
+  absl::StatusOr<EpochWalk> walk = Walk(genesis, AsBytes(*file));
+  if (walk.ok()) return walk;
+  return Annotate(walk.status(),
                   absl::StrCat(path, ": not the epoch chain of this genesis; fetch it anew with: ",
                                "vigil log epochs -o ", path));
+}
+
+absl::StatusOr<Genesis> LoadEpochs(const FileSystem& files, const std::string& data_dir,
+                                   const Genesis& genesis) {
+  ASSIGN_OR_RETURN(EpochWalk walk, LoadEpochChain(files, data_dir, genesis));
+  return std::move(walk.genesis);
 }
 
 }  // namespace vigil::ledger

@@ -19,20 +19,19 @@ ModelStatement StatementOf(const ModelCommitmentBody& body) {
           .event_count = body.event_count};
 }
 
-// How many commitments of the type and period say exactly `statement`.
-uint32_t CountSame(const StateView& view, const ModelCommitmentBody& body,
+// How many present validators say exactly `statement` of the type and period.
+uint32_t CountSame(const RecordContext& context, const ModelCommitmentBody& body,
                    const ModelStatement& statement) {
+  const StateView& view = *context.view;
   uint32_t count = 0;
-  view.Scan(ModelCommitmentPrefix(body.period, body.event_type),
-            [&](absl::string_view, absl::string_view value) {
-              const absl::StatusOr<CommitmentRow> row = DecodeRow<CommitmentRow>(value);
-              if (!row.ok()) {
-                view.Fail(row.status());
-                return false;
-              }
-              if (row->statement == statement) ++count;
-              return true;
-            });
+  for (const GenesisValidator& validator : context.genesis->validators) {
+    const std::string identity = validator.identity();
+    const std::optional<CommitmentRow> row =
+        ReadRow<CommitmentRow>(view, ModelCommitmentKey(body.period, body.event_type, identity));
+    const bool same = row.has_value() && row->statement == statement &&
+                      Counts(*context.genesis, view, identity, row->record_index);
+    count += same ? 1 : 0;
+  }
   return count;
 }
 
@@ -52,18 +51,21 @@ void Activate(const RecordContext& context, const ModelCommitmentBody& body,
 ResultCode ApplyModelCommitment(const RecordContext& context, const ModelCommitmentBody& body) {
   const std::string key =
       ModelCommitmentKey(body.period, body.event_type, context.signer->identity);
-  if (context.view->Get(key).has_value()) return ResultCode::kAlreadyExists;
+  const std::optional<CommitmentRow> said = ReadRow<CommitmentRow>(*context.view, key);
   const ActiveModelRow active =
       ReadRow<ActiveModelRow>(*context.view, ActiveModelKey(body.event_type))
           .value_or(ActiveModelRow{});
+  // What was said under keys that were replaced since gives way while the period is open.
+  const bool is_open = body.period > active.period;
+  if (said.has_value() && (!is_open || said->record_index >= context.signer->enrolled_at)) {
+    return ResultCode::kAlreadyExists;
+  }
   if (body.period < active.period) return ResultCode::kStale;
   if (body.window_end >= context.height) return ResultCode::kInvalid;
 
   const ModelStatement statement = StatementOf(body);
   WriteRow(context.view, key, CommitmentRow{.statement = statement, .record_index = context.index});
-  const bool already_active = body.period == active.period;
-  if (!already_active &&
-      CountSame(*context.view, body, statement) >= ModelQuorum(*context.genesis)) {
+  if (is_open && CountSame(context, body, statement) >= ModelQuorum(*context.genesis)) {
     Activate(context, body, statement, active.period);
   }
   return ResultCode::kOk;

@@ -6,6 +6,9 @@
 //   the period is below the active one of the type         STALE
 //   the window ends at or above this block's height        INVALID
 //
+// Each epoch's validators decide alone: a commitment counts while its author is one of them and has
+// the keys that signed it. Who has new keys may commit again to a period above the active one.
+//
 // Once a quorum said exactly the same of a type and period (digest, window end, rows, threshold,
 // window digest, events counted), that model is active. A commitment to the period that is active
 // already is kept and changes nothing.

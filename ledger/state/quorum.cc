@@ -1,5 +1,10 @@
 #include "ledger/state/quorum.h"
 
+#include <optional>
+
+#include "ledger/crypto/keys.h"
+#include "ledger/state/tables.h"
+
 namespace vigil::ledger {
 
 namespace {
@@ -25,6 +30,15 @@ uint32_t ModelQuorum(const Genesis& genesis) {
 
 uint32_t ConfirmQuorum(const Genesis& genesis) {
   return IsBft(genesis) ? 2 * FaultyMax(genesis) + 1 : ValidatorCount(genesis) / 2 + 1;
+}
+
+bool Counts(const Genesis& genesis, const StateView& view, absl::string_view identity,
+            RecordIndex said) {
+  const std::optional<ValidatorIndex> place = genesis.FindValidator(identity);
+  if (!place.has_value()) return false;
+  const KeyId key = KeyIdOf(genesis.validators[place->value()].record_key);
+  const std::optional<KeyRow> row = ReadRow<KeyRow>(view, KeyKey(key));
+  return row.has_value() && said >= row->enrolled_at;
 }
 
 uint32_t DisputeQuorum(const Genesis& genesis) { return FaultyMax(genesis) + 1; }

@@ -5,7 +5,10 @@
 
 #include <cstdint>
 
+#include "absl/strings/string_view.h"
+#include "ledger/base/strong_id.h"
 #include "ledger/chain/genesis.h"
+#include "ledger/state/view.h"
 
 namespace vigil::ledger {
 
@@ -16,6 +19,13 @@ uint32_t ModelQuorum(const Genesis& genesis);
 // k confirmations make an alert CONFIRMED, the proposer's own counted. raft: n/2 + 1; bft: 2f + 1,
 // so that f + 1 <= k <= n - f.
 uint32_t ConfirmQuorum(const Genesis& genesis);
+// Whether what `identity` said in the record at `said` counts for what is open now: it is one of
+// the present validators, and said so under the keys that it has now. The set of an epoch is judged
+// by its own members alone, so nobody's voice outlives their place in it
+// (ledger/state/governance.h).
+bool Counts(const Genesis& genesis, const StateView& view, absl::string_view identity,
+            RecordIndex said);
+
 // Disputes that make an alert CONTESTED: f + 1, so at least one honest validator disputes.
 uint32_t DisputeQuorum(const Genesis& genesis);
 

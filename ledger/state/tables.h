@@ -44,10 +44,11 @@
 //       reset after it.
 //   (2) An alert has exactly one row in kAlert and kAlertInState, the latter in the state of the
 //       former; and one in kAlertOfEvent, or once it is contested in kContestedAlert instead, so
-//       that somebody else may raise the event. Its verdict counts are the rows of kVerdict.
-//       One of component 4, and no other, has a row in kAlertRule.
+//       that somebody else may raise the event. Its verdict counts are the rows of kVerdict; while
+//       it is open, those of the epoch's own validators, which one that an earlier epoch left has
+//       from its next verdict on. One of component 4, and no other, has a row in kAlertRule.
 //   (3) kActiveModel names the highest period of kModel for its type, and the one active before it.
-//       A row of kModel restates what a quorum of kModelCommitment rows of its type and period say.
+//       A row of kModel restates what a quorum of kModelCommitment rows of its type and period.
 //
 //   (4) An alert with a row of revision n in kTriage has exactly the revisions 1..n in kTriageStep.
 //       Each closed alert counts once in kTriageTotals, under its verdict.

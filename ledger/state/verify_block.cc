@@ -54,13 +54,13 @@ absl::StatusOr<FrameParts> SplitFrame(ByteSpan frame) {
 
 bool IsSignedByProposer(const Genesis& genesis, const BlockHeader& header, const Hash& hash,
                         const Signature& signature) {
-  const absl::StatusOr<HeaderEpoch> epoch = FindHeaderEpoch(genesis, header);
-  // A header that breaks the rules of epochs is still somebody's.
-  const std::vector<GenesisValidator>& validators =
-      epoch.ok() ? *epoch->validators : genesis.validators;
+  // Also a header that breaks the rules of epochs is somebody's of the epoch that it names; of one
+  // that is not known, perhaps somebody's who is known.
+  const std::vector<GenesisValidator>* validators = ValidatorsOf(genesis, header.epoch);
+  if (validators == nullptr) validators = &genesis.validators;
   const uint32_t proposer = header.proposer.value();
-  if (proposer >= validators.size()) return false;
-  return VerifySignature(validators[proposer].consensus_key,
+  if (proposer >= validators->size()) return false;
+  return VerifySignature((*validators)[proposer].consensus_key,
                          AsBytes(ProposalSigningMessage(hash)), signature);
 }
 

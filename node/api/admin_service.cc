@@ -20,23 +20,16 @@ std::vector<std::string> IdsOfCaller(const grpc::AuthContext& context) {
 }
 
 ServiceError DeniedError(const absl::Status& denied) {
-  ServiceError error;
-  error.status = absl::StatusCode::kPermissionDenied;
-  error.code = "admin.denied";
-  error.what = std::string(denied.message());
-  error.remedy =
+  return MakeError(
+      absl::StatusCode::kPermissionDenied, "admin.denied", std::string(denied.message()),
       "use a certificate of this validator's organisation for spiffe://<org>/admin/<name>, or have "
-      "the caller's id entered in admin.clients";
-  return error;
+      "the caller's id entered in admin.clients");
 }
 
 ServiceError UnknownError(const std::string& identity) {
-  ServiceError error;
-  error.status = absl::StatusCode::kInvalidArgument;
-  error.code = "transfer.unknown";
-  error.what = absl::StrCat("'", identity, "' is no validator of this network");
-  error.remedy = "name one as vigil status does: org/name";
-  return error;
+  return MakeError(absl::StatusCode::kInvalidArgument, "transfer.unknown",
+                   absl::StrCat("'", identity, "' is no validator of this network"),
+                   "name one as vigil status does: org/name");
 }
 
 }  // namespace

@@ -46,13 +46,10 @@ grpc::Status ToGrpcStatus(const ServiceError& error) {
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  ServiceError error;
-  error.status = status.code();
-  error.code =
-      absl::StrCat("query.", absl::AsciiStrToLower(absl::StatusCodeToString(status.code())));
-  error.what = std::string(status.message());
-  error.remedy = RemedyFor(status.code());
-  return ToGrpcStatus(error);
+  return ToGrpcStatus(MakeError(
+      status.code(),
+      absl::StrCat("query.", absl::AsciiStrToLower(absl::StatusCodeToString(status.code()))),
+      std::string(status.message()), RemedyFor(status.code())));
 }
 
 }  // namespace vigil::node

@@ -107,14 +107,11 @@ ServiceError CheckAckLevel(v1::AckLevel level) {
   if (level == v1::ACK_UNSPECIFIED || level == v1::ACK_COMMITTED || level == v1::ACK_FINAL) {
     return {};
   }
-  ServiceError error;
-  error.status = absl::StatusCode::kUnimplemented;
-  error.code = "ack.not_offered";
-  error.what = absl::StrCat("ack level ", v1::AckLevel_Name(level), " is not offered");
-  error.remedy = level == v1::ACK_ACCEPTED
-                     ? "'accepted' is said by the client's own spool; ask for 'committed'"
-                     : "ask for 'committed' or 'final'";
-  return error;
+  return MakeError(absl::StatusCode::kUnimplemented, "ack.not_offered",
+                   absl::StrCat("ack level ", v1::AckLevel_Name(level), " is not offered"),
+                   level == v1::ACK_ACCEPTED
+                       ? "'accepted' is said by the client's own spool; ask for 'committed'"
+                       : "ask for 'committed' or 'final'");
 }
 
 SubmitTicket SubmitUntil(NodeServices* services, v1::AckLevel level, ledger::Record record,

@@ -70,13 +70,9 @@ class ProofCall final : public grpc::ServerUnaryReactor {
   }
 
   static ServiceError TooMany() {
-    ServiceError error;
-    error.status = absl::StatusCode::kResourceExhausted;
-    error.code = "proof.too_many_waiting";
-    error.what = absl::StrCat(kProofsWaitingMax, " calls wait for proofs here already");
-    error.remedy = "ask again later, or another validator";
-    error.retry_after_millis = 1000;
-    return error;
+    return MakeError(absl::StatusCode::kResourceExhausted, "proof.too_many_waiting",
+                     absl::StrCat(kProofsWaitingMax, " calls wait for proofs here already"),
+                     "ask again later, or another validator", 1000);
   }
 
   NodeServices* const services_;

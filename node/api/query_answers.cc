@@ -29,6 +29,11 @@ void FillPeers(const NodeServices& services, const NodeStatus& status, v1::Statu
     for (const consensus::PeerProgress& progress : status.core.peers) {
       if (progress.validator.value() == i) peer->set_match_height(progress.match.value());
     }
+    for (const NodeStatus::Lacking& lacking : status.lacking) {
+      if (lacking.validator.value() != i) continue;
+      peer->set_needs_height(lacking.height.value());
+      peer->set_needs_why(lacking.why);
+    }
   }
 }
 

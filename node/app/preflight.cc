@@ -158,16 +158,17 @@ absl::StatusOr<Preflight> CheckEverything(const LoadedConfig& loaded, int64_t no
   }
   std::string genesis_file;
   ASSIGN_OR_RETURN(const ledger::Genesis first, ReadGenesis(loaded, &genesis_file));
-  const absl::StatusOr<ledger::Genesis> newest =
-      ledger::LoadEpochs(*ledger::PosixFileSystem(), config.data_dir, first);
-  if (!newest.ok()) return AtOrigin(loaded, "data_dir", newest.status());
-  ASSIGN_OR_RETURN(Standing standing, FindStanding(loaded, *newest));
-  std::string removed = RemovedBy(*newest, standing.genesis, config.identity);
+  absl::StatusOr<ledger::EpochWalk> epochs =
+      ledger::LoadEpochChain(*ledger::PosixFileSystem(), config.data_dir, first);
+  if (!epochs.ok()) return AtOrigin(loaded, "data_dir", epochs.status());
+  ASSIGN_OR_RETURN(Standing standing, FindStanding(loaded, epochs->genesis));
+  std::string removed = RemovedBy(epochs->genesis, standing.genesis, config.identity);
   std::vector<std::string> warnings = std::move(certificates.warnings);
   ASSIGN_OR_RETURN(std::vector<PeerAddress> validators,
                    OrderPeers(loaded, standing.genesis, &warnings));
   return Preflight{.genesis = std::move(standing.genesis),
                    .genesis_file = std::move(genesis_file),
+                   .epoch_anchors = std::move(epochs->anchors),
                    .removed = std::move(removed),
                    .self = standing.self,
                    .keys = std::move(standing.keys),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "ledger/chain/epoch_chain.h"
 #include "ledger/chain/genesis.h"
 #include "node/app/config.h"
 #include "node/app/keys_dir.h"
@@ -17,7 +18,8 @@ namespace vigil::node {
 struct Preflight {
   ledger::Genesis genesis;   // Restated for the newest epoch whose set names this validator.
   std::string genesis_file;  // Bytes of the file.
-  std::string removed;       // Why it takes no part any more; empty: it does.
+  std::vector<ledger::EpochAnchor> epoch_anchors;  // Of the epoch chain in the data folder.
+  std::string removed;                             // Why it takes no part any more; empty: it does.
   ValidatorIndex self;
   ValidatorKeys keys;
   // In the order of the set, no address for this one; behind them former validators.

@@ -241,6 +241,7 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const LoadedConfig& 
   node_config.cosigner_key = &parts->keys->cosigner;
   node_config.reveal_seed = parts->keys->reveal_seed;
   node_config.genesis_file = std::move(preflight.genesis_file);
+  node_config.epoch_anchors = std::move(preflight.epoch_anchors);
   node_config.removed = preflight.removed;
   NodeSeams seams;
   seams.files = ledger::PosixFileSystem();

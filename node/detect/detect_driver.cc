@@ -15,6 +15,8 @@ using detector::EventType;
 using ledger::ExecutedBlock;
 
 constexpr uint32_t kModelsListedMax = 1024;
+// Alerts of earlier epochs that are judged at a start: well below kDutiesMax.
+constexpr uint32_t kOpenAlertsMax = 1024;
 
 }  // namespace
 
@@ -142,6 +144,21 @@ absl::Status DetectDriver::ActivateFromState() {
              model->threshold_q8);
   }
   activated_ = true;
+  return OweOpenAlerts();
+}
+
+// What an earlier epoch left open is for the validators of this one to decide, and who came with it
+// has said nothing of it yet.
+absl::Status DetectDriver::OweOpenAlerts() {
+  if (genesis_->epoch == Epoch(1)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<ledger::AlertInfo> open,
+                   port_->Reader()->ListAlerts(RecordIndex(0), /*ascending=*/true, kOpenAlertsMax,
+                                               ledger::AlertState::kProposed));
+  for (const ledger::AlertInfo& alert : open) {
+    if (alert.height > genesis_->epoch_base) break;
+    duties_.judgements.try_emplace(alert.index,
+                                   JudgeDuty{.height = genesis_->epoch_base, .attempt = {}});
+  }
   return absl::OkStatus();
 }
 

@@ -8,7 +8,8 @@
 //                kProposerPatienceHeights later if no alert stands, and so on
 //   judgements   alerts of others are recomputed and confirmed or disputed, in one record per
 //   executed
-//                block; an alert whose model is not here yet waits
+//                block; an alert whose model is not here yet waits; so are those that an earlier
+//                epoch left open
 //                an event whose alert was contested is proposed anew, by others than its author
 //   accusations  where an alert was contested and this validator disputes it, what is wrong with it
 //                is recorded (ledger/state/faults.h), in turns like proposals
@@ -155,6 +156,7 @@ class DetectDriver {
   // detect_driver.cc: along the chain.
   absl::Status StartAfresh(absl::string_view why);
   absl::Status ActivateFromState();
+  absl::Status OweOpenAlerts();
   absl::Status TakeBlock(const ledger::ExecutedBlock& executed);
   void TakeCandidates(const ledger::ExecutedBlock& executed,
                       const std::vector<detector::Candidate>& candidates);
@@ -191,6 +193,8 @@ class DetectDriver {
   absl::StatusOr<bool> SubmitDue();
   absl::StatusOr<bool> Propose(const ledger::ChainReader& reader);
   absl::StatusOr<bool> Judge(const ledger::ChainReader& reader);
+  bool Stands(const ledger::ChainReader& reader, const ledger::AlertInfo& alert,
+              const ledger::AlertVerdict& verdict) const;
   absl::StatusOr<bool> Commit(const ledger::ChainReader& reader);
   // detect_accuse.cc: what is wrong with contested alerts.
   void TakeContested(const ledger::ExecutedBlock& executed, RecordIndex alert);

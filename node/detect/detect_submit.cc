@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/log/merkle.h"
+#include "ledger/state/quorum.h"
 #include "node/detect/detect_convert.h"
 #include "node/detect/detect_driver.h"
 
@@ -265,6 +266,15 @@ std::optional<bool> DetectDriver::AgreesWithRule(const AlertInfo& alert,
          alert.observed == match->observed && alert.reasons.empty();
 }
 
+// Whether `verdict` is this validator's own, and not of keys that it had in an earlier epoch.
+bool DetectDriver::Stands(const ChainReader& reader, const AlertInfo& alert,
+                          const ledger::AlertVerdict& verdict) const {
+  if (verdict.validator != identity_) return false;
+  const ledger::StateView view(&reader.state());
+  return alert.state != ledger::AlertState::kProposed ||
+         ledger::Counts(*genesis_, view, identity_, verdict.record_index);
+}
+
 absl::StatusOr<bool> DetectDriver::Judge(const ChainReader& reader) {
   if (judged_at_ == stream_->height() || under_way_.size() >= kUnderWayMax) return false;
   AttestationBody body;
@@ -282,7 +292,7 @@ absl::StatusOr<bool> DetectDriver::Judge(const ChainReader& reader) {
     ASSIGN_OR_RETURN(const AlertInfo alert, reader.GetAlert(index));
     const bool stands = std::any_of(
         alert.verdicts.begin(), alert.verdicts.end(),
-        [&](const ledger::AlertVerdict& verdict) { return verdict.validator == identity_; });
+        [&](const ledger::AlertVerdict& verdict) { return Stands(reader, alert, verdict); });
     std::optional<Attestation> verdict;
     if (!stands) {
       ASSIGN_OR_RETURN(verdict, Verdict(reader, alert));

@@ -49,7 +49,7 @@ struct ProposeKey {
   auto operator<=>(const ProposeKey&) const = default;
 };
 struct JudgeDuty {
-  Height height;  // Of the block with the alert.
+  Height height;  // Of the block with the alert, or with which its epoch began, if that is later.
   Attempt attempt;
 };
 // To record what is wrong with a contested alert.

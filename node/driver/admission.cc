@@ -28,29 +28,17 @@ constexpr uint32_t kNoLeaderRetryMillis = 1000;
 // Bytes of a block frame around one record: everything but leaf and payload.
 constexpr size_t kBlockOverheadBytes = 2 + ledger::kHeaderBytes + Signature::size() + 4 + 8;
 
-ServiceError Refuse(absl::StatusCode status, absl::string_view code, std::string what,
-                    std::string remedy) {
-  ServiceError error;
-  error.status = status;
-  error.code = std::string(code);
-  error.what = std::move(what);
-  error.remedy = std::move(remedy);
-  return error;
-}
-
 ServiceError Malformed(const absl::Status& status) {
-  return Refuse(absl::StatusCode::kInvalidArgument, "record.malformed",
-                std::string(status.message()),
-                "make the record with a client of this protocol version; the same bytes are never "
-                "accepted");
+  return MakeError(
+      absl::StatusCode::kInvalidArgument, "record.malformed", std::string(status.message()),
+      "make the record with a client of this protocol version; the same bytes are never "
+      "accepted");
 }
 
 ServiceError StoreError(const absl::Status& status) {
-  ServiceError error =
-      Refuse(absl::StatusCode::kUnavailable, "node.storage", std::string(status.message()),
-             "send the same bytes to another validator; this one's disk needs its operator");
-  error.retry_after_millis = kDiskRetryMillis;
-  return error;
+  return MakeError(absl::StatusCode::kUnavailable, "node.storage", std::string(status.message()),
+                   "send the same bytes to another validator; this one's disk needs its operator",
+                   kDiskRetryMillis);
 }
 
 ServiceError CheckSizes(const Genesis& genesis, const Record& record) {
@@ -68,8 +56,8 @@ ServiceError CheckSizes(const Genesis& genesis, const Record& record) {
   } else {
     return ServiceError();
   }
-  return Refuse(absl::StatusCode::kResourceExhausted, "record.too_large", std::move(what),
-                "split the events into smaller batches");
+  return MakeError(absl::StatusCode::kResourceExhausted, "record.too_large", std::move(what),
+                   "split the events into smaller batches");
 }
 
 absl::Status CheckForm(const RecordView& view, ByteSpan payload) {
@@ -121,11 +109,12 @@ Admission AdmitForm(const Genesis& genesis, const ChainReader& reader, Record re
   }
   const absl::StatusOr<ledger::IdentityInfo> signer = reader.FindKey(view->author);
   if (!signer.ok()) {
-    admission.error = absl::IsNotFound(signer.status())
-                          ? Refuse(absl::StatusCode::kPermissionDenied, "key.unknown",
-                                   absl::StrCat("no identity has the key ", view->author.ToHex()),
-                                   "sign with the key of an identity that genesis lists")
-                          : StoreError(signer.status());
+    admission.error =
+        absl::IsNotFound(signer.status())
+            ? MakeError(absl::StatusCode::kPermissionDenied, "key.unknown",
+                        absl::StrCat("no identity has the key ", view->author.ToHex()),
+                        "sign with the key of an identity that genesis lists")
+            : StoreError(signer.status());
     return admission;
   }
   PoolRecord& pooled = admission.pooled;
@@ -168,18 +157,18 @@ ServiceError AdmissibleError(const absl::Status& status, bool in_stream) {
   std::string what(status.message());
   switch (status.code()) {
     case absl::StatusCode::kPermissionDenied:
-      return Refuse(status.code(), "access.denied", std::move(what),
-                    "use an identity with that role (roles stand in genesis)");
+      return MakeError(status.code(), "access.denied", std::move(what),
+                       "use an identity with that role (roles stand in genesis)");
     case absl::StatusCode::kUnauthenticated:
-      return Refuse(status.code(), "record.signature", std::move(what),
-                    "sign with the key that the record names");
+      return MakeError(status.code(), "record.signature", std::move(what),
+                       "sign with the key that the record names");
     case absl::StatusCode::kAlreadyExists:
       if (!in_stream) {
-        return Refuse(status.code(), "record.exists", std::move(what),
-                      "nothing: what the record says is on the chain already");
+        return MakeError(status.code(), "record.exists", std::move(what),
+                         "nothing: what the record says is on the chain already");
       }
-      return Refuse(absl::StatusCode::kFailedPrecondition, "stream.conflict", std::move(what),
-                    "read the stream's head and go on from there");
+      return MakeError(absl::StatusCode::kFailedPrecondition, "stream.conflict", std::move(what),
+                       "read the stream's head and go on from there");
     case absl::StatusCode::kInvalidArgument:
       return Malformed(status);
     default:
@@ -208,31 +197,28 @@ std::string ResetOf(const RecordView& view) {
 
 ServiceError LaneFullError(Lane lane) {
   static constexpr absl::string_view kNames[] = {"governance", "alerts", "events"};
-  ServiceError error =
-      Refuse(absl::StatusCode::kResourceExhausted, "lane.full",
-             absl::StrCat("the lane for ", kNames[static_cast<size_t>(lane)], " has no room now"),
-             "send the same bytes again after the delay");
-  error.retry_after_millis = kLaneRetryMillis;
-  return error;
+  return MakeError(
+      absl::StatusCode::kResourceExhausted, "lane.full",
+      absl::StrCat("the lane for ", kNames[static_cast<size_t>(lane)], " has no room now"),
+      "send the same bytes again after the delay", kLaneRetryMillis);
 }
 
 ServiceError NoLeaderError(bool taken) {
-  ServiceError error = Refuse(
+  return MakeError(
       absl::StatusCode::kUnavailable, "node.no_leader",
       taken ? "this validator has lost the leader; the record was handed on and may still be "
               "committed"
             : "this validator knows no leader; the record was not taken",
-      "send the same bytes to another validator, or here again later: they count once");
-  error.retry_after_millis = kNoLeaderRetryMillis;
-  return error;
+      "send the same bytes to another validator, or here again later: they count once",
+      kNoLeaderRetryMillis);
 }
 
 ServiceError StreamConflictError(uint64_t sequence, const StreamHeadAt& head) {
   ServiceError error =
-      Refuse(absl::StatusCode::kFailedPrecondition, "stream.conflict",
-             absl::StrCat("sequence ", sequence, " does not continue the stream, whose head is ",
-                          head.sequence, " with leaf ", head.leaf_hash.ToHex()),
-             "another record stands there; resume from the head, or use another stream name");
+      MakeError(absl::StatusCode::kFailedPrecondition, "stream.conflict",
+                absl::StrCat("sequence ", sequence, " does not continue the stream, whose head is ",
+                             head.sequence, " with leaf ", head.leaf_hash.ToHex()),
+                "another record stands there; resume from the head, or use another stream name");
   error.expected_sequence = head.sequence + 1;
   error.expected_previous = head.leaf_hash;
   return error;
@@ -240,9 +226,9 @@ ServiceError StreamConflictError(uint64_t sequence, const StreamHeadAt& head) {
 
 ServiceError StreamGapError(uint64_t sequence, const StreamHeadAt& head) {
   ServiceError error =
-      Refuse(absl::StatusCode::kOutOfRange, "stream.gap",
-             absl::StrCat("sequence ", sequence, ", the stream's next is ", head.sequence + 1),
-             "send the records in between first");
+      MakeError(absl::StatusCode::kOutOfRange, "stream.gap",
+                absl::StrCat("sequence ", sequence, ", the stream's next is ", head.sequence + 1),
+                "send the records in between first");
   error.expected_sequence = head.sequence + 1;
   error.expected_previous = head.leaf_hash;
   return error;

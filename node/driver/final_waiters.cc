@@ -9,14 +9,10 @@ namespace vigil::node {
 namespace {
 
 ServiceError TooManyError() {
-  ServiceError error;
-  error.status = absl::StatusCode::kResourceExhausted;
-  error.code = "final.full";
-  error.what = absl::StrCat("the record is committed, but ", kFinalWaitersMax,
-                            " submissions wait to become final");
-  error.remedy = "send the same bytes again, or ask for its receipt and for the checkpoint";
-  error.retry_after_millis = 500;
-  return error;
+  return MakeError(absl::StatusCode::kResourceExhausted, "final.full",
+                   absl::StrCat("the record is committed, but ", kFinalWaitersMax,
+                                " submissions wait to become final"),
+                   "send the same bytes again, or ask for its receipt and for the checkpoint", 500);
 }
 
 }  // namespace

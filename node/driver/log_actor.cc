@@ -274,13 +274,10 @@ absl::Status LogActor::PublishFinal(const Instant& now) {
 void LogActor::Refuse(std::string why) {
   refusing_ = std::move(why);
   Say(LogLevel::kError, absl::StrCat("signs nothing any more: ", refusing_));
-  ServiceError error;
-  error.status = absl::StatusCode::kUnavailable;
-  error.code = "log.refusing";
-  error.what = absl::StrCat("the record is committed, but nothing becomes final here: ", refusing_);
-  error.remedy = "send the same bytes to another validator";
-  error.retry_after_millis = 5000;
-  ports_.waiters->Close(error);
+  ports_.waiters->Close(MakeError(
+      absl::StatusCode::kUnavailable, "log.refusing",
+      absl::StrCat("the record is committed, but nothing becomes final here: ", refusing_),
+      "send the same bytes to another validator", 5000));
 }
 
 void LogActor::ShareState() {

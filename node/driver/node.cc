@@ -362,14 +362,17 @@ absl::Status Node::CheckMayTakePart(const ledger::Tip& tip, const JournalScan& s
 }
 
 // What the file holds was held against genesis by whoever restated it.
-absl::Status Node::OpenEpochs() {
+absl::StatusOr<std::vector<ledger::EpochAnchor>> Node::ReadAnchors() const {
+  if (config_.epoch_anchors.has_value()) return *config_.epoch_anchors;
   const absl::StatusOr<std::string> file =
       seams_.files->ReadAll(ledger::EpochChainPath(config_.data_dir));
-  if (!file.ok() && !absl::IsNotFound(file.status())) return file.status();
-  std::vector<ledger::EpochAnchor> anchors;
-  if (file.ok()) {
-    ASSIGN_OR_RETURN(anchors, ledger::DecodeEpochChain(AsBytes(*file)));
-  }
+  if (absl::IsNotFound(file.status())) return std::vector<ledger::EpochAnchor>();
+  RETURN_IF_ERROR(file.status());
+  return ledger::DecodeEpochChain(AsBytes(*file));
+}
+
+absl::Status Node::OpenEpochs() {
+  ASSIGN_OR_RETURN(std::vector<ledger::EpochAnchor> anchors, ReadAnchors());
   epochs_ = std::make_unique<EpochActor>(
       EpochActor::Ports{.genesis = &genesis_,
                         .files = seams_.files,

@@ -95,6 +95,8 @@ struct NodeConfig {
   // Why this validator takes no part although its journal is sound: it is none any more. It then
   // opens in the last epoch that it was in, and serves what it can read.
   std::string removed;
+  // The anchors by which genesis was restated; nothing: the node reads them from its folder.
+  std::optional<std::vector<ledger::EpochAnchor>> epoch_anchors;
   bool detector_enabled = true;
   // An operator's word that a torn end of the journal is what power loss left of a write, not
   // damage to what was synced. Needed when so many validators lost power at once that no quorum may
@@ -242,6 +244,7 @@ class Node final : public NodeServices, public FrameReceiver {
   void OpenArchiver(const JournalPlace& place, const std::optional<ledger::BaseFrame>& base);
   // `floor`: what was cosigned up to there may be forgotten.
   absl::Status OpenLog(const JournalScan& scan, Height floor);
+  absl::StatusOr<std::vector<ledger::EpochAnchor>> ReadAnchors() const;
   absl::Status OpenEpochs();
   absl::Status CheckMayTakePart(const ledger::Tip& tip, const JournalScan& scan) const;
   void OpenFetchServer();

@@ -15,24 +15,16 @@ using ledger::BlockPtr;
 using ledger::Record;
 
 ServiceError RefusingError(absl::string_view reason) {
-  ServiceError error;
-  error.status = absl::StatusCode::kUnavailable;
-  error.code = "node.refusing";
-  error.what = absl::StrCat("this validator takes no part in agreement: ", reason);
-  error.remedy = "send the same bytes to another validator";
-  error.retry_after_millis = 5000;
-  return error;
+  return MakeError(absl::StatusCode::kUnavailable, "node.refusing",
+                   absl::StrCat("this validator takes no part in agreement: ", reason),
+                   "send the same bytes to another validator", 5000);
 }
 
 ServiceError StoppingError(bool taken) {
-  ServiceError error;
-  error.status = absl::StatusCode::kUnavailable;
-  error.code = "node.stopping";
-  error.what = taken ? "this validator stops; whether the record was taken is not known"
-                     : "this validator stops";
-  error.remedy = "send the same bytes to another validator";
-  error.retry_after_millis = 1000;
-  return error;
+  return MakeError(absl::StatusCode::kUnavailable, "node.stopping",
+                   taken ? "this validator stops; whether the record was taken is not known"
+                         : "this validator stops",
+                   "send the same bytes to another validator", 1000);
 }
 
 // One line in the log per peer and minute.

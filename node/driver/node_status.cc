@@ -80,7 +80,13 @@ NodeStatus Node::Status() const {
   AddDetector(detector_.get(), &status);
   status.uptime_seconds =
       static_cast<uint64_t>((seams_.clock->MonotonicMicros() - started_micros_) / 1'000'000);
-  if (replica_ != nullptr) status.core = replica_->Status();
+  if (replica_ != nullptr) {
+    status.core = replica_->Status();
+    for (const auto& [validator, lacking] : replica_->LackingPeers()) {
+      status.lacking.push_back(
+          {.validator = validator, .height = lacking.height, .why = lacking.why});
+    }
+  }
   status.frames_invalid = counters_.frames_invalid;
   status.frames_dropped = counters_.frames_dropped;
   status.pruned_bytes = counters_.pruned_bytes;

@@ -11,14 +11,10 @@ namespace {
 constexpr uint32_t kRetryMillis = 500;
 
 ServiceError ReadError(absl::StatusCode status, absl::string_view code, std::string what) {
-  ServiceError error;
-  error.status = status;
-  error.code = std::string(code);
-  error.what = std::move(what);
-  error.remedy =
-      "ask again, here or on another validator; --consistency local answers from what this one has";
-  error.retry_after_millis = kRetryMillis;
-  return error;
+  return MakeError(
+      status, code, std::move(what),
+      "ask again, here or on another validator; --consistency local answers from what this one has",
+      kRetryMillis);
 }
 
 ServiceError TooManyError() {

@@ -25,6 +25,8 @@ constexpr int64_t kSweepMicros = 1'000'000;
 // After a pause of the process, time lost is not made up for: a burst of ticks would look like a
 // silent leader.
 constexpr int kTicksPerStepMax = 5;
+// To a follower that needs what is not kept, blocks are tried so often: it may join anew.
+constexpr int64_t kLackingMicros = 1'000'000;
 constexpr size_t kItemsPerStepMax = 128;
 constexpr int kExecutedPerStepMax = 64;
 constexpr int kBuildsPerStepMax = 4;
@@ -126,9 +128,15 @@ CoreStatus Replica::Status() const {
   return shared_status_;
 }
 
+std::map<ValidatorIndex, Replica::Lacking> Replica::LackingPeers() const {
+  MutexLock lock(&status_mutex_);
+  return shared_lacking_;
+}
+
 void Replica::PublishStatus() {
   MutexLock lock(&status_mutex_);
   shared_status_ = status_;
+  shared_lacking_ = lacking_;
 }
 
 bool Replica::Step() {
@@ -144,6 +152,7 @@ bool Replica::Step() {
   worked |= BeginRead();
   worked |= FollowTransfer();
   FollowLeadership();
+  if (!lacking_.empty()) ForgetLacking();
   for (int i = 0; i < kBuildsPerStepMax && TryBuild(); ++i) worked = true;
   Forward();
   FlushJournal();
@@ -364,8 +373,10 @@ absl::StatusOr<BlockPtr> Replica::FindBody(const BlockId& id) const {
 }
 
 void Replica::TellLacking(ValidatorIndex to, Height height, absl::string_view why) {
-  if (lacking_told_ == to) return;
-  lacking_told_ = to;
+  const Lacking lacking{.height = height,
+                        .why = std::string(why),
+                        .quiet_until_micros = ports_.clock->MonotonicMicros() + kLackingMicros};
+  if (!lacking_.insert_or_assign(to, lacking).second) return;
   (*ports_.log)(LogLevel::kWarning, "replica",
                 absl::StrCat(ports_.genesis->validators[to.value()].identity(), " needs block ",
                              height.value(), ", ", why,
@@ -374,8 +385,27 @@ void Replica::TellLacking(ValidatorIndex to, Height height, absl::string_view wh
                              "(docs/operating.md, Keep less)"));
 }
 
+// Who leads no more cannot know, and whoever has the block by now lacks it no more.
+void Replica::ForgetLacking() {
+  if (!Leads()) return lacking_.clear();
+  for (const consensus::PeerProgress& peer : status_.peers) {
+    const auto lacking = lacking_.find(peer.validator);
+    if (lacking == lacking_.end() || peer.match < lacking->second.height) continue;
+    (*ports_.log)(LogLevel::kInfo, "replica",
+                  absl::StrCat(NameOf(peer.validator), " has block ",
+                               lacking->second.height.value(), " now and follows again"));
+    lacking_.erase(lacking);
+  }
+}
+
 void Replica::Send(const Message& message) {
   if (ports_.fatal->failed()) return;
+  // What comes behind a block that was not sent is of no use there, and would be checked, refused
+  // and asked for again without end.
+  const auto lacking = lacking_.find(message.to);
+  const bool is_quiet = lacking != lacking_.end() &&
+                        ports_.clock->MonotonicMicros() < lacking->second.quiet_until_micros;
+  if (is_quiet && !message.bodies.empty()) return;
   OutFrame frame;
   for (const BlockId& id : message.bodies) {
     absl::StatusOr<BlockPtr> block = FindBody(id);

@@ -107,6 +107,13 @@ class Replica final : public Actor {
   void PushLogBegins(const ledger::BlockId& block);
 
   consensus::CoreStatus Status() const VIGIL_EXCLUDES(status_mutex_);
+  // Whom this validator, which leads, cannot bring on: it has not kept the block that they need.
+  struct Lacking {
+    Height height;
+    std::string why;
+    int64_t quiet_until_micros = 0;
+  };
+  std::map<ValidatorIndex, Lacking> LackingPeers() const VIGIL_EXCLUDES(status_mutex_);
   // Whether no leader has been known for so long that submissions are refused.
   bool leaderless() const { return leaderless_; }
   // Digest of the core after its last step; for tests. Same thread as Step().
@@ -156,8 +163,9 @@ class Replica final : public Actor {
   void ReleasePromises();
   void HandOverCommitted();
   void FlushJournal();
-  // Once for each peer in a row.
+  // A follower needs a block that cannot be given from here, until it has it from elsewhere.
   void TellLacking(ValidatorIndex to, Height height, absl::string_view why);
+  void ForgetLacking();
   void Send(const consensus::Message& message);
   absl::StatusOr<ledger::BlockPtr> FindBody(const ledger::BlockId& id) const;
   bool RunTicks();
@@ -212,7 +220,7 @@ class Replica final : public Actor {
   uint64_t issued_sequence_ = 0;  // Last one given to the journal.
   uint64_t durable_sequence_ = 0;
   std::deque<Promise> promises_;
-  std::optional<ValidatorIndex> lacking_told_;
+  std::map<ValidatorIndex, Lacking> lacking_;
   std::deque<CommittedBlock> committed_;
   std::map<ledger::BlockId, KnownBlock> known_;
   Height handed_to_applier_;
@@ -237,6 +245,7 @@ class Replica final : public Actor {
 
   mutable Mutex status_mutex_;
   consensus::CoreStatus shared_status_ VIGIL_GUARDED_BY(status_mutex_);
+  std::map<ValidatorIndex, Lacking> shared_lacking_ VIGIL_GUARDED_BY(status_mutex_);
 };
 
 }  // namespace vigil::node

@@ -7,16 +7,6 @@ namespace {
 
 using consensus::PeerProgress;
 
-ServiceError TransferError(absl::StatusCode status, absl::string_view code, std::string what,
-                           std::string remedy) {
-  ServiceError error;
-  error.status = status;
-  error.code = std::string(code);
-  error.what = std::move(what);
-  error.remedy = std::move(remedy);
-  return error;
-}
-
 }  // namespace
 
 std::string Replica::NameOf(std::optional<ValidatorIndex> validator) const {
@@ -44,23 +34,23 @@ void Replica::BeginTransfer(const TransferDesk::Question& question) {
     return;
   }
   if (!Leads()) {
-    return refuse(TransferError(
-        absl::StatusCode::kUnavailable, "transfer.not_leader",
-        absl::StrCat("this validator does not lead; ", NameOf(status_.leader), " does"),
-        "ask the leader"));
+    return refuse(
+        MakeError(absl::StatusCode::kUnavailable, "transfer.not_leader",
+                  absl::StrCat("this validator does not lead; ", NameOf(status_.leader), " does"),
+                  "ask the leader"));
   }
   const std::optional<ValidatorIndex> to = question.to.has_value() ? question.to : BestSuccessor();
   if (!to.has_value()) {
-    return refuse(TransferError(absl::StatusCode::kFailedPrecondition, "transfer.no_successor",
-                                "no other validator is heard that may vote",
-                                "start another validator first; vigil status shows them"));
+    return refuse(MakeError(absl::StatusCode::kFailedPrecondition, "transfer.no_successor",
+                            "no other validator is heard that may vote",
+                            "start another validator first; vigil status shows them"));
   }
   Feed(consensus::Transfer{*to});
   if (status_.transfer_to != to) {
-    return refuse(TransferError(
-        absl::StatusCode::kFailedPrecondition, "transfer.target",
-        absl::StrCat(NameOf(to), " cannot take over: it is not heard, or may not vote"),
-        "see vigil status; choose another validator, or start that one"));
+    return refuse(
+        MakeError(absl::StatusCode::kFailedPrecondition, "transfer.target",
+                  absl::StrCat(NameOf(to), " cannot take over: it is not heard, or may not vote"),
+                  "see vigil status; choose another validator, or start that one"));
   }
   (*ports_.log)(LogLevel::kInfo, "replica", absl::StrCat("hands leadership over to ", NameOf(to)));
   transfer_to_ = to;
@@ -80,11 +70,10 @@ bool Replica::FollowTransfer() {
   TransferOutcome outcome;
   outcome.leader = *transfer_to_;
   if (!over) {
-    outcome.error =
-        TransferError(absl::StatusCode::kFailedPrecondition, "transfer.given_up",
-                      absl::StrCat(NameOf(transfer_to_), " did not take over; ",
-                                   NameOf(status_.leader), " leads"),
-                      "see vigil status, whether it lags or is cut off; then ask again");
+    outcome.error = MakeError(absl::StatusCode::kFailedPrecondition, "transfer.given_up",
+                              absl::StrCat(NameOf(transfer_to_), " did not take over; ",
+                                           NameOf(status_.leader), " leads"),
+                              "see vigil status, whether it lags or is cut off; then ask again");
   }
   transfer_to_.reset();
   ports_.transfers->Answer(outcome);

@@ -53,6 +53,13 @@ struct NodeStatus {
   Snapshot snapshot;
   uint64_t uptime_seconds = 0;
   std::vector<bool> connected;  // Per validator; true for this one.
+  // Whom this validator, which leads, cannot bring on, because it has not kept what they need.
+  struct Lacking {
+    ValidatorIndex validator;
+    Height height;    // Of the block that it needs.
+    std::string why;  // "whose payloads were pruned here"
+  };
+  std::vector<Lacking> lacking;
   uint64_t frames_invalid = 0;  // Of peers, since the start: malformed, or without a good hello.
   uint64_t frames_dropped = 0;  // No room for them.
   uint64_t pruned_bytes = 0;    // That pruning freed since the start.

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/strong_id.h"
 #include "ledger/chain/result.h"
@@ -26,6 +28,16 @@ struct ServiceError {
 
   bool ok() const { return status == absl::StatusCode::kOk; }
 };
+
+inline ServiceError MakeError(absl::StatusCode status, absl::string_view code, std::string what,
+                              std::string remedy, uint32_t retry_after_millis = 0) {
+  return {.status = status,
+          .code = std::string(code),
+          .what = std::move(what),
+          .remedy = std::move(remedy),
+          .retry_after_millis = retry_after_millis,
+          .expected_previous = {}};
+}
 
 struct SubmitReceipt {
   Hash leaf_hash;

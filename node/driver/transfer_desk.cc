@@ -6,12 +6,9 @@ namespace vigil::node {
 namespace {
 
 ServiceError BusyError() {
-  ServiceError error;
-  error.status = absl::StatusCode::kFailedPrecondition;
-  error.code = "transfer.busy";
-  error.what = "leadership is being handed over already";
-  error.remedy = "see who leads: vigil status; then ask again if need be";
-  return error;
+  return MakeError(absl::StatusCode::kFailedPrecondition, "transfer.busy",
+                   "leadership is being handed over already",
+                   "see who leads: vigil status; then ask again if need be");
 }
 
 }  // namespace

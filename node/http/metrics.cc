@@ -168,6 +168,14 @@ std::string MetricsText(const NodeServices& services) {
                       "validator", validators[peer.validator.value()].identity(),
                       static_cast<double>(peer.match.value()));
   }
+  for (const NodeStatus::Lacking& lacking : status.lacking) {
+    if (lacking.validator.value() >= validators.size()) continue;
+    families.Labelled("vigil_peer_needs_height",
+                      "Block that the validator needs and this one, which leads, has not kept; no "
+                      "sample: it needs none.",
+                      "validator", validators[lacking.validator.value()].identity(),
+                      static_cast<double>(lacking.height.value()));
+  }
   families.Counter("vigil_frames_invalid_total",
                    "Frames of peers that were malformed or came without a good hello.",
                    static_cast<double>(status.frames_invalid));

@@ -14,6 +14,7 @@
 #include "ledger/proof/verify_proof.h"
 #include "ledger/state/epoch_anchor.h"
 #include "ledger/state/log_keys.h"
+#include "ledger/storage/faulty_file_system.h"
 #include "tests/ledger/proof/epoch_sample.h"
 #include "tests/support/catch.h"
 #include "tests/support/seed.h"
@@ -40,6 +41,7 @@ void Refused(const Anchors& anchors, absl::StatusCode code, const std::string& w
       WalkEpochChain(SampleOfEpochs().genesis(), AsBytes(file)).status();
   INFO(from_genesis.ToString());
   CHECK(!from_genesis.ok());
+  CHECK(absl::StrContains(from_genesis.message(), words));
 }
 
 std::string VerdictOf(const PolicyChain& policies, const std::string& file) {
@@ -69,6 +71,27 @@ TEST_CASE("policy chain: each epoch's policy is the one that its genesis gives",
   CHECK(chain.Find(0) == nullptr);
   CHECK(chain.Find(EpochSample::kEpochs + 1) == nullptr);
   CHECK(chain.NumbersText() == "1 to 4");
+}
+
+TEST_CASE("policy chain: a folder's epoch chain gives its anchors and the last epoch's genesis",
+          "[epochs]") {
+  const EpochSample& sample = SampleOfEpochs();
+  FaultyFileSystem files(1);
+  REQUIRE(files.MakeDirs("/d").ok());
+  const EpochWalk none = LoadEpochChain(files, "/d", sample.genesis()).value();
+  CHECK(none.anchors.empty());
+  CHECK(none.genesis.epoch == Epoch(1));
+  REQUIRE(files.WriteAtomically(EpochChainPath("/d"), AsBytes(sample.Chain())).ok());
+  const EpochWalk all = LoadEpochChain(files, "/d", sample.genesis()).value();
+  CHECK(all.anchors == sample.anchors());
+  CHECK(all.genesis.epoch == Epoch(EpochSample::kEpochs));
+  CHECK(all.genesis.validators == sample.set(EpochSample::kEpochs));
+  CHECK(LoadEpochs(files, "/d", sample.genesis())->validators == all.genesis.validators);
+  // What does not hold is not taken in part.
+  REQUIRE(files.WriteAtomically(EpochChainPath("/d"), AsBytes(sample.Chain() + "x")).ok());
+  const absl::Status bad = LoadEpochChain(files, "/d", sample.genesis()).status();
+  CHECK(absl::IsInvalidArgument(bad));
+  CHECK(absl::StrContains(bad.message(), "vigil log epochs -o /d/epochs.chain"));
 }
 
 TEST_CASE("policy chain: a proof of any epoch verifies under genesis and the chain", "[epochs]") {
@@ -286,6 +309,12 @@ TEST_CASE("epoch chain: forged and misplaced anchors are refused", "[epochs]") {
     Refused({good[0], sample.MakeAnchor(before, EpochSample::SealOf(header), 2, sample.set(3))},
             kInvalid, "height 5");
   }
+  SECTION("an end with fewer leaves than the one before, of which a policy alone can know") {
+    const std::string anchored =
+        sample.ChainOf({good[0], sample.MakeAnchor(before, EpochSample::SealOf(sample.HeaderAt(10)),
+                                                   2, sample.set(3))});
+    CHECK(absl::StrContains(Walk(anchored).status().message(), "the one before at 5"));
+  }
   SECTION("a leaf that is not in the tree") {
     Anchors anchors = good;
     anchors[0].seal_leaf = EpochSample::SealOf([&] {
@@ -297,6 +326,25 @@ TEST_CASE("epoch chain: forged and misplaced anchors are refused", "[epochs]") {
     anchors = good;
     anchors[0].path.pop_back();
     Refused(anchors, kInvalid, "");
+  }
+  SECTION("what only genesis can tell of the first epoch") {
+    BlockHeader header = sample.HeaderAt(5);
+    header.validator_set_hash = TestHash(1);
+    const auto from_genesis = [&](const EpochAnchor& anchor) {
+      return std::string(
+          WalkEpochChain(sample.genesis(), AsBytes(sample.ChainOf({anchor}))).status().message());
+    };
+    CHECK(absl::StrContains(
+        from_genesis(sample.MakeAnchor(before, EpochSample::SealOf(header), 1, sample.set(2))),
+        "names validator set"));
+    // A set that execution would never have let in, sealed and cosigned all the same.
+    std::vector<GenesisValidator> strangers = sample.set(2);
+    for (GenesisValidator& one : strangers) one.journal_id.bytes[0] ^= 1;
+    header = sample.HeaderAt(5);
+    header.next_validator_set_hash = HashValidatorSet(strangers);
+    CHECK(absl::StrContains(
+        from_genesis(sample.MakeAnchor(before, EpochSample::SealOf(header), 1, strangers)),
+        "is or was in use"));
   }
   SECTION("addresses that are none") {
     Anchors anchors = good;

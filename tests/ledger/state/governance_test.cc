@@ -4,76 +4,14 @@
 #include "absl/strings/match.h"
 #include "ledger/chain/epoch.h"
 #include "ledger/state/tables.h"
+#include "ledger/state/verify_block.h"
 #include "ledger/state/verify_ledger.h"
+#include "tests/ledger/state/council.h"
 #include "tests/support/catch.h"
 #include "tests/support/test_chain.h"
 
 namespace vigil::ledger {
 namespace {
-
-// Validators acme/v0, globex/v1 and acme/v2; acme/root and globex/root have a ballot each.
-struct Council {
-  Council() : newcomer(network.MakeNewcomer(3)), chain(&network) {}
-
-  std::vector<GenesisValidator> With(const GenesisValidator& added) const {
-    std::vector<GenesisValidator> next = chain_genesis().validators;
-    next.push_back(added);
-    return next;
-  }
-  std::vector<GenesisValidator> Without(size_t index) const {
-    std::vector<GenesisValidator> next = chain_genesis().validators;
-    next.erase(next.begin() + static_cast<std::ptrdiff_t>(index));
-    return next;
-  }
-  const Genesis& chain_genesis() const { return chain.genesis(); }
-  Record Proposal(const std::string& who, const std::vector<GenesisValidator>& next,
-                  uint64_t epoch = 1, absl::string_view addresses = "") {
-    sets.push_back(EncodeValidatorSet(next));
-    ProposalBody body;
-    body.epoch = epoch;
-    body.next_set = AsBytes(sets.back());
-    body.addresses = addresses;
-    body.reason = "v1 was broken into";
-    return network.Sign(body, who);
-  }
-  Record Ballot(const std::string& who, RecordIndex proposal, BallotChoice choice) const {
-    return network.Sign(
-        BallotBody{.proposal_index = proposal, .choice = static_cast<uint32_t>(choice)}, who);
-  }
-  RecordIndex Propose(const std::string& who, const std::vector<GenesisValidator>& next,
-                      uint64_t epoch = 1) {
-    const RecordResult result = chain.CommitOne(Proposal(who, next, epoch));
-    REQUIRE(result.code == ResultCode::kOk);
-    return result.index;
-  }
-  ResultCode Vote(const std::string& who, RecordIndex proposal,
-                  BallotChoice choice = BallotChoice::kApprove) {
-    return chain.CommitOne(Ballot(who, proposal, choice)).code;
-  }
-  // Proposed by acme, approved by globex, and sealed.
-  ExecutedBlock Change(const std::vector<GenesisValidator>& next) {
-    const uint64_t epoch = chain_genesis().epoch.value();
-    const RecordIndex proposal = Propose("acme/root", next, epoch);
-    REQUIRE(Vote("globex/root", proposal) == ResultCode::kOk);
-    ExecutedBlock sealing = chain.Commit({});
-    REQUIRE(Seals(sealing.block->header()));
-    return sealing;
-  }
-  ProposalState StateOf(RecordIndex proposal) const {
-    return ReadRow<ProposalRow>(chain.reader().state(), ProposalKey(proposal))->value().state;
-  }
-  absl::Status Admit(const Record& record) const {
-    const absl::StatusOr<RecordView> view = DecodeRecord(AsBytes(record.leaf));
-    REQUIRE(view.ok());
-    const ChainReader reader = chain.reader();
-    return CheckAdmissible(chain_genesis(), reader.state(), *view, LeafHash(AsBytes(record.leaf)));
-  }
-
-  TestNetwork network;
-  GenesisValidator newcomer;
-  TestChain chain;
-  std::vector<std::string> sets;
-};
 
 TEST_CASE("epochs: what a majority of organisations approved begins behind a sealing block",
           "[epochs]") {
@@ -253,6 +191,60 @@ TEST_CASE("epochs: proposals that cannot take effect are refused and say why", "
   refuse(test.Proposal("acme/root", test.Without(1)), ResultCode::kConflict, "is open");
 }
 
+TEST_CASE("epochs: once a set is approved nothing else is proposed or voted on until it begins",
+          "[epochs]") {
+  Council test;
+  const RecordIndex other = test.Propose("globex/root", test.Without(2));
+  const RecordIndex proposal = test.Propose("acme/root", test.With(test.newcomer));
+  REQUIRE(test.Vote("globex/root", proposal) == ResultCode::kOk);
+  // In a block that does not cover the approval, so that the epoch goes on.
+  const auto commit = [&](const Record& record) {
+    Council* const council = &test;
+    const ExecutedBlock block = council->chain.Commit({record}, 2);
+    REQUIRE(!Seals(block.block->header()));
+    return block.results.at(0).code;
+  };
+  const Record again = test.Proposal("acme/root", test.Without(1));
+  const Record late = test.Ballot("acme/root", other, BallotChoice::kApprove);
+  CHECK(absl::StrContains(test.Admit(again).message(), "about to begin"));
+  SECTION("a proposal") { CHECK(commit(again) == ResultCode::kConflict); }
+  SECTION("a ballot") { CHECK(commit(late) == ResultCode::kStale); }
+}
+
+TEST_CASE("epochs: who has no validator has no ballot", "[epochs]") {
+  Council test;
+  test.Change(test.Without(1));  // Globex had one.
+  const RecordIndex proposal = [&] {
+    const RecordResult made = test.chain.CommitOne(test.Proposal("acme/root", test.Without(1), 2));
+    REQUIRE(made.code == ResultCode::kOk);
+    return made.index;
+  }();
+  // Acme alone is the majority.
+  CHECK(test.StateOf(proposal) == ProposalState::kApproved);
+  const Record ballot = test.Ballot("globex/root", proposal, BallotChoice::kReject);
+  CHECK(absl::IsPermissionDenied(test.Admit(ballot)));
+  CHECK(test.chain.Commit({ballot}, 2).results.at(0).code == ResultCode::kPermissionDenied);
+}
+
+TEST_CASE("epochs: state says which set each height of an epoch goes on with", "[epochs]") {
+  Council test;
+  const Genesis first = test.chain_genesis();
+  const Height base = test.Change(test.With(test.newcomer)).block->height();
+  const ChainReader reader = test.chain.reader();
+  const auto next = [&](uint64_t below) {
+    return NextSetHash(first, reader.state(), base - below, base - below - 1).value();
+  };
+  CHECK(next(0) == test.chain_genesis().validator_set_hash);
+  CHECK(next(1) == first.validator_set_hash);
+  CHECK(NextSetHash(test.chain_genesis(), reader.state(), base.Next(), base).value() ==
+        test.chain_genesis().validator_set_hash);
+  // Whoever was told of the same set from another block on does not go on.
+  const Genesis late =
+      WithNextEpoch(test.network.genesis(), base.Next(), test.chain_genesis().validators, {});
+  CHECK(absl::IsDataLoss(AtState(late, reader.state()).status()));
+  CHECK(AtState(test.chain_genesis(), reader.state())->epoch == Epoch(2));
+}
+
 TEST_CASE("epochs: a key that was a validator's once is never one again", "[epochs]") {
   Council test;
   const GenesisValidator gone = test.chain_genesis().validators[1];
@@ -274,6 +266,47 @@ TEST_CASE("epochs: what is open when the epoch ends lapses", "[epochs]") {
   CHECK(test.StateOf(other) == ProposalState::kLapsed);
   CHECK(test.Vote("acme/root", other) == ResultCode::kStale);
   test.Propose("globex/root", test.Without(3), 2);
+}
+
+TEST_CASE("epochs: the validators of each epoch are found by its number", "[epochs]") {
+  Council test;
+  const std::vector<GenesisValidator> first = test.chain_genesis().validators;
+  test.Change(test.With(test.newcomer));
+  test.Change(test.Without(1));
+  const Genesis& genesis = test.chain_genesis();
+  CHECK(ValidatorsOf(genesis, Epoch(0)) == nullptr);
+  CHECK(*ValidatorsOf(genesis, Epoch(1)) == first);
+  CHECK(ValidatorsOf(genesis, Epoch(2))->size() == 4);
+  CHECK(*ValidatorsOf(genesis, Epoch(3)) == genesis.validators);
+  CHECK(ValidatorsOf(genesis, Epoch(4)) == nullptr);
+}
+
+TEST_CASE("epochs: whose a damaged block is is judged by the set of its own epoch", "[epochs]") {
+  Council test;
+  const BlockHeader good = test.chain.Commit({}).block->header();
+  // Place 0 is somebody else's now.
+  test.Change({test.chain_genesis().validators[1], test.chain_genesis().validators[2]});
+  const auto finding_of = [&](const BlockHeader& header) {
+    Council* const council = &test;
+    VerifyReport report;
+    FindingSink sink(&report, 10, /*stop_at_first=*/false);
+    const ChainReader reader = council->chain.reader();
+    VerifyFrame(council->chain_genesis(), reader.state(),
+                {.type = JournalType::kBlock,
+                 .position = {},
+                 .next = {},
+                 .body = council->chain.Make(header, {})->frame()},
+                BlockFindings(&sink, header.height, {}, std::nullopt), &report);
+    REQUIRE(report.findings.size() == 1);
+    return report.findings[0].type;
+  };
+  // Signed by its proposer, and wrong in what it says of the next set.
+  BlockHeader bad = good;
+  bad.next_validator_set_hash = TestHash(7);
+  CHECK(finding_of(bad) == FindingType::kBlockInvalid);
+  // Of an epoch that is not known: by nobody of the last one that is.
+  bad.epoch = Epoch(9);
+  CHECK(finding_of(bad) == FindingType::kBlockAltered);
 }
 
 TEST_CASE("epochs: state opened again stands in the same epoch", "[epochs]") {

@@ -2,6 +2,7 @@
 // says, when it says it, and what it remembers.
 #include "node/detect/detect_driver.h"
 
+#include <array>
 #include <deque>
 #include <map>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "ledger/chain/epoch.h"
 #include "ledger/log/merkle.h"
 #include "ledger/storage/memory_store.h"
 #include "node/driver/chain_access.h"
@@ -371,6 +373,55 @@ TEST_CASE("detect driver: disputes an alert that says anything but what the mode
     t.Drive();
   }
   CHECK(seen == 5);
+}
+
+TEST_CASE("detect driver: judges what an earlier epoch left open unless its word counts still",
+          "[detect]") {
+  const bool has_new_keys = GENERATE(false, true);
+  DetectTest t;
+  t.Open();
+  t.ActivateModel();
+  t.Traffic(4, /*odd_permille=*/40);
+  t.cluster.RunFor(20 * kSecond);
+  t.Drive();
+  const auto strange = t.Sent<AlertBody>();
+  REQUIRE_FALSE(strange.empty());
+  t.submitted.clear();  // They get lost; validator 1 raises the first, this one disputes it.
+  const auto commit = [&](const ledger::RecordBody& body, uint32_t validator) {
+    Record record;
+    record.leaf = ledger::SignRecord(body, t.cluster.test_network().genesis().chain_id,
+                                     t.cluster.test_network().record_key(validator));
+    t.Commit(record);
+  };
+  commit(strange[0], 1);
+  const auto alert = t.Reader()->FindAlert(strange[0].event, strange[0].model_digest);
+  REQUIRE(alert.ok());
+  REQUIRE(alert->has_value());
+  AttestationBody dispute;
+  dispute.attestations = {{**alert, 2, 0}};
+  commit(dispute, 0);
+  t.Drive();
+  CHECK(t.Sent<AttestationBody>().empty());
+
+  const ledger::Genesis& first = t.cluster.test_network().genesis();
+  std::vector<ledger::GenesisValidator> next = first.validators;
+  if (has_new_keys) {
+    next[0].record_key = ledger::SigningKey::FromSeed(std::array<uint8_t, 32>{7}).public_key();
+  }
+  const ledger::Genesis second = ledger::WithNextEpoch(first, t.tip(), next, {});
+  auto again = DetectDriver::Open(&second, ValidatorIndex(0),
+                                  &t.cluster.test_network().record_key(0), &t.store, &t, [] {});
+  REQUIRE(again.ok());
+  t.driver = *std::move(again);
+  t.submitted.clear();
+  t.Drive();
+  std::vector<RecordIndex> judged;
+  for (const AttestationBody& body : t.Sent<AttestationBody>()) {
+    for (const ledger::Attestation& verdict : body.attestations) {
+      judged.push_back(verdict.alert_index);
+    }
+  }
+  CHECK(judged == (has_new_keys ? std::vector<RecordIndex>{**alert} : std::vector<RecordIndex>{}));
 }
 
 TEST_CASE("detect driver: records what is wrong with an alert once others contest it too",
