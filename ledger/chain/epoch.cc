@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/chain/name.h"
 #include "ledger/chain/tags.h"
 #include "ledger/crypto/keys.h"
 #include "ledger/crypto/sha256.h"

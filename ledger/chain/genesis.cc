@@ -12,6 +12,7 @@
 #include "ledger/chain/epoch.h"
 #include "ledger/chain/header.h"
 #include "ledger/chain/kinds.h"
+#include "ledger/chain/name.h"
 #include "ledger/chain/strict_json.h"
 #include "ledger/chain/tags.h"
 #include "ledger/chain/utf8.h"
@@ -44,21 +45,6 @@ absl::Status CheckRange(absl::string_view field, uint64_t value, uint64_t min, u
 absl::Status CheckCount(absl::string_view field, int count, int min, int max) {
   if (count >= min && count <= max) return absl::OkStatus();
   return Invalid(field, ": ", count, " entries, from ", min, " to ", max);
-}
-
-// Lower-case letters, digits and `also`, 1 to 64 bytes.
-absl::Status CheckName(absl::string_view field, absl::string_view name, absl::string_view also) {
-  if (name.empty() || name.size() > kNameBytesMax) {
-    return Invalid(field, ": ", name.size(), " bytes, from 1 to ", kNameBytesMax);
-  }
-  for (char c : name) {
-    const bool known =
-        (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || also.find(c) != absl::string_view::npos;
-    if (!known) {
-      return Invalid(field, ": \"", name, "\" may hold only a-z, 0-9 and \"", also, "\"");
-    }
-  }
-  return absl::OkStatus();
 }
 
 template <typename Fixed>
@@ -316,8 +302,6 @@ void WriteIdentity(const GenesisIdentity& identity, v1::Identity* out) {
 }
 
 }  // namespace
-
-bool IsName(absl::string_view name) { return CheckName("name", name, "-").ok(); }
 
 std::optional<ValidatorIndex> Genesis::FindValidator(absl::string_view identity) const {
   for (uint32_t i = 0; i < validators.size(); ++i) {

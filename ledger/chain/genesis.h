@@ -113,10 +113,6 @@ struct Genesis {
   Height SnapshotHeightAt(Height height) const;
 };
 
-// Whether `name` may be that of an organisation, a validator or an identity: 1 to 64 bytes of a-z,
-// 0-9 and "-".
-bool IsName(absl::string_view name);
-
 // Checks and takes over a genesis file.
 // Errors: kInvalidArgument naming the field and the remedy: unknown field, bad key, a key used
 // twice, a name used twice, unknown organisation or role, ranges, mode, validator count.
