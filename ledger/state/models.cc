@@ -19,9 +19,13 @@ ModelStatement StatementOf(const ModelCommitmentBody& body) {
           .event_count = body.event_count};
 }
 
-// How many commitments of the type and period say exactly `statement`.
+DriftStatement DriftOf(const ModelCommitmentBody& body) {
+  return {.period = body.drift_period, .drifted = body.drifted};
+}
+
+// How many commitments of the type and period say exactly `statement`; with `drift`: that too.
 uint32_t CountSame(const StateView& view, const ModelCommitmentBody& body,
-                   const ModelStatement& statement) {
+                   const ModelStatement& statement, const DriftStatement* drift = nullptr) {
   uint32_t count = 0;
   view.Scan(ModelCommitmentPrefix(body.period, body.event_type),
             [&](absl::string_view, absl::string_view value) {
@@ -30,16 +34,40 @@ uint32_t CountSame(const StateView& view, const ModelCommitmentBody& body,
                 view.Fail(row.status());
                 return false;
               }
-              if (row->statement == statement) ++count;
+              const bool same = row->statement == statement;
+              if (same && (drift == nullptr || row->drift == *drift)) ++count;
               return true;
             });
   return count;
 }
 
+// The drift of the model that is active for the period, once a quorum says the same of it.
+void NoteDrift(const RecordContext& context, const ModelCommitmentBody& body,
+               const ModelStatement& statement) {
+  const DriftStatement drift = DriftOf(body);
+  const std::string key = ModelKey(body.event_type, body.period);
+  std::optional<ModelRow> model = ReadRow<ModelRow>(*context.view, key);
+  if (drift.period == 0 || !model.has_value() || model->statement != statement) return;
+  if (model->drift_height.value() != 0) return;
+  if (CountSame(*context.view, body, statement, &drift) < ModelQuorum(*context.genesis)) return;
+  model->drift = drift;
+  model->drift_height = context.height;
+  WriteRow(context.view, key, *model);
+  if (drift.drifted.empty()) return;
+  std::string detail;
+  ByteWriter(&detail)
+      .U32(body.event_type)
+      .U32(drift.drifted.front().feature)
+      .U32(drift.drifted.front().psi_q8);
+  context.Emit(EffectType::kDriftNoticed, body.period, std::move(detail));
+}
+
 void Activate(const RecordContext& context, const ModelCommitmentBody& body,
               const ModelStatement& statement, uint64_t replaced_period) {
-  WriteRow(context.view, ModelKey(body.event_type, body.period),
-           ModelRow{.statement = statement, .active_from = context.height});
+  WriteRow(
+      context.view, ModelKey(body.event_type, body.period),
+      ModelRow{
+          .statement = statement, .active_from = context.height, .drift = {}, .drift_height = {}});
   WriteRow(context.view, ActiveModelKey(body.event_type),
            ActiveModelRow{.period = body.period, .previous_period = replaced_period});
   std::string detail;
@@ -60,12 +88,15 @@ ResultCode ApplyModelCommitment(const RecordContext& context, const ModelCommitm
   if (body.window_end >= context.height) return ResultCode::kInvalid;
 
   const ModelStatement statement = StatementOf(body);
-  WriteRow(context.view, key, CommitmentRow{.statement = statement, .record_index = context.index});
+  WriteRow(
+      context.view, key,
+      CommitmentRow{.statement = statement, .drift = DriftOf(body), .record_index = context.index});
   const bool already_active = body.period == active.period;
   if (!already_active &&
       CountSame(*context.view, body, statement) >= ModelQuorum(*context.genesis)) {
     Activate(context, body, statement, active.period);
   }
+  NoteDrift(context, body, statement);
   return ResultCode::kOk;
 }
 
