@@ -274,6 +274,30 @@ TEST_CASE("rule span: what the event alone contradicts needs no other", "[detect
   CHECK(finding([&](RuleClaim* c) { *c = chain.Claim(8, last, 30); }) == RuleFinding::kDiffers);
 }
 
+TEST_CASE("rule span: a share is told by all of its window alone", "[detector]") {
+  Chain chain;
+  std::vector<EntityEvent*> fine;
+  for (uint32_t i = 0; i < 4; ++i) {
+    fine.push_back(chain.Add());
+    fine.back()->From(10, 1).To(192, 1, 443).Flow(1).At(kNoon - 10'000);
+  }
+  chain.Block(kNoon - 10'000, fine);
+  std::vector<EntityEvent*> failed;
+  for (uint32_t port = 80; port < 82; ++port) {
+    failed.push_back(chain.Add());
+    failed.back()->From(10, 1).To(192, 1, port).Flow(2).At(kNoon);
+  }
+  chain.Block(kNoon, failed);
+  // Two of six failed, but both of those that the last block has.
+  const RuleClaim claim = chain.Claim(3, chain.blocks[1].events[1], 2);
+  CHECK(JudgeRule(chain.rules, claim, chain.Part(0, 1, 1), Reach::kChain, kHash).finding ==
+        RuleFinding::kDiffers);
+  for (const Reach reach : {Reach::kSpan, Reach::kCited}) {
+    CHECK(JudgeRule(chain.rules, claim, chain.Part(1, 1, 1), reach, kHash).finding ==
+          RuleFinding::kUnknown);
+  }
+}
+
 TEST_CASE("rule span: what an entity is new to is told from the first block on or not at all",
           "[detector]") {
   const Chain chain = [] {
