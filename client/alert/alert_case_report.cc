@@ -48,9 +48,9 @@ std::optional<Finding> JudgeEvidence(const ledger::EvidenceReport& evidence) {
     return Find(AlertVerdict::kEvidenceRefused, ledger::ProofVerdictName(evidence.verdict), ": ",
                 evidence.reason);
   if (!is_alert) return Find(AlertVerdict::kEvidenceRefused, "the file is not about an alert");
-  if (evidence.alert->component > static_cast<uint32_t>(detector::Component::kSurprisal)) {
-    return Find(AlertVerdict::kNotRederivable, "component ", evidence.alert->component,
-                " is none that a model alone decides: whoever replays the chain sees it again");
+  if (evidence.model.empty() && evidence.alert->component == ledger::kRuleComponent) {
+    return Find(AlertVerdict::kModelUnknown, "the file carries no rule file, the alert names ",
+                evidence.alert->rules_digest.ToHex(), "; export it from a validator");
   }
   if (evidence.model.empty()) {
     return Find(AlertVerdict::kModelUnknown, "the file carries no model, the alert names ",
@@ -105,6 +105,27 @@ Finding Recompute(AlertReport* report) {
   return Judge(alert, *report->recomputed, report->model->threshold_q8());
 }
 
+Finding RecomputeRule(AlertReport* report) {
+  std::string problem;
+  report->rule = JudgeRuleAlert(report->evidence, &problem);
+  if (!report->rule.has_value()) {
+    return Find(AlertVerdict::kNotRederivable,
+                "the rule file is the right one, but none of this program's version: ", problem);
+  }
+  const detector::RuleJudgement& judged = report->rule->judgement;
+  switch (judged.finding) {
+    case detector::RuleFinding::kMatches:
+      return {};
+    case detector::RuleFinding::kDiffers:
+      return Find(AlertVerdict::kRuleDiffers, judged.why);
+    case detector::RuleFinding::kSupported:
+      return Find(AlertVerdict::kSupported, judged.why);
+    case detector::RuleFinding::kUnknown:
+      break;
+  }
+  return Find(AlertVerdict::kNotRederivable, judged.why);
+}
+
 }  // namespace
 
 absl::string_view AlertVerdictName(AlertVerdict verdict) {
@@ -117,6 +138,10 @@ absl::string_view AlertVerdictName(AlertVerdict verdict) {
       return "THRESHOLD_DIFFERS";
     case AlertVerdict::kExplanationDiffers:
       return "EXPLANATION_DIFFERS";
+    case AlertVerdict::kRuleDiffers:
+      return "RULE_DIFFERS";
+    case AlertVerdict::kSupported:
+      return "SUPPORTED";
     case AlertVerdict::kEventDiffers:
       return "EVENT_DIFFERS";
     case AlertVerdict::kModelDiffers:
@@ -141,6 +166,8 @@ std::optional<ledger::AlertFault> FaultOf(AlertVerdict verdict) {
       return ledger::AlertFault::kExplanation;
     case AlertVerdict::kEventDiffers:
       return ledger::AlertFault::kEvent;
+    case AlertVerdict::kRuleDiffers:
+      return ledger::AlertFault::kRule;
     default:
       return std::nullopt;
   }
@@ -152,7 +179,10 @@ AlertReport VerifyAlert(const ledger::PolicyChain& policies, absl::string_view f
   AlertReport report;
   report.evidence = ledger::VerifyEvidence(policies, file_bytes);
   std::optional<Finding> finding = JudgeEvidence(report.evidence);
-  if (!finding.has_value()) finding = Recompute(&report);
+  if (!finding.has_value()) {
+    const bool is_rule = report.evidence.alert->component == ledger::kRuleComponent;
+    finding = is_rule ? RecomputeRule(&report) : Recompute(&report);
+  }
   report.verdict = finding->verdict;
   report.reason = std::move(finding->reason);
   return report;

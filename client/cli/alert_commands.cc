@@ -240,6 +240,7 @@ absl::Status StatusOf(const AlertCheckOptions& options, const AlertReport& repor
       absl::StrCat("alert ", options.alert, ": ", AlertVerdictName(report.verdict));
   switch (report.verdict) {
     case AlertVerdict::kVerified:
+    case AlertVerdict::kSupported:
       return absl::OkStatus();
     case AlertVerdict::kModelUnknown:
       return absl::NotFoundError(what);
@@ -255,14 +256,50 @@ std::string BitsLine(uint32_t score_q8, uint32_t threshold_q8, uint32_t componen
                       ", decided by ", ComponentName(component));
 }
 
+// "ports in 60s 23 of at least 20"
+std::string ObservedLine(const RuleReport& rule, uint64_t observed) {
+  const detector::Condition& first = rule.rule.conditions.front();
+  return absl::StrCat(std::string(detector::MeasureName(first.measure)),
+                      std::string(detector::SpanSuffix(first)), " ", observed, ", at least ",
+                      first.at_least, " for a match");
+}
+
+void PrintRuleTable(const Session& session, const AlertReport& report) {
+  const ledger::AlertCase& alert = *report.evidence.alert;
+  const RuleReport& rule = *report.rule;
+  if (rule.rule.number == 0) return;
+  const ledger::ShownRecord* const batch =
+      ledger::FindShown(report.evidence.records, alert.event.record_index);
+  *session.out << "  rule " << rule.rule.number << ' ' << ForTerminal(rule.rule.name) << " ("
+               << ForTerminal(rule.rule.technique) << "): " << ForTerminal(rule.rule.title) << '\n'
+               << "  the alert says   " << ObservedLine(rule, alert.observed) << '\n'
+               << "  the events give  " << ObservedLine(rule, rule.judgement.observed) << '\n'
+               << "  recomputed from  " << RuleBasis(rule, batch->report.block->height) << '\n';
+}
+
+Json RuleJson(const AlertReport& report) {
+  const ledger::AlertCase& alert = *report.evidence.alert;
+  const RuleReport& rule = *report.rule;
+  static constexpr const char* kReaches[] = {"cited", "span", "chain"};
+  Json json = {{"number", alert.rule},
+               {"name", rule.rule.name},
+               {"claimed_observed", Number(alert.observed)},
+               {"observed", Number(rule.judgement.observed)},
+               {"basis", kReaches[static_cast<size_t>(rule.reach)]},
+               {"from_height", Number(rule.from.value())},
+               {"events", Number(rule.events)}};
+  return json;
+}
+
 void PrintFindingTable(const Session& session, const AlertReport& report) {
   if (report.evidence.alert.has_value()) {
     const Told told = TellOf(report);
     *session.out << "alert " << told.record << " by " << ForTerminal(told.proposer)
                  << (told.state.empty() ? "" : ", " + told.state) << ": event " << told.event
-                 << " of type " << EventTypeName(told.event_type) << ", model of period "
-                 << told.period << '\n'
-                 << "  the alert says   "
+                 << " of type " << EventTypeName(told.event_type);
+    if (told.component != ledger::kRuleComponent)
+      *session.out << ", model of period " << told.period;
+    *session.out << "\n  the alert says   "
                  << BitsLine(told.score_q8, told.threshold_q8, told.component) << '\n';
   }
   if (report.recomputed.has_value()) {
@@ -273,6 +310,7 @@ void PrintFindingTable(const Session& session, const AlertReport& report) {
                  << '\n';
     PrintReasons(session, Explain(*report.model, EventOf(report), own.reasons));
   }
+  if (report.rule.has_value()) PrintRuleTable(session, report);
   if (FaultOf(report.verdict).has_value()) {
     *session.out << "  fault of " << ForTerminal(report.evidence.alert->proposer)
                  << ", who signed it: " << ledger::AlertFaultName(*FaultOf(report.verdict)) << '\n';
@@ -309,6 +347,7 @@ Json FindingJson(const AlertReport& report) {
         {"decided_by", ComponentName(static_cast<uint32_t>(own.component))},
         {"reasons", ReasonsJson(Explain(*report.model, EventOf(report), own.reasons))}};
   }
+  if (report.rule.has_value()) json["rule"] = RuleJson(report);
   json["facts"] = Json::array();
   for (const auto& [name, value] : ledger::EvidenceFacts(report.evidence))
     json["facts"].push_back({{"name", name}, {"value", value}});

@@ -26,10 +26,10 @@ struct AlertCheckOptions {
 // pruned; kDataLoss: the model is not the alert's; of file and connection.
 absl::Status RunAlertExplain(const Session& session, const AlertCheckOptions& options);
 
-// Recomputes the alert and prints what it claims, what its model gives, and the verdict.
-// Errors: kDataLoss: whoever signed it computed it wrongly, or the evidence does not hold;
-// kNotFound (MODEL_UNKNOWN): nobody keeps its model; kAborted (NOT_REDERIVABLE): all but the
-// recomputation holds; of file and connection.
+// Recomputes the alert and prints what it claims, what its model or the events of its rule give,
+// and the verdict. Errors: kDataLoss: whoever signed it computed it wrongly, or the evidence does
+// not hold; kNotFound (MODEL_UNKNOWN): nobody keeps its model or rule file; kAborted
+// (NOT_REDERIVABLE): all but the recomputation holds; of file and connection.
 absl::Status RunAlertVerify(const Session& session, const AlertCheckOptions& options);
 
 struct FaultListOptions {

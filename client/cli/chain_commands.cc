@@ -353,12 +353,14 @@ absl::Status RunModels(const Session& session, uint32_t limit) {
   request.set_limit(limit);
   ASSIGN_OR_RETURN(const v1::ListModelsResponse response, client->ListModels(request));
   Listing listing(session, "models",
-                  {"TYPE", "PERIOD", "DIGEST", "ROWS", "THRESHOLD", "ACTIVE FROM", "COMMITTED BY"});
+                  {"TYPE", "PERIOD", "DIGEST", "ROWS", "THRESHOLD", "ACTIVE FROM", "DRIFT NOTICE",
+                   "COMMITTED BY"});
   for (const v1::Model& model : response.models()) {
     listing.Add({std::string(EventTypeName(model.event_type())), absl::StrCat(model.period()),
                  ShortHex(model.digest()), absl::StrCat(model.row_count()),
                  BitsText(model.threshold_q8()) + " bits",
                  model.active() ? absl::StrCat("block ", model.active_from_height()) : "not active",
+                 DriftNoticeText(model.drift_period(), model.drifted()),
                  absl::StrJoin(model.committed_by(), " ")},
                 ToJson(model));
   }

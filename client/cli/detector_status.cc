@@ -57,6 +57,7 @@ Json ToJson(const v1::DetectorTypeReport& type) {
   json["drift"] = {{"index", BitsText(type.drift_q8())},
                    {"feature", type.drift_feature()},
                    {"beyond_limit", type.drifts()}};
+  json["drift_notice"] = DriftNoticeJson(type.notice_period(), type.notice());
   json["triage"] = {{"true_positive", Number(type.true_positive())},
                     {"false_positive", Number(type.false_positive())},
                     {"expected", Number(type.expected())},
@@ -73,7 +74,7 @@ absl::Status RunDetectorStatus(const Session& session) {
       report.executed_height() - std::min(report.executed_height(), report.height());
   Listing listing(session, "types",
                   {"TYPE", "STATE", "WINDOW", "MODEL", "ROWS", "THRESHOLD", "ALERTS", "CONFIRMED",
-                   "CONTESTED", "RATE BEFORE", "DRIFT", "PRECISION"});
+                   "CONTESTED", "RATE BEFORE", "DRIFT", "DRIFT NOTICE", "PRECISION"});
   for (const v1::DetectorTypeReport& type : report.types()) {
     listing.Add(
         {std::string(EventTypeName(type.event_type())), StateOf(type),
@@ -82,7 +83,7 @@ absl::Status RunDetectorStatus(const Session& session) {
          absl::StrCat(type.row_count()), BitsText(type.threshold_q8()), absl::StrCat(type.raised()),
          absl::StrCat(type.confirmed()), absl::StrCat(type.contested()),
          ShareText(type.previous_raised(), type.previous_events()), DriftText(type),
-         PrecisionText(type)},
+         DriftNoticeText(type.notice_period(), type.notice()), PrecisionText(type)},
         ToJson(type));
   }
   listing.Set("validator", report.validator());

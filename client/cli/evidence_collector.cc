@@ -8,6 +8,7 @@
 #include "ledger/chain/epoch_chain.h"
 #include "ledger/chain/payload.h"
 #include "ledger/chain/record.h"
+#include "ledger/chain/scanner.h"
 #include "ledger/log/checkpoint.h"
 #include "ledger/log/merkle.h"
 #include "ledger/log/tlog_proof.h"
@@ -41,8 +42,7 @@ absl::Status EvidenceCollector::WantAlert(uint64_t record) {
   wanted_[alert.event().record_index()].items.insert(alert.event().item());
   for (const v1::AlertVerdict& verdict : alert.verdicts()) wanted_[verdict.record_index()];
   for (const v1::Fault& fault : alert.faults()) wanted_[fault.record_index()];
-  // A rule is of the genesis file.
-  if (alert.component() == ledger::kRuleComponent) return absl::OkStatus();
+  if (alert.component() == ledger::kRuleComponent) return WantRule(alert);
   v1::GetModelFileRequest model_request;
   model_request.set_digest(alert.model_digest());
   absl::StatusOr<v1::ModelFile> model = client_->GetModelFile(model_request);
@@ -54,6 +54,61 @@ absl::Status EvidenceCollector::WantAlert(uint64_t record) {
                      model.status().message());
   }
   return WantCommitments(alert);
+}
+
+absl::Status EvidenceCollector::WantRule(const v1::Alert& alert) {
+  ASSIGN_OR_RETURN(const v1::Record record, Fetch(alert.record_index()));
+  ASSIGN_OR_RETURN(const ledger::RecordView view, ledger::DecodeRecord(AsBytes(record.leaf())));
+  const auto* body = std::get_if<ledger::AlertBody>(&view.body);
+  if (body == nullptr) return absl::DataLossError("the validator gave another record than asked");
+  v1::GetModelFileRequest rules_request;
+  rules_request.set_digest(std::string(body->rules_digest.view()));
+  absl::StatusOr<v1::ModelFile> rules = client_->GetModelFile(rules_request);
+  if (!rules.ok()) {
+    note_ = absl::StrCat("without the rule file, so that the alert cannot be recomputed: ",
+                         rules.status().message());
+    return absl::OkStatus();
+  }
+  model_ = std::move(*rules->mutable_file());
+  const std::optional<RuleNeed> need = NeedOfRule(model_, body->rule);
+  return need.has_value() ? WantBlocksBefore(alert, *need) : absl::OkStatus();
+}
+
+// Downwards from the event's block, until one is old enough for everything about the rule to be
+// told. Empty ones have nothing to show; what they do not hold follows from the others' places.
+absl::Status EvidenceCollector::WantBlocksBefore(const v1::Alert& alert, const RuleNeed& need) {
+  const v1::StoredEvent& event = alert.event();
+  if (event.event().empty()) return absl::OkStatus();  // Pruned: nothing can be recomputed.
+  EventView fields;
+  RETURN_IF_ERROR(ledger::ScanEvent(AsBytes(event.event()), &fields));
+  uint64_t records = 0;
+  uint64_t bytes = 0;
+  std::optional<uint64_t> event_millis;  // As entities see it: never later than its block.
+  for (uint64_t height = event.height(); height > 0; --height) {
+    v1::GetBlockRequest request;
+    request.set_height(height);
+    ASSIGN_OR_RETURN(const v1::Block block, client_->GetBlock(request));
+    const auto millis = static_cast<uint64_t>(block.time_unix_millis());
+    if (!event_millis.has_value()) {
+      event_millis = std::min(fields.time_unix_nano / 1'000'000, millis);
+    }
+    records += block.record_count();
+    bytes += block.bytes();
+    const bool is_first = height == event.height();
+    if (!is_first && (records > kRuleSpanRecordsMax || bytes > kRuleSpanBytesMax ||
+                      event.height() - height > kRuleSpanBlocksMax)) {
+      note_ = absl::StrCat("blocks below height ", height + 1,
+                           " are left out: too many for one file; what takes them stays open");
+      break;
+    }
+    for (const v1::RecordSummary& summary : block.records()) {
+      if (summary.record_index() <= event.record_index())
+        wanted_[summary.record_index()].whole = true;
+    }
+    const bool reaches = need.everything.has_value() && millis + *need.everything <= *event_millis;
+    if (reaches && block.record_count() > 0) break;
+  }
+  return absl::OkStatus();
 }
 
 // From the block whose commitment made the model active downwards, to where its window closed.

@@ -15,12 +15,18 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/alert/rule_case.h"
 #include "client/lib/client.h"
 #include "ledger/evidence/evidence_file.h"
 #include "ledger/evidence/evidence_writer.h"
 #include "vigil/v1/api.pb.h"
 
 namespace vigil::client {
+
+// What evidence of a rule's alert takes in of whole blocks: records, bytes, heights looked at.
+inline constexpr uint64_t kRuleSpanRecordsMax = 4096;
+inline constexpr uint64_t kRuleSpanBytesMax = 256 * 1024 * 1024;
+inline constexpr uint64_t kRuleSpanBlocksMax = 50'000;
 
 class EvidenceCollector {
  public:
@@ -31,7 +37,9 @@ class EvidenceCollector {
 
   absl::Status WantEvent(uint64_t record, uint32_t item);
   // The alert, its event, who judged it, what was recorded as wrong with it, the commitments to its
-  // model, and the model where some validator keeps it, else note() says so.
+  // model, and the model where some validator keeps it, else note() says so. Of a rule's alert the
+  // rule file and, whole, the blocks before the event that its recomputation takes, as far as they
+  // fit (kRuleSpan...Max); what is left out note() says.
   absl::Status WantAlert(uint64_t record);
   // The events that answer, and of each stream all records between. `whole`: every event of every
   // batch, so that the reader can tell that none is left out.
@@ -65,6 +73,8 @@ class EvidenceCollector {
   };
 
   absl::StatusOr<v1::Record> Fetch(uint64_t record) const;
+  absl::Status WantRule(const v1::Alert& alert);
+  absl::Status WantBlocksBefore(const v1::Alert& alert, const RuleNeed& need);
   absl::Status WantCommitments(const v1::Alert& alert);
   absl::StatusOr<uint32_t> WantCommitmentsOf(const v1::Block& block, const v1::Alert& alert);
   static std::optional<std::pair<StreamName, Link>> LinkOf(const v1::Record& record);

@@ -350,6 +350,34 @@ Json ToJson(const v1::Alert& alert) {
   return json;
 }
 
+std::string DriftNoticeText(uint64_t since_period,
+                            const google::protobuf::RepeatedPtrField<v1::FeatureDrift>& drifted) {
+  if (since_period == 0) return "-";
+  if (drifted.empty()) return absl::StrCat("none since period ", since_period);
+  std::string text =
+      absl::StrCat(BitsText(drifted[0].psi_q8()), " since period ", since_period, " in ");
+  for (int i = 0; i < drifted.size(); ++i) {
+    const std::string& name = drifted[i].name();
+    absl::StrAppend(&text, i == 0 ? "" : ", ",
+                    name.empty() ? absl::StrCat("feature ", drifted[i].feature()) : name);
+  }
+  return text;
+}
+
+Json DriftNoticeJson(uint64_t since_period,
+                     const google::protobuf::RepeatedPtrField<v1::FeatureDrift>& drifted) {
+  Json json;
+  json["agreed"] = since_period != 0;
+  json["since_period"] = Number(since_period);
+  json["features"] = Json::array();
+  for (const v1::FeatureDrift& feature : drifted) {
+    json["features"].push_back({{"feature", feature.feature()},
+                                {"name", feature.name()},
+                                {"index", BitsText(feature.psi_q8())}});
+  }
+  return json;
+}
+
 Json ToJson(const v1::Model& model) {
   Json json;
   json["event_type"] = EventTypeName(model.event_type());
@@ -364,6 +392,8 @@ Json ToJson(const v1::Model& model) {
   json["committed_by"] = Json::array();
   for (const std::string& validator : model.committed_by())
     json["committed_by"].push_back(validator);
+  json["drift_notice"] = DriftNoticeJson(model.drift_period(), model.drifted());
+  json["drift_notice"]["height"] = Number(model.drift_height());
   return json;
 }
 

@@ -21,6 +21,12 @@ Json ToJson(const v1::Triage& triage);
 Json ToJson(const v1::Alert& alert);
 Json ToJson(const v1::EntityProfile& entity);
 Json ToJson(const v1::Model& model);
+// What a quorum agreed on about a window's drift: "-" nothing, "none since period 4",
+// "0.62 since period 4 in dst_port, bytes_out".
+std::string DriftNoticeText(uint64_t since_period,
+                            const google::protobuf::RepeatedPtrField<v1::FeatureDrift>& drifted);
+Json DriftNoticeJson(uint64_t since_period,
+                     const google::protobuf::RepeatedPtrField<v1::FeatureDrift>& drifted);
 Json ToJson(const v1::Receipt& receipt);
 Json ToJson(const v1::Checkpoint& checkpoint);
 

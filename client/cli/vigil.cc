@@ -307,9 +307,10 @@ class Program {
                            [this](const Session& s) { return RunAlertVerify(s, alert_check_); });
     verify->footer(
         "Verdicts and exit codes: VERIFIED 0; SCORE_DIFFERS, THRESHOLD_DIFFERS,\n"
-        "EXPLANATION_DIFFERS, EVENT_DIFFERS (whoever signed it computed it wrongly), "
-        "MODEL_DIFFERS\n"
-        "and EVIDENCE_REFUSED 6; MODEL_UNKNOWN 5; NOT_REDERIVABLE 9.\n\n"
+        "EXPLANATION_DIFFERS, RULE_DIFFERS, EVENT_DIFFERS (whoever signed it computed it "
+        "wrongly),\n"
+        "MODEL_DIFFERS and EVIDENCE_REFUSED 6; MODEL_UNKNOWN 5; NOT_REDERIVABLE 9. Of a rule also\n"
+        "SUPPORTED 0: its conditions hold, the blocks that are there leave something open.\n\n"
         "  vigil alert verify 345 --genesis genesis.json\n"
         "  vigil evidence export alert 345 --file alert.evidence\n"
         "  vigil alert verify alert.evidence --policy policy.txt\n");
@@ -692,7 +693,7 @@ class Program {
     AddNumber(Add(detector, "models", "model commitments, newest first",
                   [this](const Session& session) { return RunModels(session, limit_); }),
               "--limit", limit_, "models");
-    Add(detector, "status", "per event type: model, threshold, alerts, drift, precision",
+    Add(detector, "status", "per event type: model, threshold, alerts, drift and its notice, precision",
         [](const Session& session) { return RunDetectorStatus(session); });
     Add(detector, "precision", "how right closed alerts were, as analysts judged them",
         [](const Session& session) { return RunPrecision(session); });

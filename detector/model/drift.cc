@@ -110,4 +110,11 @@ std::vector<FeatureDrift> DriftBetween(const Model& before, const Model& after) 
   return drifts;
 }
 
+std::vector<FeatureDrift> DriftBeyondLimit(const Model& before, const Model& after) {
+  std::vector<FeatureDrift> drifts = DriftBetween(before, after);
+  std::erase_if(drifts, [](const FeatureDrift& drift) { return drift.psi_q8 < kDriftLimitQ8; });
+  if (drifts.size() > kDriftedMax) drifts.resize(kDriftedMax);
+  return drifts;
+}
+
 }  // namespace vigil::detector

@@ -20,6 +20,8 @@ namespace vigil::detector {
 
 // From here on a feature has drifted: 0.25.
 inline constexpr uint32_t kDriftLimitQ8 = 64;
+// Features that a notice names.
+inline constexpr size_t kDriftedMax = 5;
 
 struct FeatureDrift {
   uint16_t feature = 0;
@@ -35,6 +37,9 @@ uint32_t StabilityIndexQ8(const std::vector<uint32_t>& before, const std::vector
 // Every feature, largest first, ties by feature. Measures are left out: their scale is each
 // window's own. REQUIRES: both models are of one schema.
 std::vector<FeatureDrift> DriftBetween(const Model& before, const Model& after);
+
+// What a drift notice says: those at or beyond the limit, at most kDriftedMax.
+std::vector<FeatureDrift> DriftBeyondLimit(const Model& before, const Model& after);
 
 }  // namespace vigil::detector
 

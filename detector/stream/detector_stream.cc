@@ -369,12 +369,15 @@ std::optional<TrainingJob> DetectorStream::NextJob() {
     const auto closed = closed_.find(pending.period);
     if (pending.reveals.size() < parameters_.seed_reveals || closed == closed_.end()) continue;
     const auto rows = closed->second.begin();
+    const PastModel past = PastAt(StateOf(rows->first), pending.window_end);
     TrainingJob job{rows->first,
                     pending.period,
                     Height(pending.window_end),
                     pending.window_digest,
                     pending.event_counts[static_cast<size_t>(rows->first) - 1],
-                    ThresholdAt(StateOf(rows->first), pending.window_end),
+                    past.threshold_q8,
+                    past.period,
+                    past.digest,
                     SeedOf(rows->first, pending),
                     std::move(rows->second),
                     parameters_,
@@ -392,6 +395,8 @@ TrainingResult DetectorStream::Run(const TrainingJob& job) {
           job.window_end,
           job.window_digest,
           job.event_count,
+          job.previous_period,
+          job.previous_digest,
           Model::Train(EventSchema(job.type), job.rows, job.seed, job.parameters, job.hash,
                        job.previous_threshold_q8)};
 }
@@ -404,15 +409,22 @@ std::optional<ModelInfo> DetectorStream::Install(TrainingResult result) {
   }
   std::erase_if(state_.pending, [](const PendingPeriod& p) { return p.types_left == 0; });
   if (!result.model) return std::nullopt;
-  const ModelInfo info{result.type,
-                       result.period,
-                       result.window_end,
-                       result.model->digest(),
-                       result.window_digest,
-                       result.model->row_count(),
-                       result.model->threshold_q8(),
-                       false,
-                       result.event_count};
+  ModelInfo info{result.type,
+                 result.period,
+                 result.window_end,
+                 result.model->digest(),
+                 result.window_digest,
+                 result.model->row_count(),
+                 result.model->threshold_q8(),
+                 false,
+                 result.event_count,
+                 0,
+                 {}};
+  const KeptModel* const previous = ModelOf(StateOf(result.type), result.previous_digest);
+  if (result.previous_period != 0 && previous != nullptr) {
+    info.drift_period = result.previous_period;
+    info.drifted = DriftBeyondLimit(previous->model, *result.model);
+  }
   Keep(result.type, {result.period, result.window_end.value(), result.window_digest,
                      std::move(*result.model), std::nullopt});
   return info;
@@ -446,9 +458,9 @@ void DetectorStream::Keep(EventType type, KeptModel kept) {
 
 void DetectorStream::Activate(EventType type, uint64_t period, const Digest& digest,
                               Height from_height, uint32_t threshold_q8) {
-  std::vector<PastThreshold>& thresholds = StateOf(type).thresholds;
-  if (thresholds.size() == kThresholdsKept) thresholds.erase(thresholds.begin());
-  thresholds.push_back({from_height.value(), threshold_q8});
+  std::vector<PastModel>& past = StateOf(type).past;
+  if (past.size() == kThresholdsKept) past.erase(past.begin());
+  past.push_back({from_height.value(), threshold_q8, period, digest});
   std::vector<Activation>& activations = StateOf(type).activations;
   // What another one replaces for every height to come is no longer needed.
   const uint64_t live = std::max(next_height_, state_.height + 1);
@@ -468,12 +480,12 @@ const DetectorStream::Activation* DetectorStream::ActiveAt(const TypeState& stat
   return active;
 }
 
-uint32_t DetectorStream::ThresholdAt(const TypeState& state, uint64_t height) {
-  uint32_t threshold = 0;
-  for (const PastThreshold& past : state.thresholds) {
-    if (past.from_height <= height) threshold = past.threshold_q8;
+DetectorStream::PastModel DetectorStream::PastAt(const TypeState& state, uint64_t height) {
+  PastModel last;
+  for (const PastModel& past : state.past) {
+    if (past.from_height <= height) last = past;
   }
-  return threshold;
+  return last;
 }
 
 const DetectorStream::KeptModel* DetectorStream::ModelOf(const TypeState& state,
@@ -508,9 +520,17 @@ std::vector<ModelInfo> DetectorStream::Models() const {
   for (const TypeState& state : types_) {
     const Activation* active = ActiveAt(state, std::max(next_height_, state_.height + 1));
     for (const KeptModel& kept : state.models) {
-      infos.push_back({state.type, kept.period, Height(kept.window_end), kept.model.digest(),
-                       kept.window_digest, kept.model.row_count(), kept.model.threshold_q8(),
-                       active != nullptr && active->digest == kept.model.digest(), 0});
+      infos.push_back({state.type,
+                       kept.period,
+                       Height(kept.window_end),
+                       kept.model.digest(),
+                       kept.window_digest,
+                       kept.model.row_count(),
+                       kept.model.threshold_q8(),
+                       active != nullptr && active->digest == kept.model.digest(),
+                       0,
+                       0,
+                       {}});
     }
   }
   return infos;

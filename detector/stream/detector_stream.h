@@ -63,7 +63,8 @@ namespace vigil::detector {
 inline constexpr uint64_t kPeriodHeightStep = 4;
 // Models kept per type: the active one, and others to recompute older alerts with.
 inline constexpr size_t kModelsPerTypeMax = 4;
-// Activations whose thresholds are remembered per type: those of all windows that may wait.
+// Activations that are remembered per type, with their thresholds: those of all windows that may
+// wait.
 inline constexpr size_t kThresholdsKept = 8;
 static_assert(kThresholdsKept > kPendingPeriodsMax);
 
@@ -106,6 +107,8 @@ struct TrainingJob {
   Digest window_digest{};
   uint64_t event_count = 0;            // Of the type in the period.
   uint32_t previous_threshold_q8 = 0;  // Of the model active at window_end; 0: none.
+  uint64_t previous_period = 0;        // Of that model, as is the next.
+  Digest previous_digest{};
   Digest seed{};
   RawTable rows;
   Parameters parameters;
@@ -118,6 +121,8 @@ struct TrainingResult {
   Height window_end;
   Digest window_digest{};
   uint64_t event_count = 0;
+  uint64_t previous_period = 0;  // As in the job, as is the next.
+  Digest previous_digest{};
   std::optional<Model> model;  // Nothing: too few different rows.
 };
 
@@ -132,6 +137,11 @@ struct ModelInfo {
   uint32_t threshold_q8 = 0;
   bool active = false;       // For the next height.
   uint64_t event_count = 0;  // Of the type in the period; 0 as window_end.
+  // Of a model just trained: the features of its window that lie beyond kDriftLimitQ8 from the one
+  // of the model that was active at window_end, largest first. Period 0: there was none, or it is
+  // not here.
+  uint64_t drift_period = 0;
+  std::vector<FeatureDrift> drifted;
 };
 
 // The windows at the end of a period.
@@ -260,9 +270,11 @@ class DetectorStream {
     Digest digest{};
     uint64_t from_height = 0;
   };
-  struct PastThreshold {
+  struct PastModel {
     uint64_t from_height = 0;
     uint32_t threshold_q8 = 0;
+    uint64_t period = 0;
+    Digest digest{};
   };
   struct KeptModel {
     uint64_t period = 0;
@@ -276,9 +288,9 @@ class DetectorStream {
         : type(type_in), window(WindowWidth(type_in), rows_max) {}
     EventType type;
     EventWindow window;
-    std::vector<Activation> activations;    // Ascending from_height.
-    std::vector<KeptModel> models;          // Ascending period.
-    std::vector<PastThreshold> thresholds;  // Ascending from_height, at most kThresholdsKept.
+    std::vector<Activation> activations;  // Ascending from_height.
+    std::vector<KeptModel> models;        // Ascending period.
+    std::vector<PastModel> past;          // Ascending from_height, at most kThresholdsKept.
   };
 
   TypeState& StateOf(EventType type) { return types_[static_cast<size_t>(type) - 1]; }
@@ -287,8 +299,8 @@ class DetectorStream {
   uint64_t OldestEvent(uint64_t events) const { return detector::OldestEvent(parameters_, events); }
 
   static const Activation* ActiveAt(const TypeState& state, uint64_t height);
-  // Of the model that was active for `height`; 0: none.
-  static uint32_t ThresholdAt(const TypeState& state, uint64_t height);
+  // The model that was active for `height`; period 0: none.
+  static PastModel PastAt(const TypeState& state, uint64_t height);
   static const KeptModel* ModelOf(const TypeState& state, const Digest& digest);
   void Keep(EventType type, KeptModel kept);
   // Takes over windows; the next height is the one after.

@@ -146,6 +146,17 @@ constexpr FieldRule kAttestationFields[] = {
 };
 constexpr MessageRules kAttestation = MakeRules(kAttestationFields);
 
+constexpr FieldRule kDriftedFeatureFields[] = {
+    {},
+    Number("feature", kUint32Max, Store<&DriftedFeature::feature>),
+    Required(Number("psi_q8", kUint32Max, Store<&DriftedFeature::psi_q8>)),
+};
+constexpr MessageRules kDriftedFeature = MakeRules(kDriftedFeatureFields);
+
+void* EnterDrifted(void* out, uint32_t) {
+  return &static_cast<ModelCommitmentBody*>(out)->drifted.emplace_back();
+}
+
 constexpr FieldRule kModelCommitmentFields[] = {
     {},
     Author(),
@@ -157,6 +168,8 @@ constexpr FieldRule kModelCommitmentFields[] = {
     HashField("window_digest", Store<&ModelCommitmentBody::window_digest>),
     Number("threshold_q8", kUint32Max, Store<&ModelCommitmentBody::threshold_q8>),
     Number("event_count", kUint64Max, Store<&ModelCommitmentBody::event_count>),
+    Number("drift_period", kUint64Max, Store<&ModelCommitmentBody::drift_period>),
+    Repeated(Message("drifted", &kDriftedFeature, EnterDrifted), kDriftedMax),
 };
 constexpr MessageRules kModelCommitment = MakeRules(kModelCommitmentFields);
 
@@ -164,7 +177,7 @@ constexpr FieldRule kFaultProofFields[] = {
     {},
     Author(),
     Number("alert_index", kUint64Max, Store<&FaultProofBody::alert_index>),
-    Required(Number("fault", 4, Store<&FaultProofBody::fault>)),
+    Required(Number("fault", 5, Store<&FaultProofBody::fault>)),
     Number("score_q8", kUint32Max, Store<&FaultProofBody::score_q8>),
     Number("threshold_q8", kUint32Max, Store<&FaultProofBody::threshold_q8>),
     Number("component", kUint32Max, Store<&FaultProofBody::component>),
@@ -283,7 +296,30 @@ absl::Status CheckFields(absl::string_view name, const AttestationBody& body) {
   }
   return absl::OkStatus();
 }
-absl::Status CheckFields(absl::string_view, const ModelCommitmentBody&) { return absl::OkStatus(); }
+absl::Status CheckFields(absl::string_view name, const ModelCommitmentBody& body) {
+  if (body.drift_period >= body.period) {
+    return Invalid(name, ".drift_period: ", body.drift_period, ", must lie below period ",
+                   body.period);
+  }
+  if (body.drift_period == 0 && !body.drifted.empty()) {
+    return Invalid(name, ".drifted: ", body.drifted.size(), " without a drift_period");
+  }
+  for (size_t i = 0; i < body.drifted.size(); ++i) {
+    const DriftedFeature& drifted = body.drifted[i];
+    if (drifted.psi_q8 < kDriftNoticeQ8) {
+      return Invalid(name, ".drifted[", i, "].psi_q8: ", drifted.psi_q8, ", the limit is ",
+                     kDriftNoticeQ8);
+    }
+    if (i == 0) continue;
+    const DriftedFeature& before = body.drifted[i - 1];
+    if (before.psi_q8 < drifted.psi_q8 ||
+        (before.psi_q8 == drifted.psi_q8 && before.feature >= drifted.feature)) {
+      return Invalid(name, ".drifted[", i, "].psi_q8: ", drifted.psi_q8, " after ", before.psi_q8,
+                     ", largest first, then by feature");
+    }
+  }
+  return absl::OkStatus();
+}
 absl::Status CheckFields(absl::string_view, const FaultProofBody&) { return absl::OkStatus(); }
 
 absl::Status CheckFields(absl::string_view name, const TriageBody& body) {

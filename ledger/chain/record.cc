@@ -113,6 +113,12 @@ v1::ModelCommitmentBody ToProto(const ModelCommitmentBody& body) {
   out.set_window_digest(Bytes(body.window_digest));
   out.set_threshold_q8(body.threshold_q8);
   out.set_event_count(body.event_count);
+  out.set_drift_period(body.drift_period);
+  for (const DriftedFeature& drifted : body.drifted) {
+    v1::DriftedFeature* const added = out.add_drifted();
+    added->set_feature(drifted.feature);
+    added->set_psi_q8(drifted.psi_q8);
+  }
   return out;
 }
 
@@ -238,6 +244,8 @@ absl::string_view AlertFaultName(AlertFault fault) {
       return "explanation";
     case AlertFault::kEvent:
       return "event";
+    case AlertFault::kRule:
+      return "rule";
   }
   return "?";
 }

@@ -101,6 +101,14 @@ struct Attestation {
 struct AttestationBody {
   std::vector<Attestation> attestations;
 };
+struct DriftedFeature {
+  uint32_t feature = 0;
+  uint32_t psi_q8 = 0;
+  bool operator==(const DriftedFeature&) const = default;
+};
+// From here on a feature has drifted: 0.25 (detector/model/drift.h).
+inline constexpr uint32_t kDriftNoticeQ8 = 64;
+inline constexpr size_t kDriftedMax = 5;
 struct ModelCommitmentBody {
   uint32_t event_type = 0;
   uint64_t period = 0;
@@ -110,6 +118,8 @@ struct ModelCommitmentBody {
   Hash window_digest;
   uint32_t threshold_q8 = 0;
   uint64_t event_count = 0;
+  uint64_t drift_period = 0;  // 0: the window was held against no other.
+  std::vector<DriftedFeature> drifted;
 };
 
 // Where an alert differs from its recomputation. Stored: never renumber.
@@ -118,8 +128,9 @@ enum class AlertFault : uint8_t {
   kThreshold = 2,
   kExplanation = 3,  // What decided, or the reasons.
   kEvent = 4,        // Raised over other bytes than the chain has there.
+  kRule = 5,         // The rule that it cites did not match the event, or not as it says.
 };
-// "score", "threshold", "explanation", "event".
+// "score", "threshold", "explanation", "event", "rule".
 absl::string_view AlertFaultName(AlertFault fault);
 struct FaultProofBody {
   RecordIndex alert_index;

@@ -40,7 +40,8 @@ enum class EffectType : uint8_t {
   kAlertTriaged = 10,   // subject: record index of the alert; detail: u8 action.
   kFaultRecorded = 12,  // subject: record index of the alert; detail: u8 fault.
   kIncidentOpened =
-      13,  // subject: record index of its first alert, which is the incident's number.
+      13,              // subject: record index of its first alert, which is the incident's number.
+  kDriftNoticed = 14,  // subject: period; detail: u32 event type, u32 feature, u32 psi_q8.
 };
 struct Effect {
   EffectType type = EffectType::kAlertProposed;

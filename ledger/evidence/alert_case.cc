@@ -30,6 +30,8 @@ void TakeAlert(const ShownRecord& record, const AlertBody& body, AlertCase* out)
   out->reasons = body.reasons;
   out->rule = body.rule;
   out->rules_digest = body.rules_digest;
+  out->entity_kind = body.entity_kind;
+  out->observed = body.observed;
 }
 
 // u32 event type | digest, as module models emits it.

@@ -47,6 +47,8 @@ struct AlertCase {
   std::vector<AlertReason> reasons;
   uint32_t rule = 0;  // Of component 4, as the next.
   Hash rules_digest;
+  uint32_t entity_kind = 0;
+  uint64_t observed = 0;
   std::optional<RecordIndex> confirmed_by;  // Whose result says that the alert was confirmed.
   std::optional<RecordIndex> contested_by;
   std::vector<AlertFaultWord> faults;         // Recorded on the chain, in order of the log.

@@ -36,6 +36,12 @@ class FactList {
                      " time_unix_ms ", record.report.block->time_unix_millis, " leaf ",
                      record.report.record->leaf_hash.ToHex(), " events ", record.events.size()));
   }
+  void AddRejected(const ShownRecord& record) {
+    Add("rejected_record",
+        absl::StrCat(record.index().value(), " ", KindOf(record.report.record->kind).name, " ",
+                     ResultCodeName(record.report.result->code), " block ",
+                     record.report.block->height.value()));
+  }
   void Add(const StreamCase& stream) {
     std::string text = absl::StrCat(
         EscapedFact(stream.sensor), " ", EscapedFact(stream.stream), " sequence ",
@@ -54,6 +60,7 @@ class FactList {
     if (alert.component == kRuleComponent) {
       Add("rule", alert.rule);
       Add("rules_digest", alert.rules_digest.ToHex());
+      Add("rule_observed", alert.observed);
     } else {
       Add("model_digest", alert.model_digest.ToHex());
       Add("model_period", alert.period);
@@ -96,6 +103,7 @@ std::vector<ProofFact> EvidenceFacts(const EvidenceReport& report) {
   }
   for (const NamedValidator& validator : report.validators) facts.Add(validator);
   for (const ShownRecord& record : report.records) facts.Add(record);
+  for (const ShownRecord& record : report.rejected) facts.AddRejected(record);
   facts.Add("events_shown", report.events_shown());
   if (report.question.has_value() && report.question->subject == EvidenceSubject::kSpan)
     facts.Add("events_in_span", report.events_in_span());

@@ -55,7 +55,7 @@ struct Evidence {
   absl::string_view checkpoint;     // Signed note.
   absl::string_view genesis;        // The genesis file; empty: left out.
   std::vector<EvidencePart> parts;  // Ascending by record index, which verifying sees to.
-  absl::string_view model;          // Of the alert in question; empty: left out.
+  absl::string_view model;          // Of the alert in question, or its rule file; empty: left out.
   absl::string_view epochs;         // The epoch chain up to the checkpoint's; empty: left out.
   bool operator==(const Evidence&) const = default;
 };

@@ -30,7 +30,8 @@ class EvidenceWriter {
   // Errors: kInvalidArgument on a payload that is none; kNotFound for an item beyond it;
   // kResourceExhausted as above. After an error nothing of it is shown.
   absl::Status AddEvents(RecordIndex index, ByteSpan payload, const std::set<uint32_t>& items);
-  // The model that the alert rests on. Errors: kInvalidArgument: no bytes; kResourceExhausted.
+  // The model that the alert rests on, or the file of its rule. Errors: kInvalidArgument: no bytes;
+  // kResourceExhausted.
   absl::Status AddModel(std::string model);
   // The epoch chain up to the checkpoint's epoch. Errors: as above.
   absl::Status AddEpochs(std::string epochs);

@@ -9,6 +9,7 @@
 #include "ledger/base/check.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/chain/scanner.h"
+#include "ledger/chain/tags.h"
 #include "ledger/crypto/sha256.h"
 #include "ledger/log/merkle.h"
 #include "ledger/log/tlog_proof.h"
@@ -118,32 +119,50 @@ Outcome CheckEvents(const EvidencePart& part, ShownRecord* record) {
                 " are not those that the batch commits to");
 }
 
+// Whether everything is proven of a record, and that the chain did not accept it; of evidence of
+// another record's alert, which may show whole blocks. Nothing in it is shown.
+bool IsRejected(const EvidenceQuestion& question, const EvidencePart& part,
+                const ProofReport& report) {
+  return question.subject == EvidenceSubject::kAlert && part.events.empty() &&
+         report.result.has_value() && report.result->code != ResultCode::kOk &&
+         report.verdict == ProofVerdict::kNotIncluded && report.record->index != question.alert;
+}
+
 Outcome CheckPart(const PolicyChain& policies, const CheckedHead& head, const Evidence& evidence,
                   const EvidencePart& part, EvidenceReport* report) {
   const std::string file = WholeProof(evidence, part);
   ShownRecord record;
   record.report = VerifyProof(policies, head, file);
-  if (!IsVerified(record.report.verdict))
+  const bool rejected = IsRejected(evidence.question, part, record.report);
+  if (!IsVerified(record.report.verdict) && !rejected)
     return Refusal{record.report.verdict, record.report.reason};
   if (record.report.subject != ProofSubject::kRecord)
     return Refuse(ProofVerdict::kMalformed, "a proof that is not one of a record");
-  if (!report->records.empty() && record.index() <= report->records.back().index())
-    return Refuse(ProofVerdict::kMalformed, "record ", record.index().value(), " out of order");
+  for (const std::vector<ShownRecord>* before : {&report->records, &report->rejected}) {
+    if (!before->empty() && record.index() <= before->back().index())
+      return Refuse(ProofVerdict::kMalformed, "record ", record.index().value(), " out of order");
+  }
   record.leaf = DecodeProofExtra(AsBytes(DecodeTlogProof(file)->extra))->leaf;
+  if (rejected) {
+    report->rejected.push_back(std::move(record));
+    return std::nullopt;
+  }
   Outcome refusal = CheckEvents(part, &record);
   if (!refusal.has_value()) report->records.push_back(std::move(record));
   return refusal;
 }
 
-// Whether the model is the one that the alert names and a quorum committed.
+// Whether the model is the one that the alert names and a quorum committed; of a rule's alert the
+// file of the rules that it names, which the chain holds against genesis.
 Outcome CheckModel(EvidenceReport* report) {
   if (report->model.empty()) return std::nullopt;
-  const std::string tagged = absl::StrCat(kModelTag, report->model);
-  const Hash digest = Sha256(AsBytes(tagged));
-  if (digest == report->alert->model_digest) return std::nullopt;
+  const bool is_rule = report->alert->component == kRuleComponent;
+  const Hash& wanted = is_rule ? report->alert->rules_digest : report->alert->model_digest;
+  const Hash digest = Sha256({AsBytes(is_rule ? kRulesTag : kModelTag), AsBytes(report->model)});
+  if (digest == wanted) return std::nullopt;
   report->wrong_model = true;
-  return Refuse(ProofVerdict::kPayloadMismatch, "the model in it has the digest ", digest.ToHex(),
-                ", the alert rests on ", report->alert->model_digest.ToHex());
+  return Refuse(ProofVerdict::kPayloadMismatch, is_rule ? "the rule file" : "the model",
+                " in it has the digest ", digest.ToHex(), ", the alert rests on ", wanted.ToHex());
 }
 
 // Whether the file answers its question.

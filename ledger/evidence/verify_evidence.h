@@ -37,10 +37,14 @@ struct EvidenceReport {
   std::optional<ProvenHead> head;
   std::vector<NamedValidator> validators;  // Empty without a genesis file.
   std::vector<ShownRecord> records;
+  // In the log, but the chain did not accept them. Only of an alert, whose span of blocks may hold
+  // such records.
+  std::vector<ShownRecord> rejected;
   std::vector<StreamCase> streams;
   // Also where only its event is not shown, or not the one that the alert names.
   std::optional<AlertCase> alert;
-  // The model file in it, whose digest is the alert's unless `wrong_model`. Empty: there is none.
+  // The model file in it, of a rule's alert the rule file, whose digest is the alert's unless
+  // `wrong_model`. Empty: there is none.
   absl::string_view model;
   bool wrong_model = false;
 

@@ -80,6 +80,8 @@ absl::Status AppendModels(const StateBase& state, uint32_t event_type, uint64_t 
     if (active.has_value() && active->statement == group.statement) {
       info.active = true;
       info.active_from = active->active_from;
+      info.drift = active->drift;
+      info.drift_height = active->drift_height;
     }
     models->push_back(std::move(info));
   }

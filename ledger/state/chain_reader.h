@@ -161,6 +161,8 @@ struct ModelInfo {
   bool active = false;  // Some quorum committed exactly this digest.
   Height active_from;   // Height of the block that completed the quorum.
   uint64_t event_count = 0;
+  DriftStatement drift;  // Of an active one: what a quorum said, once one did.
+  Height drift_height;   // Of the block that completed that one; 0: none yet.
 };
 
 class ChainReader {

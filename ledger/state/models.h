@@ -11,7 +11,10 @@
 //
 // Once a quorum said exactly the same of a type and period (digest, window end, rows, threshold,
 // window digest, events counted), that model is active. A commitment to the period that is active
-// already is kept and changes nothing.
+// already is kept and changes nothing but this: once a quorum also said the same of its drift
+// (against the window of which period, and which features are beyond the limit), that stands with
+// the model, and where features are it is a drift notice. So whoever lacks the earlier model keeps
+// no model from becoming active, and liars below a quorum make no notice.
 #ifndef VIGIL_LEDGER_STATE_MODELS_H_
 #define VIGIL_LEDGER_STATE_MODELS_H_
 

@@ -302,7 +302,7 @@ FaultRow FaultRow::Decode(ByteReader* reader) {
   row.component = reader->U32();
   row.record_index = RecordIndex(reader->U64());
   row.height = Height(reader->U64());
-  if (fault < 1 || fault > static_cast<uint8_t>(AlertFault::kEvent)) Refuse(reader);
+  if (fault < 1 || fault > static_cast<uint8_t>(AlertFault::kRule)) Refuse(reader);
   return row;
 }
 
@@ -395,14 +395,34 @@ ModelStatement ModelStatement::Decode(ByteReader* reader) {
   return statement;
 }
 
+void DriftStatement::Encode(ByteWriter* writer) const {
+  writer->U64(period).U8(static_cast<uint8_t>(drifted.size()));
+  for (const DriftedFeature& feature : drifted) writer->U32(feature.feature).U32(feature.psi_q8);
+}
+
+DriftStatement DriftStatement::Decode(ByteReader* reader) {
+  DriftStatement drift;
+  drift.period = reader->U64();
+  const size_t count = reader->U8();
+  if (count > kDriftedMax || (count > 0 && drift.period == 0)) Refuse(reader);
+  for (size_t i = 0; i < count && reader->ok(); ++i) {
+    DriftedFeature& feature = drift.drifted.emplace_back();
+    feature.feature = reader->U32();
+    feature.psi_q8 = reader->U32();
+  }
+  return drift;
+}
+
 void CommitmentRow::Encode(ByteWriter* writer) const {
   statement.Encode(writer);
+  drift.Encode(writer);
   writer->U64(record_index.value());
 }
 
 CommitmentRow CommitmentRow::Decode(ByteReader* reader) {
   CommitmentRow row;
   row.statement = ModelStatement::Decode(reader);
+  row.drift = DriftStatement::Decode(reader);
   row.record_index = RecordIndex(reader->U64());
   return row;
 }
@@ -410,12 +430,16 @@ CommitmentRow CommitmentRow::Decode(ByteReader* reader) {
 void ModelRow::Encode(ByteWriter* writer) const {
   statement.Encode(writer);
   writer->U64(active_from.value());
+  drift.Encode(writer);
+  writer->U64(drift_height.value());
 }
 
 ModelRow ModelRow::Decode(ByteReader* reader) {
   ModelRow row;
   row.statement = ModelStatement::Decode(reader);
   row.active_from = Height(reader->U64());
+  row.drift = DriftStatement::Decode(reader);
+  row.drift_height = Height(reader->U64());
   return row;
 }
 

@@ -342,9 +342,20 @@ struct ModelStatement {
   static ModelStatement Decode(ByteReader* reader);
 };
 
+// How a window lies to the one of an earlier model of its type.
+struct DriftStatement {
+  uint64_t period = 0;  // Of that model; 0: nothing is said.
+  std::vector<DriftedFeature> drifted;
+  bool operator==(const DriftStatement&) const = default;
+
+  void Encode(ByteWriter* writer) const;
+  static DriftStatement Decode(ByteReader* reader);
+};
+
 struct CommitmentRow {
   static constexpr absl::string_view kName = "model commitment";
   ModelStatement statement;
+  DriftStatement drift;
   RecordIndex record_index;
 
   void Encode(ByteWriter* writer) const;
@@ -354,7 +365,9 @@ struct CommitmentRow {
 struct ModelRow {
   static constexpr absl::string_view kName = "model";
   ModelStatement statement;
-  Height active_from;  // Height of the block that completed the quorum.
+  Height active_from;    // Height of the block that completed the quorum.
+  DriftStatement drift;  // What a quorum said of it, once one did.
+  Height drift_height;   // Of the block that completed that one; 0: none yet.
 
   void Encode(ByteWriter* writer) const;
   static ModelRow Decode(ByteReader* reader);

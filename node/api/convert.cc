@@ -188,6 +188,14 @@ v1::Model ToProto(const ledger::ModelInfo& model) {
   proto.set_active_from_height(model.active_from.value());
   proto.set_window_digest(BytesOf(model.window_digest));
   proto.set_event_count(model.event_count);
+  proto.set_drift_period(model.drift.period);
+  proto.set_drift_height(model.drift_height.value());
+  for (const ledger::DriftedFeature& drifted : model.drift.drifted) {
+    v1::FeatureDrift* const added = proto.add_drifted();
+    added->set_feature(drifted.feature);
+    added->set_psi_q8(drifted.psi_q8);
+    added->set_name(FeatureName(model.event_type, drifted.feature));
+  }
   return proto;
 }
 

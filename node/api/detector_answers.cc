@@ -35,6 +35,8 @@ absl::Status FillActive(const ledger::ChainReader& reader, v1::DetectorTypeRepor
   out->set_active_from_height(active->active_from.value());
   out->set_row_count(active->row_count);
   out->set_threshold_q8(active->threshold_q8);
+  out->set_notice_period(active->drift.period);
+  *out->mutable_notice() = node::ToProto(*active).drifted();
   ASSIGN_OR_RETURN(const ledger::ModelAlertsRow alerts, reader.AlertsOfModel(type, active->period));
   out->set_raised(alerts.raised);
   out->set_confirmed(alerts.confirmed);
@@ -81,6 +83,11 @@ absl::Status FillModelFile(const NodeServices& services, const v1::GetModelFileR
   if (!digest.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("digest of ", request.digest().size(), " bytes, 32 belong there"));
+  }
+  const ledger::Genesis& genesis = services.genesis();
+  if (!genesis.rules_digest.IsZero() && *digest == genesis.rules_digest) {
+    out->set_file(genesis.detector_rules);
+    return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(*out->mutable_file(), services.ReadModel(*digest));
   return absl::OkStatus();

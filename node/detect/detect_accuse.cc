@@ -12,6 +12,9 @@
 namespace vigil::node {
 namespace {
 
+static_assert(detector::kDriftLimitQ8 == ledger::kDriftNoticeQ8);
+static_assert(detector::kDriftedMax == ledger::kDriftedMax);
+
 using ledger::AlertFault;
 using ledger::AlertInfo;
 using ledger::ChainReader;
@@ -103,6 +106,38 @@ absl::StatusOr<bool> DetectDriver::Accuse(const ChainReader& reader) {
   return worked;
 }
 
+std::optional<ledger::FaultRow> DetectDriver::ModelFaultOf(const AlertInfo& alert,
+                                                           const EventView& event,
+                                                           bool other_event) const {
+  const detector::Recomputation own = stream_->Recompute(event, alert.model_digest.bytes);
+  if (own.outcome == detector::Recomputed::kUnknownModel) return std::nullopt;
+  const detector::Difference difference =
+      detector::Compare(ClaimOf(alert), own.score, own.threshold_q8);
+  if (difference == detector::Difference::kNone && !other_event) return std::nullopt;
+  ledger::FaultRow row;
+  row.fault = other_event ? AlertFault::kEvent : FaultFor(difference);
+  row.score_q8 = own.score.score_q8;
+  row.threshold_q8 = own.threshold_q8;
+  row.component = static_cast<uint32_t>(own.score.component);
+  return row;
+}
+
+// The numbers are those of the verdict: the rule's where it matched as the alert says, else none. A
+// wrong anchor alone is no fault: whoever reads both events sees it.
+std::optional<ledger::FaultRow> DetectDriver::RuleFaultOf(const AlertInfo& alert,
+                                                          Height event_height,
+                                                          bool other_event) const {
+  const std::optional<bool> agrees = AgreesWithRule(alert, event_height);
+  if (!agrees.has_value() || (*agrees && !other_event)) return std::nullopt;
+  ledger::FaultRow row;
+  row.fault = other_event ? AlertFault::kEvent : AlertFault::kRule;
+  if (!*agrees) return row;
+  row.score_q8 = alert.score_q8;
+  row.threshold_q8 = alert.threshold_q8;
+  row.component = ledger::kRuleComponent;
+  return row;
+}
+
 // Nothing when somebody said it, or what it is from is not here any more.
 absl::StatusOr<std::optional<FaultProofBody>> DetectDriver::FaultOf(const ChainReader& reader,
                                                                     const AlertInfo& alert) const {
@@ -111,17 +146,12 @@ absl::StatusOr<std::optional<FaultProofBody>> DetectDriver::FaultOf(const ChainR
   ASSIGN_OR_RETURN(const ExecutedPtr executed, LoadReadable(block.height));
   if (executed == nullptr) return none;
   ASSIGN_OR_RETURN(const BlockEventView event, EventAt(*executed, alert.event));
-  const detector::Recomputation own = stream_->Recompute(event.view, alert.model_digest.bytes);
-  if (own.outcome == detector::Recomputed::kUnknownModel) return none;
-  const detector::Difference difference =
-      detector::Compare(ClaimOf(alert), own.score, own.threshold_q8);
   const bool other_event = ledger::LeafHash(event.bytes) != alert.event_leaf;
-  if (difference == detector::Difference::kNone && !other_event) return none;
-  ledger::FaultRow row;
-  row.fault = other_event ? AlertFault::kEvent : FaultFor(difference);
-  row.score_q8 = own.score.score_q8;
-  row.threshold_q8 = own.threshold_q8;
-  row.component = static_cast<uint32_t>(own.score.component);
+  const std::optional<ledger::FaultRow> wrong = alert.component == ledger::kRuleComponent
+                                                    ? RuleFaultOf(alert, block.height, other_event)
+                                                    : ModelFaultOf(alert, event.view, other_event);
+  if (!wrong.has_value()) return none;
+  const ledger::FaultRow& row = *wrong;
   ASSIGN_OR_RETURN(const std::vector<ledger::FaultInfo> known, reader.FaultsOf(alert.index));
   for (const ledger::FaultInfo& fault : known) {
     if (fault.fault.SaysSame(row) || fault.validator == identity_) return none;

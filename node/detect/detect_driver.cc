@@ -281,7 +281,13 @@ absl::StatusOr<bool> DetectDriver::TrainOne() {
                                 .row_count = trained->row_count,
                                 .threshold_q8 = trained->threshold_q8,
                                 .event_count = trained->event_count,
+                                .drift_period = trained->drift_period,
+                                .drifted = {},
                                 .attempt = {}};
+    for (const detector::FeatureDrift& drift : trained->drifted) {
+      duties_.commitments[key].drifted.push_back(
+          {.feature = drift.feature, .psi_q8 = drift.psi_q8});
+    }
     NoteDrift(*trained);
     if (model != nullptr) {
       stored.push_back(

@@ -203,6 +203,12 @@ class DetectDriver {
   absl::StatusOr<bool> Accuse(const ledger::ChainReader& reader);
   absl::StatusOr<std::optional<ledger::FaultProofBody>> FaultOf(
       const ledger::ChainReader& reader, const ledger::AlertInfo& alert) const;
+  // `other_event`: the alert was raised over other bytes than the event has. Nothing: no fault, or
+  // what tells is not here any more.
+  std::optional<ledger::FaultRow> ModelFaultOf(const ledger::AlertInfo& alert,
+                                               const EventView& event, bool other_event) const;
+  std::optional<ledger::FaultRow> RuleFaultOf(const ledger::AlertInfo& alert, Height event_height,
+                                              bool other_event) const;
   void Count(const UnderWay& sent);
   // Tells of a type whose events have changed.
   void NoteDrift(const detector::ModelInfo& trained) const;

@@ -148,6 +148,8 @@ absl::StatusOr<bool> DetectDriver::Commit(const ChainReader& reader) {
     body.row_count = commit.row_count;
     body.threshold_q8 = commit.threshold_q8;
     body.event_count = commit.event_count;
+    body.drift_period = commit.drift_period;
+    body.drifted = commit.drifted;
     commit.attempt.under_way = true;
     ++duty;
     UnderWay sent;

@@ -7,7 +7,7 @@
 namespace vigil::node {
 namespace {
 
-constexpr uint16_t kFormat = 4;
+constexpr uint16_t kFormat = 5;
 
 Hash OrderKey(const Hash& block_hash, const ledger::EventRef& event, uint32_t validator) {
   std::string bytes;
@@ -61,7 +61,12 @@ std::string Duties::Encode() const {
         .Fixed(duty.window_digest)
         .U32(duty.row_count)
         .U32(duty.threshold_q8)
-        .U64(duty.event_count);
+        .U64(duty.event_count)
+        .U64(duty.drift_period)
+        .U8(static_cast<uint8_t>(duty.drifted.size()));
+    for (const ledger::DriftedFeature& drifted : duty.drifted) {
+      writer.U32(drifted.feature).U32(drifted.psi_q8);
+    }
   }
   writer.U32(static_cast<uint32_t>(accusations.size()));
   for (const auto& [alert, duty] : accusations) {
@@ -101,6 +106,11 @@ std::optional<Duties> Duties::Decode(absl::string_view bytes) {
     duty.row_count = reader.U32();
     duty.threshold_q8 = reader.U32();
     duty.event_count = reader.U64();
+    duty.drift_period = reader.U64();
+    for (uint32_t drifted = reader.U8(); drifted > 0 && reader.ok(); --drifted) {
+      const uint32_t feature = reader.U32();
+      duty.drifted.push_back({.feature = feature, .psi_q8 = reader.U32()});
+    }
   }
   for (uint32_t left = reader.U32(); left > 0 && reader.ok(); --left) {
     AccuseDuty& duty = duties.accusations[RecordIndex(reader.U64())];

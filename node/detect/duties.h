@@ -65,6 +65,8 @@ struct CommitDuty {
   uint32_t row_count = 0;
   uint32_t threshold_q8 = 0;
   uint64_t event_count = 0;
+  uint64_t drift_period = 0;
+  std::vector<ledger::DriftedFeature> drifted;
   Attempt attempt;
 };
 struct CommitKey {

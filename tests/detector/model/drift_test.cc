@@ -101,6 +101,13 @@ TEST_CASE("drift: the feature that changed is named and is beyond the limit", "[
     const auto drifts = DriftBetween(Trained(before), Trained(after));
     CHECK((drifts[0].feature == 3 || drifts[0].feature == 6));  // The port or its combination.
     CHECK(DriftOf(drifts, 3) >= kDriftLimitQ8);
+    // A notice names those beyond the limit alone.
+    const auto beyond = DriftBeyondLimit(Trained(before), Trained(after));
+    REQUIRE(!beyond.empty());
+    CHECK(beyond.size() <= kDriftedMax);
+    for (size_t i = 0; i < beyond.size(); ++i) CHECK(beyond[i] == drifts[i]);
+    CHECK(beyond.back().psi_q8 >= kDriftLimitQ8);
+    CHECK(DriftBeyondLimit(Trained(before), Trained(before)).empty());
   }
 }
 

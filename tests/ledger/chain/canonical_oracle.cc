@@ -176,6 +176,10 @@ std::map<std::string, FieldLimits> BodyLimits() {
       {"ModelCommitmentBody.window_digest", HashLimits(false)},
       {"ModelCommitmentBody.threshold_q8", Max(k32)},
       {"ModelCommitmentBody.event_count", Max(k64)},
+      {"ModelCommitmentBody.drift_period", Max(k64)},
+      {"ModelCommitmentBody.drifted", Many(5)},
+      {"DriftedFeature.feature", Max(k32)},
+      {"DriftedFeature.psi_q8", Need(k32)},
       {"ProposalBody.author", NeedExact(16)},
       {"ProposalBody.epoch", Need(k64)},
       {"ProposalBody.next_set", Need(4096)},
@@ -186,7 +190,7 @@ std::map<std::string, FieldLimits> BodyLimits() {
       {"BallotBody.choice", Need(2)},
       {"FaultProofBody.author", NeedExact(16)},
       {"FaultProofBody.alert_index", Max(k64)},
-      {"FaultProofBody.fault", Need(4)},
+      {"FaultProofBody.fault", Need(5)},
       {"FaultProofBody.score_q8", Max(k32)},
       {"FaultProofBody.threshold_q8", Max(k32)},
       {"FaultProofBody.component", Max(k32)},
@@ -304,6 +308,20 @@ bool BodyIsFine(RecordKind kind, const Message& message) {
       }
       for (int i = 1; i < reasons.size(); ++i) {
         if (reasons[i].bits_q8() > reasons[i - 1].bits_q8()) return false;
+      }
+      return true;
+    }
+    case RecordKind::kModelCommitment: {
+      const auto& body = dynamic_cast<const v1::ModelCommitmentBody&>(message);
+      const auto& drifted = body.drifted();
+      if (body.drift_period() >= body.period()) return false;
+      if (body.drift_period() == 0 && !drifted.empty()) return false;
+      for (int i = 0; i < drifted.size(); ++i) {
+        if (drifted[i].psi_q8() < 64) return false;
+        if (i == 0) continue;
+        const std::pair<uint32_t, uint32_t> before = {~drifted[i - 1].psi_q8(),
+                                                      drifted[i - 1].feature()};
+        if (before >= std::pair{~drifted[i].psi_q8(), drifted[i].feature()}) return false;
       }
       return true;
     }

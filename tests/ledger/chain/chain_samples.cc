@@ -192,7 +192,8 @@ std::vector<RecordBody> SampleBodies() {
   alert.values_commitment = HashOf(8);
   AttestationBody attestation;
   attestation.attestations = {{RecordIndex(0), 1, 5000}, {RecordIndex(301), 2, 0}};
-  ModelCommitmentBody model = {2, 3, Height(4096), HashOf(9), 4096, HashOf(10), 2500, 70'000};
+  ModelCommitmentBody model = {2,          3,    Height(4096), HashOf(9), 4096,
+                               HashOf(10), 2500, 70'000,       2,         {{7, 400}, {3, 64}}};
   TriageBody triage;
   triage.alert_index = RecordIndex(301);
   triage.action = static_cast<uint32_t>(TriageAction::kAssign);

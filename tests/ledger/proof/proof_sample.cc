@@ -54,7 +54,9 @@ std::string PutTogether(const ProofParts& parts) {
   return EncodeTlogProof(file);
 }
 
-ProofSample::ProofSample() : network_(/*validator_count=*/4), chain_(&network_) {
+ProofSample::ProofSample(const std::string& detector_rules)
+    : network_(/*validator_count=*/4, /*snapshot_interval_blocks=*/2048, detector_rules),
+      chain_(&network_) {
   TestStream conn(&network_, "acme/fw-1", "conn");
   TestStream ids(&network_, "globex/ids-1", "alerts");
   TestStream large(&network_, "acme/fw-2", "conn");

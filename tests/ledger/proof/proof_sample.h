@@ -47,7 +47,8 @@ class ProofSample final : public ProofSource {
   static constexpr RecordIndex kConflict{5};    // acme/fw-1, another record of sequence 2.
   static constexpr RecordIndex kLargeBatch{6};  // acme/fw-2, 300 events.
 
-  ProofSample();
+  // `detector_rules`: the rule file of genesis.
+  explicit ProofSample(const std::string& detector_rules = "");
 
   // Goes on with a block of these records; only of a sample that is the test's own.
   void Commit(const std::vector<Record>& records, uint64_t lag = 1);

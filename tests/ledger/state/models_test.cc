@@ -142,4 +142,56 @@ TEST_CASE("quorums follow the mode and the number of validators", "[state]") {
   }
 }
 
+TEST_CASE("a drift notice stands once a majority said the same of model and drift", "[state]") {
+  ModelChain test(5);
+  const auto drifted = [](uint64_t period, std::vector<DriftedFeature> features) {
+    ModelCommitmentBody body = Statement(4, 7);
+    body.drift_period = period;
+    body.drifted = std::move(features);
+    return body;
+  };
+  const ModelCommitmentBody right = drifted(3, {{6, 300}, {2, 64}});
+  // A liar, and one that has not the earlier model: the model is active without them all.
+  CHECK(test.Commit(0, drifted(3, {{6, 301}, {2, 64}})).effects.empty());
+  CHECK(test.Commit(1, Statement(4, 7)).effects.empty());
+  REQUIRE(test.Commit(2, right).effects.size() == 1);
+  ModelInfo model = test.chain.reader().ActiveModel(1).value().value();
+  CHECK(model.drift == DriftStatement());
+  CHECK(model.drift_height == Height(0));
+  CHECK(test.Commit(3, right).effects.empty());
+  CHECK(test.chain.reader().ActiveModel(1).value()->drift == DriftStatement());
+
+  SECTION("and tells which feature drifted most") {
+    const RecordResult result = test.Commit(4, right);
+    const std::string detail("\0\0\0\1\0\0\0\6\0\0\1\x2c", 12);
+    CHECK(result.effects == std::vector<Effect>{{EffectType::kDriftNoticed, 4, detail}});
+    model = test.chain.reader().ActiveModel(1).value().value();
+    CHECK(model.drift.period == 3);
+    CHECK(model.drift.drifted == right.drifted);
+    CHECK(model.drift_height == test.chain.tip().height);
+  }
+  SECTION("but not where the last one says it of another model") {
+    ModelCommitmentBody other = right;
+    other.model_digest = TestHash(8);
+    CHECK(test.Commit(4, other).effects.empty());
+    CHECK(test.chain.reader().ActiveModel(1).value()->drift == DriftStatement());
+  }
+}
+
+TEST_CASE("a majority that found no drift says so without a notice", "[state]") {
+  ModelChain test;
+  ModelCommitmentBody stable = Statement(4, 7);
+  stable.drift_period = 3;
+  test.Commit(0, stable);
+  const RecordResult second = test.Commit(1, stable);
+  REQUIRE(second.effects.size() == 1);
+  CHECK(second.effects[0].type == EffectType::kModelActivated);
+  ModelCommitmentBody lie = stable;
+  lie.drifted = {{1, 9000}};
+  CHECK(test.Commit(2, lie).effects.empty());
+  const ModelInfo model = test.chain.reader().ActiveModel(1).value().value();
+  CHECK(model.drift.period == 3);
+  CHECK(model.drift.drifted.empty());
+}
+
 }  // namespace vigil::ledger

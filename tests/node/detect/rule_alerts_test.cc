@@ -26,6 +26,9 @@ constexpr int64_t kSecond = 1'000'000;
 constexpr uint32_t kValidators = 3;
 constexpr uint32_t kLiar = 1;
 constexpr uint32_t kScore = 9 * 256;
+// Which of the lies is about other bytes, and from which on only the anchor is wrong.
+constexpr size_t kEventLie = 5;
+constexpr size_t kAnchorLies = 8;
 
 sim::NetworkOptions Options() {
   sim::NetworkOptions options;
@@ -249,6 +252,16 @@ TEST_CASE("rule alerts: what a validator makes up is disputed and what it says r
     CAPTURE(which->second);
     CHECK(alert.state == AlertState::kContested);
     ++disputed;
+    // What is wrong is recorded once, with the liar's name; a wrong anchor anybody can read.
+    const auto faults = *t.cluster.node(0)->Snapshot()->FaultsOf(alert.index);
+    CHECK(faults.size() == (which->second < kAnchorLies ? 1 : 0));
+    for (const ledger::FaultInfo& fault : faults) {
+      const bool other_event = which->second == kEventLie;
+      CHECK(fault.validator != genesis.validators[kLiar].identity());
+      CHECK(fault.fault.fault ==
+            (other_event ? ledger::AlertFault::kEvent : ledger::AlertFault::kRule));
+      CHECK(fault.fault.score_q8 == (other_event ? alert.score_q8 : 0));
+    }
   }
   CHECK(disputed == lies.size());
 }
