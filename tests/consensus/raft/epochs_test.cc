@@ -1,5 +1,10 @@
 // What the core refuses at the end of an epoch and at the beginning of the next, message by
 // message.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -342,6 +347,27 @@ TEST_CASE("raft epochs: a term that was seen in an older epoch is no one's to vo
   CHECK(*DecodeRaftVoteRecord(sixth.append[0].body) ==
         RaftVoteRecord{two, View(6), V(0), may_vote});
   CHECK(BodiesOf<RaftVoteReply>(ask(7)).at(0).granted == may_vote);
+}
+
+TEST_CASE("raft epochs: a vote record of a newer epoch stops the process", "[consensus]") {
+  FirstEpoch epoch;
+  Recovered recovered = epoch.Read(2, /*with_seal=*/true, Epoch(1));
+  const auto aborts = [&](Epoch of) {
+    recovered.vote = EncodeRaftVoteRecord({of, View(6), V(1), true});
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      std::signal(SIGABRT, SIG_DFL);
+      std::fclose(stderr);
+      MakeRaft(ConfigOf(), recovered);
+      _exit(0);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+  };
+  CHECK_FALSE(aborts(Epoch(1)));
+  CHECK(aborts(Epoch(2)));
 }
 
 TEST_CASE("raft epochs: a vote of this epoch is kept as it was given", "[consensus]") {
