@@ -1,11 +1,10 @@
 #include "tests/sim/set_watch.h"
 
-#include <sodium.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "ledger/crypto/keys.h"
 #include "tests/sim/plain_hash.h"
 
 namespace vigil::sim {
@@ -53,11 +52,11 @@ std::string HashOf(const SetWatch::Set& set) {
 }
 
 bool Signed(const ledger::GenesisValidator& member, const Hash& block,
-            const std::string& signature) {
+            const std::string& signature_bytes) {
+  Signature signature;
+  std::copy(signature_bytes.begin(), signature_bytes.end(), signature.bytes.begin());
   const std::string message = Tagged("vigil/proposal/v1", BytesOf(block));
-  return crypto_sign_verify_detached(reinterpret_cast<const unsigned char*>(signature.data()),
-                                     reinterpret_cast<const unsigned char*>(message.data()),
-                                     message.size(), member.consensus_key.bytes.data()) == 0;
+  return ledger::VerifySignature(member.consensus_key, AsBytes(message), signature);
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 // nodes executed, and from what organisations have proposed and approved.
 //
 // It knows nothing of how nodes follow epochs, and reads and hashes with code of its own, written
-// from docs/formats.md; only libsodium is shared. Invariants:
+// from docs/formats.md; it shares no more than the check of a signature. Invariants:
 //   (1) Every executed block names the epoch and the set of its height and was signed by the
 //       proposer that it names, a validator of that set.
 //   (2) A set is followed by another one only behind a sealing block; that set was proposed for
