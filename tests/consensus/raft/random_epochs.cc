@@ -207,7 +207,7 @@ class EpochCluster {
     TestHost& host = *hosts_[machine];
     const uint64_t epoch = newest();
     if (epoch_of_[machine] == epoch) {
-      // Late: it is fetched from the set before where nobody of the new one has it.
+      // Late: it is fetched from whoever has it where nobody in the new set may lead.
       if (calm_ && IsStranded(epoch) && random_.Chance(20)) Enter(machine, epoch, true);
       return;
     }
@@ -235,11 +235,13 @@ class EpochCluster {
     StartMachine(machine);
   }
 
-  // No member has the block that the epoch stands on, so that nobody can lead.
+  // No member that may vote has the block that the epoch stands on, so that nobody can lead.
   bool IsStranded(uint64_t epoch) const {
     const std::vector<uint32_t>& members = At(epoch).members;
-    return std::none_of(members.begin(), members.end(),
-                        [&](uint32_t member) { return HasBaseOf(member, epoch); });
+    return std::none_of(members.begin(), members.end(), [&](uint32_t member) {
+      return Runs(member, epoch) && HasBaseOf(member, epoch) &&
+             hosts_[member]->core().Status().role != CoreRole::kNonVoter;
+    });
   }
 
   void Fetch(uint32_t machine, uint64_t epoch) {
