@@ -25,7 +25,10 @@ bool RaftCore::HearsFromLeader() const {
   return term_leader_.has_value() && leader_silent_ticks_ < config_.election_timeout_ticks_min;
 }
 
+// protocol.md, R5, E5: whoever campaigns in this epoch has its base, so that a log without it is
+// behind, whatever its last block's term.
 bool RaftCore::IsUpToDate(const RaftVote& vote) const {
+  if (!HasEpochBase()) return true;
   const BlockId& last = log_.last();
   if (vote.last_view != last.view) return vote.last_view > last.view;
   return vote.last_height >= last.height;
@@ -89,7 +92,7 @@ void RaftCore::StartCampaign(bool by_transfer) {
 
 // protocol.md, R3.
 void RaftCore::OnPreVote(const Incoming& in, const RaftVote& vote) {
-  const bool granted = MayVote() && vote.campaign > term_ && !HearsFromLeader() && IsUpToDate(vote);
+  const bool granted = may_vote_ && vote.campaign > term_ && !HearsFromLeader() && IsUpToDate(vote);
   RaftMessage reply = Speak();
   reply.body = RaftVoteReply{true, vote.campaign, granted};
   output_.send_now.push_back(To(in.from, reply));
@@ -109,7 +112,7 @@ void RaftCore::OnVote(const Incoming& in, const RaftVote& vote) {
   const bool free_to_vote = !voted_for_.has_value() || voted_for_ == in.from;
   const bool other_leads = term_leader_.has_value() && term_leader_ != in.from;
   const bool granted =
-      MayVote() && vote.campaign == term_ && free_to_vote && !other_leads && IsUpToDate(vote);
+      may_vote_ && vote.campaign == term_ && free_to_vote && !other_leads && IsUpToDate(vote);
   RaftMessage reply = Speak();
   reply.body = RaftVoteReply{false, vote.campaign, granted};
   if (!granted) {

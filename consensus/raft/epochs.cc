@@ -18,8 +18,8 @@ bool RaftCore::HasEpochBase() const {
          log_.Contains(config_.epoch_base);
 }
 
-// protocol.md, E5.
-bool RaftCore::MayVote() const { return may_vote_ && HasEpochBase(); }
+// protocol.md, E5. Whether it may lead and its acknowledgements count.
+bool RaftCore::MayLead() const { return may_vote_ && HasEpochBase(); }
 
 void RaftCore::RecoverEpoch(const Recovered& recovered) {
   VIGIL_CHECK((config_.epoch == Epoch(1)) == (config_.epoch_base.height == Height(0)), "epoch ",

@@ -140,7 +140,7 @@ void RaftCore::AcknowledgeMatch(const Incoming& in, const RaftAppend& append, He
 void RaftCore::Reply(ValidatorIndex to, const RaftAppend& append, RaftAppendReply reply) {
   reply.round = append.round;
   reply.session = session_;
-  reply.voter = MayVote();
+  reply.voter = MayLead();
   RaftMessage message = Speak();
   message.body = reply;
   const bool promises = reply.result == RaftAppendResult::kMatched && syncs_this_step();

@@ -44,7 +44,10 @@ bool RaftCore::HearsQuorum() const {
   uint32_t heard = 1;
   for (const ValidatorIndex other : OtherValidators()) {
     const Peer& peer = peers_[other.value()];
-    if (peer.voter && peer.silent_ticks < config_.election_timeout_ticks_min) ++heard;
+    // Who voted for this leader before it has the epoch's base is about to get it (E5).
+    const bool lacks_base = peer.flow.match() < config_.epoch_base.height;
+    const bool counts = peer.voter || (votes_[other.value()] && lacks_base);
+    if (counts && peer.silent_ticks < config_.election_timeout_ticks_min) ++heard;
   }
   return heard >= quorum();
 }

@@ -200,7 +200,7 @@ void RaftCore::OnTick() {
   }
   ++election_ticks_;
   if (election_ticks_ < election_timeout_) return;
-  if (MayVote()) {
+  if (MayLead()) {
     StartPreVote();
   } else {
     RestartElectionTimer();
@@ -278,7 +278,7 @@ std::vector<ValidatorIndex> RaftCore::OtherValidators() const {
 
 CoreStatus RaftCore::Status() const {
   CoreStatus status;
-  status.role = MayVote() ? role_ : CoreRole::kNonVoter;
+  status.role = MayLead() ? role_ : CoreRole::kNonVoter;
   status.epoch = config_.epoch;
   status.view = term_;
   if (role_ == CoreRole::kFollower && HearsFromLeader()) status.leader = term_leader_;

@@ -168,7 +168,7 @@ class RaftCore final : public Core {
 
   // --- epochs.cc
   bool HasEpochBase() const;
-  bool MayVote() const;
+  bool MayLead() const;
   void RecoverEpoch(const Recovered& recovered);
   std::optional<Sealing> SealingOf(const ledger::BlockHeader& header) const;
   static bool IsClosing(const ledger::Block& block, const Sealing& sealing);

@@ -43,7 +43,7 @@ void RaftCore::TellTransferTarget() {
 void RaftCore::OnTimeoutNow(const Incoming& in) {
   // One that comes late, of an earlier term or leader, must not disturb the present one.
   const bool from_leader = in.term == term_ && term_leader_ == in.from && HearsFromLeader();
-  if (!from_leader || role_ != CoreRole::kFollower || !MayVote()) return;
+  if (!from_leader || role_ != CoreRole::kFollower || !MayLead()) return;
   StartCampaign(/*by_transfer=*/true);
 }
 

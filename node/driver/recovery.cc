@@ -156,6 +156,7 @@ class Scanner {
     const absl::StatusOr<consensus::RaftVoteRecord> record =
         consensus::DecodeRaftVoteRecord(frame.body);
     if (!record.ok()) return;
+    scan_->epoch_max = std::max(scan_->epoch_max, record->epoch);
     // Nobody campaigns for term 0, so no vote in it is one: it marks a journal made for joining.
     const bool marks =
         record->term == View(0) && record->voted_for.has_value() && !record->may_vote;

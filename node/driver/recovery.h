@@ -94,7 +94,7 @@ struct JournalScan {
   Height sealing;
   Hash sealing_set;
   Hash sealing_next_set;
-  Epoch epoch_max{1};  // The highest that a block of the branch names.
+  Epoch epoch_max{1};  // The highest that a block of the branch or a vote names.
   // What headers of the branch carry, by the height of the header.
   std::map<Height, ledger::SnapshotMark> snapshots;
 

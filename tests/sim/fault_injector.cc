@@ -46,7 +46,17 @@ FaultInjector::FaultInjector(SimCluster* cluster, const Schedule* schedule, Note
       note_(std::move(note)),
       nodes_(cluster->size()),
       dying_(cluster->size(), false),
-      excused_(cluster->size(), false) {}
+      excused_(cluster->size(), false) {
+  const size_t validators = cluster->test_network().genesis().validators.size();
+  sets_.emplace_back();
+  for (uint32_t i = 0; i < nodes_.size(); ++i) {
+    if (i < validators) {
+      sets_.back().push_back(i);
+    } else {
+      nodes_[i].spare = nodes_[i].down = true;
+    }
+  }
+}
 
 std::string FaultInjector::Step() {
   EndWhatIsOver();
@@ -65,6 +75,10 @@ void FaultInjector::UpdateFlags() {
     const NodeState& state = nodes_[i];
     const node::Node* node = cluster_->node(i);
     excused_[i] = state.struck || state.damaged;
+    if (state.newcomer && !state.voted && node != nullptr) {
+      const node::NodeStatus status = node->Status();
+      nodes_[i].voted = !status.refusing && status.core.role != consensus::CoreRole::kNonVoter;
+    }
     dying_[i] = node != nullptr && (!node->fatal().ok() || cluster_->disk(i).is_off());
   }
 }
@@ -83,6 +97,7 @@ void FaultInjector::NoteFired(uint32_t i) {
 
 std::string FaultInjector::Supervise(uint32_t i) {
   NodeState& state = nodes_[i];
+  if (state.spare) return "";
   NoteFired(i);
   const node::Node* node = cluster_->node(i);
   if (node == nullptr) {
@@ -140,7 +155,7 @@ std::string FaultInjector::StartAgain(uint32_t i) {
               now_status.refusing ? absl::StrCat("; refuses: ", now_status.refusing_reason) : ""));
   if (now_status.refusing && !now_status.join.active) {
     Count("starts that refuse");
-    if (!excused) {
+    if (!excused && !cluster_->IsRemoved(i)) {
       return absl::StrCat("node ", i, " refuses with a sound disk: ", now_status.refusing_reason);
     }
   }
@@ -217,6 +232,9 @@ void FaultInjector::Apply(const FaultEvent& event) {
       return Strike(event);
     case FaultKind::kBitFlip:
       return FlipBit(event);
+    case FaultKind::kChangeSet:
+      if (change_set_) change_set_(event);
+      return;
     case FaultKind::kCrash:
     case FaultKind::kPowerLoss:
     case FaultKind::kPause:
@@ -247,6 +265,7 @@ void FaultInjector::ApplyToNetwork(const FaultEvent& event) {
 void FaultInjector::ApplyToNode(const FaultEvent& event) {
   const uint32_t i = event.node;
   NodeState& state = nodes_[i];
+  if (state.spare && event.kind != FaultKind::kPowerLoss) return;
   if (event.kind == FaultKind::kPowerLoss) {
     for (uint32_t each = 0; each < nodes_.size(); ++each) {
       if (!nodes_[each].down) Crash(each, event.mode, event.for_micros);
@@ -278,16 +297,46 @@ void FaultInjector::ApplyToNode(const FaultEvent& event) {
 // Whether one more node may lose what it synced; marks it.
 bool FaultInjector::MayDamage(uint32_t i) {
   if (nodes_[i].damaged) return true;
-  const auto damaged = static_cast<size_t>(std::count_if(
-      nodes_.begin(), nodes_.end(), [](const NodeState& state) { return state.damaged; }));
-  if (damaged >= (nodes_.size() - 1) / 2) return false;
   nodes_[i].damaged = true;
+  for (const std::vector<uint32_t>& set : sets_) {
+    if (!HoldsFor(set)) nodes_[i].damaged = false;
+  }
+  return nodes_[i].damaged;
+}
+
+bool FaultInjector::HoldsFor(const std::vector<uint32_t>& set) const {
+  size_t lost = 0;
+  size_t whole = 0;
+  for (const uint32_t i : set) {
+    const NodeState& state = nodes_[i];
+    const bool new_here = state.spare || state.newcomer;
+    lost += state.damaged || (new_here && !state.voted) ? 1 : 0;
+    whole += state.damaged || new_here ? 0 : 1;
+  }
+  return lost <= (set.size() - 1) / 2 && whole > 0;
+}
+
+bool FaultInjector::MayBecome(const std::vector<uint32_t>& set) {
+  if (!HoldsFor(set)) return false;
+  sets_.push_back(set);
+  return true;
+}
+
+bool FaultInjector::SetUp(uint32_t i, uint32_t from) {
+  if (!cluster_->CopyEpochs(from, i).ok()) return false;
+  cluster_->SetBeginning(i, node::Beginning::kJoin);
+  NodeState& state = nodes_[i];
+  state.spare = false;
+  state.newcomer = true;
+  state.up_at = now();
+  Note(i, absl::StrCat("node ", i, " is set up with the epochs that node ", from, " knows"));
   return true;
 }
 
 void FaultInjector::Strike(const FaultEvent& event) {
   const uint32_t i = event.node;
   NodeState& state = nodes_[i];
+  if (state.spare) return;
   ledger::FaultyFileSystem& disk = cluster_->disk(i);
   if (event.kind == FaultKind::kDiskFull) {
     Count("disk-full");
@@ -324,6 +373,7 @@ void FaultInjector::Strike(const FaultEvent& event) {
 void FaultInjector::FlipBit(const FaultEvent& event) {
   ledger::FaultyFileSystem& disk = cluster_->disk(event.node);
   std::vector<std::string> paths;
+  if (nodes_[event.node].spare) return;
   ListBelow(disk, "/vigil", event.place, &paths);
   uint64_t total = 0;
   for (const std::string& path : paths) total += disk.Size(path).value_or(0);
@@ -350,6 +400,7 @@ std::string FaultInjector::Heal() {
   cluster_->SetHurried(false);
   for (uint32_t i = 0; i < nodes_.size(); ++i) {
     NodeState& state = nodes_[i];
+    if (state.spare) continue;
     NoteFired(i);
     const bool struck = state.struck || state.damaged || cluster_->disk(i).is_off();
     cluster_->disk(i).Disarm();
@@ -363,17 +414,19 @@ std::string FaultInjector::Heal() {
   return "";
 }
 
-std::string FaultInjector::AcceptTornTails() {
+std::string FaultInjector::AcceptTornTails(const std::vector<uint32_t>& members) {
   const auto cannot_vote = [&](uint32_t i) {
     node::Node* node = cluster_->node(i);
     return node == nullptr || node->Status().refusing ||
            node->Status().core.role == consensus::CoreRole::kNonVoter;
   };
-  const uint32_t quorum = cluster_->size() / 2 + 1;
-  uint32_t voters = 0;
-  for (uint32_t i = 0; i < nodes_.size(); ++i) voters += cannot_vote(i) ? 0 : 1;
-  for (uint32_t i = 0; i < nodes_.size() && voters < quorum; ++i) {
+  const size_t quorum = members.size() / 2 + 1;
+  size_t voters = 0;
+  for (const uint32_t i : members) voters += cannot_vote(i) ? 0 : 1;
+  for (const uint32_t i : members) {
+    if (voters >= quorum) break;
     if (nodes_[i].damaged || cluster_->node(i) == nullptr || !cannot_vote(i)) continue;
+    if (nodes_[i].newcomer && !nodes_[i].voted) continue;
     Note(i, absl::StrCat("node ", i, " is told that its torn tail is no damage"));
     Count("torn tails accepted");
     Crash(i, CrashMode::kProcessOnly, 0);
@@ -398,7 +451,7 @@ bool FaultInjector::Rejoin(uint32_t i) {
 std::string FaultInjector::RejoinRefusing() {
   for (uint32_t i = 0; i < nodes_.size(); ++i) {
     node::Node* node = cluster_->node(i);
-    if (node == nullptr || !node->fatal().ok()) continue;
+    if (node == nullptr || !node->fatal().ok() || cluster_->IsRemoved(i)) continue;
     const node::NodeStatus status = node->Status();
     if (!status.refusing || status.join.active) continue;
     if (!absl::StrContains(status.refusing_reason, ": vigild ")) {

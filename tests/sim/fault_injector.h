@@ -4,7 +4,9 @@
 // Every event is taken as it comes; one that finds nothing to break (a crash of a node that is
 // down) does nothing, so that a schedule stays lawful when events are taken out of it. What a
 // minority may lose (damage to what was synced, joining anew) is done to at most f = (n - 1) / 2
-// different nodes in a run, whatever the schedule says: beyond that the promises end.
+// different nodes in a run, whatever the schedule says: beyond that the promises end. The same of
+// every set that the network may come to have, where newcomers count as lost until they have caught
+// up and vote, and at least one validator has the whole chain.
 #ifndef VIGIL_TESTS_SIM_FAULT_INJECTOR_H_
 #define VIGIL_TESTS_SIM_FAULT_INJECTOR_H_
 
@@ -34,8 +36,8 @@ class FaultInjector {
   // anew. Step() goes on as supervisor only.
   std::string Heal();
   // The operator's part after Heal(), when nodes have had time to find each other: votes may be
-  // lost at so many that no quorum may vote.
-  std::string AcceptTornTails();
+  // lost at so many of `members`, the present set, that no quorum may vote.
+  std::string AcceptTornTails(const std::vector<uint32_t>& members);
   // The documented way back of those that refuse. REQUIRES: a quorum votes.
   std::string RejoinRefusing();
 
@@ -46,12 +48,29 @@ class FaultInjector {
   // Node whose synced bytes were damaged, or that joined anew.
   bool damaged(uint32_t i) const { return nodes_[i].damaged; }
 
+  // What becomes of kChangeSet events.
+  void SetChangeHandler(std::function<void(const FaultEvent&)> handler) {
+    change_set_ = std::move(handler);
+  }
+  // A machine beside the validators of genesis that was not set up yet.
+  bool spare(uint32_t i) const { return nodes_[i].spare; }
+  // A machine that joined as a newcomer: what was before it has from others.
+  bool newcomer(uint32_t i) const { return nodes_[i].newcomer; }
+  // Whether the promises hold for a set of these nodes; then they are kept for it from now on.
+  bool MayBecome(const std::vector<uint32_t>& set);
+  // Sets up a spare machine with the epoch chain of node `from`, which is up, and starts it.
+  // Returns whether that could be.
+  bool SetUp(uint32_t i, uint32_t from);
+
   // How often each kind of fault happened, and what it came to.
   std::map<std::string, uint64_t> Counts() const;
 
  private:
   struct NodeState {
     bool down = false;
+    bool spare = false;     // Nobody has set it up.
+    bool newcomer = false;  // It was set up for a set that came later.
+    bool voted = false;     // A newcomer that was seen to be a voter.
     bool damaged = false;
     bool struck = false;     // A disk fault since the last start.
     bool armed = false;      // A rule waits on its disk.
@@ -84,6 +103,7 @@ class FaultInjector {
   void Strike(const FaultEvent& event);
   void FlipBit(const FaultEvent& event);
   bool MayDamage(uint32_t i);
+  bool HoldsFor(const std::vector<uint32_t>& set) const;
   bool Rejoin(uint32_t i);
   void NoteFired(uint32_t i);
   void UpdateFlags();
@@ -93,7 +113,9 @@ class FaultInjector {
   const NoteFunction note_;
   size_t next_event_ = 0;
   bool healed_ = false;
+  std::function<void(const FaultEvent&)> change_set_;
   std::vector<NodeState> nodes_;
+  std::vector<std::vector<uint32_t>> sets_;  // That the network has had or may come to have.
   std::vector<bool> dying_;
   std::vector<bool> excused_;
   std::map<FaultKind, FaultEvent> network_;  // What lasts, by kind.

@@ -21,10 +21,12 @@ class MemoryNetwork::Link final : public node::Transport {
  public:
   Link(MemoryNetwork* network, uint32_t self) : network_(network), self_(self) {}
   bool Send(ValidatorIndex to, node::OutFrame frame) override {
-    return network_->Send(self_, to.value(), std::move(frame));
+    const std::optional<uint32_t> node = network_->NodeOf(self_, to);
+    return node.has_value() && network_->Send(self_, *node, std::move(frame));
   }
   bool IsConnected(ValidatorIndex peer) const override {
-    return network_->IsConnected(self_, peer.value());
+    const std::optional<uint32_t> node = network_->NodeOf(self_, peer);
+    return node.has_value() && network_->IsConnected(self_, *node);
   }
 
  private:
@@ -98,11 +100,53 @@ MemoryNetwork::Observer MemoryNetwork::observer() const {
   return observer_;
 }
 
-void MemoryNetwork::Attach(uint32_t node, node::FrameReceiver* receiver, HelloFunction hello) {
+void MemoryNetwork::Attach(uint32_t node, node::FrameReceiver* receiver, HelloFunction hello,
+                           std::optional<Seat> seat) {
   MutexLock lock(&mutex_);
+  nodes_[node].seat = std::move(seat);
   nodes_[node].receiver = receiver;
   nodes_[node].hello = std::move(hello);
   ++nodes_[node].incarnation;
+}
+
+std::optional<uint32_t> MemoryNetwork::NodeOf(uint32_t node, ValidatorIndex peer) const {
+  MutexLock lock(&mutex_);
+  const std::optional<Seat>& seat = nodes_[node].seat;
+  if (!seat.has_value()) return peer.value();
+  if (peer.value() >= seat->peers.size()) return std::nullopt;
+  return seat->peers[peer.value()];
+}
+
+std::optional<ValidatorIndex> MemoryNetwork::CalledBy(uint32_t from, uint32_t to) const {
+  const std::optional<Seat>& seat = nodes_[from].seat;
+  if (!seat.has_value()) return ValidatorIndex(to);
+  for (uint32_t i = 0; i < seat->peers.size(); ++i) {
+    if (seat->peers[i] == to) return ValidatorIndex(i);
+  }
+  return std::nullopt;
+}
+
+std::optional<ValidatorIndex> MemoryNetwork::KnownAs(uint32_t from, uint32_t to) const {
+  const std::optional<Seat>& seat = nodes_[to].seat;
+  if (!seat.has_value() || !nodes_[from].seat.has_value()) return ValidatorIndex(from);
+  for (uint32_t i = 0; i < seat->set.size(); ++i) {
+    if (seat->set[i] == nodes_[from].seat->identity) return ValidatorIndex(i);
+  }
+  return std::nullopt;
+}
+
+void MemoryNetwork::Greet(uint32_t node) {
+  MutexLock lock(&mutex_);
+  if (nodes_[node].receiver == nullptr || !nodes_[node].seat.has_value()) return;
+  for (const uint32_t peer : nodes_[node].seat->peers) {
+    const auto cut = cut_.find({node, peer});
+    if (peer == node || nodes_[peer].receiver == nullptr) continue;
+    if (cut != cut_.end() && cut->second) continue;
+    const auto held = streams_.find({node, peer});
+    const std::pair<uint64_t, uint64_t> ends = {nodes_[node].incarnation, nodes_[peer].incarnation};
+    if (held != streams_.end() && held->second->ends == ends) continue;
+    if (!random_.Chance(faults_.loss_permille)) Launch(node, peer, "");
+  }
 }
 
 void MemoryNetwork::Detach(uint32_t node) {
@@ -201,21 +245,25 @@ size_t MemoryNetwork::Deliver() {
       if (receiver == nullptr) continue;
       const std::pair<uint64_t, uint64_t> ends = {nodes_[flight.from].incarnation,
                                                   nodes_[flight.to].incarnation};
+      const std::optional<ValidatorIndex> called = CalledBy(flight.from, flight.to);
+      const std::optional<ValidatorIndex> known = KnownAs(flight.from, flight.to);
+      // Certificates of strangers are refused before anything is read.
+      if (!called.has_value() || !known.has_value()) continue;
       std::shared_ptr<Stream>& held = streams_[{flight.from, flight.to}];
       if (held == nullptr || held->ends != ends) {
         held = std::make_shared<Stream>();
         held->ends = ends;
-        held->state.from = ValidatorIndex(flight.from);
-        if (nodes_[flight.from].hello) {
-          hello = nodes_[flight.from].hello(ValidatorIndex(flight.to));
-        }
+        held->state.from = *known;
+        if (nodes_[flight.from].hello) hello = nodes_[flight.from].hello(*called);
       }
       stream = held;
       ++delivered_;
     }
     absl::Status heard =
         hello.empty() ? absl::OkStatus() : receiver->OnFrame(&stream->state, std::move(hello));
-    if (heard.ok()) heard = receiver->OnFrame(&stream->state, std::move(flight.frame));
+    if (heard.ok() && !flight.frame.empty()) {
+      heard = receiver->OnFrame(&stream->state, std::move(flight.frame));
+    }
     if (!heard.ok()) EndStream(flight.from, flight.to);
     ++count;
   }

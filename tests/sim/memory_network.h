@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -69,10 +70,19 @@ class MemoryNetwork {
   void SetAlter(std::function<std::string(uint32_t from, absl::string_view frame)> alter)
       VIGIL_EXCLUDES(mutex_);
 
+  // Who a node is, and whom it knows, in the epoch that it was opened in.
+  struct Seat {
+    std::string identity;
+    std::vector<std::string> set;  // Identities, by index.
+    std::vector<uint32_t> peers;   // Whom its connections lead to: the set by index, then others.
+  };
   // The node is up: frames reach `receiver`. `hello` makes its first frame on a stream to a peer.
+  // Without a seat indexes are numbers of nodes.
   using HelloFunction = std::function<std::string(ValidatorIndex to)>;
-  void Attach(uint32_t node, node::FrameReceiver* receiver, HelloFunction hello)
-      VIGIL_EXCLUDES(mutex_);
+  void Attach(uint32_t node, node::FrameReceiver* receiver, HelloFunction hello,
+              std::optional<Seat> seat = std::nullopt) VIGIL_EXCLUDES(mutex_);
+  // A connection of `node` to each of its peers, which has said its hello if it is new.
+  void Greet(uint32_t node) VIGIL_EXCLUDES(mutex_);
   // The node is down: everything under way from and to it is lost.
   void Detach(uint32_t node) VIGIL_EXCLUDES(mutex_);
   // Lives as long as the network.
@@ -92,6 +102,7 @@ class MemoryNetwork {
   struct Node {
     node::FrameReceiver* receiver = nullptr;
     HelloFunction hello;
+    std::optional<Seat> seat;
     uint64_t incarnation = 0;
     int64_t slow_micros = 0;
   };
@@ -100,6 +111,11 @@ class MemoryNetwork {
   std::function<void(uint32_t, absl::string_view)> Tap() const VIGIL_EXCLUDES(mutex_);
   std::function<std::string(uint32_t, absl::string_view)> Alter() const VIGIL_EXCLUDES(mutex_);
   Observer observer() const VIGIL_EXCLUDES(mutex_);
+  // The node that `peer` of `node` is; nullopt: none.
+  std::optional<uint32_t> NodeOf(uint32_t node, ValidatorIndex peer) const VIGIL_EXCLUDES(mutex_);
+  // What `to` is called by `from`, and by what index `to` knows `from`. nullopt: it does not.
+  std::optional<ValidatorIndex> CalledBy(uint32_t from, uint32_t to) const VIGIL_REQUIRES(mutex_);
+  std::optional<ValidatorIndex> KnownAs(uint32_t from, uint32_t to) const VIGIL_REQUIRES(mutex_);
   bool Send(uint32_t from, uint32_t to, node::OutFrame frame) VIGIL_EXCLUDES(mutex_);
   void Replay(uint32_t from, uint32_t to, const std::string& frame) VIGIL_REQUIRES(mutex_);
   bool IsConnected(uint32_t from, uint32_t to) const VIGIL_EXCLUDES(mutex_);

@@ -196,7 +196,14 @@ absl::Status AgreementWatch::CheckNode(uint32_t i, const node::Node& node, std::
     ++checked;
     const auto [seen, is_new] =
         seen_.emplace(checked, Seen{.block = block->hash, .state = block->state_digest});
-    if (is_new) continue;
+    if (is_new) {
+      if (on_executed_) {
+        *wrong = on_executed_(Height(checked), block->hash,
+                              block->first_index.value() + block->record_count + 1);
+      }
+      if (!wrong->empty()) return absl::OkStatus();
+      continue;
+    }
     if (seen->second.block != block->hash || seen->second.state != block->state_digest) {
       *wrong = absl::StrCat("node ", i, " executed another block at height ", checked);
     }
@@ -339,10 +346,12 @@ std::string CheckAlert(const node::Node& node, const ledger::AlertInfo& alert, s
 
 }  // namespace
 
-DetectionFindings CheckDetection(SimCluster* cluster, const std::vector<bool>& damaged) {
+DetectionFindings CheckDetection(SimCluster* cluster, size_t quorum,
+                                 const std::vector<bool>& damaged) {
   DetectionFindings findings;
-  const size_t quorum = cluster->size() / 2 + 1;
-  const node::Node& first = *cluster->node(0);
+  uint32_t first_up = 0;
+  while (cluster->node(first_up) == nullptr) ++first_up;
+  const node::Node& first = *cluster->node(first_up);
   findings.wrong = CheckModels(first, quorum, &findings.active_models);
   const auto alerts =
       first.Snapshot()->ListAlerts(RecordIndex(0), /*ascending=*/true, 100'000, std::nullopt);
@@ -357,8 +366,8 @@ DetectionFindings CheckDetection(SimCluster* cluster, const std::vector<bool>& d
     if (findings.wrong.empty()) findings.wrong = CheckAlert(first, alert, quorum);
   }
   const auto is_damaged = [&](uint32_t i) { return !damaged.empty() && damaged[i]; };
-  for (uint32_t i = 1; i < cluster->size() && findings.wrong.empty(); ++i) {
-    if (is_damaged(0) || is_damaged(i)) continue;
+  for (uint32_t i = first_up + 1; i < cluster->size() && findings.wrong.empty(); ++i) {
+    if (cluster->node(i) == nullptr || is_damaged(first_up) || is_damaged(i)) continue;
     const auto own = cluster->node(i)->Status().models;
     const auto other = first.Status().models;
     for (size_t m = 0; m < std::min(own.size(), other.size()); ++m) {

@@ -4,9 +4,11 @@
 #define VIGIL_TESTS_SIM_ORACLE_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/sim/sim_client.h"
@@ -22,6 +24,10 @@ class AgreementWatch {
   // Called after every step, but for nodes that are dying. A node whose disk was struck is excused:
   // it may answer with an error, but never wrongly. Returns what is wrong; empty if nothing is.
   std::string Check(const std::vector<bool>& dying, const std::vector<bool>& excused = {});
+  // Called once for each height, when the first node is seen to have executed it, with the size
+  // that the log has there. Returns what is wrong.
+  using OnExecuted = std::function<std::string(Height, const Hash& block, uint64_t log_size)>;
+  void SetOnExecuted(OnExecuted on_executed) { on_executed_ = std::move(on_executed); }
   Height highest() const { return Height(seen_.empty() ? 0 : seen_.rbegin()->first); }
 
  private:
@@ -33,6 +39,7 @@ class AgreementWatch {
   absl::Status CheckNode(uint32_t i, const node::Node& node, std::string* wrong);
 
   SimCluster* const cluster_;
+  OnExecuted on_executed_;
   std::map<uint64_t, Seen> seen_;
   std::map<uint32_t, uint64_t> checked_;  // Height up to which a node was compared.
 };
@@ -65,7 +72,9 @@ struct DetectionFindings {
   uint64_t active_models = 0;
   uint64_t alerts = 0;
 };
-DetectionFindings CheckDetection(SimCluster* cluster, const std::vector<bool>& damaged = {});
+// `quorum` is that of the smallest set that the network has had.
+DetectionFindings CheckDetection(SimCluster* cluster, size_t quorum,
+                                 const std::vector<bool>& damaged = {});
 
 }  // namespace vigil::sim
 

@@ -23,6 +23,7 @@ using ledger::DiskFault;
 
 constexpr absl::string_view kFirstLine = "vigil-sim schedule 1";
 constexpr size_t kEventsMax = 100'000;
+constexpr int64_t kOrganisationsMax = 7;
 constexpr int64_t kMicrosMax = int64_t{24} * 3600 * 1'000'000;
 
 // Which fields an event of a kind has, by their keys in the text.
@@ -49,6 +50,7 @@ const KindText& TextOf(FaultKind kind) {
       {"skew", {"node", "millis"}},
       {"slow", {"node", "micros", "for"}},
       {"rejoin", {"node"}},
+      {"change-set", {"node", "change", "against"}},
   };
   return kKinds[static_cast<size_t>(kind)];
 }
@@ -126,7 +128,7 @@ std::string ValueOf(const FaultEvent& event, absl::string_view key) {
   if (key == "mode") return std::string(NameOf(ModeNames(), event.mode));
   if (key == "call") return std::string(NameOf(CallNames(), event.call));
   if (key == "fault") return std::string(NameOf(DiskFaultNames(), event.fault));
-  if (key == "place" || key == "actor") return event.place;
+  if (key == "place" || key == "actor" || key == "change") return event.place;
   return absl::StrCat(event.amount);
 }
 
@@ -143,6 +145,11 @@ absl::Status SetValue(absl::string_view key, absl::string_view text, FaultEvent*
   if (key == "millis") return ParseInto(text, -kMicrosMax, kMicrosMax, &event->amount);
   if (key == "skip") return ParseInto(text, 0, 1'000'000, &event->amount);
   if (key == "bit") return ParseInto(text, 0, 7, &event->amount);
+  if (key == "against") return ParseInto(text, 0, kOrganisationsMax, &event->amount);
+  if (key == "change" && text != "add" && text != "remove" && text != "replace") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\" is none of add, remove, replace"));
+  }
   if (text.empty()) return absl::InvalidArgumentError("empty");
   event->place = std::string(text);
   return absl::OkStatus();
@@ -189,6 +196,8 @@ const std::vector<Setting>& Settings() {
       VIGIL_SIM_SETTING("index_keep_blocks", index_keep_blocks, 0, 1'000'000),
       VIGIL_SIM_SETTING("blocks_in_flight_max", blocks_in_flight_max, 1, 64),
       VIGIL_SIM_SETTING("large_events", large_events, 0, 1),
+      VIGIL_SIM_SETTING("spares", network.newcomers, 0, 20),
+      VIGIL_SIM_SETTING("organisations", network.organisations, 1, kOrganisationsMax),
   };
   return kSettings;
 }
@@ -304,9 +313,11 @@ absl::StatusOr<Schedule> ParseSchedule(absl::string_view text) {
     return absl::InvalidArgumentError("events_min is above events_max");
   }
   for (const FaultEvent& event : schedule.events) {
-    if (event.node >= schedule.network.validators || event.to >= schedule.network.validators) {
-      return absl::InvalidArgumentError(absl::StrCat(WriteFaultEvent(event), ": there are ",
-                                                     schedule.network.validators, " validators"));
+    const uint32_t machines = schedule.network.validators + schedule.network.newcomers;
+    if (event.node >= machines || event.to >= machines) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(WriteFaultEvent(event), ": there are ", schedule.network.validators,
+                       " validators and ", schedule.network.newcomers, " spares"));
     }
   }
   std::ranges::stable_sort(schedule.events, {}, &FaultEvent::at_micros);

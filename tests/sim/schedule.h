@@ -36,8 +36,10 @@ enum class FaultKind {
   kSkew,       // The wall clock of `node` is wrong by `millis`.
   kSlow,       // Every frame from and to `node` takes `micros` longer.
   kRejoin,     // The operator has `node` join anew (vigild rejoin).
+  kChangeSet,  // An organisation proposes another set of validators; `amount` others are against
+               // it.
 };
-inline constexpr int kFaultKindCount = static_cast<int>(FaultKind::kRejoin) + 1;
+inline constexpr int kFaultKindCount = static_cast<int>(FaultKind::kChangeSet) + 1;
 absl::string_view FaultKindName(FaultKind kind);
 absl::string_view DiskCallName(ledger::DiskCall call);
 absl::string_view DiskFaultName(ledger::DiskFault fault);
@@ -53,7 +55,7 @@ struct FaultEvent {
   ledger::CrashMode mode = ledger::CrashMode::kProcessOnly;
   ledger::DiskCall call = ledger::DiskCall::kWrite;
   ledger::DiskFault fault = ledger::DiskFault::kIoError;
-  std::string place;  // Part of a path, or the name of an actor.
+  std::string place;  // Part of a path, the name of an actor, or how the set is changed.
 
   bool operator==(const FaultEvent&) const = default;
 };

@@ -16,6 +16,7 @@ namespace {
 constexpr char kDataDir[] = "/vigil";
 constexpr int64_t kStepMicrosMax = 2'000;
 constexpr size_t kStepsPerTickMax = 100'000;
+constexpr int64_t kGreetMicros = 500'000;  // Between attempts to connect.
 
 }  // namespace
 
@@ -61,7 +62,7 @@ SimCluster::~SimCluster() {
 }
 
 void SimCluster::StartAll() {
-  for (uint32_t i = 0; i < size(); ++i) {
+  for (uint32_t i = 0; i < test_network_.genesis().validators.size(); ++i) {
     const absl::Status status = Start(i);
     VIGIL_CHECK(status.ok(), "node ", i, ": ", status.message());
   }
@@ -71,11 +72,17 @@ absl::StatusOr<std::string> SimCluster::Rejoin(uint32_t i, bool even_if_sound) {
   Member& member = *members_[i];
   VIGIL_CHECK(member.node == nullptr, "node ", i, " is up");
   member.initialised = true;
-  std::string removed;
-  const absl::StatusOr<ledger::Genesis> genesis = StandingOf(i, &removed);
-  if (!genesis.ok()) return genesis.status();
-  return node::Node::Rejoin(&member.disk, *genesis, ValidatorIndex(i), member.config.data_dir,
+  const absl::StatusOr<Standing> standing = StandingOf(i);
+  if (!standing.ok()) return standing.status();
+  return node::Node::Rejoin(&member.disk, standing->genesis, standing->self, member.config.data_dir,
                             member.config.guard_path, even_if_sound);
+}
+
+uint32_t SimCluster::NodeOf(const ledger::GenesisValidator& validator) const {
+  for (uint32_t i = 0; i < size(); ++i) {
+    if (test_network_.entry(i).consensus_key == validator.consensus_key) return i;
+  }
+  VIGIL_CHECK(false, validator.identity(), " has keys of no node");
 }
 
 absl::Status SimCluster::CopyEpochs(uint32_t from, uint32_t i) {
@@ -86,20 +93,45 @@ absl::Status SimCluster::CopyEpochs(uint32_t from, uint32_t i) {
                                      AsBytes(members_[from]->node->EpochChain()));
 }
 
-// As node/app does: the newest epoch that names validator `i`. `removed` is empty when that is the
-// last one.
-absl::StatusOr<ledger::Genesis> SimCluster::StandingOf(uint32_t i, std::string* removed) {
+// As node/app does: the newest epoch that names the keys of node `i`.
+absl::StatusOr<SimCluster::Standing> SimCluster::StandingOf(uint32_t i) {
   Member& member = *members_[i];
   absl::StatusOr<ledger::Genesis> genesis =
       ledger::LoadEpochs(member.disk, member.config.data_dir, test_network_.genesis());
-  removed->clear();
-  while (genesis.ok() &&
-         (genesis->validators.size() <= i || genesis->validators[i] != test_network_.entry(i))) {
-    VIGIL_CHECK(genesis->epoch > Epoch(1), "node ", i, " never was a validator");
-    *removed = absl::StrCat("v", i, " is no validator since epoch ", genesis->epoch.value());
-    genesis = ledger::AtHeight(*genesis, genesis->epoch_base);
+  if (!genesis.ok()) return genesis.status();
+  Standing standing{.genesis = *std::move(genesis), .self = ValidatorIndex(0), .removed = ""};
+  for (;;) {
+    const std::vector<ledger::GenesisValidator>& set = standing.genesis.validators;
+    for (uint32_t index = 0; index < set.size(); ++index) {
+      if (set[index].consensus_key != test_network_.entry(i).consensus_key) continue;
+      standing.self = ValidatorIndex(index);
+      return standing;
+    }
+    VIGIL_CHECK(standing.genesis.epoch > Epoch(1), "node ", i, " never was a validator");
+    standing.removed =
+        absl::StrCat("v", i, " is no validator since epoch ", standing.genesis.epoch.value());
+    standing.genesis = ledger::AtHeight(standing.genesis, standing.genesis.epoch_base);
   }
-  return genesis;
+}
+
+// Connections lead to the validators of the epoch, and to those that were validators under a name
+// that nobody bears any more: they are told.
+MemoryNetwork::Seat SimCluster::SeatOf(const Standing& standing) const {
+  MemoryNetwork::Seat seat;
+  const ledger::Genesis& genesis = standing.genesis;
+  seat.identity = genesis.validators[standing.self.value()].identity();
+  for (const ledger::GenesisValidator& validator : genesis.validators) {
+    seat.set.push_back(validator.identity());
+    seat.peers.push_back(NodeOf(validator));
+  }
+  for (const ledger::EpochSet& past : genesis.past) {
+    for (const ledger::GenesisValidator& validator : past.validators) {
+      const uint32_t node = NodeOf(validator);
+      if (std::ranges::count(seat.set, validator.identity()) > 0) continue;
+      if (std::ranges::count(seat.peers, node) == 0) seat.peers.push_back(node);
+    }
+  }
+  return seat;
 }
 
 absl::Status SimCluster::Start(uint32_t i) {
@@ -109,7 +141,11 @@ absl::Status SimCluster::Start(uint32_t i) {
     absl::Status made =
         node::Node::Init(&member.disk, member.config.data_dir, test_network_.journal_id(i),
                          member.config.guard_path, member.beginning);
-    if (!made.ok()) return made;
+    // An earlier attempt, whose disk failed behind it, may have got this far.
+    if (!made.ok() && !(member.starts > 0 && absl::IsAlreadyExists(made))) {
+      ++member.starts;
+      return made;
+    }
     member.initialised = true;
   }
   node::NodeSeams seams;
@@ -124,14 +160,17 @@ absl::Status SimCluster::Start(uint32_t i) {
   seams.on_behind = [&member] { member.behind = true; };
   seams.on_epoch_ended = [&member] { member.epoch_ended = true; };
   seams.start_seed = (seed_ * 1'000'003 + i) * 1'000'003 + ++member.starts;
-  const absl::StatusOr<ledger::Genesis> genesis = StandingOf(i, &member.config.removed);
-  if (!genesis.ok()) return genesis.status();
+  const absl::StatusOr<Standing> standing = StandingOf(i);
+  if (!standing.ok()) return standing.status();
+  member.config.self = standing->self;
+  member.config.removed = standing->removed;
   absl::StatusOr<std::unique_ptr<node::Node>> opened =
-      node::Node::Open(*genesis, member.config, seams);
+      node::Node::Open(standing->genesis, member.config, seams);
   if (!opened.ok()) return opened.status();
   member.node = *std::move(opened);
   node::Node* node = member.node.get();
-  network_.Attach(i, node, [node](ValidatorIndex to) { return node->Hello(to, Hash()); });
+  network_.Attach(
+      i, node, [node](ValidatorIndex to) { return node->Hello(to, Hash()); }, SeatOf(*standing));
   return absl::OkStatus();
 }
 
@@ -149,8 +188,21 @@ void SimCluster::FailDiskSoon(uint32_t i) {
   disk.CrashAt(disk.operation_count() + random_.Below(12));
 }
 
+// Whoever takes part keeps up its connections, over which a new epoch is told. Before the first
+// change there is nothing to tell.
+void SimCluster::Greet() {
+  if (clock_.MonotonicMicros() < greet_micros_) return;
+  greet_micros_ = clock_.MonotonicMicros() + kGreetMicros;
+  for (uint32_t i = 0; i < size(); ++i) {
+    const Member& member = *members_[i];
+    if (member.node == nullptr || member.paused || !member.config.removed.empty()) continue;
+    if (member.node->genesis().epoch > Epoch(1)) network_.Greet(i);
+  }
+}
+
 void SimCluster::StepOnce() {
   clock_.AdvanceMicros(1 + static_cast<int64_t>(random_.Below(kStepMicrosMax)));
+  Greet();
   network_.Deliver();
   node::StepRunner runner(random_.Next());
   for (const auto& member : members_) {

@@ -70,9 +70,16 @@ class SimCluster {
   // Of LevelDB, from the next start of a node on: smaller ones write more tables.
   void SetWriteBufferBytes(size_t bytes) { write_buffer_bytes_ = bytes; }
 
-  // Initialises and starts every node.
+  // Initialises and starts every node that genesis names.
   void StartAll();
   absl::Status Start(uint32_t i);
+  // The number of the node with these keys. It has all of a validator but the name, which another
+  // may bear as well when its keys were replaced.
+  uint32_t NodeOf(const ledger::GenesisValidator& validator) const;
+  // Node `i` is up and says that it is no validator any more.
+  bool IsRemoved(uint32_t i) const {
+    return members_[i]->node != nullptr && !members_[i]->config.removed.empty();
+  }
   // Gives node `i`, which is down, the epoch chain that node `from` has.
   absl::Status CopyEpochs(uint32_t from, uint32_t i);
   // The process ends as `mode` says.
@@ -117,7 +124,14 @@ class SimCluster {
     std::unique_ptr<node::Node> node;
   };
 
-  absl::StatusOr<ledger::Genesis> StandingOf(uint32_t i, std::string* removed);
+  struct Standing {
+    ledger::Genesis genesis;
+    ValidatorIndex self;
+    std::string removed;  // Empty: it is of the last epoch that it knows.
+  };
+  absl::StatusOr<Standing> StandingOf(uint32_t i);
+  MemoryNetwork::Seat SeatOf(const Standing& standing) const;
+  void Greet();
   void StepOnce();
   void ReopenJoined();
 
@@ -127,6 +141,7 @@ class SimCluster {
   ManualClock clock_;
   SplitMix64 random_;
   bool hurried_ = false;
+  int64_t greet_micros_ = 0;
   const TestNetwork test_network_;
   MemoryNetwork network_;
   std::vector<std::unique_ptr<Member>> members_;

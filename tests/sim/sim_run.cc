@@ -2,15 +2,19 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "ledger/crypto/sha256.h"
+#include "ledger/state/governance_queries.h"
 #include "ledger/state/snapshot_file.h"
 #include "tests/sim/fault_injector.h"
 #include "tests/sim/index_check.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/set_changes.h"
+#include "tests/sim/set_watch.h"
 #include "tests/sim/sim_client.h"
 #include "tests/sim/sim_cluster.h"
 #include "tests/sim/wire_watch.h"
@@ -21,6 +25,7 @@ namespace {
 constexpr int64_t kReflectMicros = 5'000'000;
 constexpr int64_t kHealMicrosMax = 300'000'000;
 constexpr int64_t kOperatorMicros = 2'000'000;  // How often somebody looks after refusing nodes.
+constexpr int kTornTailRounds = 5;              // How many times less often after torn tails.
 constexpr uint32_t kBatchesAfterwards = 3;      // Of each client, to see progress.
 
 // Every snapshot on every disk is sound, and those of a height are the same. Counts them.
@@ -53,9 +58,17 @@ class ScheduleRun {
         trace_(trace),
         cluster_(schedule.network, schedule.seed),
         watch_(&cluster_),
-        injector_(&cluster_, &schedule_, [this](uint32_t node, const std::string& text) {
-          Trace(TraceEntry::Kind::kFault, node, 0, text);
-        }) {
+        sets_(FirstSet()),
+        // One validator alone sends no block to anybody.
+        wire_(schedule.network.validators > 1 ? &sets_ : nullptr),
+        injector_(&cluster_, &schedule_, NoteFault()),
+        changes_(&cluster_, &injector_, &sets_, schedule.seed ^ 0x73657473, NoteFault()) {
+    injector_.SetChangeHandler([this](const FaultEvent& event) { changes_.Propose(event); });
+    if (schedule.network.validators > 1) {
+      watch_.SetOnExecuted([this](Height height, const Hash& block, uint64_t size) {
+        return sets_.OnExecuted(height.value(), block, size);
+      });
+    }
     for (uint32_t i = 0; i < cluster_.size(); ++i) {
       node::NodeConfig& config = cluster_.config(i);
       config.journal.segment_bytes = schedule.segment_bytes;
@@ -95,6 +108,20 @@ class ScheduleRun {
   }
 
  private:
+  SetWatch::Set FirstSet() const {
+    SetWatch::Set set;
+    for (uint32_t i = 0; i < schedule_.network.validators; ++i) {
+      set.members.push_back(cluster_.test_network().entry(i));
+      set.nodes.push_back(i);
+    }
+    return set;
+  }
+  FaultInjector::NoteFunction NoteFault() {
+    return [this](uint32_t node, const std::string& text) {
+      Trace(TraceEntry::Kind::kFault, node, 0, text);
+    };
+  }
+
   bool ok() const { return result_.wrong.empty(); }
   void Fail(const std::string& wrong) {
     if (ok()) result_.wrong = wrong;
@@ -127,6 +154,7 @@ class ScheduleRun {
       Fail(client->failure());
     }
     if (ok()) Fail(injector_.Step());
+    if (ok() && HasSpares()) changes_.Step();
     if (ok()) Fail(watch_.Check(injector_.dying(), injector_.excused()));
   }
 
@@ -134,16 +162,28 @@ class ScheduleRun {
     return cluster_.RunUntil([&] { return !ok() || done(); }, micros_max, [this] { Step(); });
   }
 
+  bool HasSpares() const { return schedule_.network.newcomers > 0; }
+
+  // The set of the newest epoch that a node knows.
+  std::vector<uint32_t> Members() const {
+    const std::optional<SetChanges::Present> present = changes_.FindPresent();
+    return present.has_value() ? present->set.nodes : sets_.set().nodes;
+  }
+
   // A healed cluster makes progress, and comes to rest when nothing is left to do.
   void LiveOn() {
     for (const auto& client : clients_) client->FinishAfter(kBatchesAfterwards);
     RunUntil([] { return false; }, kReflectMicros);
-    if (ok()) Fail(injector_.AcceptTornTails());
+    if (ok()) Fail(injector_.AcceptTornTails(Members()));
     RunUntil([] { return false; }, kReflectMicros);
     const int64_t healed = cluster_.clock().MonotonicMicros() - 2 * kReflectMicros;
     const int64_t end = cluster_.clock().MonotonicMicros() + kHealMicrosMax;
-    while (ok()) {
+    for (int round = 1; ok(); ++round) {
       Fail(injector_.RejoinRefusing());
+      // The set may have changed since.
+      if (ok() && HasSpares() && round % kTornTailRounds == 0) {
+        Fail(injector_.AcceptTornTails(Members()));
+      }
       if (RunUntil([&] { return WhyNotAtRest().empty(); }, kOperatorMicros)) {
         result_.rest_micros = cluster_.clock().MonotonicMicros() - healed;
         return;
@@ -159,41 +199,88 @@ class ScheduleRun {
     for (const auto& client : clients_) {
       if (!client->done()) return absl::StrCat(client->stream(), " waits for answers");
     }
-    for (uint32_t i = 0; i < cluster_.size(); ++i) {
+    if (!changes_.done()) return "an organisation waits for an answer";
+    const std::vector<uint32_t> members = Members();
+    for (const uint32_t i : members) {
       if (cluster_.node(i) == nullptr) return absl::StrCat("node ", i, " is down");
     }
-    const node::NodeStatus first = cluster_.node(0)->Status();
-    for (uint32_t i = 0; i < cluster_.size(); ++i) {
+    const node::Node& first_node = *cluster_.node(members.front());
+    const node::NodeStatus first = first_node.Status();
+    for (const uint32_t i : members) {
       const node::NodeStatus status = cluster_.node(i)->Status();
       if (status.refusing) return absl::StrCat("node ", i, ": ", status.refusing_reason);
+      if (cluster_.node(i)->genesis().epoch != first_node.genesis().epoch) {
+        return absl::StrCat("node ", i, " is in epoch ", cluster_.node(i)->genesis().epoch.value());
+      }
       if (status.executed != first.executed || status.core.last.height != status.executed ||
           status.indexed != status.executed ||
           (status.detector != status.executed && !LacksDetector(i, status))) {
         return absl::StrCat("node ", i, " is at ", status.executed.value(), ", its index at ",
                             status.indexed.value(), ", its detector at ", status.detector.value(),
-                            ", node 0 at ", first.executed.value());
+                            ", node ", members.front(), " at ", first.executed.value());
       }
     }
-    const auto open = cluster_.node(0)->Snapshot()->ListAlerts(RecordIndex(0), /*ascending=*/true,
-                                                               1, ledger::AlertState::kProposed);
+    if (const std::string wrong = WhySetsNotAtRest(first_node); !wrong.empty()) return wrong;
+    const auto open = first_node.Snapshot()->ListAlerts(RecordIndex(0), /*ascending=*/true, 1,
+                                                        ledger::AlertState::kProposed);
     return open.ok() && open->empty() ? "" : "an alert is not decided";
+  }
+
+  // Every change that was approved is done, and who is no validator any more was told, unless
+  // somebody else bears its name.
+  std::string WhySetsNotAtRest(const node::Node& member) const {
+    if (!HasSpares()) return "";
+    const auto approved = ledger::ApprovedProposal(*member.Snapshot());
+    if (!approved.ok()) return approved.status().ToString();
+    if (approved->has_value()) return "a set is approved, and its epoch has not begun";
+    if (sets_.epoch() != member.genesis().epoch.value()) {
+      return absl::StrCat("blocks are of epoch ", sets_.epoch(), ", and nodes are in epoch ",
+                          member.genesis().epoch.value());
+    }
+    for (const uint32_t i : sets_.everybody()) {
+      if (!sets_.WasUntil(i).has_value() || sets_.IsReplaced(i)) continue;
+      if (!cluster_.IsRemoved(i))
+        return absl::StrCat("node ", i, " is not told that it was removed");
+    }
+    return "";
+  }
+
+  // Those that are no validators any more have no block of a later epoch. They are then taken away.
+  std::string JudgeFormer() {
+    for (const uint32_t i : sets_.everybody()) {
+      const std::optional<uint64_t> until = sets_.WasUntil(i);
+      if (!until.has_value() || cluster_.node(i) == nullptr) continue;
+      const uint64_t executed = cluster_.node(i)->Status().executed.value();
+      if (executed > *until) {
+        return absl::StrCat("node ", i, " was a validator up to block ", *until, ", and executed ",
+                            executed);
+      }
+      if (cluster_.IsRemoved(i)) ++result_.counts["removed validators told"];
+      cluster_.Crash(i, ledger::CrashMode::kProcessOnly);
+    }
+    return "";
   }
 
   // One that joined by a snapshot may have no windows to detect with.
   bool LacksDetector(uint32_t i, const node::NodeStatus& status) const {
-    return injector_.damaged(i) && status.detector == Height(0);
+    return (injector_.damaged(i) || injector_.newcomer(i)) && status.detector == Height(0);
   }
 
   void Judge() {
+    if (schedule_.network.validators > 1) Fail(sets_.Finish(watch_.highest().value()));
+    if (ok()) Fail(JudgeFormer());
+    if (!ok()) return;
     std::vector<bool> damaged;
-    for (uint32_t i = 0; i < cluster_.size(); ++i) damaged.push_back(injector_.damaged(i));
+    for (uint32_t i = 0; i < cluster_.size(); ++i) {
+      damaged.push_back(injector_.damaged(i) || injector_.newcomer(i));
+    }
     Fail(CheckChains(&cluster_, clients_, damaged));
     if (ok()) Fail(CheckSnapshots(&cluster_, injector_, &result_.snapshots));
     // The model is made of events' bytes: where they are dropped there is none.
     if (ok() && schedule_.payload_age_millis == 0)
       Fail(CheckIndexes(&cluster_, damaged, schedule_.seed, &result_.queries));
     if (!ok() || !schedule_.detection) return;
-    const DetectionFindings findings = CheckDetection(&cluster_, damaged);
+    const DetectionFindings findings = CheckDetection(&cluster_, sets_.smallest() / 2 + 1, damaged);
     Fail(findings.wrong);
     result_.models = findings.active_models;
     result_.alerts = findings.alerts;
@@ -214,7 +301,9 @@ class ScheduleRun {
     result_.digest = ledger::Sha256(AsBytes(bytes));
     result_.micros = cluster_.clock().MonotonicMicros();
     result_.height = watch_.highest().value();
-    result_.counts = injector_.Counts();
+    result_.counts.merge(injector_.Counts());
+    result_.counts.merge(changes_.Counts());
+    result_.counts["epochs begun"] = sets_.epoch() - 1;
     result_.counts["votes"] = wire_.votes();
     result_.counts["terms with a leader"] = wire_.leaders();
     for (uint32_t i = 0; i < cluster_.size(); ++i) {
@@ -227,8 +316,10 @@ class ScheduleRun {
   const Tracer trace_;
   SimCluster cluster_;
   AgreementWatch watch_;
+  SetWatch sets_;
   WireWatch wire_;
   FaultInjector injector_;
+  SetChanges changes_;
   std::vector<std::unique_ptr<SimClient>> clients_;
   RunResult result_;
 };

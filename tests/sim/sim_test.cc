@@ -64,6 +64,31 @@ TEST_CASE("sim: faults of any kind cost time but no event", "[sim]") {
   RunSeeds(5, 500, 2);
 }
 
+TEST_CASE("sim: the set of validators changes and no event is lost", "[sim][sets]") {
+  uint64_t epochs = 0;
+  for (const uint64_t first : {800, 802}) {
+    VIGIL_TEST_SEED(seed, first);
+    const Schedule schedule = DrawSchedule(
+        seed,
+        {.validators = 3, .detection = false, .fault_micros = 12'000'000, .set_changes = true});
+    const RunResult result = RunAndTell(schedule);
+    REQUIRE(result.wrong == "");
+    CHECK(result.acknowledged >= schedule.clients * schedule.client.batches);
+    epochs += result.counts.at("epochs begun");
+  }
+  CHECK(epochs > 0);
+}
+
+TEST_CASE("sim: the same seed gives the same run when the set changes", "[sim][sets]") {
+  VIGIL_TEST_SEED(seed, 804);
+  const Schedule schedule = DrawSchedule(
+      seed, {.validators = 4, .detection = false, .fault_micros = 8'000'000, .set_changes = true});
+  const RunResult once = RunSchedule(schedule);
+  const RunResult again = RunSchedule(schedule);
+  CHECK(once.digest == again.digest);
+  CHECK(once.counts == again.counts);
+}
+
 TEST_CASE("sim: all detectors train the same models and every alert is confirmed",
           "[sim][detect]") {
   for (const uint32_t validators : {1, 3}) {

@@ -17,14 +17,19 @@ constexpr int64_t kSecond = 1'000'000;
 
 class Swarm {
  public:
-  Swarm(uint64_t seed, const SwarmLimits& limits) : random_(seed ^ 0x737761726d) {
+  Swarm(uint64_t seed, const SwarmLimits& limits)
+      : random_(seed ^ 0x737761726d), set_random_(seed ^ 0x736574) {
     schedule_.seed = seed;
     DrawSettings(limits);
+    // A single validator cannot get company (docs/decisions/0009-changing-validators.md).
+    change_sets_ =
+        limits.set_changes.value_or(set_random_.Chance(400)) && schedule_.network.validators > 1;
   }
 
   Schedule Draw() {
     for (int i = 0; i < kFaultKindCount; ++i) {
       const auto kind = static_cast<FaultKind>(i);
+      if (kind == FaultKind::kChangeSet) continue;  // Drawn by itself.
       // Half of all kinds, each with its own mean distance from 0.3 to 10 seconds.
       if (!random_.Chance(500)) continue;
       const int64_t mean = Between(300'000, 300'000 + kSecond * Between(0, 10));
@@ -36,6 +41,7 @@ class Swarm {
     // Slow journals at a majority, and power gone before they have written: what was promised
     // without being on disk is then gone everywhere.
     if (random_.Chance(500)) AddSlowDisks();
+    if (change_sets_) AddSetChanges();
     // As it would be read from a file: nothing counts that the text does not say.
     absl::StatusOr<Schedule> schedule = ParseSchedule(WriteSchedule(schedule_));
     VIGIL_CHECK(schedule.ok(), schedule.status().message());
@@ -138,6 +144,7 @@ class Swarm {
       case FaultKind::kDiskFull:
       case FaultKind::kReorder:
       case FaultKind::kPause:
+      case FaultKind::kChangeSet:
         break;
     }
     schedule_.events.push_back(std::move(event));
@@ -219,7 +226,53 @@ class Swarm {
     }
   }
 
+  // The set of validators changes again and again; some of what else happens comes close behind,
+  // and some of it meets the newcomers. Drawn from numbers of its own, so that a seed's other
+  // events are those that it would have without.
+  void AddSetChanges() {
+    const auto between = [&](int64_t min, int64_t max) {
+      return min + static_cast<int64_t>(set_random_.Below(static_cast<uint64_t>(max - min) + 1));
+    };
+    const uint32_t validators = schedule_.network.validators;
+    schedule_.network.newcomers = static_cast<uint32_t>(between(1, 4));
+    schedule_.network.organisations = static_cast<uint32_t>(between(1, 4));
+    const uint32_t machines = validators + schedule_.network.newcomers;
+    for (FaultEvent& event : schedule_.events) {
+      if (!set_random_.Chance(150)) continue;
+      const auto newcomer = static_cast<uint32_t>(between(validators, machines - 1));
+      (event.kind == FaultKind::kCut ? event.to : event.node) = newcomer;
+    }
+    constexpr std::array kChanges = {"add", "add", "remove", "replace"};
+    const int64_t mean = between(kSecond, 5 * kSecond);
+    for (int64_t at = between(0, mean); at < schedule_.fault_micros;
+         at += 1 + between(mean / 2, 3 * mean / 2)) {
+      FaultEvent change;
+      change.at_micros = at;
+      change.kind = FaultKind::kChangeSet;
+      change.node = static_cast<uint32_t>(between(0, machines - 1));
+      change.place = kChanges[set_random_.Below(kChanges.size())];
+      change.amount = set_random_.Chance(150) ? between(1, 2) : 0;
+      schedule_.events.push_back(change);
+      if (set_random_.Chance(400)) AddCrashBehind(at + between(0, 3 * kSecond), machines);
+    }
+  }
+
+  // While an epoch may be ending.
+  void AddCrashBehind(int64_t at, uint32_t machines) {
+    constexpr std::array kModes = {CrashMode::kProcessOnly, CrashMode::kLoseUnsynced,
+                                   CrashMode::kAnyLoss};
+    FaultEvent crash;
+    crash.at_micros = at;
+    crash.kind = set_random_.Chance(200) ? FaultKind::kPowerLoss : FaultKind::kCrash;
+    crash.node = static_cast<uint32_t>(set_random_.Below(machines));
+    crash.mode = kModes[set_random_.Below(kModes.size())];
+    crash.for_micros = 10'000 + static_cast<int64_t>(set_random_.Below(3 * kSecond));
+    schedule_.events.push_back(crash);
+  }
+
   SplitMix64 random_;
+  SplitMix64 set_random_;
+  bool change_sets_ = false;
   Schedule schedule_;
 };
 

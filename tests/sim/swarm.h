@@ -16,6 +16,7 @@ struct SwarmLimits {
   std::optional<uint32_t> validators;  // 1 to 7; else 1, 3, 4, 5 or 7.
   std::optional<bool> detection;
   std::optional<int64_t> fault_micros;
+  std::optional<bool> set_changes = {};  // Needs more than one validator.
 };
 
 // The same arguments give the same schedule.

@@ -16,6 +16,9 @@ namespace {
 
 using ledger::SigningKey;
 
+constexpr std::array<const char*, 7> kOrganisations = {"acme", "bravo", "coda", "delta",
+                                                       "echo", "fox",   "golf"};
+
 SigningKey KeyOf(uint8_t role, uint32_t index) {
   std::array<uint8_t, 32> seed{};
   seed[0] = role;
@@ -37,6 +40,11 @@ TestNetwork::TestNetwork(const NetworkOptions& options) {
   genesis.detector = options.detector;
   genesis.detector_rules = options.detector_rules;
   genesis.organisations = {{"acme", "Acme Corporation"}};
+  VIGIL_CHECK(options.organisations >= 1 && options.organisations <= kOrganisations.size(),
+              options.organisations, " organisations");
+  for (uint32_t org = 1; org < options.organisations; ++org) {
+    genesis.organisations.push_back({kOrganisations[org], kOrganisations[org]});
+  }
   for (uint32_t i = 0; i < options.validators + options.newcomers; ++i) {
     validators_.push_back({.consensus = KeyOf(1, i),
                            .record = KeyOf(2, i),
@@ -44,7 +52,7 @@ TestNetwork::TestNetwork(const NetworkOptions& options) {
                            .cosigner = KeyOf(4, i)});
     ledger::GenesisValidator validator;
     validator.name = absl::StrCat("v", i);
-    validator.org = "acme";
+    validator.org = kOrganisations[i % options.organisations];
     validator.consensus_key = validators_.back().consensus.public_key();
     validator.log_key = validators_.back().log.public_key();
     validator.cosigner_key = validators_.back().cosigner.public_key();
@@ -61,9 +69,12 @@ TestNetwork::TestNetwork(const NetworkOptions& options) {
                                   static_cast<uint32_t>(ledger::Role::kSensor),
                                   sensors_.back().public_key()});
   }
-  admin_key_ = std::make_unique<SigningKey>(KeyOf(6, 0));
-  genesis.identities.push_back(
-      {"root", "acme", static_cast<uint32_t>(ledger::Role::kAdmin), admin_key_->public_key()});
+  for (uint32_t org = 0; org < options.organisations; ++org) {
+    admins_.push_back(KeyOf(6, org));
+    genesis.identities.push_back({"root", kOrganisations[org],
+                                  static_cast<uint32_t>(ledger::Role::kAdmin),
+                                  admins_.back().public_key()});
+  }
   absl::StatusOr<ledger::Genesis> parsed = ledger::ParseGenesis(ledger::WriteGenesis(genesis));
   VIGIL_CHECK(parsed.ok(), parsed.status().message());
   genesis_ = *std::move(parsed);
@@ -73,12 +84,29 @@ ledger::Record TestNetwork::ProposeSet(Epoch ending,
                                        const std::vector<uint32_t>& validators) const {
   std::vector<ledger::GenesisValidator> next;
   for (const uint32_t validator : validators) next.push_back(entries_[validator]);
+  return Propose(/*organisation=*/0, ending, next, "a test");
+}
+
+ledger::Record TestNetwork::Propose(uint32_t organisation, Epoch ending,
+                                    const std::vector<ledger::GenesisValidator>& next,
+                                    const std::string& reason) const {
   const std::string set = ledger::EncodeValidatorSet(next);
   ledger::ProposalBody body;
   body.epoch = ending.value();
   body.next_set = AsBytes(set);
-  body.reason = "a test";
-  return {.leaf = ledger::SignRecord(body, genesis_.chain_id, *admin_key_), .payload = ""};
+  body.reason = reason;
+  return {.leaf = ledger::SignRecord(body, genesis_.chain_id, admins_[organisation]),
+          .payload = ""};
+}
+
+ledger::Record TestNetwork::Ballot(uint32_t organisation, RecordIndex proposal,
+                                   bool approves) const {
+  ledger::BallotBody body;
+  body.proposal_index = proposal;
+  body.choice = static_cast<uint32_t>(approves ? ledger::BallotChoice::kApprove
+                                               : ledger::BallotChoice::kReject);
+  return {.leaf = ledger::SignRecord(body, genesis_.chain_id, admins_[organisation]),
+          .payload = ""};
 }
 
 const SigningKey& TestNetwork::consensus_key(uint32_t validator) const {

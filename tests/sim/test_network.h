@@ -20,6 +20,8 @@ namespace vigil::sim {
 struct NetworkOptions {
   uint32_t validators = 1;
   uint32_t newcomers = 0;  // Validators that genesis does not name, numbered behind the others.
+  // Validator i belongs to organisation i modulo this; each has an admin. At most 7.
+  uint32_t organisations = 1;
   uint32_t sensors = 4;
   uint32_t heartbeat_millis = 1000;
   uint32_t max_block_bytes = 256 * 1024;
@@ -38,7 +40,8 @@ inline constexpr char kOddRules[] =
     "rule 2 never\n  title Never\n  technique T1046\n  score 9\n  entity host\n"
     "  at-least events 1000000 in 2s\n  quiet 1h\n";
 
-// Validator i is "acme/v<i>", sensor i is "acme/s<i>", and there is one admin "acme/root".
+// Validator i is "acme/v<i>", sensor i is "acme/s<i>", and there is one admin "acme/root". With
+// more organisations validators go round them, and each has an admin "root".
 class TestNetwork {
  public:
   explicit TestNetwork(const NetworkOptions& options);
@@ -49,12 +52,18 @@ class TestNetwork {
   // The admin proposes the whole next set, by the numbers of validators. With one organisation that
   // approves it, too.
   ledger::Record ProposeSet(Epoch ending, const std::vector<uint32_t>& validators) const;
+  // The same by the admin of any organisation, of any set; `reason` tells two proposals apart.
+  ledger::Record Propose(uint32_t organisation, Epoch ending,
+                         const std::vector<ledger::GenesisValidator>& next,
+                         const std::string& reason) const;
+  // The ballot of an organisation that has not proposed it.
+  ledger::Record Ballot(uint32_t organisation, RecordIndex proposal, bool approves) const;
   const ledger::SigningKey& consensus_key(uint32_t validator) const;
   const ledger::SigningKey& record_key(uint32_t validator) const;
   const ledger::SigningKey& log_key(uint32_t validator) const;
   const ledger::SigningKey& cosigner_key(uint32_t validator) const;
   const ledger::SigningKey& sensor_key(uint32_t sensor) const;
-  const ledger::SigningKey& admin_key() const { return *admin_key_; }
+  const ledger::SigningKey& admin_key() const { return admins_.front(); }
   Hash reveal_seed(uint32_t validator) const;
   ledger::JournalId journal_id(uint32_t validator) const;
 
@@ -68,7 +77,7 @@ class TestNetwork {
   std::vector<ValidatorKeys> validators_;
   std::vector<ledger::GenesisValidator> entries_;
   std::vector<ledger::SigningKey> sensors_;
-  std::unique_ptr<ledger::SigningKey> admin_key_;
+  std::vector<ledger::SigningKey> admins_;  // By organisation.
   ledger::Genesis genesis_;
 };
 

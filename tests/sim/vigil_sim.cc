@@ -28,6 +28,7 @@ struct Arguments {
   uint64_t seeds = 1;
   std::optional<uint32_t> validators;
   std::optional<bool> detection;
+  std::optional<bool> set_changes;
   std::optional<double> fault_seconds;
   std::vector<std::string> schedules;
   std::string save;
@@ -99,6 +100,7 @@ class Program {
     SwarmLimits limits;
     limits.validators = arguments_.validators;
     limits.detection = arguments_.detection;
+    limits.set_changes = arguments_.set_changes;
     if (arguments_.fault_seconds.has_value()) {
       limits.fault_micros = static_cast<int64_t>(*arguments_.fault_seconds * 1e6);
     }
@@ -191,6 +193,10 @@ void AddSwarmOptions(CLI::App* command, Arguments* arguments) {
       ->check(CLI::Range(1, 31));
   command->add_option("--detection", arguments->detection,
                       "true: events that stand out, small windows; false: neither (else drawn)");
+  command->add_option(
+      "--set-changes", arguments->set_changes,
+      "true: the set of validators changes while faults come; false: it stays (else "
+      "drawn)");
   command
       ->add_option("--fault-seconds", arguments->fault_seconds,
                    "Simulated length of the phase with faults (else drawn, 8 to 30)")

@@ -1,8 +1,12 @@
 #include "tests/sim/wire_watch.h"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
@@ -97,13 +101,20 @@ uint64_t Fingerprint(absl::string_view bytes) {
 struct Checkpoint {
   std::string size;
   std::string root;
+  uint64_t epoch = 0;  // That the cosigner names (docs/formats/transparency_log.md).
 };
 std::optional<Checkpoint> ReadCheckpoint(absl::string_view body) {
   Bytes frame(body);
   frame.Number(1);
   const std::vector<std::string> lines = absl::StrSplit(frame.Prefixed(), '\n');
   if (frame.is_short() || lines.size() < 3) return std::nullopt;
-  return Checkpoint{.size = lines[1], .root = lines[2]};
+  Checkpoint checkpoint{.size = lines[1], .root = lines[2], .epoch = 0};
+  for (const absl::string_view line : lines) {
+    const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');
+    if (words.size() != 3 || words[0] != "\u2014" || !absl::StrContains(words[1], "/v/")) continue;
+    if (!absl::SimpleAtoi(words[1].substr(words[1].rfind('/') + 1), &checkpoint.epoch)) return {};
+  }
+  return checkpoint;
 }
 
 }  // namespace
@@ -119,15 +130,15 @@ std::string WireWatch::OnFrame(uint32_t from, uint32_t to, absl::string_view fra
 std::string WireWatch::OnConsensus(uint32_t from, uint32_t to, absl::string_view body) {
   const std::optional<Message> message = ReadMessage(body);
   if (!message.has_value()) return absl::StrCat("node ", from, " sends a frame that is cut off");
+  std::string wrong;
   if (message->kind == kVoteReply && message->granted) {
-    const Term term = {message->epoch, message->campaign};
-    const uint32_t candidate = votes_.emplace(std::pair(term, from), to).first->second;
-    if (candidate != to) {
-      return absl::StrCat("node ", from, " grants its vote of term ", term.second, " to ",
-                          candidate, " and to ", to);
-    }
+    wrong = OnVote(from, to, message->epoch, message->campaign);
   }
+  if (message->kind == kVote) wrong = OnVote(from, from, message->epoch, message->campaign);
+  if (!wrong.empty()) return wrong;
   if (message->kind == kAppend) {
+    if (sets_ != nullptr) wrong = sets_->OnAppend(message->epoch, message->committed);
+    if (!wrong.empty()) return wrong;
     const Term term = {message->epoch, message->term};
     const uint32_t leader = leaders_.emplace(term, from).first->second;
     if (leader != from) {
@@ -135,8 +146,26 @@ std::string WireWatch::OnConsensus(uint32_t from, uint32_t to, absl::string_view
     }
   }
   for (const absl::string_view block : message->blocks) {
-    std::string wrong = OnBlock(block);
+    wrong = OnBlock(block);
+    if (wrong.empty() && sets_ != nullptr) wrong = sets_->OnBlockFrame(block);
     if (!wrong.empty()) return wrong;
+  }
+  return "";
+}
+
+std::string WireWatch::OnVote(uint32_t voter, uint32_t candidate, uint64_t epoch, uint64_t term) {
+  const auto first = votes_.emplace(std::pair(Term(epoch, term), voter), candidate).first->second;
+  if (first != candidate) {
+    return absl::StrCat("node ", voter, " grants its vote of term ", term, " to ", first,
+                        " and to ", candidate);
+  }
+  std::map<uint64_t, uint64_t>& last = last_vote_[voter];
+  uint64_t& own = last[epoch];
+  own = std::max(own, term);
+  const auto here = last.find(epoch);
+  if (here != last.begin() && std::prev(here)->second >= term) {
+    return absl::StrCat("node ", voter, " votes in term ", term, " of epoch ", epoch,
+                        ", and in term ", std::prev(here)->second, " of the epoch before");
   }
   return "";
 }
@@ -166,7 +195,10 @@ std::string WireWatch::OnCosignature(uint32_t from, absl::string_view body) {
   if (!is_new && first->second != checkpoint->root) {
     return absl::StrCat("node ", from, " cosigns two roots at size ", checkpoint->size);
   }
-  return "";
+  if (sets_ == nullptr || checkpoint->epoch == 0) return "";
+  uint64_t size = 0;
+  if (!absl::SimpleAtoi(checkpoint->size, &size)) return "a checkpoint without size";
+  return sets_->OnCosigned(checkpoint->epoch, size);
 }
 
 std::string DescribeFrame(absl::string_view frame) {

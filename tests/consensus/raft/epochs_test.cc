@@ -1,5 +1,10 @@
 // What the core refuses at the end of an epoch and at the beginning of the next, message by
 // message.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -294,7 +299,8 @@ TEST_CASE("raft epochs: a log that begins above the epoch's base may vote", "[co
   CHECK(MakeRaft(ConfigOf(two, epoch.seal->id()), recovered)->Status().role == CoreRole::kNonVoter);
 }
 
-TEST_CASE("raft epochs: who lacks the epoch's base neither votes nor campaigns", "[consensus]") {
+TEST_CASE("raft epochs: who lacks the epoch's base votes for any candidate and campaigns never",
+          "[consensus]") {
   FirstEpoch epoch;
   const Epoch two(2);
   const bool has_base = GENERATE(false, true);
@@ -303,13 +309,40 @@ TEST_CASE("raft epochs: who lacks the epoch's base neither votes nor campaigns",
     const Output output = core->Step(From(1, vote.pre ? 8 : 9, vote, {}, two));
     return BodiesOf<RaftVoteReply>(output).at(0).granted;
   };
-  CHECK(granted(RaftVote{true, View(9), Height(5), View(7)}) == has_base);
-  CHECK(granted(RaftVote{false, View(9), Height(5), View(7)}) == has_base);
+  CHECK(granted(RaftVote{true, View(9), Height(5), View(7)}));
+  CHECK(granted(RaftVote{false, View(9), Height(5), View(7)}));
   bool campaigned = false;
   for (int i = 0; i < 200; ++i) {
     campaigned = campaigned || !BodiesOf<RaftVote>(core->Step(Tick{})).empty();
   }
   CHECK(campaigned == has_base);
+}
+
+TEST_CASE("raft epochs: a rival branch of the epoch before keeps nobody from a vote",
+          "[consensus]") {
+  FirstEpoch epoch;
+  const Epoch two(2);
+  // Of a later term than the base, and never committed.
+  const BlockPtr rival = epoch.maker.Make(epoch.first->id(), View(5), V(0), 0);
+  Recovered recovered = epoch.Read(1, /*with_seal=*/false, two);
+  recovered.chain.push_back(rival->id());
+  const bool may_vote = GENERATE(true, false);
+  recovered.may_vote = may_vote;
+  const auto core = MakeRaft(ConfigOf(two, epoch.seal->id()), recovered);
+  const auto ask = [&](uint64_t term) {
+    return core->Step(From(1, term, RaftVote{false, View(term), Height(2), View(1)}, {}, two));
+  };
+  CHECK(BodiesOf<RaftVoteReply>(ask(9)).at(0).granted == may_vote);
+  // With the base it judges logs as ever.
+  RaftAppend append = AppendAfter(epoch.first->id(), 1);
+  core->Step(From(1, 9, append, {epoch.seal}, two));
+  const BlockPtr next =
+      epoch.maker.MakeIn(two, /*seals=*/false, epoch.seal->id(), View(9), V(1), /*size=*/0);
+  append = AppendAfter(epoch.seal->id(), 1);
+  core->Step(From(1, 9, append, {next}, two));
+  REQUIRE(core->Status().last == next->id());
+  for (int i = 0; i < 200; ++i) core->Step(Tick{});
+  CHECK_FALSE(BodiesOf<RaftVoteReply>(ask(12)).at(0).granted);
 }
 
 TEST_CASE("raft epochs: who lacks the epoch's base takes over from nobody", "[consensus]") {
@@ -342,6 +375,27 @@ TEST_CASE("raft epochs: a term that was seen in an older epoch is no one's to vo
   CHECK(*DecodeRaftVoteRecord(sixth.append[0].body) ==
         RaftVoteRecord{two, View(6), V(0), may_vote});
   CHECK(BodiesOf<RaftVoteReply>(ask(7)).at(0).granted == may_vote);
+}
+
+TEST_CASE("raft epochs: a vote record of a newer epoch stops the process", "[consensus]") {
+  FirstEpoch epoch;
+  Recovered recovered = epoch.Read(2, /*with_seal=*/true, Epoch(1));
+  const auto aborts = [&](Epoch of) {
+    recovered.vote = EncodeRaftVoteRecord({of, View(6), V(1), true});
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      std::signal(SIGABRT, SIG_DFL);
+      std::fclose(stderr);
+      MakeRaft(ConfigOf(), recovered);
+      _exit(0);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+  };
+  CHECK_FALSE(aborts(Epoch(1)));
+  CHECK(aborts(Epoch(2)));
 }
 
 TEST_CASE("raft epochs: a vote of this epoch is kept as it was given", "[consensus]") {

@@ -207,8 +207,8 @@ class EpochCluster {
     TestHost& host = *hosts_[machine];
     const uint64_t epoch = newest();
     if (epoch_of_[machine] == epoch) {
-      // Late: what it lacks is fetched, as hosts do when nobody can be elected otherwise.
-      if (calm_ && !HasBaseOf(machine, epoch) && random_.Chance(20)) Enter(machine, epoch, true);
+      // Late: it is fetched from whoever has it where nobody in the new set may lead.
+      if (calm_ && IsStranded(epoch) && random_.Chance(20)) Enter(machine, epoch, true);
       return;
     }
     if (!IsMember(machine, epoch)) {
@@ -221,7 +221,8 @@ class EpochCluster {
     const bool committed =
         host.up() && host.core().Status().committed.height >= At(epoch).base.height;
     if (committed ? random_.Chance(60) : random_.Chance(calm_ ? 60 : 15)) {
-      Enter(machine, epoch, /*fetches=*/!committed && random_.Chance(calm_ ? 1000 : 500));
+      Enter(machine, epoch,
+            /*fetches=*/!committed && (calm_ ? IsStranded(epoch) : random_.Chance(500)));
     }
   }
 
@@ -232,6 +233,15 @@ class EpochCluster {
     if (fetches && !HasBaseOf(machine, epoch)) Fetch(machine, epoch);
     ++(HasBaseOf(machine, epoch) ? report_.entered_with_base : report_.entered_without);
     StartMachine(machine);
+  }
+
+  // No member that may vote has the block that the epoch stands on, so that nobody can lead.
+  bool IsStranded(uint64_t epoch) const {
+    const std::vector<uint32_t>& members = At(epoch).members;
+    return std::none_of(members.begin(), members.end(), [&](uint32_t member) {
+      return Runs(member, epoch) && HasBaseOf(member, epoch) &&
+             hosts_[member]->core().Status().role != CoreRole::kNonVoter;
+    });
   }
 
   void Fetch(uint32_t machine, uint64_t epoch) {

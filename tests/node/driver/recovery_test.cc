@@ -192,6 +192,41 @@ TEST_CASE("recovery: commit marks count and must be of the branch", "[recovery]"
   }
 }
 
+TEST_CASE("recovery: the scan tells of the newest epoch that a block or a vote names",
+          "[recovery]") {
+  HandMadeJournal t;
+  t.Block(t.genesis(), 1, 0);
+  const auto vote_in = [&](uint64_t epoch) {
+    const std::string vote = consensus::EncodeRaftVoteRecord(
+        {.epoch = Epoch(epoch), .term = View(4), .voted_for = ValidatorIndex(2), .may_vote = true});
+    REQUIRE(t.opened.journal->Append(ledger::JournalType::kVote, AsBytes(vote)).ok());
+    const auto scan = t.Scan();
+    REQUIRE(scan.ok());
+    return scan->epoch_max;
+  };
+  CHECK(vote_in(1) == Epoch(1));
+  CHECK(vote_in(2) == Epoch(2));
+}
+
+TEST_CASE("recovery: a vote of an epoch that the epoch chain does not reach is no crash",
+          "[recovery]") {
+  StoppedNode t;
+  {
+    const JournalPlace place{
+        &t.cluster.disk(0), kJournal, kGuard, t.cluster.test_network().journal_id(0), {}};
+    auto opened = OpenJournal(place);
+    REQUIRE(opened.ok());
+    REQUIRE(opened->journal != nullptr);
+    const std::string vote = consensus::EncodeRaftVoteRecord(
+        {.epoch = Epoch(2), .term = View(4), .voted_for = ValidatorIndex(0), .may_vote = true});
+    REQUIRE(opened->journal->Append(ledger::JournalType::kVote, AsBytes(vote)).ok());
+    REQUIRE(opened->journal->Sync().ok());
+  }
+  t.CheckRefuses(
+      "holds blocks or votes of epoch 2, its epoch chain reaches 1: the file "
+      "epochs.chain is lost or old");
+}
+
 TEST_CASE("recovery: the core is told everything that a restart must not forget", "[recovery]") {
   HandMadeJournal t;
   const auto one = t.Block(t.genesis(), 1, 0);
