@@ -31,12 +31,15 @@ Duties SampleDuties() {
                                                                    .rule = 7,
                                                                    .attempt = {}};
   duties.judgements[RecordIndex(77)] = {.height = Height(11), .attempt = {}};
-  duties.commitments[{4, 2}] = {.window_end = Height(8),
-                                .model_digest = Filled(2),
-                                .window_digest = Filled(3),
-                                .row_count = 500,
-                                .threshold_q8 = 900,
-                                .attempt = {}};
+  duties.commitments[{4, 2}] = {
+      .window_end = Height(8),
+      .model_digest = Filled(2),
+      .window_digest = Filled(3),
+      .row_count = 500,
+      .threshold_q8 = 900,
+      .drift_period = 3,
+      .drifted = {{.feature = 7, .psi_q8 = 300}, {.feature = 2, .psi_q8 = 64}},
+      .attempt = {}};
   duties.accusations[RecordIndex(91)] = {.height = Height(12), .due = Height(16), .attempt = {}};
   return duties;
 }
@@ -51,6 +54,8 @@ TEST_CASE("duties: what is stored is read back but for attempts", "[duties]") {
   CHECK(decoded->proposals.begin()->second.rule == 7);
   CHECK(decoded->commitments.begin()->second.model_digest == Filled(2));
   CHECK(decoded->commitments.begin()->second.window_digest == Filled(3));
+  CHECK(decoded->commitments.begin()->second.drift_period == 3);
+  CHECK(decoded->commitments.begin()->second.drifted == duties.commitments.begin()->second.drifted);
   CHECK_FALSE(decoded->judgements.begin()->second.attempt.under_way);
   REQUIRE(decoded->accusations.size() == 1);
   CHECK(decoded->accusations.begin()->first == RecordIndex(91));
