@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "ledger/base/check.h"
 #include "ledger/base/limits.h"
+#include "ledger/chain/epoch.h"
 #include "ledger/state/tables.h"
 #include "node/driver/admission.h"
 #include "node/driver/replica.h"
@@ -126,7 +127,8 @@ StreamHeadAt Replica::ExecutedHead(const std::string& stream) const {
 
 void Replica::OnExecuted(const ExecutedBlock& executed) {
   executed_ = executed.tip.height;
-  seal_due_ = seal_due_ || ApprovesSet(executed);
+  // A start may execute again what approved the present set, in an epoch before this one.
+  seal_due_ = (seal_due_ || ApprovesSet(executed)) && !ledger::Seals(executed.block->header());
   AnswerEvicted(mempool_.OnExecuted(ExecutedRecords(executed)));
   while (!known_.empty() && known_.begin()->first.height <= executed_) {
     known_.erase(known_.begin());

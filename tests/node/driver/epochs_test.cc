@@ -236,6 +236,25 @@ TEST_CASE("epochs: crashes of everybody at any time end in one epoch chain", "[e
   REQUIRE(t.Ingest(0));
 }
 
+TEST_CASE("epochs: an approval that is executed again in the next epoch calls for no blocks",
+          "[epochs]") {
+  Network t(3);
+  REQUIRE(t.Ingest(0));
+  t.Propose(0, {0, 1, 2, 3});
+  REQUIRE(t.AllIn(Epoch(2), {0, 1, 2}));
+  REQUIRE(t.Ingest(1));
+  // Power loss leaves the journals and takes the state that was made of them.
+  for (uint32_t i = 0; i < 3; ++i) t.cluster.Crash(i, CrashMode::kLoseUnsynced);
+  for (uint32_t i = 0; i < 3; ++i) REQUIRE(t.cluster.Start(i).ok());
+  REQUIRE(t.Ingest(0));
+  const Height before = t.cluster.node(0)->Status().executed;
+  t.cluster.RunFor(5 * kSecond);
+  const Height after = t.cluster.node(0)->Status().executed;
+  INFO("from height " << before.value() << " to " << after.value() << "\n" << t.Tail());
+  // Heartbeats alone: five a second.
+  CHECK(after - before <= 30);
+}
+
 TEST_CASE("epochs: anchors that prove nothing are refused", "[epochs]") {
   Network t(3);
   REQUIRE(t.Ingest(0));
