@@ -147,9 +147,10 @@ std::string HeaderProblem(const BlockHeader& header) {
 }
 
 TEST_CASE("epoch: each header belongs to the epoch that it names or to none", "[epochs]") {
+  const Genesis third = ThirdEpoch();
   for (const auto& [height, epoch] :
        std::vector<std::pair<uint64_t, uint64_t>>{{1, 1}, {10, 1}, {11, 2}, {20, 2}, {21, 3}}) {
-    const auto found = FindHeaderEpoch(ThirdEpoch(), HeaderOf(height, epoch));
+    const auto found = FindHeaderEpoch(third, HeaderOf(height, epoch));
     REQUIRE(found.ok());
     CHECK(found->base == Height((epoch - 1) * 10));
     CHECK(found->validators->size() == 5 - epoch);

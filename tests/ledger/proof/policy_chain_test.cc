@@ -310,10 +310,13 @@ TEST_CASE("epoch chain: forged and misplaced anchors are refused", "[epochs]") {
             kInvalid, "height 5");
   }
   SECTION("an end with fewer leaves than the one before, of which a policy alone can know") {
+    const std::string seal = EncodeSealLeaf(AsBytes(EncodeHeader(sample.HeaderAt(10))), Hash(),
+                                            RecordIndex(3), /*record_count=*/0);
+    const std::vector<std::string> three(before.begin(), before.begin() + 3);
     const std::string anchored =
-        sample.ChainOf({good[0], sample.MakeAnchor(before, EpochSample::SealOf(sample.HeaderAt(10)),
-                                                   2, sample.set(3))});
-    CHECK(absl::StrContains(Walk(anchored).status().message(), "the one before at 5"));
+        sample.ChainOf({good[0], sample.MakeAnchor(three, seal, 2, sample.set(3))});
+    CHECK(absl::StrContains(Walk(anchored).status().message(),
+                            "ends at 4 leaves, the one before at 5"));
   }
   SECTION("a leaf that is not in the tree") {
     Anchors anchors = good;
