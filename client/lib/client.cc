@@ -236,8 +236,8 @@ absl::StatusOr<Response> Client::Call(CallFunction call, uint32_t extra_millis, 
       Pause(delay_millis);
       continue;
     }
-    // Another round must not wait for the same silence again.
-    if (absl::IsDeadlineExceeded(last)) away_millis = 0;
+    // Another round must not wait for the same silence again, and who says why not is there.
+    if (absl::IsDeadlineExceeded(last) || DetailOf(last).has_value()) away_millis = 0;
     if (!absl::IsUnavailable(last) && !absl::IsDeadlineExceeded(last)) return last;
     if (++turn % nodes_.size() != 0) continue;
     if (away_millis < kAwayLookMillis) return last;
