@@ -142,9 +142,7 @@ std::optional<RuleReport> JudgeRuleAlert(const ledger::EvidenceReport& evidence,
     report.judgement = detector::JudgeRule(*rules, claim, events.Of(blocks, *from, alert.event),
                                            report.reach, &ledger::Sha256Bytes);
     report.events = events.size();
-    const bool told = report.judgement.finding == RuleFinding::kMatches ||
-                      report.judgement.finding == RuleFinding::kDiffers;
-    if (told || report.judgement.finding == RuleFinding::kSupported) return report;
+    if (report.judgement.finding != RuleFinding::kUnknown) return report;
   }
   // Events before the blocks that are shown whole may still make up the count.
   Events cited;

@@ -84,10 +84,8 @@ absl::Status CheckAnswer(const Session& session, Client* client, size_t answered
     SayChecked(session, *checked);
     return absl::OkStatus();
   }
-  if (!absl::IsDataLoss(checked.status()) && !absl::IsOutOfRange(checked.status()))
-    return checked.status();
   std::string kept;
-  if (!path.empty()) {
+  if (!path.empty() && IsNoProof(checked.status())) {
     kept = absl::StrCat("; kept as evidence: ", path, ".refused");
     RETURN_IF_ERROR(
         ledger::PosixFileSystem()->WriteAtomically(path + ".refused", AsBytes(proof.file())));

@@ -70,9 +70,13 @@ absl::StatusOr<CommandSigner> LoadSigner(const Session& session, ledger::Role ro
       .genesis = std::move(genesis), .key = std::move(key), .identity = std::move(identity)};
 }
 
+bool IsNoProof(const absl::Status& checked) {
+  return absl::IsDataLoss(checked) || absl::IsOutOfRange(checked);
+}
+
 absl::Status NoProofError(const Session& session, const Client& client, size_t answered,
                           const absl::Status& checked, absl::string_view more) {
-  if (!absl::IsDataLoss(checked) && !absl::IsOutOfRange(checked)) return checked;
+  if (!IsNoProof(checked)) return checked;
   return absl::DataLossError(absl::StrCat(client.endpoint(answered),
                                           " gave a proof that is none under ", session.genesis,
                                           ": ", checked.message(), more));

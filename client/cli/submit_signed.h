@@ -29,6 +29,8 @@ struct CommandSigner {
 absl::StatusOr<CommandSigner> LoadSigner(const Session& session, ledger::Role role,
                                          absl::string_view role_name);
 
+// Whether CheckProofFetching() found no proof, rather than nobody to ask about its epoch.
+bool IsNoProof(const absl::Status& checked);
 // A proof that cannot be judged for want of an answer is `checked` itself; any other is the fault
 // of the validator that gave it, under the genesis file of `session`. `more` ends the message.
 absl::Status NoProofError(const Session& session, const Client& client, size_t answered,

@@ -693,7 +693,8 @@ class Program {
     AddNumber(Add(detector, "models", "model commitments, newest first",
                   [this](const Session& session) { return RunModels(session, limit_); }),
               "--limit", limit_, "models");
-    Add(detector, "status", "per event type: model, threshold, alerts, drift and its notice, precision",
+    Add(detector, "status",
+        "per event type: model, threshold, alerts, drift and its notice, precision",
         [](const Session& session) { return RunDetectorStatus(session); });
     Add(detector, "precision", "how right closed alerts were, as analysts judged them",
         [](const Session& session) { return RunPrecision(session); });

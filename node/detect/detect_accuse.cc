@@ -12,9 +12,6 @@
 namespace vigil::node {
 namespace {
 
-static_assert(detector::kDriftLimitQ8 == ledger::kDriftNoticeQ8);
-static_assert(detector::kDriftedMax == ledger::kDriftedMax);
-
 using ledger::AlertFault;
 using ledger::AlertInfo;
 using ledger::ChainReader;

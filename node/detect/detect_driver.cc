@@ -14,6 +14,10 @@ using detector::Candidate;
 using detector::EventType;
 using ledger::ExecutedBlock;
 
+// What a commitment may say of drift is what the detector finds.
+static_assert(detector::kDriftLimitQ8 == ledger::kDriftNoticeQ8);
+static_assert(detector::kDriftedMax == ledger::kDriftedMax);
+
 constexpr uint32_t kModelsListedMax = 1024;
 // Alerts of earlier epochs that are judged at a start: well below kDutiesMax.
 constexpr uint32_t kOpenAlertsMax = 1024;

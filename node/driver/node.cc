@@ -58,10 +58,11 @@ absl::Status CheckKeys(const GenesisValidator& self, const NodeConfig& config,
 }
 
 absl::Status EpochsUnknown(const ledger::Genesis& genesis, const JournalScan& scan) {
-  return absl::FailedPreconditionError(absl::StrCat(
-      "the journal holds blocks or votes of epoch ", scan.epoch_max.value(), ", its epoch chain reaches ",
-      genesis.epoch.value(), ": the file epochs.chain is lost or old; stop this validator and ",
-      "fetch it from another with: vigil log epochs -o <data_dir>/epochs.chain"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("the journal holds blocks or votes of epoch ", scan.epoch_max.value(),
+                   ", its epoch chain reaches ", genesis.epoch.value(),
+                   ": the file epochs.chain is lost or old; stop this validator and ",
+                   "fetch it from another with: vigil log epochs -o <data_dir>/epochs.chain"));
 }
 
 consensus::RaftConfig RaftConfigOf(const ledger::Genesis& genesis, const NodeConfig& config,

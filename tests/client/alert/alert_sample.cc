@@ -80,18 +80,6 @@ ledger::AlertBody AlertSample::RightAlert() const {
   return body;
 }
 
-RecordIndex AlertSample::Commit(const ledger::RecordBody& body, const std::string& validator) {
-  const RecordIndex index(chain_.leaves().size());
-  chain_.Commit({chain_.network().Sign(body, validator)});
-  return index;
-}
-
-RecordIndex AlertSample::Raise(const ledger::AlertBody& body, const std::string& validator) {
-  const RecordIndex index = Commit(body, validator);
-  VIGIL_CHECK(chain_.chain().reader().GetAlert(index).ok(), "the chain refused the alert");
-  return index;
-}
-
 std::string AlertSample::File(RecordIndex alert, const std::string& model,
                               const std::vector<RecordIndex>& others, bool with_event) {
   // Results lie under a later seal.

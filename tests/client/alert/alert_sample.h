@@ -25,8 +25,12 @@ class AlertSample {
   // What FlowModel() gives for event 0 of ProofSample::kBatch.
   ledger::AlertBody RightAlert() const;
   // Puts the alert on the chain. REQUIRES: the chain takes it.
-  RecordIndex Raise(const ledger::AlertBody& body, const std::string& validator = "globex/v1");
-  RecordIndex Commit(const ledger::RecordBody& body, const std::string& validator);
+  RecordIndex Raise(const ledger::AlertBody& body, const std::string& validator = "globex/v1") {
+    return chain_.CommitAlert(body, validator);
+  }
+  RecordIndex Commit(const ledger::RecordBody& body, const std::string& validator) {
+    return chain_.CommitBody(body, validator);
+  }
   // The alert's case with its event and these records; empty `model`: without one.
   std::string File(RecordIndex alert, const std::string& model,
                    const std::vector<RecordIndex>& others = {}, bool with_event = true);

@@ -120,18 +120,6 @@ ledger::AlertBody RuleSample::Claim(RecordIndex batch, uint32_t item, uint64_t o
   return body;
 }
 
-RecordIndex RuleSample::Commit(const ledger::RecordBody& body, const std::string& validator) {
-  const RecordIndex index(chain_.leaves().size());
-  chain_.Commit({chain_.network().Sign(body, validator)});
-  return index;
-}
-
-RecordIndex RuleSample::Raise(const ledger::AlertBody& body, const std::string& validator) {
-  const RecordIndex index = Commit(body, validator);
-  VIGIL_CHECK(chain_.chain().reader().GetAlert(index).ok(), "the chain refused the alert");
-  return index;
-}
-
 std::string RuleSample::File(RecordIndex alert, const ledger::EventRef& event, const Shown& shown) {
   Pass(4);  // Results lie under a later seal.
   std::set<RecordIndex> records = {event.record_index, alert};

@@ -40,8 +40,12 @@ class RuleSample {
   // What an honest validator says where rule `rule` matches event `item` of `batch`.
   ledger::AlertBody Claim(RecordIndex batch, uint32_t item, uint64_t observed,
                           uint32_t rule = 1) const;
-  RecordIndex Raise(const ledger::AlertBody& body, const std::string& validator = "globex/v1");
-  RecordIndex Commit(const ledger::RecordBody& body, const std::string& validator);
+  RecordIndex Raise(const ledger::AlertBody& body, const std::string& validator = "globex/v1") {
+    return chain_.CommitAlert(body, validator);
+  }
+  RecordIndex Commit(const ledger::RecordBody& body, const std::string& validator) {
+    return chain_.CommitBody(body, validator);
+  }
 
   struct Shown {
     Height from{1};                     // Whole blocks from here to the event's.

@@ -12,6 +12,7 @@
 #include "ledger/log/merkle.h"
 #include "ledger/log/note.h"
 #include "ledger/log/tlog_proof.h"
+#include "tests/client/lib/loopback.h"
 #include "tests/support/catch.h"
 #include "tests/support/test_chain.h"
 #include "vigil/v1/api.grpc.pb.h"
@@ -33,25 +34,9 @@ class CountingValidator final : public v1::Query::Service {
     checkpoint_ = ledger::EncodeNote(
         {.text = text,
          .signatures = {ledger::SignNote(network_.key("log/0"), "test.vigil/log", text)}});
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
-    builder.RegisterService(this);
-    server_ = builder.BuildAndStart();
-    REQUIRE(server_ != nullptr);
   }
-  ~CountingValidator() override { server_->Shutdown(std::chrono::system_clock::now()); }
 
-  std::unique_ptr<Client> Connect() const {
-    absl::StatusOr<std::unique_ptr<Client>> client =
-        Client::Make({.endpoints = {"127.0.0.1:" + std::to_string(port_)},
-                      .ca = "",
-                      .certificate = "",
-                      .key = "",
-                      .insecure = true,
-                      .timeout_millis = 5000});
-    REQUIRE(client.ok());
-    return *std::move(client);
-  }
+  std::unique_ptr<Client> Connect() const { return ConnectTo({server_.endpoint()}); }
   std::map<uint64_t, int> fetched() const {
     MutexLock lock(&mutex_);
     return fetched_;
@@ -100,8 +85,7 @@ class CountingValidator final : public v1::Query::Service {
   std::string checkpoint_;
   mutable Mutex mutex_;
   std::map<uint64_t, int> fetched_ VIGIL_GUARDED_BY(mutex_);
-  int port_ = 0;
-  std::unique_ptr<grpc::Server> server_;
+  LoopbackServer server_{{this}};
 };
 
 }  // namespace

@@ -1,13 +1,13 @@
 // Evidence of a rule's alert as it is asked of a validator, and what it proves offline.
 #include <grpcpp/grpcpp.h>
 
-#include <chrono>
 #include <memory>
 #include <string>
 
 #include "client/alert/alert_case_report.h"
 #include "client/cli/evidence_collector.h"
 #include "tests/client/alert/rule_sample.h"
+#include "tests/client/lib/loopback.h"
 #include "tests/support/catch.h"
 #include "vigil/v1/api.grpc.pb.h"
 
@@ -18,26 +18,9 @@ namespace {
 class ChainValidator final : public v1::Query::Service {
  public:
   ChainValidator(const ledger::ProofSample* chain, const ledger::AlertBody& alert)
-      : chain_(chain), alert_(alert) {
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
-    builder.RegisterService(this);
-    server_ = builder.BuildAndStart();
-    REQUIRE(server_ != nullptr);
-  }
-  ~ChainValidator() override { server_->Shutdown(std::chrono::system_clock::now()); }
+      : chain_(chain), alert_(alert) {}
 
-  std::unique_ptr<Client> Connect() const {
-    absl::StatusOr<std::unique_ptr<Client>> client =
-        Client::Make({.endpoints = {"127.0.0.1:" + std::to_string(port_)},
-                      .ca = "",
-                      .certificate = "",
-                      .key = "",
-                      .insecure = true,
-                      .timeout_millis = 5000});
-    REQUIRE(client.ok());
-    return *std::move(client);
-  }
+  std::unique_ptr<Client> Connect() const { return ConnectTo({server_.endpoint()}); }
 
   grpc::Status GetAlert(grpc::ServerContext*, const v1::GetAlertRequest* request,
                         v1::Alert* response) override {
@@ -96,8 +79,7 @@ class ChainValidator final : public v1::Query::Service {
  private:
   const ledger::ProofSample* const chain_;
   const ledger::AlertBody alert_;
-  int port_ = 0;
-  std::unique_ptr<grpc::Server> server_;
+  LoopbackServer server_{{this}};
 };
 
 AlertReport Judge(RuleSample* sample, const ledger::AlertBody& body) {

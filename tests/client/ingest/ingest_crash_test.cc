@@ -25,13 +25,7 @@ std::string Lines() {
 
 // One run of the command; errors are what a crash leaves behind.
 absl::Status RunOnce(const std::string& log, FakeValidator* validator, ledger::FileSystem* disk) {
-  auto client = Client::Make({.endpoints = {validator->endpoint()},
-                              .ca = "",
-                              .certificate = "",
-                              .key = "",
-                              .insecure = true,
-                              .timeout_millis = 2000});
-  REQUIRE(client.ok());
+  const std::unique_ptr<Client> client = ConnectTo({validator->endpoint()}, 2000);
   auto store = CheckpointStore::Open(disk, "/state/checkpoints");
   if (!store.ok()) return store.status();
   SubmitterOptions submit;
@@ -44,7 +38,7 @@ absl::Status RunOnce(const std::string& log, FakeValidator* validator, ledger::F
   submit.give_up_millis = 5000;
   submit.backoff_millis_min = 1;
   auto submitter = Submitter::Open(
-      submit, &TestKey(), client->get(), disk, SystemClock(),
+      submit, &TestKey(), client.get(), disk, SystemClock(),
       [&](const std::vector<std::string>& marks) { return KeepMarks(store->get(), marks); });
   if (!submitter.ok()) return submitter.status();
   AssumeMarks(store->get(), (*submitter)->PendingMarks());

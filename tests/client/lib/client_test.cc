@@ -7,12 +7,7 @@ namespace vigil::client {
 namespace {
 
 ClientOptions Plain(const std::vector<std::string>& endpoints) {
-  return {.endpoints = endpoints,
-          .ca = "",
-          .certificate = "",
-          .key = "",
-          .insecure = true,
-          .timeout_millis = 2000};
+  return PlainOptions(endpoints, 2000);
 }
 
 TEST_CASE("client: without TLS it talks to loopback addresses only", "[lib]") {

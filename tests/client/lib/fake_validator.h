@@ -18,6 +18,7 @@
 #include "ledger/chain/payload.h"
 #include "ledger/chain/record.h"
 #include "ledger/log/merkle.h"
+#include "tests/client/lib/loopback.h"
 #include "tests/support/catch.h"
 #include "vigil/v1/api.grpc.pb.h"
 
@@ -164,25 +165,14 @@ enum class Fault {
 
 class FakeValidator final : public v1::Ingest::Service {
  public:
-  explicit FakeValidator(FakeChain* chain) : chain_(chain), query_(chain) {
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
-    builder.SetMaxReceiveMessageSize(16 * 1024 * 1024);
-    builder.RegisterService(this);
-    builder.RegisterService(&query_);
-    server_ = builder.BuildAndStart();
-    REQUIRE(server_ != nullptr);
-  }
+  explicit FakeValidator(FakeChain* chain) : chain_(chain), query_(chain) {}
   ~FakeValidator() override {
-    {
-      MutexLock lock(&mutex_);
-      stopping_ = true;
-      changed_.SignalAll();
-    }
-    server_->Shutdown(std::chrono::system_clock::now());
+    MutexLock lock(&mutex_);
+    stopping_ = true;
+    changed_.SignalAll();
   }
 
-  std::string endpoint() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::string endpoint() const { return server_.endpoint(); }
   // The faults of the next requests, one each.
   void Inject(const std::vector<Fault>& faults) {
     MutexLock lock(&mutex_);
@@ -374,7 +364,6 @@ class FakeValidator final : public v1::Ingest::Service {
 
   FakeChain* const chain_;
   FakeQuery query_;
-  int port_ = 0;
   mutable Mutex mutex_;
   CondVar changed_;
   std::deque<Fault> faults_ VIGIL_GUARDED_BY(mutex_);
@@ -387,7 +376,7 @@ class FakeValidator final : public v1::Ingest::Service {
   std::atomic<bool>* head_arrived_ VIGIL_GUARDED_BY(mutex_) = nullptr;
   bool holding_ VIGIL_GUARDED_BY(mutex_) = false;
   bool stopping_ VIGIL_GUARDED_BY(mutex_) = false;
-  std::unique_ptr<grpc::Server> server_;
+  LoopbackServer server_{{this, &query_}};
 };
 
 }  // namespace vigil::client

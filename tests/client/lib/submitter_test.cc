@@ -53,14 +53,7 @@ class Bench {
     return *std::move(submitter);
   }
   absl::StatusOr<std::unique_ptr<Submitter>> TryOpen(const SubmitterOptions& options) {
-    auto client = Client::Make({.endpoints = endpoints_,
-                                .ca = "",
-                                .certificate = "",
-                                .key = "",
-                                .insecure = true,
-                                .timeout_millis = 2000});
-    REQUIRE(client.ok());
-    clients_.push_back(*std::move(client));
+    clients_.push_back(ConnectTo(endpoints_, 2000));
     return Submitter::Open(options, &TestKey(), clients_.back().get(), &disk_, SystemClock(),
                            [this](const std::vector<std::string>& marks) {
                              if (!keeper_answer.ok()) return keeper_answer;

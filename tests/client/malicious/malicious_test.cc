@@ -36,14 +36,7 @@ std::string Run(const std::string& command) {
 }
 
 std::unique_ptr<Client> ClientOf(const MaliciousValidator& validator) {
-  auto client = Client::Make({.endpoints = {validator.endpoint()},
-                              .ca = "",
-                              .certificate = "",
-                              .key = "",
-                              .insecure = true,
-                              .timeout_millis = 5000});
-  REQUIRE(client.ok());
-  return *std::move(client);
+  return ConnectTo({validator.endpoint()});
 }
 
 v1::GetProofRequest OfEvent(RecordIndex index, uint32_t item) {

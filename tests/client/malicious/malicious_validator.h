@@ -12,6 +12,7 @@
 #include <string>
 
 #include "ledger/proof/proof_builder.h"
+#include "tests/client/lib/loopback.h"
 #include "tests/ledger/proof/epoch_sample.h"
 #include "tests/ledger/proof/proof_sample.h"
 #include "tests/support/catch.h"
@@ -34,16 +35,7 @@ class MaliciousValidator final : public v1::Query::Service {
  public:
   static constexpr uint64_t kEarly = 8;  // Leaves of the older checkpoint: block 1 and 2.
 
-  MaliciousValidator() {
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
-    builder.RegisterService(this);
-    server_ = builder.BuildAndStart();
-    REQUIRE(server_ != nullptr);
-  }
-  ~MaliciousValidator() override { server_->Shutdown(std::chrono::system_clock::now()); }
-
-  std::string endpoint() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::string endpoint() const { return server_.endpoint(); }
   void Tell(Lie lie) { lie_ = lie; }
   // Leaves of the newest checkpoint that it shows; the whole chain at first.
   void ShowUpTo(uint64_t size) { size_ = size; }
@@ -142,13 +134,12 @@ class MaliciousValidator final : public v1::Query::Service {
     return ledger::BuildConsistencyProof(Chain().tiles(), request.older_checkpoint(), newer);
   }
 
-  int port_ = 0;
   std::atomic<Lie> lie_{Lie::kNone};
   std::atomic<uint64_t> size_{0};  // 0: the whole chain.
   std::atomic<uint64_t> epoch_{1};
   std::atomic<int> asked_for_epochs_{0};
   std::string epochs_ = ledger::EncodeEpochChain({});  // Set while nobody asks.
-  std::unique_ptr<grpc::Server> server_;
+  LoopbackServer server_{{this}};
 };
 
 }  // namespace vigil::client

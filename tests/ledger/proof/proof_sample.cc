@@ -88,6 +88,18 @@ ProofSample::ProofSample(const std::string& detector_rules)
   policy_ = *std::move(policy);
 }
 
+RecordIndex ProofSample::CommitBody(const RecordBody& body, const std::string& signer) {
+  const RecordIndex index(leaves().size());
+  Commit({network().Sign(body, signer)});
+  return index;
+}
+
+RecordIndex ProofSample::CommitAlert(const AlertBody& body, const std::string& signer) {
+  const RecordIndex index = CommitBody(body, signer);
+  VIGIL_CHECK(chain().reader().GetAlert(index).ok(), "the chain refused the alert");
+  return index;
+}
+
 void ProofSample::Commit(const std::vector<Record>& records, uint64_t lag) {
   const Hash previous_seal = chain_.tip().seal_leaf;
   const RecordIndex first(leaves_.size());

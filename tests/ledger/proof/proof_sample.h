@@ -52,6 +52,10 @@ class ProofSample final : public ProofSource {
 
   // Goes on with a block of these records; only of a sample that is the test's own.
   void Commit(const std::vector<Record>& records, uint64_t lag = 1);
+  // A block of one record, signed by `signer`; returns its index.
+  RecordIndex CommitBody(const RecordBody& body, const std::string& signer);
+  // The same of an alert that the chain takes.
+  RecordIndex CommitAlert(const AlertBody& body, const std::string& signer);
 
   // Who signs a checkpoint: `witness_count` validators cosign in `epoch`, and the first one's log
   // key signs.
