@@ -17,8 +17,9 @@ inline constexpr size_t kPayloadBytesMax = 1024 * 1024;
 // Upper bound of the governed parameter max_block_bytes; a block frame never exceeds it.
 inline constexpr size_t kBlockBytesMax = 4 * 1024 * 1024;
 inline constexpr uint32_t kBlockRecordsMax = 16'384;
-// At least twice kBlockBytesMax, so that no legal message can meet the gRPC limit.
+// No legal message can meet the gRPC limit.
 inline constexpr size_t kGrpcMessageBytesMax = 16 * 1024 * 1024;
+static_assert(kGrpcMessageBytesMax >= 2 * kBlockBytesMax);
 // K of the design: how far execution may lag behind agreement.
 inline constexpr uint64_t kExecutionLagHeightsMax = 64;
 inline constexpr uint32_t kValidatorsMax = 31;

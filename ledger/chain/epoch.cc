@@ -219,6 +219,7 @@ Genesis WithNextEpoch(const Genesis& genesis, Height base, std::vector<GenesisVa
   restated.epoch_base = base;
   restated.epoch_base_view = View(0);
   restated.epoch_base_hash = Hash();
+  restated.epoch_base_size = 0;
   restated.validators = std::move(next);
   restated.validator_addresses = std::move(addresses);
   restated.validator_set_hash = HashValidatorSet(restated.validators);
@@ -234,6 +235,7 @@ Genesis AtHeight(const Genesis& genesis, Height height) {
     at.epoch_base = before.base;
     at.epoch_base_view = View(0);
     at.epoch_base_hash = Hash();
+    at.epoch_base_size = 0;
     at.validators = std::move(before.validators);
     at.validator_set_hash = before.hash;
     at.validator_addresses.clear();

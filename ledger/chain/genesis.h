@@ -92,9 +92,11 @@ struct Genesis {
 
   Epoch epoch{1};
   Height epoch_base;  // Height of the sealing block that the epoch begins above; 0: genesis.
-  // View and hash of that block, where its anchor was seen (ledger/state/epoch_anchor.h).
+  // View and hash of that block, and leaves of the log with its seal, where its anchor was seen
+  // (ledger/state/epoch_anchor.h).
   View epoch_base_view;
   Hash epoch_base_hash;
+  uint64_t epoch_base_size = 0;
   // Where validators that the file does not name can be reached ("host:port"), by index; may be
   // shorter than `validators`, and hold empty strings.
   std::vector<std::string> validator_addresses;

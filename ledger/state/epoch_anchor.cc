@@ -70,6 +70,10 @@ absl::StatusOr<Genesis> VerifyEpochAnchor(const Genesis& genesis, const EpochAnc
                    CheckCheckpoint(LogPolicyOf(genesis), anchor.checkpoint));
   if (!verdict.quorum) return absl::PermissionDeniedError(verdict.missing);
   const uint64_t index = seal.first.value() + seal.record_count;
+  if (index < genesis.epoch_base_size) {
+    return Invalid("the epoch ends at ", index + 1, " leaves, the one before at ",
+                   genesis.epoch_base_size);
+  }
   if (verdict.checkpoint.size != index + 1) {
     return Invalid("the checkpoint has size ", verdict.checkpoint.size, ", the epoch ends at ",
                    index + 1);
@@ -80,6 +84,7 @@ absl::StatusOr<Genesis> VerifyEpochAnchor(const Genesis& genesis, const EpochAnc
       WithNextEpoch(genesis, seal.header.height, std::move(next), std::move(addresses));
   restated.epoch_base_view = seal.header.view;
   restated.epoch_base_hash = HeaderHash(seal.header_bytes);
+  restated.epoch_base_size = index + 1;
   return restated;
 }
 
