@@ -143,6 +143,7 @@ constexpr FieldRule kAttestationFields[] = {
     {},
     Author(),
     Required(Repeated(Message("attestations", &kVerdict, EnterAttestation), 256)),
+    Number("epoch", kUint64Max, Store<&AttestationBody::epoch>, /*min=*/2),
 };
 constexpr MessageRules kAttestation = MakeRules(kAttestationFields);
 

@@ -100,6 +100,7 @@ v1::AttestationBody ToProto(const AttestationBody& body) {
     added->set_verdict(attestation.verdict);
     added->set_score_q8(attestation.score_q8);
   }
+  out.set_epoch(body.epoch);
   return out;
 }
 

@@ -100,6 +100,7 @@ struct Attestation {
 };
 struct AttestationBody {
   std::vector<Attestation> attestations;
+  uint64_t epoch = 0;  // 0: it says nothing again.
 };
 struct DriftedFeature {
   uint32_t feature = 0;

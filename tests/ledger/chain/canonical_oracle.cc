@@ -161,6 +161,7 @@ std::map<std::string, FieldLimits> BodyLimits() {
       {"Attestation.score_q8", Max(k32)},
       {"AttestationBody.author", NeedExact(16)},
       {"AttestationBody.attestations", {0, 1, true, 256}},
+      {"AttestationBody.epoch", Max(k64)},
       {"TriageBody.author", NeedExact(16)},
       {"TriageBody.alert_index", Max(k64)},
       {"TriageBody.action", Need(4)},
@@ -326,7 +327,9 @@ bool BodyIsFine(RecordKind kind, const Message& message) {
       return true;
     }
     case RecordKind::kAttestation: {
-      const auto& all = dynamic_cast<const v1::AttestationBody&>(message).attestations();
+      const auto& body = dynamic_cast<const v1::AttestationBody&>(message);
+      if (body.epoch() == 1) return false;
+      const auto& all = body.attestations();
       for (int i = 1; i < all.size(); ++i) {
         if (all[i].alert_index() <= all[i - 1].alert_index()) return false;
       }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "ledger/base/random.h"
 #include "tests/ledger/chain/canonical_oracle.h"
 #include "tests/ledger/chain/chain_samples.h"
@@ -686,6 +687,14 @@ TEST_CASE("scanner: rules between the fields of a body hold", "[scanner]") {
   attestation.mutable_attestations(1)->set_alert_index(0);
   CHECK(BodyError(RecordKind::kAttestation, attestation.SerializeAsString()) ==
         "attestation.attestations[1].alert_index: 0 after 0, must ascend");
+  attestation.mutable_attestations(1)->set_alert_index(301);
+  for (const uint64_t epoch : {0, 1, 2}) {
+    attestation.set_epoch(epoch);
+    const std::string error = BodyError(RecordKind::kAttestation, attestation.SerializeAsString());
+    INFO(error);
+    CHECK(absl::StartsWith(error, "attestation.epoch") == (epoch == 1));
+    CHECK(error.empty() == (epoch != 1));
+  }
 }
 
 TEST_CASE("scanner: an alert may name the first event of the chain", "[scanner]") {
