@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/chain/genesis.h"
 #include "ledger/chain/message_rules.h"
 #include "ledger/chain/scanner.h"
 
@@ -189,9 +190,11 @@ constexpr FieldRule kProposalFields[] = {
     {},
     Author(),
     Required(Number("epoch", kUint64Max, Store<&ProposalBody::epoch>)),
-    Required(Bytes("next_set", 1, 4096, Store<&ProposalBody::next_set>)),
+    Bytes("next_set", 1, 4096, Store<&ProposalBody::next_set>),
     Text("addresses", 2048, Store<&ProposalBody::addresses>),
     Required(Text("reason", kReasonBytesMax, Store<&ProposalBody::reason>)),
+    Text("rules", kRuleFileBytesMax, Store<&ProposalBody::rules>),
+    HashField("replaced_rules", Store<&ProposalBody::replaced_rules>),
 };
 constexpr MessageRules kProposal = MakeRules(kProposalFields);
 
@@ -336,7 +339,19 @@ absl::Status CheckFields(absl::string_view name, const TriageBody& body) {
   return absl::OkStatus();
 }
 
-absl::Status CheckFields(absl::string_view, const ProposalBody&) { return absl::OkStatus(); }
+absl::Status CheckFields(absl::string_view name, const ProposalBody& body) {
+  if (body.next_set.empty() == body.rules.empty()) {
+    return Invalid(name, ".next_set: ", body.rules.empty() ? "absent, as rules are" : "with rules",
+                   "; a proposal has exactly one of both");
+  }
+  if (body.next_set.empty() && !body.addresses.empty()) {
+    return Invalid(name, ".addresses: without a next_set");
+  }
+  if (body.rules.empty() && !body.replaced_rules.IsZero()) {
+    return Invalid(name, ".replaced_rules: without rules");
+  }
+  return absl::OkStatus();
+}
 absl::Status CheckFields(absl::string_view, const BallotBody&) { return absl::OkStatus(); }
 
 template <typename Body>

@@ -28,7 +28,7 @@ constexpr KindInfo kKinds[] = {
     Admitted(RecordKind::kModelCommitment, "model_commitment", Role::kValidator, Lane::kAlerts,
              256),
     Admitted(RecordKind::kFaultProof, "fault_proof", Role::kValidator, Lane::kGovernance, 64),
-    Admitted(RecordKind::kProposal, "proposal", Role::kAdmin, Lane::kGovernance, 8192),
+    Admitted(RecordKind::kProposal, "proposal", Role::kAdmin, Lane::kGovernance, 32698),
     Admitted(RecordKind::kBallot, "ballot", Role::kAdmin, Lane::kGovernance, 64),
     Reserved(RecordKind::kIdentityEvent, "identity_event", Role::kAdmin, Lane::kGovernance),
     Reserved(RecordKind::kRole, "role", Role::kAdmin, Lane::kGovernance),

@@ -149,6 +149,8 @@ v1::ProposalBody ToProto(const ProposalBody& body) {
   out.set_next_set(ToString(body.next_set));
   out.set_addresses(Text(body.addresses));
   out.set_reason(Text(body.reason));
+  out.set_rules(Text(body.rules));
+  out.set_replaced_rules(Bytes(body.replaced_rules));
   return out;
 }
 

@@ -160,11 +160,14 @@ struct TriageBody {
   uint64_t revision = 0;
 };
 
+// For a set of validators or for rules: exactly one of `next_set` and `rules` is not empty.
 struct ProposalBody {
   uint64_t epoch = 0;
   ByteSpan next_set;  // For DecodeValidatorSet(); not judged by the scanner.
   absl::string_view addresses;
   absl::string_view reason;
+  absl::string_view rules = {};  // A rule file; not judged by the scanner.
+  Hash replaced_rules = {};      // Zero: there were none.
 };
 // Stored: never renumber.
 enum class BallotChoice : uint8_t { kApprove = 1, kReject = 2 };

@@ -18,7 +18,8 @@ bool IsEffectType(uint8_t value) {
          value == static_cast<uint8_t>(EffectType::kAlertTriaged) ||
          value == static_cast<uint8_t>(EffectType::kFaultRecorded) ||
          value == static_cast<uint8_t>(EffectType::kIncidentOpened) ||
-         value == static_cast<uint8_t>(EffectType::kDriftNoticed);
+         value == static_cast<uint8_t>(EffectType::kDriftNoticed) ||
+         value == static_cast<uint8_t>(EffectType::kRulesActivated);
 }
 
 }  // namespace

@@ -42,6 +42,8 @@ enum class EffectType : uint8_t {
   kIncidentOpened =
       13,              // subject: record index of its first alert, which is the incident's number.
   kDriftNoticed = 14,  // subject: period; detail: u32 event type, u32 feature, u32 psi_q8.
+  // From the next block on. subject: record index of the proposal; detail: rules digest.
+  kRulesActivated = 15,
 };
 struct Effect {
   EffectType type = EffectType::kAlertProposed;

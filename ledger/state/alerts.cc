@@ -4,6 +4,7 @@
 
 #include "ledger/state/incidents.h"
 #include "ledger/state/quorum.h"
+#include "ledger/state/rules.h"
 #include "ledger/state/tables.h"
 
 namespace vigil::ledger {
@@ -28,11 +29,11 @@ ResultCode CheckModel(const StateView& view, const AlertBody& body) {
   return agrees ? ResultCode::kOk : ResultCode::kInvalid;
 }
 
-// Whether this network has the rule's file, and `body` says of the rule what follows from it.
-ResultCode CheckRule(const Genesis& genesis, const AlertBody& body) {
-  if (genesis.rules_digest.IsZero() || body.rules_digest != genesis.rules_digest) {
-    return ResultCode::kNotFound;
-  }
+// Whether the event was held against the rule's file, and `body` says of the rule what follows from
+// it.
+ResultCode CheckRule(const Genesis& genesis, const StateView& view, const AlertBody& body) {
+  const Hash rules = RulesOfRecord(genesis, view, body.event.record_index);
+  if (rules.IsZero() || body.rules_digest != rules) return ResultCode::kNotFound;
   const bool agrees = body.model_digest == RuleDigestOf(body.rules_digest, body.rule) &&
                       body.score_q8 == body.threshold_q8;
   return agrees ? ResultCode::kOk : ResultCode::kInvalid;
@@ -129,7 +130,7 @@ ResultCode ApplyVerdict(const RecordContext& context, const Attestation& attesta
 ResultCode ApplyAlert(const RecordContext& context, const AlertBody& body) {
   const bool is_rule = body.component == kRuleComponent;
   const ResultCode basis =
-      is_rule ? CheckRule(*context.genesis, body) : CheckModel(*context.view, body);
+      is_rule ? CheckRule(*context.genesis, *context.view, body) : CheckModel(*context.view, body);
   if (basis != ResultCode::kOk) return basis;
   if (!EventExists(*context.view, body.event)) return ResultCode::kNotFound;
   const ResultCode anchored = CheckAnchor(*context.view, body);

@@ -6,7 +6,8 @@
 //   cites an older one than the last two active ones      STALE
 //   cites an active period with another digest, or        INVALID
 //     another threshold, or scores below it
-//   is of a rule, and the network has other rules or none NOT_FOUND
+//   is of a rule, and its event is held against none, or  NOT_FOUND
+//     against other rules (rules.h)
 //   is of a rule, and has not its digest, or a score      INVALID
 //     that differs from its threshold
 //   names no event of an OK batch                         NOT_FOUND

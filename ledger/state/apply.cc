@@ -63,7 +63,7 @@ void AddTotals(const RecordView& record, const RecordResult& result, EventTotals
 
 absl::StatusOr<RecordResult> ApplyRecord(const ApplyContext& block, uint64_t time_unix_millis,
                                          const RecordView& record, const Hash& leaf_hash,
-                                         RecordIndex index, StateView* view) {
+                                         RecordIndex index, RecordIndex seal, StateView* view) {
   const std::optional<KeyRow> signer = FindKeyRow(*view, record.author);
   RETURN_IF_ERROR(view->status());
   if (!signer.has_value()) {
@@ -82,6 +82,7 @@ absl::StatusOr<RecordResult> ApplyRecord(const ApplyContext& block, uint64_t tim
                               .height = block.height,
                               .time_unix_millis = time_unix_millis,
                               .index = index,
+                              .seal = seal,
                               .leaf_hash = leaf_hash,
                               .signer = &*signer,
                               .view = view,
@@ -99,6 +100,7 @@ absl::StatusOr<std::vector<RecordResult>> ApplyBlock(const ApplyContext& context
   std::vector<RecordResult> results;
   results.reserve(block.records().size());
   RecordIndex index = context.first_index;
+  const RecordIndex seal(index.value() + block.records().size());
   for (const Block::Entry& entry : block.records()) {
     const absl::StatusOr<RecordView> record = DecodeRecord(entry.leaf);
     if (!record.ok()) {
@@ -107,7 +109,7 @@ absl::StatusOr<std::vector<RecordResult>> ApplyBlock(const ApplyContext& context
                                               record.status().message()));
     }
     ASSIGN_OR_RETURN(RecordResult result, ApplyRecord(context, block.header().time_unix_millis,
-                                                      *record, entry.leaf_hash, index, view));
+                                                      *record, entry.leaf_hash, index, seal, view));
     if (totals != nullptr) AddTotals(*record, result, totals);
     results.push_back(std::move(result));
     ++index;

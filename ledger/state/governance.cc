@@ -13,6 +13,7 @@
 #include "ledger/chain/epoch.h"
 #include "ledger/crypto/keys.h"
 #include "ledger/crypto/sha256.h"
+#include "ledger/state/rules.h"
 #include "ledger/state/tables.h"
 
 namespace vigil::ledger {
@@ -23,6 +24,10 @@ std::set<std::string> VotersOf(const Genesis& genesis) {
   std::set<std::string> voters;
   for (const GenesisValidator& validator : genesis.validators) voters.insert(validator.org);
   return voters;
+}
+
+ProposalSubject SubjectOf(const ProposalBody& body) {
+  return body.rules.empty() ? ProposalSubject::kValidators : ProposalSubject::kRules;
 }
 
 // The whole set is decoded wherever it is needed: a proposal is rare and at most 4 KiB.
@@ -37,9 +42,49 @@ void Close(const RecordContext& context, RecordIndex index, ProposalState state,
            ProposalRow* proposal) {
   proposal->state = state;
   proposal->closed_height = context.height;
-  context.view->Delete(OpenProposalKey(proposal->org));
+  context.view->Delete(OpenProposalKey(proposal->org, proposal->subject()));
   context.Emit(EffectType::kProposalClosed, index.value(),
                std::string(1, static_cast<char>(state)));
+}
+
+// Open proposals that were made for another set than the coming one; of one subject alone, if
+// given, those that were made for other rules.
+void LapseOpen(Height height, std::optional<ProposalSubject> subject, StateView* view) {
+  std::vector<std::pair<std::string, RecordIndex>> open;
+  const std::string prefix = TablePrefix(Table::kOpenProposal);
+  view->Scan(prefix, [&](absl::string_view key, absl::string_view value) {
+    const absl::StatusOr<IndexRow> row = DecodeRow<IndexRow>(value);
+    if (row.ok()) {
+      open.emplace_back(key, row->index);
+    } else {
+      view->Fail(row.status());
+    }
+    return row.ok();
+  });
+  for (const auto& [key, index] : open) {
+    std::optional<ProposalRow> proposal = ReadRow<ProposalRow>(*view, ProposalKey(index));
+    if (!proposal.has_value()) continue;
+    if (subject.has_value() && proposal->subject() != *subject) continue;
+    proposal->state = ProposalState::kLapsed;
+    proposal->closed_height = height;
+    WriteRow(view, ProposalKey(index), *proposal);
+    view->Delete(key);
+  }
+}
+
+// What a majority wants: a set begins with the next epoch, rules with the next block.
+void Approve(const RecordContext& context, RecordIndex index, ProposalRow* proposal) {
+  if (proposal->subject() == ProposalSubject::kRules) {
+    Close(context, index, ProposalState::kActivated, proposal);
+    ActivateRules(context, index, proposal->rules);
+    LapseOpen(context.height, ProposalSubject::kRules, context.view);
+    return;
+  }
+  Close(context, index, ProposalState::kApproved, proposal);
+  WriteRow(context.view, ApprovedSetKey(),
+           ApprovedSetRow{.proposal = index,
+                          .height = context.height,
+                          .hash = Sha256(AsBytes(proposal->next_set))});
 }
 
 // Counts a ballot and closes the proposal once a majority says the same.
@@ -56,36 +101,9 @@ void Count(const RecordContext& context, RecordIndex index, BallotChoice choice,
   const size_t voters = VotersOf(*context.genesis).size();
   const size_t majority = voters / 2 + 1;
   if (proposal->approve_count >= majority) {
-    Close(context, index, ProposalState::kApproved, proposal);
-    WriteRow(context.view, ApprovedSetKey(),
-             ApprovedSetRow{.proposal = index,
-                            .height = context.height,
-                            .hash = Sha256(AsBytes(proposal->next_set))});
+    Approve(context, index, proposal);
   } else if (proposal->reject_count > voters - majority) {
     Close(context, index, ProposalState::kRejected, proposal);
-  }
-}
-
-// Open proposals of the epoch that ends.
-void LapseOpen(Height height, StateView* view) {
-  std::vector<std::pair<std::string, RecordIndex>> open;
-  const std::string prefix = TablePrefix(Table::kOpenProposal);
-  view->Scan(prefix, [&](absl::string_view key, absl::string_view value) {
-    const absl::StatusOr<IndexRow> row = DecodeRow<IndexRow>(value);
-    if (row.ok()) {
-      open.emplace_back(key, row->index);
-    } else {
-      view->Fail(row.status());
-    }
-    return row.ok();
-  });
-  for (const auto& [key, index] : open) {
-    std::optional<ProposalRow> proposal = ReadRow<ProposalRow>(*view, ProposalKey(index));
-    if (!proposal.has_value()) continue;
-    proposal->state = ProposalState::kLapsed;
-    proposal->closed_height = height;
-    WriteRow(view, ProposalKey(index), *proposal);
-    view->Delete(key);
   }
 }
 
@@ -110,7 +128,13 @@ void MoveKeys(const std::vector<GenesisValidator>& from, const std::vector<Genes
   }
 }
 
-absl::Status CheckProposedSet(const Genesis& genesis, const ProposalBody& body) {
+// Of the body alone, whatever the state says.
+absl::Status CheckProposed(const Genesis& genesis, const ProposalBody& body) {
+  if (SubjectOf(body) == ProposalSubject::kRules) {
+    RETURN_IF_ERROR(CheckRuleFile(body.rules));
+    if (RulesDigestOf(body.rules) != body.replaced_rules) return absl::OkStatus();
+    return absl::InvalidArgumentError("rules: the file is that of the rules that it replaces");
+  }
   ASSIGN_OR_RETURN(const std::vector<GenesisValidator> next, DecodeValidatorSet(body.next_set));
   RETURN_IF_ERROR(SplitAddresses(body.addresses, next.size()).status());
   return CheckNextSet(genesis, next);
@@ -128,10 +152,16 @@ ResultCode ApplyProposal(const RecordContext& context, const ProposalBody& body)
   const std::string& org = context.signer->org;
   if (!VotersOf(*context.genesis).contains(org)) return ResultCode::kPermissionDenied;
   if (body.epoch != context.genesis->epoch.value()) return ResultCode::kStale;
-  if (view->Get(ApprovedSetKey()).has_value() || view->Get(OpenProposalKey(org)).has_value()) {
+  const ProposalSubject subject = SubjectOf(body);
+  if (subject == ProposalSubject::kRules &&
+      body.replaced_rules != NewestRules(*context.genesis, *view)) {
+    return ResultCode::kStale;
+  }
+  const std::string open_key = OpenProposalKey(org, subject);
+  if (view->Get(ApprovedSetKey()).has_value() || view->Get(open_key).has_value()) {
     return ResultCode::kConflict;
   }
-  if (!CheckProposedSet(*context.genesis, body).ok()) return ResultCode::kInvalid;
+  if (!CheckProposed(*context.genesis, body).ok()) return ResultCode::kInvalid;
   ProposalRow proposal{.epoch = body.epoch,
                        .org = org,
                        .by = context.signer->identity,
@@ -139,8 +169,10 @@ ResultCode ApplyProposal(const RecordContext& context, const ProposalBody& body)
                        .addresses = std::string(body.addresses),
                        .reason = std::string(body.reason),
                        .height = context.height,
-                       .closed_height = Height(0)};
-  WriteRow(view, OpenProposalKey(org), IndexRow{context.index});
+                       .closed_height = Height(0),
+                       .rules = std::string(body.rules),
+                       .replaced_rules = body.replaced_rules};
+  WriteRow(view, open_key, IndexRow{context.index});
   context.Emit(EffectType::kProposalMade, context.index.value());
   Count(context, context.index, BallotChoice::kApprove, &proposal);
   WriteRow(view, ProposalKey(context.index), proposal);
@@ -171,11 +203,11 @@ absl::Status CheckProposalAdmissible(const Genesis& genesis, const StateView& vi
     return absl::AlreadyExistsError(absl::StrCat("the proposal is for epoch ", body.epoch,
                                                  ", the present one is ", genesis.epoch.value()));
   }
-  RETURN_IF_ERROR(CheckProposedSet(genesis, body));
+  RETURN_IF_ERROR(CheckProposed(genesis, body));
   if (view.Get(ApprovedSetKey()).has_value()) {
     return absl::AlreadyExistsError("a set of validators is approved and about to begin");
   }
-  const auto open = ReadRow<IndexRow>(view, OpenProposalKey(signer.org));
+  const auto open = ReadRow<IndexRow>(view, OpenProposalKey(signer.org, SubjectOf(body)));
   if (!open.has_value()) return absl::OkStatus();
   return absl::AlreadyExistsError(
       absl::StrCat("proposal ", open->index.value(), " of ", signer.org, " is open"));
@@ -208,7 +240,7 @@ void ApplyEpochEnd(const Genesis& genesis, Height height, RecordIndex seal, Stat
     return;
   }
   MoveKeys(genesis.validators, SetOf(proposal->next_set, *view), seal, view);
-  LapseOpen(height, view);
+  LapseOpen(height, /*subject=*/std::nullopt, view);
   WriteRow(view, EpochKey(genesis.epoch.Next()),
            EpochRow{.base = height,
                     .proposal = approved->proposal,

@@ -1,21 +1,25 @@
-// Module governance: who shall be the validators of the next epoch.
+// Module governance: who shall be the validators of the next epoch, and by which rules detectors go.
 //
-// A proposal names the whole next set; the organisations that have a validator in the present one
-// have a ballot each, the proposer's counts as given. A majority of them approves or rejects.
-// The first block whose E covers the approval seals the epoch (ledger/chain/epoch.h).
+// A proposal names the whole next set, or holds a whole rule file; the organisations that have a
+// validator in the present set have a ballot each, the proposer's counts as given. A majority of
+// them approves or rejects. The first block whose E covers the approval of a set seals the epoch
+// (ledger/chain/epoch.h); rules count from the block after their approval on (rules.h).
 //
 //   proposal: of an organisation without a validator                PERMISSION_DENIED
-//             for another epoch than the present one                STALE
-//             while one is approved, or the organisation's last     CONFLICT
-//               one is still open
+//             for another epoch than the present one, or rules      STALE
+//               that replace others than the newest
+//             while a set is approved, or the organisation's last   CONFLICT
+//               one of the same subject is still open
 //             of what is no set, or one that may not follow         INVALID
-//               (CheckNextSet)
+//               (CheckNextSet); of what is no rule file, or the
+//               one that it replaces
 //   ballot:   names no proposal                                     NOT_FOUND
 //             of an organisation without a validator                PERMISSION_DENIED
 //             the proposal is not open                              STALE
 //             the organisation has voted                            CONFLICT
 //
-// When an epoch ends its open proposals lapse: they were made for another set.
+// When an epoch ends its open proposals lapse: they were made for another set. When rules are
+// replaced, those for rules lapse: they were made for others.
 #ifndef VIGIL_LEDGER_STATE_GOVERNANCE_H_
 #define VIGIL_LEDGER_STATE_GOVERNANCE_H_
 
@@ -36,7 +40,8 @@ ResultCode ApplyBallot(const RecordContext& context, const BallotBody& body);
 
 // Why the body cannot take effect in the state of `view`, nor in any later one of this epoch.
 // Errors: kPermissionDenied: the signer's organisation has no validator; kAlreadyExists: its
-// proposal is open, it has voted, or the epoch or proposal is over; kInvalidArgument: the set.
+// proposal is open, it has voted, or the epoch or proposal is over; kInvalidArgument: the set, or
+// the rules.
 absl::Status CheckProposalAdmissible(const Genesis& genesis, const StateView& view,
                                      const KeyRow& signer, const ProposalBody& body);
 absl::Status CheckBallotAdmissible(const Genesis& genesis, const StateView& view,

@@ -22,6 +22,7 @@ struct RecordContext {
   Height height;
   uint64_t time_unix_millis = 0;  // Of the block.
   RecordIndex index;
+  RecordIndex seal;  // Of the block, after its last record.
   Hash leaf_hash;
   const KeyRow* signer = nullptr;
   StateView* view = nullptr;

@@ -39,6 +39,8 @@ bool IsAdmissionKey(absl::string_view state_key) {
     case Table::kOpenProposal:
       return true;
     case Table::kEpoch:
+    case Table::kRules:
+    case Table::kActiveRules:
     case Table::kStreamSequence:
     case Table::kStreamRecord:
     case Table::kAlert:
@@ -125,14 +127,21 @@ absl::string_view ProposalStateName(ProposalState state) {
       return "lapsed";
     case ProposalState::kSealed:
       return "sealed";
+    case ProposalState::kActivated:
+      return "activated";
   }
   return "?";
+}
+
+absl::string_view ProposalSubjectName(ProposalSubject subject) {
+  return subject == ProposalSubject::kRules ? "rules" : "validators";
 }
 
 void ProposalRow::Encode(ByteWriter* writer) const {
   writer->U8(static_cast<uint8_t>(state)).U64(epoch).Prefixed(org).Prefixed(by);
   writer->Prefixed(next_set).Prefixed(addresses).Prefixed(reason);
   writer->U32(approve_count).U32(reject_count).U64(height.value()).U64(closed_height.value());
+  writer->Prefixed(rules).Fixed(replaced_rules);
 }
 
 ProposalRow ProposalRow::Decode(ByteReader* reader) {
@@ -149,9 +158,29 @@ ProposalRow ProposalRow::Decode(ByteReader* reader) {
   row.reject_count = reader->U32();
   row.height = Height(reader->U64());
   row.closed_height = Height(reader->U64());
-  if (state < 1 || state > static_cast<uint8_t>(ProposalState::kSealed)) Refuse(reader);
+  row.rules = ToString(reader->Prefixed(kRecordBodyBytesMax));
+  row.replaced_rules = reader->ReadHash();
+  if (state < 1 || state > static_cast<uint8_t>(ProposalState::kActivated)) Refuse(reader);
+  if (row.rules.empty() == row.next_set.empty()) Refuse(reader);
   return row;
 }
+
+void RulesRow::Encode(ByteWriter* writer) const {
+  writer->U64(active_from.value()).U64(first_index.value()).U64(proposal.value()).Fixed(digest);
+}
+
+RulesRow RulesRow::Decode(ByteReader* reader) {
+  RulesRow row;
+  row.active_from = Height(reader->U64());
+  row.first_index = RecordIndex(reader->U64());
+  row.proposal = RecordIndex(reader->U64());
+  row.digest = reader->ReadHash();
+  return row;
+}
+
+void ActiveRulesRow::Encode(ByteWriter* writer) const { writer->U64(number); }
+
+ActiveRulesRow ActiveRulesRow::Decode(ByteReader* reader) { return {.number = reader->U64()}; }
 
 void BallotRow::Encode(ByteWriter* writer) const {
   writer->U8(static_cast<uint8_t>(choice)).Prefixed(by);
@@ -541,11 +570,19 @@ std::string BallotKey(RecordIndex proposal, absl::string_view org) {
 
 std::string ApprovedSetKey() { return StartKey(Table::kApprovedSet); }
 
-std::string OpenProposalKey(absl::string_view org) {
+std::string OpenProposalKey(absl::string_view org, ProposalSubject subject) {
   std::string bytes = StartKey(Table::kOpenProposal);
-  ByteWriter(&bytes).Prefixed(org);
+  ByteWriter(&bytes).Prefixed(org).U8(static_cast<uint8_t>(subject));
   return bytes;
 }
+
+std::string RulesKey(uint64_t number) {
+  std::string bytes = StartKey(Table::kRules);
+  ByteWriter(&bytes).U64(number);
+  return bytes;
+}
+
+std::string ActiveRulesKey() { return StartKey(Table::kActiveRules); }
 
 std::string AlertAnchorKey(RecordIndex alert) {
   std::string bytes = StartKey(Table::kAlertAnchor);

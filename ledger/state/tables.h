@@ -22,7 +22,9 @@
 // kProposal         u64 record index of the proposal     ProposalRow     governance.cc
 // kBallot           u64 proposal index, organisation     BallotRow       governance.cc
 // kApprovedSet      (none)                               ApprovedSetRow  governance.cc
-// kOpenProposal     organisation                         IndexRow        governance.cc
+// kOpenProposal     organisation, u8 subject             IndexRow        governance.cc
+// kRules            u64 number, from 1                   RulesRow        rules.cc
+// kActiveRules      (none)                               ActiveRulesRow  rules.cc
 // kTriage           u64 alert index                      TriageRow       triage.cc
 // kTriageStep       u64 alert index, u64 revision        TriageStepRow   triage.cc
 // kTriageTotals     u32 type, u32 component              TriageTotalsRow triage.cc
@@ -67,6 +69,10 @@
 //       kAlertAnchor; kIncidentIndex has one row of sort 1 for each, one of sort 3, and of sort 2
 //       the incident that anchors and events of alerts led to last. Its counts are those of its
 //       alerts and of the closed ones among them; `closed` says that both are equal.
+//
+//   (9) kRules has rows 1, 2 ... without a gap, first_index rising; kActiveRules names the last. Each
+//       names a proposal that is activated, whose file has the row's digest. Below the first row's
+//       first_index the rules of genesis count.
 //
 // Admission tables are those that decide whether a record may enter a block; each block keeps their
 // values from before it (undo images), so that state(E) can be read up to 64 heights back.
@@ -119,6 +125,8 @@ enum class Table : uint8_t {
   kBallot = 15,
   kApprovedSet = 16,
   kOpenProposal = 17,
+  kRules = 18,
+  kActiveRules = 19,
   kTriage = 20,
   kTriageStep = 21,
   kTriageTotals = 22,
@@ -399,11 +407,17 @@ enum class ProposalState : uint8_t {
   kOpen = 1,
   kApproved = 2,
   kRejected = 3,
-  kLapsed = 4,  // Another set began first.
-  kSealed = 5,  // Its set began.
+  kLapsed = 4,     // Another set, or other rules, began first.
+  kSealed = 5,     // Its set began.
+  kActivated = 6,  // Its rules became the network's.
 };
-// "open", "approved", "rejected", "lapsed", "sealed".
+// "open", "approved", "rejected", "lapsed", "sealed", "activated".
 absl::string_view ProposalStateName(ProposalState state);
+
+// What a proposal changes. Stored: never renumber.
+enum class ProposalSubject : uint8_t { kValidators = 1, kRules = 2 };
+// "validators", "rules".
+absl::string_view ProposalSubjectName(ProposalSubject subject);
 
 struct ProposalRow {
   static constexpr absl::string_view kName = "proposal";
@@ -411,14 +425,19 @@ struct ProposalRow {
   uint64_t epoch = 0;  // That is to end.
   std::string org;
   std::string by;
-  std::string next_set;  // EncodeValidatorSet()
+  std::string next_set;  // EncodeValidatorSet(); empty: it is for rules.
   std::string addresses;
   std::string reason;
   uint32_t approve_count = 0;
   uint32_t reject_count = 0;
   Height height;
   Height closed_height;  // 0: open.
+  std::string rules;     // The rule file; empty: it is for a set.
+  Hash replaced_rules;   // Zero: there were none.
 
+  ProposalSubject subject() const {
+    return rules.empty() ? ProposalSubject::kValidators : ProposalSubject::kRules;
+  }
   void Encode(ByteWriter* writer) const;
   static ProposalRow Decode(ByteReader* reader);
 };
@@ -445,13 +464,35 @@ struct ApprovedSetRow {
   static ApprovedSetRow Decode(ByteReader* reader);
 };
 
+// Rules that replaced those of genesis, or others. Their file is the proposal's.
+struct RulesRow {
+  static constexpr absl::string_view kName = "rules";
+  Height active_from;       // They are held against the events of blocks from this one on.
+  RecordIndex first_index;  // No record below is of such a block.
+  RecordIndex proposal;
+  Hash digest;
+
+  void Encode(ByteWriter* writer) const;
+  static RulesRow Decode(ByteReader* reader);
+};
+
+struct ActiveRulesRow {
+  static constexpr absl::string_view kName = "active rules";
+  uint64_t number = 0;  // Of the newest row of kRules.
+
+  void Encode(ByteWriter* writer) const;
+  static ActiveRulesRow Decode(ByteReader* reader);
+};
+
 // State keys.
+std::string RulesKey(uint64_t number);
+std::string ActiveRulesKey();
 std::string EpochKey(Epoch number);
 std::string ProposalKey(RecordIndex proposal);
 std::string BallotPrefix(RecordIndex proposal);
 std::string BallotKey(RecordIndex proposal, absl::string_view org);
 std::string ApprovedSetKey();
-std::string OpenProposalKey(absl::string_view org);
+std::string OpenProposalKey(absl::string_view org, ProposalSubject subject);
 std::string KeyKey(const KeyId& key);
 std::string StreamHeadKey(absl::string_view identity, absl::string_view stream);
 std::string StreamResetKey(const Hash& leaf_hash);

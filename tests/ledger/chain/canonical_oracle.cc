@@ -183,9 +183,11 @@ std::map<std::string, FieldLimits> BodyLimits() {
       {"DriftedFeature.psi_q8", Need(k32)},
       {"ProposalBody.author", NeedExact(16)},
       {"ProposalBody.epoch", Need(k64)},
-      {"ProposalBody.next_set", Need(4096)},
+      {"ProposalBody.next_set", Max(4096)},
       {"ProposalBody.addresses", Max(2048)},
       {"ProposalBody.reason", Need(256)},
+      {"ProposalBody.rules", Max(16'384)},
+      {"ProposalBody.replaced_rules", HashLimits(false)},
       {"BallotBody.author", NeedExact(16)},
       {"BallotBody.proposal_index", Max(k64)},
       {"BallotBody.choice", Need(2)},
@@ -325,6 +327,11 @@ bool BodyIsFine(RecordKind kind, const Message& message) {
         if (before >= std::pair{~drifted[i].psi_q8(), drifted[i].feature()}) return false;
       }
       return true;
+    }
+    case RecordKind::kProposal: {
+      const auto& body = dynamic_cast<const v1::ProposalBody&>(message);
+      if (!body.next_set().empty()) return body.rules().empty() && body.replaced_rules().empty();
+      return !body.rules().empty() && body.addresses().empty();
     }
     case RecordKind::kAttestation: {
       const auto& body = dynamic_cast<const v1::AttestationBody&>(message);
