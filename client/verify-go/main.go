@@ -393,7 +393,7 @@ func readExtra(c cursor) (e extra) {
 
 // Kinds of records that this version admits, and codes of results: docs/formats.md.
 var kinds = strings.Fields(`none event_batch heartbeat gap stream_reset alert attestation triage
-	model_commitment fault_proof proposal ballot`)
+	model_commitment fault_proof proposal ballot . . . . . . . . . . . . . . cosigner_key`)
 var codes = strings.Fields("none ok duplicate conflict permission_denied gapped not_found stale already_exists invalid")
 
 // verify takes the steps of docs/formats/proof.md, Verification, and writes facts as they are proven.
@@ -425,7 +425,7 @@ func verify(epochs []policy, file string, out io.Writer) {
 	c := e.leaf.bytes // Step 8.
 	version, kind, body, signature := c.u8(), c.u8(), c.prefixed(32<<10), c.take(64)
 	c.end()
-	admitted := version == 1 && kind > 0 && kind < uint64(len(kinds))
+	admitted := version == 1 && kind > 0 && kind < uint64(len(kinds)) && kinds[kind] != "."
 	require(admitted && (kind == 1 || e.subject != 1), "MALFORMED", "not a record of kind %d, or not one with events", kind)
 	numbers, texts := message(body)
 	keyID := sum([]byte("vigil/key/v1\x00"), e.author) // Step 9.

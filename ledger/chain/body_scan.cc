@@ -206,6 +206,17 @@ constexpr FieldRule kBallotFields[] = {
 };
 constexpr MessageRules kBallot = MakeRules(kBallotFields);
 
+constexpr FieldRule kCosignerKeyFields[] = {
+    {},
+    Author(),
+    Required(Number("epoch", kUint64Max, Store<&CosignerKeyBody::epoch>)),
+    Required(Number("number", kCosignerKeyAnnouncementsMax, Store<&CosignerKeyBody::number>)),
+    Required(HashField("cosigner_key", Store<&CosignerKeyBody::cosigner_key>)),
+    Required(Bytes("proof", Signature::size(), Signature::size(),
+                   Store<&CosignerKeyBody::proof>)),
+};
+constexpr MessageRules kCosignerKey = MakeRules(kCosignerKeyFields);
+
 constexpr FieldRule kTriageFields[] = {
     {},
     Author(),
@@ -353,6 +364,7 @@ absl::Status CheckFields(absl::string_view name, const ProposalBody& body) {
   return absl::OkStatus();
 }
 absl::Status CheckFields(absl::string_view, const BallotBody&) { return absl::OkStatus(); }
+absl::Status CheckFields(absl::string_view, const CosignerKeyBody&) { return absl::OkStatus(); }
 
 template <typename Body>
 absl::Status ScanInto(absl::string_view name, const MessageRules& rules, ByteSpan bytes,
@@ -386,6 +398,8 @@ absl::Status ScanFields(const KindInfo& info, ByteSpan body, RecordBody* out) {
       return ScanInto<ProposalBody>(info.name, kProposal, body, out);
     case RecordKind::kBallot:
       return ScanInto<BallotBody>(info.name, kBallot, body, out);
+    case RecordKind::kCosignerKey:
+      return ScanInto<CosignerKeyBody>(info.name, kCosignerKey, body, out);
     default:
       return Invalid("record kind ", static_cast<int>(info.kind), " (", info.name,
                      "): not admitted by this version");

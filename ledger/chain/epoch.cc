@@ -189,6 +189,66 @@ absl::Status CheckNextSet(const Genesis& genesis, const std::vector<GenesisValid
                  ", so that the network need not wait for newcomers: change fewer at a time");
 }
 
+bool IsSameValidator(const GenesisValidator& a, const GenesisValidator& b) {
+  GenesisValidator same = a;
+  same.cosigner_key = b.cosigner_key;
+  return same == b;
+}
+
+absl::Status CheckFreshKey(const Genesis& genesis, const PublicKey& key) {
+  if (!IsValidPublicKey(key)) return Invalid(key.ToHex(), " is no Ed25519 key");
+  if (!KnownOf(genesis).keys.contains(KeyIdOf(key))) return absl::OkStatus();
+  return Invalid("key ", key.ToHex(), " is or was in use in this network");
+}
+
+std::vector<GenesisValidator> WithAnnouncedKeys(const Genesis& genesis,
+                                                const std::vector<GenesisValidator>& proposed,
+                                                const AnnouncedKeys& announced) {
+  Known known = KnownOf(genesis);
+  known.Add(proposed);
+  std::vector<GenesisValidator> next = proposed;
+  for (GenesisValidator& validator : next) {
+    const auto key = announced.find(validator.identity());
+    if (key == announced.end()) continue;
+    const std::vector<GenesisValidator>& present = genesis.validators;
+    const bool stays = std::find(present.begin(), present.end(), validator) != present.end();
+    if (!stays || !IsValidPublicKey(key->second)) continue;
+    if (known.keys.insert(KeyIdOf(key->second)).second) validator.cosigner_key = key->second;
+  }
+  return next;
+}
+
+absl::Status CheckSucceedingSet(const Genesis& genesis, const std::vector<GenesisValidator>& next) {
+  const Known known = KnownOf(genesis);
+  std::vector<GenesisValidator> proposed = next;
+  for (GenesisValidator& validator : proposed) {
+    const auto present = std::find_if(
+        genesis.validators.begin(), genesis.validators.end(),
+        [&](const GenesisValidator& one) { return IsSameValidator(one, validator); });
+    if (present == genesis.validators.end()) continue;
+    const bool is_used = known.keys.contains(KeyIdOf(validator.cosigner_key));
+    if (validator.cosigner_key != present->cosigner_key && is_used) {
+      return Invalid(validator.identity(), ": cosigner key ", validator.cosigner_key.ToHex(),
+                     " is or was in use in this network");
+    }
+    validator.cosigner_key = present->cosigner_key;
+  }
+  return CheckNextSet(genesis, proposed);
+}
+
+Epoch CosignerKeySince(const Genesis& genesis, const GenesisValidator& validator) {
+  Epoch since = genesis.epoch;
+  for (auto past = genesis.past.rbegin(); past != genesis.past.rend(); ++past) {
+    const bool had = std::any_of(past->validators.begin(), past->validators.end(),
+                                 [&](const GenesisValidator& one) {
+                                   return one.cosigner_key == validator.cosigner_key;
+                                 });
+    if (!had) break;
+    since = since.Previous();
+  }
+  return since;
+}
+
 absl::StatusOr<std::vector<std::string>> SplitAddresses(absl::string_view text, size_t count) {
   if (text.empty()) return std::vector<std::string>(count);
   std::vector<std::string> parts = absl::StrSplit(text, ',');

@@ -7,6 +7,7 @@
 #ifndef VIGIL_LEDGER_CHAIN_EPOCH_H_
 #define VIGIL_LEDGER_CHAIN_EPOCH_H_
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,30 @@ Hash HashValidatorSet(const std::vector<GenesisValidator>& validators);
 // identity's of this network, and it is not the present set.
 // Errors: kInvalidArgument naming the validator and the remedy.
 absl::Status CheckNextSet(const Genesis& genesis, const std::vector<GenesisValidator>& next);
+
+// What validators of one epoch cosign with in the next, as they announced it: by identity.
+using AnnouncedKeys = std::map<std::string, PublicKey>;
+
+// Whether both are one validator, whatever it cosigns with.
+bool IsSameValidator(const GenesisValidator& a, const GenesisValidator& b);
+
+// Whether `key` may become a cosigner key: one that may be enrolled and was nobody's in this
+// network.
+// Errors: kInvalidArgument naming it.
+absl::Status CheckFreshKey(const Genesis& genesis, const PublicKey& key);
+
+// `proposed`, with the announced keys for the validators that stay. A key that is anybody's already
+// or stands in the set is passed over, so that the result is a set whenever `proposed` is one.
+std::vector<GenesisValidator> WithAnnouncedKeys(const Genesis& genesis,
+                                                const std::vector<GenesisValidator>& proposed,
+                                                const AnnouncedKeys& announced);
+
+// Whether WithAnnouncedKeys() may have made `next` of a set that CheckNextSet() accepts.
+// Errors: those of CheckNextSet().
+absl::Status CheckSucceedingSet(const Genesis& genesis, const std::vector<GenesisValidator>& next);
+
+// Since which epoch a validator of `genesis`' epoch has had its cosigner key.
+Epoch CosignerKeySince(const Genesis& genesis, const GenesisValidator& validator);
 
 // The parts of "host:port,host:port": one per validator, each empty or with a port from 1 to 65535.
 // Empty `text`: all are empty.

@@ -44,6 +44,7 @@ constexpr KindInfo kKinds[] = {
     Reserved(RecordKind::kTombstone, "tombstone", Role::kAdmin, Lane::kGovernance),
     Reserved(RecordKind::kPurgeAck, "purge_ack", Role::kValidator, Lane::kGovernance),
     Reserved(RecordKind::kSeal, "seal", Role::kNone, Lane::kGovernance),
+    Admitted(RecordKind::kCosignerKey, "cosigner_key", Role::kValidator, Lane::kGovernance, 256),
 };
 
 constexpr bool NumberedInOrder() {

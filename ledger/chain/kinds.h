@@ -36,6 +36,7 @@ enum class RecordKind : uint8_t {
   kTombstone = 23,
   kPurgeAck = 24,
   kSeal = 25,
+  kCosignerKey = 26,
 };
 
 // Separate byte budgets, highest priority first, so that an event flood cannot starve an alert.

@@ -148,8 +148,8 @@ void Store(void* out, uint64_t number, ByteSpan bytes) {
     field = Value(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   } else if constexpr (std::is_same_v<Value, ByteSpan>) {
     field = bytes;
-  } else if constexpr (std::is_same_v<Value, Hash>) {
-    std::memcpy(field.bytes.data(), bytes.data(), Hash::size());  // Its rule fixes the size.
+  } else if constexpr (requires { field.bytes; }) {
+    std::memcpy(field.bytes.data(), bytes.data(), Value::size());  // Its rule fixes the size.
   } else {
     field = Value(static_cast<typename Value::ValueType>(number));  // A StrongId.
   }

@@ -161,6 +161,15 @@ v1::BallotBody ToProto(const BallotBody& body) {
   return out;
 }
 
+v1::CosignerKeyBody ToProto(const CosignerKeyBody& body) {
+  v1::CosignerKeyBody out;
+  out.set_epoch(body.epoch);
+  out.set_number(body.number);
+  out.set_cosigner_key(ToString(body.cosigner_key.span()));
+  out.set_proof(ToString(body.proof.span()));
+  return out;
+}
+
 std::string SerializeBody(const RecordBody& body, const KeyId& author) {
   return std::visit(
       [&author](const auto& fields) {
@@ -281,13 +290,20 @@ absl::string_view TriageVerdictName(TriageVerdict verdict) {
   return "?";
 }
 
+std::string CosignerKeyMessage(const Hash& chain_id, uint64_t epoch, uint32_t number,
+                               const KeyId& author) {
+  std::string message;
+  ByteWriter(&message).Raw(kCosignerKeyTag).Fixed(chain_id).U64(epoch).U32(number).Fixed(author);
+  return message;
+}
+
 RecordKind KindOfBody(const RecordBody& body) {
   // In the order of the variant's alternatives.
   static constexpr RecordKind kKinds[] = {
       RecordKind::kEventBatch,      RecordKind::kHeartbeat, RecordKind::kGap,
       RecordKind::kStreamReset,     RecordKind::kAlert,     RecordKind::kAttestation,
       RecordKind::kModelCommitment, RecordKind::kTriage,    RecordKind::kFaultProof,
-      RecordKind::kProposal,        RecordKind::kBallot,
+      RecordKind::kProposal,        RecordKind::kBallot,    RecordKind::kCosignerKey,
   };
   static_assert(std::size(kKinds) == std::variant_size_v<RecordBody>);
   return kKinds[body.index()];

@@ -176,9 +176,21 @@ struct BallotBody {
   uint32_t choice = 0;  // A BallotChoice.
 };
 
+// Announcements of cosigner keys that one validator may make in one epoch.
+inline constexpr uint32_t kCosignerKeyAnnouncementsMax = 16;
+struct CosignerKeyBody {
+  uint64_t epoch = 0;
+  uint32_t number = 0;
+  PublicKey cosigner_key;
+  Signature proof;
+};
+// What `proof` signs: "vigil/cosigner-key/v1" 00 | chain id | u64 epoch | u32 number | author.
+std::string CosignerKeyMessage(const Hash& chain_id, uint64_t epoch, uint32_t number,
+                               const KeyId& author);
+
 using RecordBody = std::variant<EventBatchBody, HeartbeatBody, GapBody, StreamResetBody, AlertBody,
                                 AttestationBody, ModelCommitmentBody, TriageBody, FaultProofBody,
-                                ProposalBody, BallotBody>;
+                                ProposalBody, BallotBody, CosignerKeyBody>;
 
 // A decoded leaf. `leaf`, `body_bytes` and the views in `body` point into the decoded bytes.
 struct RecordView {

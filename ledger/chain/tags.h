@@ -22,6 +22,7 @@ inline constexpr absl::string_view kRevealTag = VIGIL_TAG("vigil/reveal/v1");
 inline constexpr absl::string_view kHelloTag = VIGIL_TAG("vigil/hello/v1");
 inline constexpr absl::string_view kRulesTag = VIGIL_TAG("vigil/detector/rules/v1");
 inline constexpr absl::string_view kRuleTag = VIGIL_TAG("vigil/detector/rule/v1");
+inline constexpr absl::string_view kCosignerKeyTag = VIGIL_TAG("vigil/cosigner-key/v1");
 inline constexpr absl::string_view kSnapshotTag = VIGIL_TAG("vigil/snapshot/v1");
 
 }  // namespace vigil::ledger

@@ -8,6 +8,7 @@
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/state/chain_state.h"
+#include "ledger/state/cosigner_keys.h"
 #include "ledger/state/faults.h"
 #include "ledger/state/governance.h"
 #include "ledger/state/identity.h"
@@ -123,6 +124,10 @@ struct AdmissionCheck {
 
   absl::Status operator()(const BallotBody& body) const {
     return CheckBallotAdmissible(genesis, view, signer, body);
+  }
+
+  absl::Status operator()(const CosignerKeyBody& body) const {
+    return CheckCosignerKeyAdmissible(genesis, view, signer, body);
   }
 
  private:

@@ -10,6 +10,7 @@
 #include "ledger/chain/epoch.h"
 #include "ledger/chain/record.h"
 #include "ledger/state/alerts.h"
+#include "ledger/state/cosigner_keys.h"
 #include "ledger/state/faults.h"
 #include "ledger/state/governance.h"
 #include "ledger/state/identity.h"
@@ -49,6 +50,9 @@ struct Executor {
   ResultCode operator()(const FaultProofBody& body) const { return ApplyFaultProof(context, body); }
   ResultCode operator()(const ProposalBody& body) const { return ApplyProposal(context, body); }
   ResultCode operator()(const BallotBody& body) const { return ApplyBallot(context, body); }
+  ResultCode operator()(const CosignerKeyBody& body) const {
+    return ApplyCosignerKey(context, body);
+  }
 };
 
 void AddTotals(const RecordView& record, const RecordResult& result, EventTotals* totals) {

@@ -63,7 +63,7 @@ absl::StatusOr<Genesis> VerifyEpochAnchor(const Genesis& genesis, const EpochAnc
   ASSIGN_OR_RETURN(std::vector<GenesisValidator> next,
                    DecodeValidatorSet(AsBytes(anchor.next_set)));
   RETURN_IF_ERROR(CheckSeal(genesis, seal, HashValidatorSet(next)));
-  RETURN_IF_ERROR(CheckNextSet(genesis, next));
+  RETURN_IF_ERROR(CheckSucceedingSet(genesis, next));
   ASSIGN_OR_RETURN(std::vector<std::string> addresses,
                    SplitAddresses(anchor.addresses, next.size()));
   ASSIGN_OR_RETURN(const CheckpointVerdict verdict,

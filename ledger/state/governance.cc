@@ -13,6 +13,7 @@
 #include "ledger/chain/epoch.h"
 #include "ledger/crypto/keys.h"
 #include "ledger/crypto/sha256.h"
+#include "ledger/state/cosigner_keys.h"
 #include "ledger/state/rules.h"
 #include "ledger/state/tables.h"
 
@@ -81,10 +82,12 @@ void Approve(const RecordContext& context, RecordIndex index, ProposalRow* propo
     return;
   }
   Close(context, index, ProposalState::kApproved, proposal);
+  const std::vector<GenesisValidator> set = SetOf(proposal->next_set, *context.view);
   WriteRow(context.view, ApprovedSetKey(),
            ApprovedSetRow{.proposal = index,
                           .height = context.height,
-                          .hash = Sha256(AsBytes(proposal->next_set))});
+                          .set = EncodeValidatorSet(WithAnnouncedKeys(
+                              *context.genesis, set, AnnouncedIn(*context.view)))});
 }
 
 // Counts a ballot and closes the proposal once a majority says the same.
@@ -239,12 +242,13 @@ void ApplyEpochEnd(const Genesis& genesis, Height height, RecordIndex seal, Stat
         absl::StrCat("state: approved proposal ", approved->proposal.value(), " is not there")));
     return;
   }
-  MoveKeys(genesis.validators, SetOf(proposal->next_set, *view), seal, view);
+  MoveKeys(genesis.validators, SetOf(approved->set, *view), seal, view);
   LapseOpen(height, /*subject=*/std::nullopt, view);
+  ForgetAnnouncedKeys(view);
   WriteRow(view, EpochKey(genesis.epoch.Next()),
            EpochRow{.base = height,
                     .proposal = approved->proposal,
-                    .set = proposal->next_set,
+                    .set = approved->set,
                     .addresses = proposal->addresses});
   proposal->state = ProposalState::kSealed;
   proposal->closed_height = height;
@@ -261,7 +265,9 @@ absl::StatusOr<Hash> NextSetHash(const Genesis& genesis, const StateBase& state,
   }
   ASSIGN_OR_RETURN(const std::optional<ApprovedSetRow> approved,
                    ReadRow<ApprovedSetRow>(state, ApprovedSetKey()));
-  if (approved.has_value() && approved->height <= executed) return approved->hash;
+  if (approved.has_value() && approved->height <= executed) {
+    return Sha256(AsBytes(approved->set));
+  }
   return genesis.validator_set_hash;
 }
 

@@ -19,7 +19,9 @@
 //             the organisation has voted                            CONFLICT
 //
 // When an epoch ends its open proposals lapse: they were made for another set. When rules are
-// replaced, those for rules lapse: they were made for others.
+// replaced, those for rules lapse: they were made for others. The set that begins is the approved
+// one with the cosigner keys that its staying validators announced before the approval
+// (ledger/state/cosigner_keys.h).
 #ifndef VIGIL_LEDGER_STATE_GOVERNANCE_H_
 #define VIGIL_LEDGER_STATE_GOVERNANCE_H_
 

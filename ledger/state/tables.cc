@@ -37,6 +37,7 @@ bool IsAdmissionKey(absl::string_view state_key) {
     case Table::kBallot:
     case Table::kApprovedSet:
     case Table::kOpenProposal:
+    case Table::kCosignerKey:
       return true;
     case Table::kEpoch:
     case Table::kRules:
@@ -198,15 +199,25 @@ BallotRow BallotRow::Decode(ByteReader* reader) {
   return row;
 }
 
-void ApprovedSetRow::Encode(ByteWriter* writer) const {
-  writer->U64(proposal.value()).U64(height.value()).Fixed(hash);
+void CosignerKeyRow::Encode(ByteWriter* writer) const {
+  writer->U32(number).Fixed(key).U64(record_index.value());
+}
+CosignerKeyRow CosignerKeyRow::Decode(ByteReader* reader) {
+  CosignerKeyRow row;
+  row.number = reader->U32();
+  row.key = reader->FixedValue<PublicKey>();
+  row.record_index = RecordIndex(reader->U64());
+  return row;
 }
 
+void ApprovedSetRow::Encode(ByteWriter* writer) const {
+  writer->U64(proposal.value()).U64(height.value()).Prefixed(set);
+}
 ApprovedSetRow ApprovedSetRow::Decode(ByteReader* reader) {
   ApprovedSetRow row;
   row.proposal = RecordIndex(reader->U64());
   row.height = Height(reader->U64());
-  row.hash = reader->ReadHash();
+  row.set = ToString(reader->Prefixed(kRecordBodyBytesMax));
   return row;
 }
 
@@ -484,6 +495,12 @@ ActiveModelRow ActiveModelRow::Decode(ByteReader* reader) {
 std::string KeyKey(const KeyId& key) {
   std::string bytes = StartKey(Table::kKey);
   ByteWriter(&bytes).Fixed(key);
+  return bytes;
+}
+
+std::string CosignerKeyKey(absl::string_view identity) {
+  std::string bytes = StartKey(Table::kCosignerKey);
+  ByteWriter(&bytes).Prefixed(identity);
   return bytes;
 }
 

@@ -25,6 +25,7 @@
 // kOpenProposal     organisation, u8 subject             IndexRow        governance.cc
 // kRules            u64 number, from 1                   RulesRow        rules.cc
 // kActiveRules      (none)                               ActiveRulesRow  rules.cc
+// kCosignerKey      identity of a validator              CosignerKeyRow  cosigner_keys.cc
 // kTriage           u64 alert index                      TriageRow       triage.cc
 // kTriageStep       u64 alert index, u64 revision        TriageStepRow   triage.cc
 // kTriageTotals     u32 type, u32 component              TriageTotalsRow triage.cc
@@ -63,7 +64,8 @@
 //   (7) kEpoch has rows 2, 3 ... without a gap, bases ascending. kApprovedSet names a proposal that
 //   is
 //       approved; one that is open has a row in kOpenProposal, and no other has. Its counts are the
-//       rows of kBallot.
+//       rows of kBallot. kCosignerKey has rows of the running epoch's validators alone, no two with
+//       one key.
 //   (8) An incident is numbered like its first alert. Its alerts are confirmed and have its number
 //   in
 //       kAlertAnchor; kIncidentIndex has one row of sort 1 for each, one of sort 3, and of sort 2
@@ -137,6 +139,7 @@ enum class Table : uint8_t {
   kAlertAnchor = 29,
   kIncident = 30,
   kIncidentIndex = 31,
+  kCosignerKey = 33,
 };
 
 // Whether `state_key` is of a table that decides admission.
@@ -453,12 +456,23 @@ struct BallotRow {
   static BallotRow Decode(ByteReader* reader);
 };
 
+// What a validator announced last for the next epoch.
+struct CosignerKeyRow {
+  static constexpr absl::string_view kName = "cosigner key";
+  uint32_t number = 0;  // Of its announcements in this epoch, from 1.
+  PublicKey key;
+  RecordIndex record_index;
+
+  void Encode(ByteWriter* writer) const;
+  static CosignerKeyRow Decode(ByteReader* reader);
+};
+
 // The set that the next sealing block names.
 struct ApprovedSetRow {
   static constexpr absl::string_view kName = "approved set";
   RecordIndex proposal;
-  Height height;  // Of the block that completed the majority.
-  Hash hash;
+  Height height;    // Of the block that completed the majority.
+  std::string set;  // The proposal's, with the cosigner keys announced before the approval.
 
   void Encode(ByteWriter* writer) const;
   static ApprovedSetRow Decode(ByteReader* reader);
@@ -492,6 +506,7 @@ std::string ProposalKey(RecordIndex proposal);
 std::string BallotPrefix(RecordIndex proposal);
 std::string BallotKey(RecordIndex proposal, absl::string_view org);
 std::string ApprovedSetKey();
+std::string CosignerKeyKey(absl::string_view identity);
 std::string OpenProposalKey(absl::string_view org, ProposalSubject subject);
 std::string KeyKey(const KeyId& key);
 std::string StreamHeadKey(absl::string_view identity, absl::string_view stream);

@@ -191,6 +191,11 @@ std::map<std::string, FieldLimits> BodyLimits() {
       {"BallotBody.author", NeedExact(16)},
       {"BallotBody.proposal_index", Max(k64)},
       {"BallotBody.choice", Need(2)},
+      {"CosignerKeyBody.author", NeedExact(16)},
+      {"CosignerKeyBody.epoch", Need(k64)},
+      {"CosignerKeyBody.number", Need(16)},
+      {"CosignerKeyBody.cosigner_key", HashLimits(true)},
+      {"CosignerKeyBody.proof", NeedExact(64)},
       {"FaultProofBody.author", NeedExact(16)},
       {"FaultProofBody.alert_index", Max(k64)},
       {"FaultProofBody.fault", Need(5)},
@@ -383,6 +388,8 @@ std::unique_ptr<Message> NewBody(RecordKind kind) {
       return std::make_unique<v1::ProposalBody>();
     case RecordKind::kBallot:
       return std::make_unique<v1::BallotBody>();
+    case RecordKind::kCosignerKey:
+      return std::make_unique<v1::CosignerKeyBody>();
     default:
       VIGIL_CHECK(false, "kind ", static_cast<int>(kind), " is not admitted");
       return nullptr;

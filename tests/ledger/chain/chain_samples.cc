@@ -206,7 +206,13 @@ std::vector<RecordBody> SampleBodies() {
   static const std::string* const kSet = new std::string(EncodeValidatorSet({validator}));
   ProposalBody proposal = {3, AsBytes(*kSet), "vigil.acme.test:7401", "v1 was broken into"};
   BallotBody ballot = {RecordIndex(305), 1};
-  return {batch, heartbeat, gap, reset, alert, attestation, model, triage, fault, proposal, ballot};
+  CosignerKeyBody cosigner_key;
+  cosigner_key.epoch = 3;
+  cosigner_key.number = 2;
+  cosigner_key.cosigner_key = PublicKey(HashOf(11).bytes);
+  cosigner_key.proof.bytes.fill(0x5a);
+  return {batch, heartbeat, gap,      reset,  alert, attestation, model, triage,
+          fault, proposal,  ballot, cosigner_key};
 }
 
 EventBatchBody BatchOf(const std::vector<std::string>& events, const std::string& payload) {
