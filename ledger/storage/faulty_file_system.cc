@@ -566,6 +566,44 @@ absl::StatusOr<std::string> FaultyFileSystem::ReadAll(const std::string& path) c
   return bytes;
 }
 
+absl::Status FaultyFileSystem::WriteSecret(const std::string& path, ByteSpan bytes) {
+  if (Exists(path)) return absl::AlreadyExistsError(absl::StrCat("open ", path, ": File exists"));
+  ASSIGN_OR_RETURN(const std::unique_ptr<AppendFile> file, OpenAppend(path));
+  RETURN_IF_ERROR(file->Append(bytes));
+  return file->Sync();
+}
+
+absl::StatusOr<std::string> FaultyFileSystem::ReadSecret(const std::string& path) const {
+  return ReadAll(path);
+}
+
+absl::Status FaultyFileSystem::Wipe(const std::string& path) {
+  MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(CheckPower(path));
+  ASSIGN_OR_RETURN(const std::shared_ptr<Inode> inode, Find(path));
+  const std::string zeros(inode->seen.size(), '\0');
+  ASSIGN_OR_RETURN(const Outcome outcome, Begin(DiskCall::kWrite, path, 0, AsBytes(zeros)));
+  switch (outcome) {
+    case Outcome::kTornByCrash:
+      inode->Write(0, AsBytes(zeros).first(random_.Below(zeros.size() + 1)));
+      return CheckPower(path);
+    case Outcome::kNoSpace:
+    case Outcome::kShortWrite:
+      return NoSpace("write", path);
+    case Outcome::kIoError:
+      return IoError("write", path);
+    case Outcome::kLostWrite:
+      inode->lost.emplace_back(0, zeros.size());
+      break;
+    case Outcome::kProceed:
+    case Outcome::kBitFlip:
+    case Outcome::kMisdirected:
+      break;
+  }
+  inode->Write(0, AsBytes(zeros));
+  return SyncInode(inode.get(), path);
+}
+
 absl::StatusOr<uint64_t> FaultyFileSystem::Size(const std::string& path) const {
   MutexLock lock(&mutex_);
   RETURN_IF_ERROR(CheckPower(path));

@@ -130,6 +130,11 @@ class FaultyFileSystem final : public FileSystem {
   absl::StatusOr<std::unique_ptr<ReadFile>> OpenRead(const std::string& path) const override;
   absl::Status WriteAtomically(const std::string& path, ByteSpan bytes) override;
   absl::StatusOr<std::string> ReadAll(const std::string& path) const override;
+  // Two operations, as of any file: there is nobody else on this disk.
+  absl::Status WriteSecret(const std::string& path, ByteSpan bytes) override;
+  absl::StatusOr<std::string> ReadSecret(const std::string& path) const override;
+  // Two operations: the zeros, which a power loss may throw away in part, and their sync.
+  absl::Status Wipe(const std::string& path) override;
   absl::StatusOr<uint64_t> Size(const std::string& path) const override;
   absl::Status Truncate(const std::string& path, uint64_t size) override;
   absl::Status Rename(const std::string& from, const std::string& to) override;

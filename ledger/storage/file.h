@@ -46,6 +46,13 @@ class FileSystem {
   // Write to `path`.tmp, sync, rename, sync the directory. One thread at a time per path.
   virtual absl::Status WriteAtomically(const std::string& path, ByteSpan bytes) = 0;
   virtual absl::StatusOr<std::string> ReadAll(const std::string& path) const = 0;
+  // Creates `path`, which only its owner may read, and syncs it; its name is durable after SyncDir.
+  // Errors: kAlreadyExists.
+  virtual absl::Status WriteSecret(const std::string& path, ByteSpan bytes) = 0;
+  // ReadAll() of a file that nobody else may read. Errors: kPermissionDenied when others may.
+  virtual absl::StatusOr<std::string> ReadSecret(const std::string& path) const = 0;
+  // Overwrites what `path` holds with zeros, where it lies, and syncs it.
+  virtual absl::Status Wipe(const std::string& path) = 0;
   virtual absl::StatusOr<uint64_t> Size(const std::string& path) const = 0;
   virtual absl::Status Truncate(const std::string& path, uint64_t size) = 0;  // And syncs it.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;

@@ -114,6 +114,21 @@ absl::StatusOr<std::string> OverlayFileSystem::ReadAll(const std::string& path) 
   return (*content)->Read(0, std::string::npos);
 }
 
+absl::Status OverlayFileSystem::WriteSecret(const std::string& path, ByteSpan bytes) {
+  if (Exists(path)) return absl::AlreadyExistsError(absl::StrCat(path, ": is there"));
+  return WriteAtomically(path, bytes);
+}
+
+absl::StatusOr<std::string> OverlayFileSystem::ReadSecret(const std::string& path) const {
+  if (!Changed(path).has_value()) return base_->ReadSecret(path);
+  return ReadAll(path);
+}
+
+absl::Status OverlayFileSystem::Wipe(const std::string& path) {
+  ASSIGN_OR_RETURN(const uint64_t size, Size(path));
+  return WriteAtomically(path, AsBytes(std::string(size, '\0')));
+}
+
 absl::StatusOr<uint64_t> OverlayFileSystem::Size(const std::string& path) const {
   const std::optional<ContentPtr> content = Changed(path);
   if (!content.has_value()) return base_->Size(path);

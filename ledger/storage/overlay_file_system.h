@@ -27,6 +27,9 @@ class OverlayFileSystem final : public FileSystem {
   absl::StatusOr<std::unique_ptr<ReadFile>> OpenRead(const std::string& path) const override;
   absl::Status WriteAtomically(const std::string& path, ByteSpan bytes) override;
   absl::StatusOr<std::string> ReadAll(const std::string& path) const override;
+  absl::Status WriteSecret(const std::string& path, ByteSpan bytes) override;
+  absl::StatusOr<std::string> ReadSecret(const std::string& path) const override;
+  absl::Status Wipe(const std::string& path) override;
   absl::StatusOr<uint64_t> Size(const std::string& path) const override;
   absl::Status Truncate(const std::string& path, uint64_t size) override;
   absl::Status Rename(const std::string& from, const std::string& to) override;

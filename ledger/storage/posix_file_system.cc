@@ -19,7 +19,9 @@ namespace vigil::ledger {
 namespace {
 
 constexpr mode_t kFileMode = 0640;
+constexpr mode_t kSecretMode = 0600;
 constexpr mode_t kDirectoryMode = 0750;
+constexpr size_t kWipeBytes = 4096;
 
 absl::Status ErrnoStatus(absl::string_view call, absl::string_view path, int error) {
   const std::string message =
@@ -69,8 +71,9 @@ class Descriptor {
   int fd_;
 };
 
-absl::StatusOr<Descriptor> OpenDescriptor(const std::string& path, int flags) {
-  const int fd = Uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, kFileMode); });
+absl::StatusOr<Descriptor> OpenDescriptor(const std::string& path, int flags,
+                                          mode_t mode = kFileMode) {
+  const int fd = Uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
   if (fd < 0) return ErrnoStatus("open", path, errno);
   return Descriptor(fd);
 }
@@ -177,6 +180,39 @@ class PosixFiles final : public FileSystem {
     struct stat info;
     if (::fstat(fd.get(), &info) != 0) return ErrnoStatus("fstat", path, errno);
     return PosixReadFile(std::move(fd), path).Read(0, static_cast<size_t>(info.st_size));
+  }
+
+  absl::Status WriteSecret(const std::string& path, ByteSpan bytes) override {
+    ASSIGN_OR_RETURN(const Descriptor fd,
+                     OpenDescriptor(path, O_WRONLY | O_CREAT | O_EXCL, kSecretMode));
+    // Whatever the umask.
+    if (::fchmod(fd.get(), kSecretMode) != 0) return ErrnoStatus("fchmod", path, errno);
+    RETURN_IF_ERROR(WriteAll(fd.get(), path, bytes));
+    return SyncData(fd.get(), path);
+  }
+
+  absl::StatusOr<std::string> ReadSecret(const std::string& path) const override {
+    ASSIGN_OR_RETURN(Descriptor fd, OpenDescriptor(path, O_RDONLY | O_NONBLOCK));
+    struct stat info;
+    if (::fstat(fd.get(), &info) != 0) return ErrnoStatus("fstat", path, errno);
+    if (!S_ISREG(info.st_mode) || (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+      return absl::PermissionDeniedError(
+          absl::StrCat(path, ": others may read the secret in it; use chmod 600"));
+    }
+    return PosixReadFile(std::move(fd), path).Read(0, static_cast<size_t>(info.st_size));
+  }
+
+  absl::Status Wipe(const std::string& path) override {
+    ASSIGN_OR_RETURN(const Descriptor fd, OpenDescriptor(path, O_WRONLY));
+    struct stat info;
+    if (::fstat(fd.get(), &info) != 0) return ErrnoStatus("fstat", path, errno);
+    const std::string zeros(kWipeBytes, '\0');
+    for (uint64_t left = static_cast<uint64_t>(info.st_size); left > 0;) {
+      const size_t size = static_cast<size_t>(std::min<uint64_t>(left, zeros.size()));
+      RETURN_IF_ERROR(WriteAll(fd.get(), path, AsBytes(zeros).first(size)));
+      left -= size;
+    }
+    return SyncData(fd.get(), path);
   }
 
   absl::StatusOr<uint64_t> Size(const std::string& path) const override {
