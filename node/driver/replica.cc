@@ -277,6 +277,7 @@ void Replica::KeepAppended(const Output& output) {
     const ledger::BlockHeader& header = append.block->header();
     ports_.cache->Add(append.block);
     last_block_micros_ = ports_.clock->MonotonicMicros();
+    last_block_records_ = append.block->records().size();
     known_[append.block->id()] = {.block = {.id = append.block->id(),
                                             .executed_in_header = header.executed_height,
                                             .time_unix_millis = header.time_unix_millis},

@@ -121,7 +121,9 @@ class Replica final : public Actor {
 
   absl::string_view name() const override { return "replica"; }
   bool Step() override;
-  std::optional<int64_t> DeadlineMicros() const override { return next_tick_micros_; }
+  std::optional<int64_t> DeadlineMicros() const override {
+    return std::min(next_tick_micros_, build_at_micros_);
+  }
 
  private:
   struct Forwarded {
@@ -185,6 +187,8 @@ class Replica final : public Actor {
   // replica_build.cc: what goes into blocks.
   bool TryBuild();
   bool HeartbeatDue() const;
+  // Until when what waits had better gather for the block behind `parent`.
+  int64_t GathersUntil(const ledger::BlockId& parent) const;
   std::optional<ParentBlock> FindParent(const ledger::BlockId& id) const;
   void OnLocal(PoolRecord record);
   void OnForwarded(Forwarded forwarded);
@@ -214,6 +218,8 @@ class Replica final : public Actor {
   int64_t leader_seen_micros_;
   std::atomic<bool> leaderless_{false};
   int64_t last_block_micros_;  // When a block was appended last.
+  size_t last_block_records_ = 0;
+  int64_t build_at_micros_ = INT64_MAX;  // When what gathers makes a block at the latest.
 
   // Outputs on their way.
   std::deque<JournalJob> journal_backlog_;

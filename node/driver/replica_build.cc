@@ -22,6 +22,11 @@ using ledger::RecordView;
 
 constexpr size_t kForwardBytesMax = 1024 * 1024;
 constexpr int kForwardFramesPerStepMax = 8;
+// A block costs every validator about a millisecond, however little is in it. So while one is under
+// way, or soon after one that had several records, what arrives gathers for the next.
+constexpr size_t kGatherBytes = 128 * 1024;
+constexpr int64_t kGatherUnderWayMicros = 10'000;
+constexpr int64_t kGatherBusyMicros = 5'000;
 constexpr int64_t kForwardPauseMicros = 10'000;
 
 bool MovesStream(ByteSpan leaf) {
@@ -76,8 +81,16 @@ bool Replica::HeartbeatDue() const {
   return ports_.clock->MonotonicMicros() - last_block_micros_ >= period_micros;
 }
 
+int64_t Replica::GathersUntil(const BlockId& parent) const {
+  if (mempool_.waiting_bytes() >= kGatherBytes) return 0;
+  if (parent.height > status_.committed.height) return last_block_micros_ + kGatherUnderWayMicros;
+  return last_block_records_ > 1 ? last_block_micros_ + kGatherBusyMicros : 0;
+}
+
 bool Replica::TryBuild() {
+  build_at_micros_ = INT64_MAX;
   if (!wanted_.has_value()) return false;
+  const int64_t now = ports_.clock->MonotonicMicros();
   const AskBuild ask = *wanted_;
   const std::optional<ParentBlock> parent = FindParent(ask.parent);
   VIGIL_CHECK(parent.has_value(), "asked to build on block ", ask.parent.height.value(), " ",
@@ -96,6 +109,10 @@ bool Replica::TryBuild() {
   if (!ask.empty) {
     if (first_of_view_ == Height(0) || executed_ < first_of_view_) return false;
     if (!mempool_.has_ready() && !HeartbeatDue() && !seal_due_) return false;
+    if (const int64_t until = GathersUntil(ask.parent); now < until) {
+      build_at_micros_ = until;
+      return false;
+    }
     records = mempool_.TakeForBlock(ports_.genesis->max_block_bytes - kEmptyBlockBytes,
                                     kBlockRecordsMax, kBlockRecordOverheadBytes);
   }

@@ -49,6 +49,7 @@ AddOutcome Mempool::Add(PoolRecord record, int64_t now_micros) {
   }
   ++next_ticket_;
   lane_bytes_[lane] += bytes;
+  waiting_bytes_ += bytes;
   tickets_[record.leaf_hash] = ticket;
   if (record.local) unsent_.insert(ticket);
   Entry entry;
@@ -143,6 +144,7 @@ void Mempool::TakeLane(size_t lane, size_t lane_bytes_max, size_t overhead_bytes
 
 void Mempool::MarkInFlight(Entry* entry) {
   entry->in_flight = true;
+  waiting_bytes_ -= entry->bytes;
   const PoolRecord& pooled = entry->pooled;
   ready_[static_cast<size_t>(pooled.lane)].erase(tickets_.at(pooled.leaf_hash));
   if (pooled.place.has_value()) {
@@ -163,6 +165,7 @@ void Mempool::ResetInFlight() {
   for (auto& [ticket, entry] : entries_) {
     if (!entry.in_flight) continue;
     entry.in_flight = false;
+    waiting_bytes_ += entry.bytes;
     if (!entry.pooled.place.has_value()) {
       ready_[static_cast<size_t>(entry.pooled.lane)].insert(ticket);
     }
@@ -179,6 +182,7 @@ void Mempool::Erase(Entries::iterator entry) {
   const uint64_t ticket = entry->first;
   const PoolRecord& pooled = entry->second.pooled;
   lane_bytes_[static_cast<size_t>(pooled.lane)] -= entry->second.bytes;
+  if (!entry->second.in_flight) waiting_bytes_ -= entry->second.bytes;
   tickets_.erase(pooled.leaf_hash);
   unsent_.erase(ticket);
   sent_.erase({entry->second.forward_expires_micros, ticket});

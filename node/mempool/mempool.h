@@ -105,6 +105,8 @@ class Mempool {
 
   // Whether TakeForBlock would give anything.
   bool has_ready() const;
+  // Of the records that are in no block yet, those that wait for a predecessor included.
+  size_t waiting_bytes() const { return waiting_bytes_; }
   // Records for the next block of the branch, highest lane first, each lane with a reserved share
   // of `bytes_max` and what the others leave over. They count as in flight until executed or
   // ResetInFlight(). A record counts its leaf, payload and `overhead_bytes`.
@@ -172,6 +174,7 @@ class Mempool {
   Entries entries_;
   absl::flat_hash_map<Hash, uint64_t> tickets_;  // Never walked.
   std::array<size_t, ledger::kLaneCount> lane_bytes_{};
+  size_t waiting_bytes_ = 0;
   std::array<std::set<uint64_t>, ledger::kLaneCount> ready_;
   std::map<std::string, StreamQueue> streams_;
   std::map<std::string, uint64_t> ready_of_stream_;  // Ticket of a stream's record in ready_.
