@@ -77,9 +77,7 @@ TEST_CASE("cluster: a lone record waits for no others and many share blocks", "[
     cluster.RunFor(100);
   }
   REQUIRE(cluster.RunUntil(
-      [&] {
-        return std::all_of(boxes.begin(), boxes.end(), [](const auto& box) { return *box; });
-      },
+      [&] { return std::all_of(boxes.begin(), boxes.end(), [](const auto& box) { return *box; }); },
       kSecond));
   for (const OutcomeBox& box : boxes) CHECK((*box)->receipt.result == ResultCode::kOk);
   // 6.4 ms of arrivals: a block for the first, and one or two for all others.
