@@ -309,14 +309,19 @@ TEST_CASE("epoch chain: forged and misplaced anchors are refused", "[epochs]") {
     Refused({good[0], sample.MakeAnchor(before, EpochSample::SealOf(header), 2, sample.set(3))},
             kInvalid, "height 5");
   }
-  SECTION("an end with fewer leaves than the one before, of which a policy alone can know") {
-    const std::string seal = EncodeSealLeaf(AsBytes(EncodeHeader(sample.HeaderAt(10))), Hash(),
-                                            RecordIndex(3), /*record_count=*/0);
-    const std::vector<std::string> three(before.begin(), before.begin() + 3);
-    const std::string anchored =
-        sample.ChainOf({good[0], sample.MakeAnchor(three, seal, 2, sample.set(3))});
-    CHECK(absl::StrContains(Walk(anchored).status().message(),
-                            "ends at 4 leaves, the one before at 5"));
+  SECTION("an end with fewer leaves than the one before") {
+    // In epoch 2's own words, signed by its quorum, and one block above the end of epoch 1.
+    const auto end_at = [&](size_t leaves) {
+      const std::string leaf = EncodeSealLeaf(AsBytes(EncodeHeader(sample.HeaderAt(10))), Hash(),
+                                              RecordIndex(leaves - 1), /*record_count=*/0);
+      const auto& all = sample.leaves();
+      return sample.MakeAnchor({all.begin(), all.begin() + static_cast<ptrdiff_t>(leaves - 1)},
+                               leaf, 2, sample.set(3));
+    };
+    Refused({good[0], end_at(4)}, kInvalid, "ends at 4 leaves, the one before at 5");
+    Refused({good[0], end_at(5)}, kInvalid, "ends at 5 leaves, the one before at 5");
+    CHECK(Walk(sample.ChainOf({good[0], end_at(6)})).ok());
+    CHECK(WalkEpochChain(sample.genesis(), AsBytes(sample.ChainOf({good[0], end_at(6)}))).ok());
   }
   SECTION("a leaf that is not in the tree") {
     Anchors anchors = good;
