@@ -5,8 +5,11 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "ledger/base/random.h"
 #include "ledger/chain/epoch.h"
+#include "ledger/chain/header.h"
 #include "ledger/log/note.h"
 #include "ledger/proof/consistency.h"
 #include "ledger/proof/fork_evidence.h"
@@ -92,6 +95,46 @@ TEST_CASE("policy chain: a folder's epoch chain gives its anchors and the last e
   const absl::Status bad = LoadEpochChain(files, "/d", sample.genesis()).status();
   CHECK(absl::IsInvalidArgument(bad));
   CHECK(absl::StrContains(bad.message(), "vigil log epochs -o /d/epochs.chain"));
+}
+
+TEST_CASE("epoch chain: each change of a set comes back whole from its anchor", "[epochs]") {
+  const EpochSample& sample = SampleOfEpochs();
+  Anchors anchors = sample.anchors();
+  std::vector<std::vector<std::string>> addresses;
+  for (size_t i = 0; i < anchors.size(); ++i) {
+    std::vector<std::string> of_set(sample.set(i + 2).size());
+    for (size_t j = 1; j < of_set.size(); ++j) {
+      of_set[j] = absl::StrCat("host-", i, "-", j, ":", 7000 + j);  // None for the first.
+    }
+    anchors[i].addresses = absl::StrJoin(of_set, ",");
+    addresses.push_back(of_set);
+  }
+  CHECK(DecodeEpochChain(AsBytes(EncodeEpochChain(anchors))).value() == anchors);
+  Genesis genesis = sample.genesis();
+  for (size_t i = 0; i < anchors.size(); ++i) {
+    const Genesis before = genesis;
+    genesis = VerifyEpochAnchor(genesis, anchors[i]).value();
+    const uint64_t size = EpochSample::FinalSize(i + 1);
+    const BlockHeader header = sample.HeaderAt(size);
+    INFO("epoch " << i + 2);
+    CHECK(genesis.epoch == Epoch(i + 2));
+    CHECK(genesis.epoch_base == header.height);
+    CHECK(genesis.epoch_base_view == header.view);
+    CHECK(genesis.epoch_base_hash == HeaderHash(AsBytes(EncodeHeader(header))));
+    CHECK(genesis.epoch_base_size == size);
+    CHECK(genesis.validators == sample.set(i + 2));
+    CHECK(genesis.validator_set_hash == HashValidatorSet(sample.set(i + 2)));
+    CHECK(genesis.validator_addresses == addresses[i]);
+    REQUIRE(genesis.past.size() == i + 1);
+    CHECK(genesis.past[i].validators == before.validators);
+    CHECK(genesis.past[i].hash == before.validator_set_hash);
+    CHECK(genesis.past[i].base == before.epoch_base);
+    const Genesis again =
+        WalkEpochChain(sample.genesis(), AsBytes(EncodeEpochChain({&anchors[0], i + 1}))).value();
+    CHECK(again.validators == genesis.validators);
+    CHECK(again.validator_addresses == genesis.validator_addresses);
+    CHECK(again.epoch_base_hash == genesis.epoch_base_hash);
+  }
 }
 
 TEST_CASE("policy chain: a proof of any epoch verifies under genesis and the chain", "[epochs]") {
