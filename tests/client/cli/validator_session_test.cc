@@ -99,8 +99,8 @@ class ToldValidator final : public v1::Query::Service, public v1::Ingest::Servic
   }
 
  private:
-  LoopbackServer server_{{static_cast<v1::Query::Service*>(this),
-                          static_cast<v1::Ingest::Service*>(this)}};
+  LoopbackServer server_{
+      {static_cast<v1::Query::Service*>(this), static_cast<v1::Ingest::Service*>(this)}};
 };
 
 // An admin of acme at the command line.
@@ -116,15 +116,13 @@ struct Admin {
     session.err = &err;
   }
   absl::Status Remove(const std::string& identity) {
-    return RunValidatorProposal(
-        session,
-        {.change = SetChange::kRemove,
-         .file = "",
-         .address = "",
-         .identity = identity,
-         .reason = "its site closes",
-         .yes = true,
-         .trust = true});
+    return RunValidatorProposal(session, {.change = SetChange::kRemove,
+                                          .file = "",
+                                          .address = "",
+                                          .identity = identity,
+                                          .reason = "its site closes",
+                                          .yes = true,
+                                          .trust = true});
   }
   absl::Status Vote(ledger::BallotChoice choice = ledger::BallotChoice::kApprove) {
     return RunValidatorBallot(session,
@@ -216,16 +214,16 @@ TEST_CASE("validator commands: what is incomplete or not confirmed is not signed
   options.identity = "acme/n4";
   options.trust = true;
   SECTION("no reason") {
-    Refused(admin, RunValidatorProposal(admin.session, options),
-            absl::StatusCode::kInvalidArgument, "--reason");
+    Refused(admin, RunValidatorProposal(admin.session, options), absl::StatusCode::kInvalidArgument,
+            "--reason");
   }
   options.reason = "its site closes";
   SECTION("an entry that is too large for one") {
     options.change = SetChange::kAdd;
     options.file = admin.folder / "entry.json";
     std::ofstream(options.file) << std::string(65'537, ' ');
-    Refused(admin, RunValidatorProposal(admin.session, options),
-            absl::StatusCode::kInvalidArgument, "too large");
+    Refused(admin, RunValidatorProposal(admin.session, options), absl::StatusCode::kInvalidArgument,
+            "too large");
   }
   SECTION("any answer but yes") {
     for (const char* answer : {"no\n", "y\n", "YES\n", "\n", ""}) {
@@ -315,8 +313,7 @@ TEST_CASE("validator commands: a proposal is compared with the set of its own ep
   Admin admin;
   ToldValidator& validator = admin.validator;
   REQUIRE(RunProposalShow(admin.session, 70).ok());
-  CHECK_THAT(admin.out.str(), Catch::Contains("70, open") &&
-                                  Catch::Contains("a second site") &&
+  CHECK_THAT(admin.out.str(), Catch::Contains("70, open") && Catch::Contains("a second site") &&
                                   Catch::Contains("\n- acme/n4 consensus "));
   admin.out.str("");
   SECTION("of an earlier epoch") { validator.proposal.set_epoch(kLast - 1); }

@@ -202,8 +202,7 @@ TEST_CASE("epoch quorums: a smaller set that has nothing left to say decides by 
     const RecordResult decided = test.SayAgain(kV2, alert);
     CHECK(decided.code == ResultCode::kOk);
     // Evidence is found by the verdicts' records, so that one of them has to be this one.
-    CHECK(decided.effects ==
-          std::vector<Effect>{{EffectType::kAlertConfirmed, alert.value(), ""}});
+    CHECK(decided.effects == std::vector<Effect>{{EffectType::kAlertConfirmed, alert.value(), ""}});
     CHECK(test.StateOfAlert(alert) == AlertState::kConfirmed);
     CHECK(test.CountsOf(alert) == std::pair{2u, 1u});
     const AlertInfo info = test.chain.reader().GetAlert(alert).value();
@@ -416,8 +415,7 @@ TEST_CASE("epoch quorums: any order of voices and changes is as the rule says", 
       const uint32_t verdict = random.Chance(600) ? kConfirm : kDispute;
       const uint64_t epoch = test.chain_genesis().epoch.value();
       const bool again = epoch > 1 && random.Chance(300);
-      test.chain.CommitOne(
-          test.Verdict(signer[identity], alert.index, verdict, again ? epoch : 0));
+      test.chain.CommitOne(test.Verdict(signer[identity], alert.index, verdict, again ? epoch : 0));
       alert.Hear(test.chain_genesis(), {identity, who.record_key, verdict}, again);
     } else if (what >= 90) {
       const size_t size = test.chain_genesis().validators.size();

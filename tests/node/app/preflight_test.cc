@@ -212,9 +212,8 @@ class Epochs {
     header.validator_set_hash = genesis.validator_set_hash;
     header.next_validator_set_hash = ledger::HashValidatorSet(next);
     ledger::EpochAnchor anchor;
-    anchor.seal_leaf =
-        ledger::EncodeSealLeaf(AsBytes(ledger::EncodeHeader(header)), Hash(),
-                               RecordIndex(leaves_.size()), /*record_count=*/0);
+    anchor.seal_leaf = ledger::EncodeSealLeaf(AsBytes(ledger::EncodeHeader(header)), Hash(),
+                                              RecordIndex(leaves_.size()), /*record_count=*/0);
     leaves_.push_back(ledger::LeafHash(AsBytes(anchor.seal_leaf)));
     anchor.path = ledger::InclusionPath(leaves_, leaves_.size() - 1);
     anchor.checkpoint = Checkpoint();
@@ -233,15 +232,13 @@ class Epochs {
 
  private:
   std::string Checkpoint() const {
-    const std::string origin =
-        ledger::CheckpointOrigin(genesis.network, genesis.genesis_hash);
+    const std::string origin = ledger::CheckpointOrigin(genesis.network, genesis.genesis_hash);
     ledger::SignedNote note;
     note.text = ledger::EncodeCheckpoint(
         {.origin = origin, .size = leaves_.size(), .root = ledger::MerkleRoot(leaves_)});
     for (const ledger::GenesisValidator& validator : genesis.validators) {
-      const auto keys =
-          LoadValidatorKeys(ledger::PosixFileSystem(),
-                            network_->Path(validator.name + "/keys"), validator);
+      const auto keys = LoadValidatorKeys(ledger::PosixFileSystem(),
+                                          network_->Path(validator.name + "/keys"), validator);
       if (!keys.ok()) continue;  // Renewed.
       note.signatures.push_back(ledger::SignNote(keys->log, origin, note.text));
       note.signatures.push_back(ledger::CosignNote(
