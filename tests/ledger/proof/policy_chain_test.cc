@@ -1,5 +1,6 @@
 #include "ledger/proof/policy_chain.h"
 
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -264,6 +265,70 @@ TEST_CASE("policy chain: witnesses outside are asked for in every epoch", "[epoc
   CHECK(!CheckHead(chain, EncodeNote(note), &head).has_value());
 }
 
+TEST_CASE("policy chain: other groups beside that of the validators stay what they are",
+          "[epochs]") {
+  const EpochSample& sample = SampleOfEpochs();
+  const SigningKey key = SigningKey::FromSeed(std::array<uint8_t, 32>{0xEE});
+  Policy pinned = sample.policy();
+  pinned.witnesses.push_back(
+      {.name = "w.example",
+       .key = {.name = "w.example", .type = NoteKeyType::kCosignatureV1, .key = key.public_key()},
+       .url = ""});
+  // As many as the validators, but one is no validator; all validators, but not all of them.
+  const PolicyGroup mixed{
+      .name = "mixed", .threshold = 3, .members = {"acme/v0", "globex/v1", "acme/v2", "w.example"}};
+  const PolicyGroup few{
+      .name = "few", .threshold = 2, .members = {"acme/v0", "globex/v1", "acme/v2"}};
+  pinned.groups.insert(pinned.groups.begin(), {mixed, few});
+  const absl::StatusOr<PolicyChain> chain = PolicyChain::Walk(pinned, AsBytes(sample.Chain()));
+  INFO(chain.status());
+  REQUIRE(chain.ok());
+  REQUIRE(chain->newest().groups.size() == 3);
+  CHECK(chain->newest().groups[0] == mixed);
+  CHECK(chain->newest().groups[1] == few);
+  CHECK(chain->newest().groups[2] == sample.PolicyOf(EpochSample::kEpochs).groups[0]);
+
+  SECTION("a validator that comes with the name of a group is refused") {
+    pinned.groups[0].name = "acme/n4";
+    CHECK(absl::StrContains(PolicyChain::Walk(pinned, AsBytes(sample.Chain())).status().message(),
+                            "has the name of a group"));
+  }
+  SECTION("or with the name or key of a witness outside") {
+    pinned.witnesses.back().name = "acme/n4";
+    pinned.groups.erase(pinned.groups.begin());
+    CHECK(absl::StrContains(PolicyChain::Walk(pinned, AsBytes(sample.Chain())).status().message(),
+                            "has name or key of witness acme/n4"));
+    pinned.witnesses.back().name = "w.example";
+    pinned.witnesses.back().key.key = sample.set(2).back().cosigner_key;
+    CHECK(absl::StrContains(PolicyChain::Walk(pinned, AsBytes(sample.Chain())).status().message(),
+                            "has name or key of witness w.example"));
+  }
+}
+
+TEST_CASE("policy chain: the epoch in a cosigner's name is read in one way", "[epochs]") {
+  CHECK(EpochOfCosigner("log", "log/v/acme/v1/7") == 7);
+  CHECK(EpochOfCosigner("log", "log/v/acme/v1/0") == 0);
+  for (const char* other :
+       {"log2/v/acme/v1/7", "/v/acme/v1/7", "lo/v/acme/v1/7", "log/w/acme/v1/7", "log/7", "log/v/7",
+        "log/v/acme/v1/", "log/v/acme/v1/07", "log/v/acme/v1/+7", "log/v/acme/v1/x",
+        "log/v/acme/v1/18446744073709551616"}) {
+    INFO(other);
+    // "log/v/7" has no slash behind the log's part.
+    CHECK(!EpochOfCosigner("log", other).has_value());
+  }
+}
+
+TEST_CASE("policy chain: one policy alone is of no epoch", "[epochs]") {
+  const EpochSample& sample = SampleOfEpochs();
+  const PolicyChain alone(sample.policy());
+  CHECK(alone.Find(0) == nullptr);
+  CHECK(alone.Find(1) == nullptr);
+  const PolicyChain last = PolicyChain::Walk(sample.PolicyOf(4), AsBytes(sample.Chain())).value();
+  CHECK(last.NumbersText() == "4");
+  CHECK(last.Find(3) == nullptr);
+  CHECK(last.Find(4) != nullptr);
+}
+
 TEST_CASE("policy chain: policies that cannot be carried over are refused", "[epochs]") {
   const EpochSample& sample = SampleOfEpochs();
   const std::string file = sample.Chain();
@@ -286,6 +351,9 @@ TEST_CASE("policy chain: policies that cannot be carried over are refused", "[ep
   Policy mixed = sample.policy();
   mixed.witnesses.back().key.name = sample.origin() + "/v/globex/v3/2";
   refused(mixed, "of 2 epochs");
+  Policy zero = sample.policy();
+  for (PolicyWitness& witness : zero.witnesses) witness.key.name.back() = '0';
+  refused(zero, "of 1 epochs");
   Policy two = sample.policy();
   two.logs.back().key.name = "other.example/log";
   refused(two, "two logs");
@@ -402,6 +470,18 @@ TEST_CASE("epoch chain: forged and misplaced anchors are refused", "[epochs]") {
     anchors[0].addresses = "not an address";
     Refused(anchors, kInvalid, "addresses");
   }
+}
+
+TEST_CASE("epoch chain: a policy of a log that is no chain of this kind has none", "[epochs]") {
+  const EpochSample& sample = SampleOfEpochs();
+  Policy other = sample.policy();
+  const std::string name = sample.origin().substr(0, sample.origin().rfind('/')) + "/no-hash";
+  for (PolicyLog& log : other.logs) log.key.name = name;
+  for (PolicyWitness& witness : other.witnesses) {
+    witness.key.name = absl::StrCat(name, "/v/", witness.name, "/1");
+  }
+  CHECK(absl::StrContains(PolicyChain::Walk(other, AsBytes(sample.Chain())).status().message(),
+                          "is no Vigil chain"));
 }
 
 TEST_CASE("epoch chain: a file that is cut or too long or too large is refused", "[epochs]") {

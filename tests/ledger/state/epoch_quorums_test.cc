@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "ledger/base/random.h"
 #include "ledger/state/quorum.h"
@@ -47,7 +48,7 @@ struct Watch : Council {
     return chain.CommitOne(network.Sign(Statement(period, digest), who)).code;
   }
   uint64_t ActivePeriod() const { return chain.reader().ActiveModel(1).value()->period; }
-  RecordIndex Propose(const std::string& who, uint32_t item = 0) {
+  Record Alert(const std::string& who, uint32_t item) const {
     AlertBody body;
     body.event = {RecordIndex(0), ItemIndex(item)};
     body.event_type = 1;
@@ -58,7 +59,10 @@ struct Watch : Council {
     body.component = 2;
     body.reasons = {{4, 700}};
     body.event_leaf = TestHash(0x55);
-    const RecordResult result = chain.CommitOne(network.Sign(body, who));
+    return network.Sign(body, who);
+  }
+  RecordIndex Propose(const std::string& who, uint32_t item = 0) {
+    const RecordResult result = chain.CommitOne(Alert(who, item));
     REQUIRE(result.code == ResultCode::kOk);
     return result.index;
   }
@@ -142,6 +146,42 @@ TEST_CASE("epoch quorums: an alert outlives its author without their voice", "[e
   CHECK(test.StateOfAlert(alert) == AlertState::kProposed);
   CHECK(test.Say(kV3, alert) == ResultCode::kOk);
   CHECK(test.StateOfAlert(alert) == AlertState::kConfirmed);
+}
+
+TEST_CASE("epoch quorums: a voice counts while its author is a validator with those keys",
+          "[epochs]") {
+  Watch test;
+  const Genesis first = test.chain_genesis();
+  const auto counts = [&](const Genesis& genesis, const std::string& who, uint64_t said) {
+    const ChainReader reader = test.chain.reader();
+    const StateView view(&reader.state());
+    return Counts(genesis, view, who, RecordIndex(said));
+  };
+  CHECK(counts(first, kV1, 0));
+  CHECK_FALSE(counts(first, "acme/fw-1", 0));
+  CHECK_FALSE(counts(first, "acme/nobody", 0));
+  const uint64_t seal = test.Change(test.Instead(1, test.newcomer)).tip.tree.size() - 1;
+  const Genesis& second = test.chain_genesis();
+  CHECK_FALSE(counts(second, kV1, 0));
+  CHECK_FALSE(counts(second, test.newcomer.identity(), seal - 1));
+  CHECK(counts(second, test.newcomer.identity(), seal));
+  CHECK(counts(second, kV0, 0));
+  // Of a set that is over, who is enrolled no more counts no more.
+  CHECK_FALSE(counts(first, kV1, 0));
+}
+
+TEST_CASE("epoch quorums: who was contested does not raise the same alert again", "[epochs]") {
+  Watch test;
+  const RecordIndex alert = test.Propose(kV0);
+  const Record again = test.Alert(kV0, 0);
+  CHECK(absl::StrContains(test.Admit(again).message(), "stands for event"));
+  REQUIRE(test.Say(kV1, alert, kDispute) == ResultCode::kOk);
+  REQUIRE(test.Say(kV2, alert, kDispute) == ResultCode::kOk);
+  REQUIRE(test.StateOfAlert(alert) == AlertState::kContested);
+  CHECK(absl::StrContains(test.Admit(again).message(), "was contested"));
+  CHECK(test.chain.CommitOne(again).code == ResultCode::kAlreadyExists);
+  CHECK(test.Admit(test.Alert(kV3, 0)).ok());
+  CHECK(test.Propose(kV3, 0) > alert);
 }
 
 TEST_CASE("epoch quorums: disputes of who left contest nothing", "[epochs]") {

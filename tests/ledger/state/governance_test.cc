@@ -1,12 +1,18 @@
 // How the set of validators changes: proposals, ballots, the sealing block, and what others try.
 #include "ledger/state/governance.h"
 
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "ledger/chain/epoch.h"
 #include "ledger/crypto/keys.h"
 #include "ledger/state/governance_queries.h"
+#include "ledger/state/store_codec.h"
+#include "ledger/state/store_state.h"
 #include "ledger/state/tables.h"
 #include "ledger/state/verify_block.h"
 #include "ledger/state/verify_ledger.h"
@@ -246,6 +252,11 @@ TEST_CASE("epochs: state says which set each height of an epoch goes on with", "
   const Genesis late =
       WithNextEpoch(test.network.genesis(), base.Next(), test.chain_genesis().validators, {});
   CHECK(absl::IsDataLoss(AtState(late, reader.state()).status()));
+  // Or of the same set as that of another epoch.
+  const Genesis third =
+      WithNextEpoch(WithNextEpoch(test.network.genesis(), Height(1), test.Without(3), {}), base,
+                    test.chain_genesis().validators, {});
+  CHECK(absl::IsDataLoss(AtState(third, reader.state()).status()));
   CHECK(AtState(test.chain_genesis(), reader.state())->epoch == Epoch(2));
 }
 
@@ -268,6 +279,8 @@ TEST_CASE("epochs: what is open when the epoch ends lapses", "[epochs]") {
   const RecordIndex other = test.Propose("globex/root", test.Without(2));
   test.Change(test.With(test.newcomer));
   CHECK(test.StateOf(other) == ProposalState::kLapsed);
+  CHECK(absl::StrContains(
+      test.Admit(test.Ballot("acme/root", other, BallotChoice::kApprove)).message(), "is lapsed"));
   CHECK(test.Vote("acme/root", other) == ResultCode::kStale);
   test.Propose("globex/root", test.Without(3), 2);
 }
@@ -329,6 +342,50 @@ TEST_CASE("epochs: state opened again stands in the same epoch", "[epochs]") {
   Genesis lied =
       WithNextEpoch(test.network.genesis(), test.chain_genesis().epoch_base, test.Without(2), {});
   CHECK(absl::IsDataLoss(ChainState::Open(test.chain.store(), &lied).status()));
+}
+
+TEST_CASE("epochs: state whose rows are damaged begins no epoch and is said", "[epochs]") {
+  Council test;
+  const RecordIndex open = test.Propose("globex/root", test.Without(2));
+  const RecordIndex approved = test.Propose("acme/root", test.With(test.newcomer));
+  REQUIRE(test.Vote("globex/root", approved) == ResultCode::kOk);
+  const BlockPtr sealing = test.chain.Next({});
+  REQUIRE(Seals(sealing->header()));
+  const auto damage = [&](const std::string& key, std::optional<std::string> value) {
+    StoreBatch batch;
+    if (value.has_value()) {
+      batch.Put(StoreStateKey(key), *value);
+    } else {
+      batch.Delete(StoreStateKey(key));
+    }
+    REQUIRE(test.chain.store()->Write(batch).ok());
+  };
+  SECTION("what was approved is malformed") { damage(ApprovedSetKey(), "x"); }
+  SECTION("the approved proposal is gone") { damage(ProposalKey(approved), std::nullopt); }
+  SECTION("the approved proposal is malformed") { damage(ProposalKey(approved), "x"); }
+  SECTION("what is open is malformed") {
+    damage(OpenProposalKey("globex", ProposalSubject::kValidators), "x");
+  }
+  SECTION("the row of the epoch is malformed") {
+    REQUIRE(test.chain.Add(sealing).ok());
+    damage(EpochKey(Epoch(2)), "x");
+    CHECK(absl::IsDataLoss(ChainState::Open(test.chain.store(), &test.network.genesis()).status()));
+    std::string row;
+    ByteWriter writer(&row);
+    EpochRow{.base = sealing->height(), .proposal = approved, .set = "no set", .addresses = ""}
+        .Encode(&writer);
+    damage(EpochKey(Epoch(2)), row);
+    CHECK(absl::IsDataLoss(ChainState::Open(test.chain.store(), &test.network.genesis()).status()));
+    return;
+  }
+  SECTION("an open proposal that is gone is passed over") {
+    damage(ProposalKey(open), std::nullopt);
+    CHECK(test.chain.Add(sealing).ok());
+    return;
+  }
+  const absl::Status status = test.chain.Add(sealing).status();
+  INFO(status);
+  CHECK(absl::IsDataLoss(status));
 }
 
 // Whether `got` says of its epoch and of those before what `want` does.
