@@ -175,6 +175,11 @@ absl::Status Learner::OpenFollow(OpenedJournal journal, const JournalScan& scan,
 }
 
 bool Learner::Requests::Send(ValidatorIndex to, OutFrame frame) {
+  const absl::StatusOr<FetchRequest> request = DecodeFetchRequest(frame.head);
+  if (request.ok()) {
+    MutexLock lock(&learner_->mutex_);
+    learner_->asked_ids_[to] = request->id;
+  }
   OutFrame wrapped;
   wrapped.head = EncodeLearnerRequest(learner_->Executed(), frame.head);
   return learner_->seams_.transport->Send(to, std::move(wrapped));
@@ -206,6 +211,10 @@ absl::Status Learner::OnFrame(ValidatorIndex from, absl::string_view frame) {
     MutexLock lock(&mutex_);
     heard_[from] = absl::OkStatus();
   }
+  return OnAnswer(from, std::move(answer));
+}
+
+absl::Status Learner::OnAnswer(ValidatorIndex from, FetchAnswer answer) {
   if (join_ != nullptr) return join_->OnAnswer(from, std::move(answer));
   return follow_->OnAnswer(from, std::move(answer));
 }
@@ -252,10 +261,15 @@ absl::Status Learner::KeepAnchors(const std::vector<ledger::EpochAnchor>& anchor
 
 void Learner::OnEnd(ValidatorIndex from, const absl::Status& why) {
   if (from.value() >= genesis_.validators.size()) return;
+  // What was asked of it is answered by nobody any more: not waited for.
+  FetchAnswer none;
   {
     MutexLock lock(&mutex_);
+    none.id = asked_ids_[from];
     heard_[from] = why.ok() ? absl::UnavailableError("the stream ended") : why;
   }
+  none.status = absl::UnavailableError("the stream ended");
+  (void)OnAnswer(from, std::move(none));  // It may have been answered.
   TellOfRefusal(from, why);
   if (!turned_away().ok() && seams_.on_change) seams_.on_change();
 }

@@ -118,12 +118,12 @@ class Learner final : public LearnerClient {
   // Wraps the fetch requests of its actors.
   class Requests final : public Transport {
    public:
-    explicit Requests(const Learner* learner) : learner_(learner) {}
+    explicit Requests(Learner* learner) : learner_(learner) {}
     bool Send(ValidatorIndex to, OutFrame frame) override;
     bool IsConnected(ValidatorIndex peer) const override;
 
    private:
-    const Learner* const learner_;
+    Learner* const learner_;
   };
 
   Learner(const ledger::Genesis& genesis, const LearnerConfig& config, const LearnerSeams& seams);
@@ -132,6 +132,7 @@ class Learner final : public LearnerClient {
   absl::Status OpenFollow(OpenedJournal journal, const JournalScan& scan, OpenedState state);
   absl::Status OnWelcome(ValidatorIndex from, absl::string_view frame) VIGIL_EXCLUDES(mutex_);
   absl::Status KeepAnchors(const std::vector<ledger::EpochAnchor>& anchors) VIGIL_EXCLUDES(mutex_);
+  absl::Status OnAnswer(ValidatorIndex from, FetchAnswer answer);
   void TellOfRefusal(ValidatorIndex from, const absl::Status& why) VIGIL_EXCLUDES(mutex_);
   Height Executed() const { return chain_ == nullptr ? Height(0) : chain_->tip(); }
 
@@ -164,6 +165,7 @@ class Learner final : public LearnerClient {
   Height final_ VIGIL_GUARDED_BY(mutex_);
   // Who lets it in, and who does not, with why.
   std::map<ValidatorIndex, absl::Status> heard_ VIGIL_GUARDED_BY(mutex_);
+  std::map<ValidatorIndex, uint32_t> asked_ids_ VIGIL_GUARDED_BY(mutex_);  // The newest requests.
   std::map<ValidatorIndex, int64_t> told_micros_ VIGIL_GUARDED_BY(mutex_);
   std::string refusal_ VIGIL_GUARDED_BY(mutex_);
   ThreadRunner threads_;
