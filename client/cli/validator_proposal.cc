@@ -194,8 +194,7 @@ namespace {
 // Whether `present` has the validator, under its name with its keys.
 bool IsIn(const std::vector<GenesisValidator>& present, const GenesisValidator& validator) {
   return std::any_of(present.begin(), present.end(), [&](const GenesisValidator& one) {
-    return one.identity() == validator.identity() &&
-           one.consensus_key == validator.consensus_key &&
+    return one.identity() == validator.identity() && one.consensus_key == validator.consensus_key &&
            one.journal_id == validator.journal_id;
   });
 }
@@ -211,7 +210,8 @@ std::vector<std::string> NotCaughtUp(Client* client, uint64_t proposal,
     if (IsIn(present, newcomer)) continue;
     if (!answer.has_value()) answer = client->ListNewcomers();
     if (!answer->ok()) {
-      behind.push_back(absl::StrCat(newcomer.identity(), ": whether it has caught up is not known, ",
+      behind.push_back(absl::StrCat(newcomer.identity(),
+                                    ": whether it has caught up is not known, ",
                                     ForTerminal(answer->status().message())));
       continue;
     }
@@ -233,8 +233,8 @@ absl::Status CheckCaughtUp(const Session& session, const Signer& signer,
                            const std::vector<GenesisValidator>& next,
                            const BallotOptions& options) {
   if (options.choice != ledger::BallotChoice::kApprove) return absl::OkStatus();
-  const std::vector<std::string> behind = NotCaughtUp(signer.client.get(), options.proposal,
-                                                      signer.genesis.validators, next);
+  const std::vector<std::string> behind =
+      NotCaughtUp(signer.client.get(), options.proposal, signer.genesis.validators, next);
   if (behind.empty()) return absl::OkStatus();
   if (options.even_if_behind) {
     for (const std::string& line : behind) *session.err << "warning: " << line << '\n';

@@ -97,22 +97,22 @@ absl::Status Open(const Config& config, Preflight preflight, const DescriptorSha
   ASSIGN_OR_RETURN(parts->learner, Learner::Open(preflight.genesis, learner, seams));
   if (!config.listen_http.empty()) {
     const Learner* const shown = parts->learner.get();
-    ASSIGN_OR_RETURN(
-        parts->http,
-        HttpServer::Start(config.listen_http,
-                          {.metrics = [shown] { return MetricsOf(*shown); },
-                           .not_ready = [shown] { return NotReady(*shown); },
-                           .log_file = nullptr},
-                          {.name = "http",
-                           .connections_max = shares.http_connections_max,
-                           .descriptor_max = shares.descriptor_max}));
+    ASSIGN_OR_RETURN(parts->http,
+                     HttpServer::Start(config.listen_http,
+                                       {.metrics = [shown] { return MetricsOf(*shown); },
+                                        .not_ready = [shown] { return NotReady(*shown); },
+                                        .log_file = nullptr},
+                                       {.name = "http",
+                                        .connections_max = shares.http_connections_max,
+                                        .descriptor_max = shares.descriptor_max}));
   }
   parts->learner->Start();
   parts->transport->Start(parts->learner.get());
   return absl::OkStatus();
 }
 
-// Waits until the learner is to be opened anew, as what it is then. True: a signal ends the process.
+// Waits until the learner is to be opened anew, as what it is then. True: a signal ends the
+// process.
 absl::StatusOr<bool> Await(const Learner& learner) {
   sigset_t signals;
   sigemptyset(&signals);

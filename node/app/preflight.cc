@@ -42,16 +42,15 @@ std::string NamesOf(const ledger::Genesis& genesis) {
 
 // One that no set names, but the entry in its data folder.
 absl::StatusOr<Standing> NewcomersStanding(const LoadedConfig& loaded,
-                                           const ledger::Genesis& newest,
-                                           const std::string& json) {
+                                           const ledger::Genesis& newest, const std::string& json) {
   const std::string path = NewcomerPath(loaded.config.data_dir);
   absl::StatusOr<ledger::GenesisValidator> entry = ledger::ParseValidatorEntry(json);
   if (!entry.ok()) return AtOrigin(loaded, "data_dir", Annotate(entry.status(), path));
   if (entry->identity() != loaded.config.identity) {
-    return AtOrigin(loaded, "identity",
-                    absl::InvalidArgumentError(absl::StrCat("'", loaded.config.identity, "', but ",
-                                                            path, " is the entry of ",
-                                                            entry->identity())));
+    return AtOrigin(
+        loaded, "identity",
+        absl::InvalidArgumentError(absl::StrCat("'", loaded.config.identity, "', but ", path,
+                                                " is the entry of ", entry->identity())));
   }
   absl::StatusOr<ValidatorKeys> keys =
       LoadValidatorKeys(ledger::PosixFileSystem(), loaded.config.keys_dir, *entry);

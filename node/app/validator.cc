@@ -102,7 +102,8 @@ namespace {
 
 absl::Status NoValidatorYet(const std::string& identity) {
   return absl::FailedPreconditionError(
-      absl::StrCat(identity, " is no validator yet: it learns, has promised nothing and has "
+      absl::StrCat(identity,
+                   " is no validator yet: it learns, has promised nothing and has "
                    "nothing to join anew; vigild start"));
 }
 
@@ -165,10 +166,10 @@ absl::Status Validator::StartSurfaces(const Config& config, const DescriptorShar
     return ListenerOptions{
         .name = name, .connections_max = connections_max, .descriptor_max = shares.descriptor_max};
   };
-  ASSIGN_OR_RETURN(parts->peers, PeerServer::Start(config.listen_peer, config.tls,
-                                                   &parts->node->genesis(), parts->node.get(),
-                                                   listener("peer", shares.peer_connections_max),
-                                                   parts->node->learners()));
+  ASSIGN_OR_RETURN(
+      parts->peers,
+      PeerServer::Start(config.listen_peer, config.tls, &parts->node->genesis(), parts->node.get(),
+                        listener("peer", shares.peer_connections_max), parts->node->learners()));
   ASSIGN_OR_RETURN(
       parts->api,
       ApiServer::Start(

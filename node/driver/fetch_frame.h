@@ -20,15 +20,15 @@ namespace vigil::node {
 
 // On the wire: never renumber.
 enum class FetchKind : uint8_t {
-  kBlocks = 1,      // Executed blocks from a height on.
-  kLogFile = 2,     // Part of the checkpoint, a tile or an entry bundle.
-  kOffers = 3,      // Which snapshots there are, with proof (snapshot_offer.h).
-  kManifest = 4,    // Part of a snapshot's manifest.
-  kChunks = 5,      // Chunks of a snapshot.
-  kCheckpoint = 6,  // Part of a checkpoint of the detector.
-  kModel = 7,       // Part of a model file.
-  kKeptBlock = 8,   // An executed block as it is kept there: whole, or without its payloads.
-  kFinalBlocks = 9, // Blocks from a height on, with proof that a quorum stands behind them.
+  kBlocks = 1,       // Executed blocks from a height on.
+  kLogFile = 2,      // Part of the checkpoint, a tile or an entry bundle.
+  kOffers = 3,       // Which snapshots there are, with proof (snapshot_offer.h).
+  kManifest = 4,     // Part of a snapshot's manifest.
+  kChunks = 5,       // Chunks of a snapshot.
+  kCheckpoint = 6,   // Part of a checkpoint of the detector.
+  kModel = 7,        // Part of a model file.
+  kKeptBlock = 8,    // An executed block as it is kept there: whole, or without its payloads.
+  kFinalBlocks = 9,  // Blocks from a height on, with proof that a quorum stands behind them.
 };
 
 inline constexpr uint32_t kFetchBlocksMax = 256;

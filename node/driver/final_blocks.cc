@@ -78,12 +78,12 @@ absl::StatusOr<std::vector<ledger::BlockPtr>> CheckFinalBlocks(const ledger::Gen
   // Everything above is what one validator says. What a quorum says:
   ASSIGN_OR_RETURN(const Cosigned cosigned, CheckCosigned(keys, AsView(note)));
   const ledger::Checkpoint& checkpoint = cosigned.begin()->second.checkpoint;
-  const absl::Status included = ledger::VerifyConsistency(
-      after.tree.size(), checkpoint.size, after.tree.Root(), checkpoint.root, path);
+  const absl::Status included = ledger::VerifyConsistency(after.tree.size(), checkpoint.size,
+                                                          after.tree.Root(), checkpoint.root, path);
   if (included.ok()) return blocks;
-  return absl::InvalidArgumentError(absl::StrCat("final blocks up to ", after.height.value(),
-                                                 ": a quorum cosigned another log: ",
-                                                 included.message()));
+  return absl::InvalidArgumentError(
+      absl::StrCat("final blocks up to ", after.height.value(),
+                   ": a quorum cosigned another log: ", included.message()));
 }
 
 }  // namespace vigil::node

@@ -35,8 +35,7 @@ absl::StatusOr<FinalProof> ProveFinal(const ledger::Genesis& genesis,
                                       const ledger::TileSource& tiles, absl::string_view note,
                                       Height last);
 
-std::string EncodeFinalBlocks(const FinalProof& proof,
-                              const std::vector<ledger::BlockPtr>& blocks);
+std::string EncodeFinalBlocks(const FinalProof& proof, const std::vector<ledger::BlockPtr>& blocks);
 
 // The blocks in `body`, at least one, that continue `tip` and that a quorum of `genesis`' epoch
 // stands behind. `keys` are those of `genesis`.

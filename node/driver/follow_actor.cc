@@ -11,7 +11,7 @@ namespace vigil::node {
 namespace {
 
 constexpr int64_t kAnswerMicros = 30'000'000;
-constexpr int64_t kPauseMicros = 200'000;         // When nobody has anything new.
+constexpr int64_t kPauseMicros = 200'000;        // When nobody has anything new.
 constexpr int64_t kPassOverMicros = 60'000'000;  // Whoever answered what does not hold.
 
 }  // namespace
@@ -64,8 +64,7 @@ bool FollowActor::Step() {
 // Errors are our own: what does not hold is its sender's.
 absl::Status FollowActor::Take(ValidatorIndex from, const FetchAnswer& answer) {
   if (absl::IsResourceExhausted(answer.status)) {
-    resume_micros_ =
-        Now() + std::clamp<int64_t>(answer.retry_after_millis, 100, 60'000) * 1000;
+    resume_micros_ = Now() + std::clamp<int64_t>(answer.retry_after_millis, 100, 60'000) * 1000;
     return absl::OkStatus();
   }
   if (!answer.status.ok()) {

@@ -1,11 +1,11 @@
 // FollowActor: follows the chain without agreement, by blocks that prove themselves
 // (final_blocks.h).
 //
-// It asks one validator after the other for what is final above its tip, so that all of them see how
-// far it is and none is needed, holds the answer against the tree of its own executed state and a
-// quorum's cosignatures, writes the blocks to the journal, syncs, and has them executed before it
-// asks again. An answer that does not hold is counted and told, and whoever gave it is not asked for
-// a while.
+// It asks one validator after the other for what is final above its tip, so that all of them see
+// how far it is and none is needed, holds the answer against the tree of its own executed state and
+// a quorum's cosignatures, writes the blocks to the journal, syncs, and has them executed before it
+// asks again. An answer that does not hold is counted and told, and whoever gave it is not asked
+// for a while.
 //
 // Step() belongs to one thread at a time; OnAnswer() and bad_answers() are thread-safe.
 #ifndef VIGIL_NODE_DRIVER_FOLLOW_ACTOR_H_

@@ -76,13 +76,13 @@ absl::Status Learner::Recover() {
   }
   RETURN_IF_ERROR(lock.status());
   lock_ = *std::move(lock);
-  const JournalPlace place = {
-      .files = seams_.files,
-      .directory = config_.data_dir + "/journal",
-      .guard_path =
-          config_.guard_path.empty() ? config_.data_dir + "/rollback_guard" : config_.guard_path,
-      .id = config_.entry.journal_id,
-      .options = {}};
+  const JournalPlace place = {.files = seams_.files,
+                              .directory = config_.data_dir + "/journal",
+                              .guard_path = config_.guard_path.empty()
+                                                ? config_.data_dir + "/rollback_guard"
+                                                : config_.guard_path,
+                              .id = config_.entry.journal_id,
+                              .options = {}};
   ASSIGN_OR_RETURN(OpenedJournal journal, OpenJournal(place));
   if (!journal.damage.ok()) return BeginAnew(config_.data_dir, journal.damage.message());
   absl::StatusOr<JournalScan> scan = ScanJournal(genesis_, *journal.reader);
@@ -107,20 +107,20 @@ absl::Status Learner::Recover() {
 }
 
 absl::Status Learner::OpenJoin(OpenedJournal journal) {
-  ASSIGN_OR_RETURN(join_, JoinActor::Open({.genesis = &genesis_,
-                                           .self = self_,
-                                           .clock = seams_.clock,
-                                           .files = seams_.files,
-                                           .transport = &requests_,
-                                           .fatal = &fatal_,
-                                           .log = &log_,
-                                           .on_ready =
-                                               [this] {
-                                                 joined_ = true;
-                                                 if (seams_.on_change) seams_.on_change();
-                                               }},
-                                          {.data_dir = config_.data_dir},
-                                          std::move(journal.journal)));
+  ASSIGN_OR_RETURN(join_,
+                   JoinActor::Open({.genesis = &genesis_,
+                                    .self = self_,
+                                    .clock = seams_.clock,
+                                    .files = seams_.files,
+                                    .transport = &requests_,
+                                    .fatal = &fatal_,
+                                    .log = &log_,
+                                    .on_ready =
+                                        [this] {
+                                          joined_ = true;
+                                          if (seams_.on_change) seams_.on_change();
+                                        }},
+                                   {.data_dir = config_.data_dir}, std::move(journal.journal)));
   log_(LogLevel::kInfo, "learner",
        absl::StrCat("learns for ", config_.entry.identity(),
                     ": asks the present validators for a snapshot"));
@@ -228,8 +228,8 @@ absl::Status Learner::OnWelcome(ValidatorIndex from, absl::string_view frame) {
   }
   const absl::Status kept = KeepAnchors(welcome.anchors);
   if (kept.ok()) return kept;
-  return Annotate(kept, absl::StrCat("epoch chain of ",
-                                     genesis_.validators[from.value()].identity()));
+  return Annotate(kept,
+                  absl::StrCat("epoch chain of ", genesis_.validators[from.value()].identity()));
 }
 
 absl::Status Learner::KeepAnchors(const std::vector<ledger::EpochAnchor>& anchors) {
@@ -242,9 +242,8 @@ absl::Status Learner::KeepAnchors(const std::vector<ledger::EpochAnchor>& anchor
       ASSIGN_OR_RETURN(ledger::Genesis next, ledger::VerifyEpochAnchor(newest_, anchor));
       std::vector<ledger::EpochAnchor> longer = anchors_;
       longer.push_back(anchor);
-      RETURN_IF_ERROR(
-          seams_.files->WriteAtomically(ledger::EpochChainPath(config_.data_dir),
-                                        AsBytes(ledger::EncodeEpochChain(longer))));
+      RETURN_IF_ERROR(seams_.files->WriteAtomically(ledger::EpochChainPath(config_.data_dir),
+                                                    AsBytes(ledger::EncodeEpochChain(longer))));
       anchors_ = std::move(longer);
       newest_ = std::move(next);
       ended = true;
@@ -302,8 +301,8 @@ absl::Status Learner::turned_away() const {
     why = status;
   }
   if (2 * away <= genesis_.validators.size()) return absl::OkStatus();
-  return absl::PermissionDeniedError(absl::StrCat(away, " of ", genesis_.validators.size(),
-                                                  " validators say: ", why.message()));
+  return absl::PermissionDeniedError(
+      absl::StrCat(away, " of ", genesis_.validators.size(), " validators say: ", why.message()));
 }
 
 Learner::State Learner::state() const {

@@ -46,8 +46,8 @@ namespace vigil::node {
 
 struct LearnerConfig {
   std::string data_dir;
-  std::string guard_path;                            // Empty: data_dir/rollback_guard.
-  ledger::GenesisValidator entry;                    // As proposals name it.
+  std::string guard_path;                             // Empty: data_dir/rollback_guard.
+  ledger::GenesisValidator entry;                     // As proposals name it.
   const ledger::SigningKey* consensus_key = nullptr;  // Must outlive the learner.
   std::vector<ledger::EpochAnchor> epoch_anchors;     // By which genesis was restated.
   size_t block_cache_bytes_max = 64u << 20;

@@ -73,8 +73,8 @@ absl::Status LearnerDesk::OnLearnerFrame(const std::shared_ptr<LearnerStream>& s
   if (!type.ok()) return Refused(type.status());
   if (*type == LearnerFrameType::kHello) return OnHello(stream, frame);
   if (*type == LearnerFrameType::kRequest) return OnRequest(stream.get(), frame);
-  return Refused(absl::InvalidArgumentError(
-      absl::StrCat("a learner frame of type ", static_cast<int>(*type), ", which validators send")));
+  return Refused(absl::InvalidArgumentError(absl::StrCat(
+      "a learner frame of type ", static_cast<int>(*type), ", which validators send")));
 }
 
 // Anchors prove themselves, and any client is told them: they are no secret.
@@ -131,37 +131,42 @@ absl::Status LearnerDesk::OnHello(const std::shared_ptr<LearnerStream>& stream,
                      " names for ", learner.identity, " did not sign for this connection"));
   }
   if (!why.ok()) return Refused(std::move(why));
+  RETURN_IF_ERROR(Place(std::move(learner)));
+  (*ports_.log)(LogLevel::kInfo, "learners",
+                absl::StrCat("lets ", stream->identity(), " learn, which a proposal names; it is ",
+                             "at height ", hello->height.value()));
+  return absl::OkStatus();
+}
+
+// One place for the same keys, whatever streams they open: what is under way of an earlier one
+// counts still.
+absl::Status LearnerDesk::Place(Learner learner) {
   std::shared_ptr<LearnerStream> before;
+  const LearnerStream* const stream = learner.stream.get();
   {
     MutexLock lock(&mutex_);
-    const auto is_same = [&](const Learner& one) {
-      return one.stream != nullptr && one.identity == learner.identity &&
-             one.consensus_key == learner.consensus_key;
-    };
-    auto place = std::ranges::find_if(learners_, is_same);
+    auto place = std::ranges::find_if(learners_, [&](const Learner& one) {
+      return one.identity == learner.identity && one.consensus_key == learner.consensus_key;
+    });
     if (place == learners_.end()) {
-      // Requests of whoever had the place are still to be answered, to nobody.
+      // Requests of whoever had the place may still wait to be answered, to nobody.
       place = std::ranges::find_if(learners_, [](const Learner& one) {
         return one.stream == nullptr && one.under_way == 0;
       });
-    } else {
-      before = place->stream;
-      learner.under_way = place->under_way;
     }
     if (place == learners_.end()) {
       ++counts_.refused;
       return absl::ResourceExhaustedError(
           absl::StrCat(kLearnersMax, " machines learn here already"));
     }
-    *place = learner;
+    before = std::move(place->stream);
+    learner.under_way = place->under_way;
+    *place = std::move(learner);
     ++counts_.let_in;
   }
-  if (before != nullptr && before != stream) {
+  if (before != nullptr && before.get() != stream) {
     before->End(absl::AbortedError("a newer stream of this newcomer began"));
   }
-  (*ports_.log)(LogLevel::kInfo, "learners",
-                absl::StrCat("lets ", learner.identity, " learn, which a proposal names; it is at ",
-                             "height ", hello->height.value()));
   return absl::OkStatus();
 }
 

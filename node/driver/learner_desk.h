@@ -106,6 +106,7 @@ class LearnerDesk final : public Actor, public LearnerReceiver {
 
   absl::Status OnHello(const std::shared_ptr<LearnerStream>& stream, absl::string_view frame)
       VIGIL_EXCLUDES(mutex_);
+  absl::Status Place(Learner learner) VIGIL_EXCLUDES(mutex_);
   absl::Status OnRequest(const LearnerStream* stream, absl::string_view frame)
       VIGIL_EXCLUDES(mutex_);
   absl::Status Refused(absl::Status why) VIGIL_EXCLUDES(mutex_);

@@ -49,7 +49,8 @@ absl::StatusOr<std::vector<Newcomer>> NewcomersOf(const ledger::Genesis& genesis
   std::vector<Newcomer> newcomers;
   for (const ledger::ProposalInfo& proposal : proposals) {
     if (proposal.row.subject() != ledger::ProposalSubject::kValidators) continue;
-    if (proposal.row.epoch != genesis.epoch.value() || !seen.insert(proposal.index).second) continue;
+    if (proposal.row.epoch != genesis.epoch.value() || !seen.insert(proposal.index).second)
+      continue;
     ASSIGN_OR_RETURN(const std::vector<ledger::GenesisValidator> set,
                      ledger::DecodeValidatorSet(AsBytes(proposal.row.next_set)));
     for (const ledger::GenesisValidator& entry : set) {

@@ -144,10 +144,10 @@ void AddLearners(const NodeServices& services, Families* families) {
   if (!newcomers.ok()) return;
   const auto add = [&](const std::string& name, const std::string& help, const auto& value) {
     for (const NewcomerStanding& one : *newcomers) {
-      families->Labelled(name, help, "newcomer",
-                         one.newcomer.entry.identity() + "#" +
-                             std::to_string(one.newcomer.proposal.value()),
-                         static_cast<double>(value(one)));
+      families->Labelled(
+          name, help, "newcomer",
+          one.newcomer.entry.identity() + "#" + std::to_string(one.newcomer.proposal.value()),
+          static_cast<double>(value(one)));
     }
   };
   add("vigil_newcomer_learns", "1 while a machine that a proposal names learns from this one.",

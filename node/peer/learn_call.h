@@ -29,8 +29,7 @@ class LearnCalls {
   // `receiver` must outlive the calls; null: every call is refused.
   explicit LearnCalls(LearnerReceiver* receiver) : receiver_(receiver) {}
   // Takes a call of whoever the certificate names; empty: it names no validator. Owned by gRPC.
-  Reactor* Begin(const std::string& identity, const Hash& certificate_hash)
-      VIGIL_EXCLUDES(mutex_);
+  Reactor* Begin(const std::string& identity, const Hash& certificate_hash) VIGIL_EXCLUDES(mutex_);
 
  private:
   class Call;

@@ -187,12 +187,9 @@ class PeerServer::Service final : public v1::Peer::CallbackService {
 PeerServer::PeerServer() = default;
 PeerServer::~PeerServer() { Stop(); }
 
-absl::StatusOr<std::unique_ptr<PeerServer>> PeerServer::Start(const std::string& address,
-                                                              const TlsFiles& tls,
-                                                              const ledger::Genesis* genesis,
-                                                              FrameReceiver* receiver,
-                                                              const ListenerOptions& listener,
-                                                              LearnerReceiver* learners) {
+absl::StatusOr<std::unique_ptr<PeerServer>> PeerServer::Start(
+    const std::string& address, const TlsFiles& tls, const ledger::Genesis* genesis,
+    FrameReceiver* receiver, const ListenerOptions& listener, LearnerReceiver* learners) {
   std::unique_ptr<PeerServer> server(new PeerServer);
   server->service_ = std::make_unique<Service>(genesis, receiver, learners);
   grpc::ServerBuilder builder;

@@ -1,5 +1,6 @@
 // Learners: a newcomer follows the chain before its epoch begins, strangers and those who were
-// turned away are refused, nothing that a learner says counts, and nobody can feed it another chain.
+// turned away are refused, nothing that a learner says counts, and nobody can feed it another
+// chain.
 #include <deque>
 #include <functional>
 #include <memory>
@@ -124,8 +125,7 @@ class Machine {
     REQUIRE(Node::Init(&disk(), kData, t_.entry().journal_id, "", Beginning::kJoin).ok());
   }
   void Start() {
-    const auto genesis =
-        ledger::LoadEpochs(disk(), kData, t_.cluster.test_network().genesis());
+    const auto genesis = ledger::LoadEpochs(disk(), kData, t_.cluster.test_network().genesis());
     REQUIRE(genesis.ok());
     LearnerConfig config;
     config.data_dir = kData;
@@ -284,8 +284,8 @@ TEST_CASE("learner: it has caught up before the ballot that decides and goes on 
   const bool by_snapshot = GENERATE(false, true);
   Network t(/*seed=*/23, by_snapshot ? 65 : 2048);
   if (by_snapshot) {
-    REQUIRE(t.cluster.RunUntil(
-        [&] { return t.cluster.node(0)->Status().final >= Height(140); }, 60 * kSecond));
+    REQUIRE(t.cluster.RunUntil([&] { return t.cluster.node(0)->Status().final >= Height(140); },
+                               60 * kSecond));
   }
   const RecordIndex proposal = t.ProposeNewcomer();
   Machine machine(&t);
@@ -324,8 +324,8 @@ TEST_CASE("learner: it has caught up before the ballot that decides and goes on 
   REQUIRE(votes);
   t.Submit();
   const Height top = t.cluster.node(0)->Status().executed;
-  REQUIRE(t.cluster.RunUntil(
-      [&] { return t.cluster.node(kNewcomer)->Status().final >= top; }, 30 * kSecond));
+  REQUIRE(t.cluster.RunUntil([&] { return t.cluster.node(kNewcomer)->Status().final >= top; },
+                             30 * kSecond));
   CHECK(*t.cluster.node(kNewcomer)->Snapshot()->StateDigest(top) ==
         *t.cluster.node(0)->Snapshot()->StateDigest(top));
 }
@@ -391,8 +391,8 @@ TEST_CASE("learner: a rejected proposal ends its learning and its keys are refus
   const auto stream = std::make_shared<Stream>(t.entry().identity());
   const ledger::SigningKey& key = t.cluster.test_network().consensus_key(kNewcomer);
   CHECK(absl::IsPermissionDenied(desk.OnLearnerFrame(
-      stream, HelloOf(&t, key, t.cluster.test_network().entry(0).identity(),
-                      t.entry().identity()))));
+      stream,
+      HelloOf(&t, key, t.cluster.test_network().entry(0).identity(), t.entry().identity()))));
   // What it kept lets it act as nobody: it opens as no validator.
   machine.Stop();
   t.cluster.config(kNewcomer).data_dir = kData;
@@ -415,8 +415,8 @@ TEST_CASE("learner: a proposal that lapses ends it too", "[learner]") {
   // Another organisation's proposal is approved first.
   std::vector<ledger::GenesisValidator> smaller = t.Present();
   smaller.pop_back();
-  const SubmitOutcome other = SubmitAndWait(
-      &t.cluster, 0, t.cluster.test_network().Propose(1, Epoch(1), smaller, "fewer"));
+  const SubmitOutcome other =
+      SubmitAndWait(&t.cluster, 0, t.cluster.test_network().Propose(1, Epoch(1), smaller, "fewer"));
   REQUIRE(other.error.ok());
   for (const uint32_t organisation : {0u, 2u}) {
     SubmitTo(t.cluster.node(0), t.cluster.test_network().Ballot(
@@ -452,8 +452,8 @@ TEST_CASE("learner: nothing that it says counts in agreement", "[learner]") {
   // It learns.
   LearnerDesk& desk = *node.learners();
   const auto stream = std::make_shared<Stream>(identity);
-  REQUIRE(desk.OnLearnerFrame(stream, HelloOf(&t, key, node.genesis().validators[0].identity(),
-                                              identity))
+  REQUIRE(desk.OnLearnerFrame(stream,
+                              HelloOf(&t, key, node.genesis().validators[0].identity(), identity))
               .ok());
   // There, frames of agreement are none.
   const uint64_t refused = desk.counts().refused;
@@ -506,8 +506,8 @@ TEST_CASE("learner: a validator that lies cannot feed it another chain", "[learn
   };
   REQUIRE(t.cluster.RunUntil([&] { return t.cluster.node(1)->FinalHeight() >= Height(6); },
                              10 * kSecond));
-  REQUIRE(other.cluster.RunUntil(
-      [&] { return other.cluster.node(1)->FinalHeight() >= Height(6); }, 10 * kSecond));
+  REQUIRE(other.cluster.RunUntil([&] { return other.cluster.node(1)->FinalHeight() >= Height(6); },
+                                 10 * kSecond));
   const ledger::Genesis& genesis = t.cluster.test_network().genesis();
   const ledger::LogKeys keys = ledger::LogKeysOf(genesis);
 
@@ -531,8 +531,10 @@ TEST_CASE("learner: a validator that lies cannot feed it another chain", "[learn
       bad[random.Below(bad.size())] ^= static_cast<char>(1u << random.Below(8));
       const auto blocks = CheckFinalBlocks(genesis, keys, tip, bad);
       // Whatever is taken is the chain: a cosignature too many may be spoilt.
-      if (blocks.ok()) CHECK(blocks->back()->hash() == t.cluster.node(1)->LoadBlock(Height(4)).value()->hash());
-      CHECK_FALSE(CheckFinalBlocks(genesis, keys, tip, good.substr(0, random.Below(good.size()))).ok());
+      if (blocks.ok())
+        CHECK(blocks->back()->hash() == t.cluster.node(1)->LoadBlock(Height(4)).value()->hash());
+      CHECK_FALSE(
+          CheckFinalBlocks(genesis, keys, tip, good.substr(0, random.Below(good.size()))).ok());
     }
   }
   SECTION("it passes the liar over and goes on with the others") {
@@ -602,9 +604,8 @@ TEST_CASE("learner: a flood of requests stays in its allowance and slows nobody"
                              30 * kSecond));
   LearnerDesk& desk = *t.cluster.node(3)->learners();
   const std::string identity = t.entry().identity();
-  const std::string hello =
-      HelloOf(&t, t.cluster.test_network().consensus_key(kNewcomer),
-              t.cluster.test_network().entry(3).identity(), identity);
+  const std::string hello = HelloOf(&t, t.cluster.test_network().consensus_key(kNewcomer),
+                                    t.cluster.test_network().entry(3).identity(), identity);
   FetchRequest request;
   request.kind = FetchKind::kFinalBlocks;
   request.first = Height(1);
