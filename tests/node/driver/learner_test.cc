@@ -395,11 +395,18 @@ TEST_CASE("learner: a rejected proposal ends its learning and its keys are refus
   CHECK(absl::IsPermissionDenied(desk.OnLearnerFrame(
       stream,
       HelloOf(&t, key, t.cluster.test_network().entry(0).identity(), t.entry().identity()))));
-  // What it kept lets it act as nobody: it opens as no validator.
+  // What it kept lets it act as nobody.
   machine.Stop();
-  t.cluster.config(kNewcomer).data_dir = kData;
-  (void)t.cluster.Start(kNewcomer);
-  CHECK_FALSE(t.cluster.Start(kNewcomer).ok());
+  NodeConfig config = t.cluster.config(kNewcomer);
+  config.data_dir = kData;
+  config.self = ValidatorIndex(0);
+  NodeSeams seams;
+  seams.files = &machine.disk();
+  seams.clock = &t.cluster.clock_of(kNewcomer);
+  seams.transport = t.cluster.network().transport(kNewcomer);
+  seams.open_store = sim::StoresOn(&machine.disk(), kData, 256u << 10);
+  CHECK(absl::IsFailedPrecondition(
+      Node::Open(t.cluster.test_network().genesis(), config, seams).status()));
 
   // A later proposal lets it in again, on what it has.
   t.ProposeNewcomer("once more");
