@@ -28,6 +28,7 @@ absl::StatusOr<ledger::Genesis> ReadGenesis(const LoadedConfig& loaded, std::str
 // Where this validator stands: the newest epoch whose set names it with the keys that it has.
 struct Standing {
   ledger::Genesis genesis;  // Restated for that epoch.
+  std::optional<ledger::GenesisValidator> newcomer;
   ValidatorIndex self;
   ValidatorKeys keys;
 };
@@ -37,6 +38,27 @@ std::string NamesOf(const ledger::Genesis& genesis) {
                        [](std::string* out, const ledger::GenesisValidator& one) {
                          absl::StrAppend(out, one.identity());
                        });
+}
+
+// One that no set names, but the entry in its data folder.
+absl::StatusOr<Standing> NewcomersStanding(const LoadedConfig& loaded,
+                                           const ledger::Genesis& newest, const std::string& json) {
+  const std::string path = NewcomerPath(loaded.config.data_dir);
+  absl::StatusOr<ledger::GenesisValidator> entry = ledger::ParseValidatorEntry(json);
+  if (!entry.ok()) return AtOrigin(loaded, "data_dir", Annotate(entry.status(), path));
+  if (entry->identity() != loaded.config.identity) {
+    return AtOrigin(
+        loaded, "identity",
+        absl::InvalidArgumentError(absl::StrCat("'", loaded.config.identity, "', but ", path,
+                                                " is the entry of ", entry->identity())));
+  }
+  absl::StatusOr<ValidatorKeys> keys =
+      LoadValidatorKeys(ledger::PosixFileSystem(), loaded.config.keys_dir, *entry);
+  if (!keys.ok()) return AtOrigin(loaded, "keys_dir", keys.status());
+  return Standing{.genesis = newest,
+                  .newcomer = *std::move(entry),
+                  .self = ValidatorIndex(),
+                  .keys = *std::move(keys)};
 }
 
 // `newest`: restated for the last epoch that is known.
@@ -49,19 +71,26 @@ absl::StatusOr<Standing> FindStanding(const LoadedConfig& loaded, const ledger::
       absl::StatusOr<ValidatorKeys> keys = LoadValidatorKeys(
           ledger::PosixFileSystem(), loaded.config.keys_dir, at.validators[self->value()]);
       if (keys.ok()) {
-        return Standing{.genesis = std::move(at), .self = *self, .keys = *std::move(keys)};
+        return Standing{.genesis = std::move(at),
+                        .newcomer = std::nullopt,
+                        .self = *self,
+                        .keys = *std::move(keys)};
       }
       if (problem.ok()) problem = AtOrigin(loaded, "keys_dir", keys.status());
     }
     if (at.epoch == Epoch(1)) break;
   }
+  const absl::StatusOr<std::string> entry =
+      ledger::PosixFileSystem()->ReadAll(NewcomerPath(loaded.config.data_dir));
+  if (entry.ok()) return NewcomersStanding(loaded, newest, *entry);
   if (!problem.ok()) return problem;
   return AtOrigin(
       loaded, "identity",
       absl::InvalidArgumentError(absl::StrCat(
           "'", identity, "' is no validator of network ", newest.network, ", whose validators are ",
           NamesOf(newest), "; if it became one later, fetch the epoch chain: vigil log ",
-          "epochs -o ", loaded.config.data_dir, "/epochs.chain")));
+          "epochs -o ", loaded.config.data_dir, "/epochs.chain; if it is proposed, ",
+          "make its folder with: vigild init --entry")));
 }
 
 // Of the first block of the epoch after `epoch`.
@@ -149,6 +178,8 @@ absl::StatusOr<std::vector<PeerAddress>> OrderPeers(const LoadedConfig& loaded,
 
 }  // namespace
 
+std::string NewcomerPath(const std::string& data_dir) { return data_dir + "/newcomer.json"; }
+
 absl::StatusOr<Preflight> CheckEverything(const LoadedConfig& loaded, int64_t now_unix_seconds) {
   const Config& config = loaded.config;
   RETURN_IF_ERROR(CheckConfig(config));
@@ -171,6 +202,7 @@ absl::StatusOr<Preflight> CheckEverything(const LoadedConfig& loaded, int64_t no
                    .genesis_file = std::move(genesis_file),
                    .epoch_anchors = std::move(epochs->anchors),
                    .removed = std::move(removed),
+                   .newcomer = std::move(standing.newcomer),
                    .self = standing.self,
                    .keys = std::move(standing.keys),
                    .validators = std::move(validators),

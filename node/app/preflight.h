@@ -3,6 +3,7 @@
 #define VIGIL_NODE_APP_PREFLIGHT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,12 +21,17 @@ struct Preflight {
   std::string genesis_file;  // Bytes of the file.
   std::vector<ledger::EpochAnchor> epoch_anchors;  // Of the epoch chain in the data folder.
   std::string removed;                             // Why it takes no part any more; empty: it does.
+  // Of a machine that no set names yet, whose data folder holds this entry; `self` means nothing.
+  std::optional<ledger::GenesisValidator> newcomer;
   ValidatorIndex self;
   ValidatorKeys keys;
   // In the order of the set, no address for this one; behind them former validators.
   std::vector<PeerAddress> validators;
   std::vector<std::string> warnings;
 };
+
+// Where a newcomer's data folder keeps its entry, as `vigild keys --entry` wrote it.
+std::string NewcomerPath(const std::string& data_dir);
 
 // Reads genesis, epoch chain, keys and certificates, and checks that they and the configuration fit
 // together. Errors: kInvalidArgument, kNotFound and others, each naming the file, line and column

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "ledger/base/clock.h"
@@ -356,6 +357,54 @@ TEST_CASE("preflight: an epoch chain that proves nothing is refused by name and 
   network.Write("validator-1/data/epochs.chain", chain.substr(0, chain.size() - 1));
   CHECK_THAT(network.Refusal(), Catch::Contains("data_dir: ") && Catch::Contains("epochs.chain") &&
                                     Catch::Contains("vigil log epochs -o"));
+}
+
+TEST_CASE("preflight: whom no set names learns by the entry in its folder") {
+  const Network network;
+  // Under its own name with other keys, as when keys are replaced.
+  const std::string keys = network.Path("validator-1/keys-new");
+  auto entry = MakeValidatorKeys(ledger::PosixFileSystem(), keys, /*reveal_length=*/64);
+  REQUIRE(entry.ok());
+  const std::string config = "validator-1/vigild.toml";
+  network.Replace(config, "keys_dir = \"keys\"", "keys_dir = \"keys-new\"");
+  network.Replace(config, "data_dir = \"data\"", "data_dir = \"data-new\"");
+  // Without the entry that is what it always was: keys that are not those of genesis.
+  CHECK(absl::StrContains(network.Refusal(), "genesis names"));
+
+  const auto loaded = LoadConfig(network.Path(config), {});
+  REQUIRE(loaded.ok());
+  const std::string identity = loaded->config.identity;
+  const size_t slash = identity.find('/');
+  entry->org = identity.substr(0, slash);
+  entry->name = identity.substr(slash + 1);
+  const std::string file = network.Path("entry.json");
+  std::ofstream(file) << ledger::WriteValidatorEntry(*entry);
+  CHECK_FALSE(InitValidator(*loaded, /*new_network=*/true, "", file).ok());
+  const absl::Status made = InitValidator(*loaded, /*new_network=*/false, "", file);
+  INFO(made);
+  REQUIRE(made.ok());
+  const auto preflight = CheckEverything(*loaded, Now());
+  REQUIRE(preflight.ok());
+  REQUIRE(preflight->newcomer.has_value());
+  CHECK(*preflight->newcomer == *entry);
+  CHECK(preflight->genesis.epoch == Epoch(1));
+  // It has nothing to join anew, and is no validator to be started.
+  CHECK(absl::IsFailedPrecondition(RejoinValidator(*loaded, /*even_if_sound=*/true).status()));
+
+  SECTION("an entry of another name is refused") {
+    entry->name = "somebody";
+    network.Write("validator-1/data-new/newcomer.json", ledger::WriteValidatorEntry(*entry));
+    CHECK(absl::StrContains(network.Refusal(), "is the entry of"));
+  }
+  SECTION("so is one of other keys") {
+    entry->consensus_key = preflight->genesis.validators[0].consensus_key;
+    network.Write("validator-1/data-new/newcomer.json", ledger::WriteValidatorEntry(*entry));
+    CHECK(absl::StrContains(network.Refusal(), "consensus"));
+  }
+  SECTION("and what is none") {
+    network.Write("validator-1/data-new/newcomer.json", "{}");
+    CHECK_FALSE(network.Check().ok());
+  }
 }
 
 TEST_CASE("config: the same key in both spellings is set twice") {
