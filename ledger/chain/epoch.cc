@@ -222,9 +222,9 @@ absl::Status CheckSucceedingSet(const Genesis& genesis, const std::vector<Genesi
   const Known known = KnownOf(genesis);
   std::vector<GenesisValidator> proposed = next;
   for (GenesisValidator& validator : proposed) {
-    const auto present = std::find_if(
-        genesis.validators.begin(), genesis.validators.end(),
-        [&](const GenesisValidator& one) { return IsSameValidator(one, validator); });
+    const auto present =
+        std::find_if(genesis.validators.begin(), genesis.validators.end(),
+                     [&](const GenesisValidator& one) { return IsSameValidator(one, validator); });
     if (present == genesis.validators.end()) continue;
     const bool is_used = known.keys.contains(KeyIdOf(validator.cosigner_key));
     if (validator.cosigner_key != present->cosigner_key && is_used) {
@@ -239,10 +239,9 @@ absl::Status CheckSucceedingSet(const Genesis& genesis, const std::vector<Genesi
 Epoch CosignerKeySince(const Genesis& genesis, const GenesisValidator& validator) {
   Epoch since = genesis.epoch;
   for (auto past = genesis.past.rbegin(); past != genesis.past.rend(); ++past) {
-    const bool had = std::any_of(past->validators.begin(), past->validators.end(),
-                                 [&](const GenesisValidator& one) {
-                                   return one.cosigner_key == validator.cosigner_key;
-                                 });
+    const bool had = std::any_of(
+        past->validators.begin(), past->validators.end(),
+        [&](const GenesisValidator& one) { return one.cosigner_key == validator.cosigner_key; });
     if (!had) break;
     since = since.Previous();
   }
