@@ -180,6 +180,10 @@ TEST_CASE("policy chain: a replaced quorum vouches for nothing beyond its epoch"
   CHECK(VerdictOf(chain, sample.BlockProof(2, 6, 1)) == "KEY_REVOKED");
   CHECK(VerdictOf(chain, sample.BlockProof(2, 11, 2)) == "KEY_REVOKED");
   CHECK(VerdictOf(chain, sample.BlockProof(2, 16, 3)) == "KEY_REVOKED");
+  // Keys that were replaced sign under the new epoch's names, too: they are nobody's there.
+  REQUIRE(sample.set(4)[0].cosigner_key != sample.set(3)[1].cosigner_key);
+  CHECK(VerdictOf(chain, sample.BlockProof(2, 17, 4)) == "VERIFIED");
+  CHECK(VerdictOf(chain, sample.BlockProofByOldKeys(2, 17, 4)) == "QUORUM_SHORT");
   // Up to its end it does, and a proof under it says so.
   CHECK(VerdictOf(chain, sample.BlockProof(2, 5, 1)) == "VERIFIED");
 
