@@ -132,6 +132,14 @@ func signersOf(epoch uint64) []signer {
 	return all
 }
 
+// byOldKeys signs in the same names with cosigner keys that the validators had before.
+func byOldKeys(signers []signer) []signer {
+	for i := range signers[1:] {
+		signers[i+1].secret += " before"
+	}
+	return signers
+}
+
 // forgedPolicy is that of the first epoch, policyOf that of a later one with the same validators.
 func forgedPolicy() string { return policyOf(1) }
 

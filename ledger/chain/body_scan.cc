@@ -212,8 +212,7 @@ constexpr FieldRule kCosignerKeyFields[] = {
     Required(Number("epoch", kUint64Max, Store<&CosignerKeyBody::epoch>)),
     Required(Number("number", kCosignerKeyAnnouncementsMax, Store<&CosignerKeyBody::number>)),
     Required(HashField("cosigner_key", Store<&CosignerKeyBody::cosigner_key>)),
-    Required(Bytes("proof", Signature::size(), Signature::size(),
-                   Store<&CosignerKeyBody::proof>)),
+    Required(Bytes("proof", Signature::size(), Signature::size(), Store<&CosignerKeyBody::proof>)),
 };
 constexpr MessageRules kCosignerKey = MakeRules(kCosignerKeyFields);
 

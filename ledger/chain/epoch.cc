@@ -4,7 +4,6 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "ledger/base/limits.h"
@@ -13,6 +12,7 @@
 #include "ledger/chain/tags.h"
 #include "ledger/crypto/keys.h"
 #include "ledger/crypto/sha256.h"
+#include "ledger/log/text.h"
 
 namespace vigil::ledger {
 namespace {
@@ -222,9 +222,9 @@ absl::Status CheckSucceedingSet(const Genesis& genesis, const std::vector<Genesi
   const Known known = KnownOf(genesis);
   std::vector<GenesisValidator> proposed = next;
   for (GenesisValidator& validator : proposed) {
-    const auto present = std::find_if(
-        genesis.validators.begin(), genesis.validators.end(),
-        [&](const GenesisValidator& one) { return IsSameValidator(one, validator); });
+    const auto present =
+        std::find_if(genesis.validators.begin(), genesis.validators.end(),
+                     [&](const GenesisValidator& one) { return IsSameValidator(one, validator); });
     if (present == genesis.validators.end()) continue;
     const bool is_used = known.keys.contains(KeyIdOf(validator.cosigner_key));
     if (validator.cosigner_key != present->cosigner_key && is_used) {
@@ -239,10 +239,9 @@ absl::Status CheckSucceedingSet(const Genesis& genesis, const std::vector<Genesi
 Epoch CosignerKeySince(const Genesis& genesis, const GenesisValidator& validator) {
   Epoch since = genesis.epoch;
   for (auto past = genesis.past.rbegin(); past != genesis.past.rend(); ++past) {
-    const bool had = std::any_of(past->validators.begin(), past->validators.end(),
-                                 [&](const GenesisValidator& one) {
-                                   return one.cosigner_key == validator.cosigner_key;
-                                 });
+    const bool had = std::any_of(
+        past->validators.begin(), past->validators.end(),
+        [&](const GenesisValidator& one) { return one.cosigner_key == validator.cosigner_key; });
     if (!had) break;
     since = since.Previous();
   }
@@ -258,10 +257,10 @@ absl::StatusOr<std::vector<std::string>> SplitAddresses(absl::string_view text, 
   for (const std::string& part : parts) {
     if (part.empty()) continue;
     const size_t colon = part.rfind(':');
-    uint32_t port = 0;
-    const bool has_port = colon != std::string::npos && colon != 0 &&
-                          absl::SimpleAtoi(part.substr(colon + 1), &port) && port >= 1 &&
-                          port <= 65'535;
+    const bool has_host = colon != std::string::npos && colon != 0;
+    // Digits and nothing else: every reader, in whatever language, takes the same ones.
+    const bool has_port =
+        has_host && DecodeDecimal(part.substr(colon + 1), 65'535).value_or(0) >= 1;
     const bool printable =
         std::all_of(part.begin(), part.end(), [](char c) { return c > ' ' && c < 0x7f; });
     if (!has_port || !printable) return Invalid("\"", part, "\" is no \"host:port\"");

@@ -14,12 +14,6 @@
 namespace vigil::ledger {
 namespace {
 
-bool IsValidator(const Genesis& genesis, const KeyRow& signer) {
-  return std::ranges::any_of(genesis.validators, [&](const GenesisValidator& validator) {
-    return validator.identity() == signer.identity && validator.record_key == signer.key;
-  });
-}
-
 uint32_t LastNumber(const StateView& view, absl::string_view identity) {
   const auto last = ReadRow<CosignerKeyRow>(view, CosignerKeyKey(identity));
   return last.has_value() ? last->number : 0;
@@ -46,7 +40,6 @@ ResultCode ApplyCosignerKey(const RecordContext& context, const CosignerKeyBody&
   StateView* const view = context.view;
   const Genesis& genesis = *context.genesis;
   const std::string& identity = context.signer->identity;
-  if (!IsValidator(genesis, *context.signer)) return ResultCode::kPermissionDenied;
   if (body.epoch != genesis.epoch.value() || view->Get(ApprovedSetKey()).has_value()) {
     return ResultCode::kStale;
   }
@@ -57,18 +50,13 @@ ResultCode ApplyCosignerKey(const RecordContext& context, const CosignerKeyBody&
     return ResultCode::kConflict;
   }
   WriteRow(view, CosignerKeyKey(identity),
-           CosignerKeyRow{.number = body.number,
-                          .key = body.cosigner_key,
-                          .record_index = context.index});
+           CosignerKeyRow{
+               .number = body.number, .key = body.cosigner_key, .record_index = context.index});
   return ResultCode::kOk;
 }
 
 absl::Status CheckCosignerKeyAdmissible(const Genesis& genesis, const StateView& view,
                                         const KeyRow& signer, const CosignerKeyBody& body) {
-  if (!IsValidator(genesis, signer)) {
-    return absl::PermissionDeniedError(
-        absl::StrCat(signer.identity, ": no validator of epoch ", genesis.epoch.value()));
-  }
   if (body.epoch != genesis.epoch.value()) {
     return absl::AlreadyExistsError(absl::StrCat("the cosigner key was announced in epoch ",
                                                  body.epoch, ", the present one is ",
@@ -83,13 +71,13 @@ absl::Status CheckCosignerKeyAdmissible(const Genesis& genesis, const StateView&
                                                  " of a cosigner key, the last one is ", last));
   }
   if (!IsProven(genesis, signer, body)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "cosigner key ", body.cosigner_key.ToHex(), ": the proof is not by its private half"));
+    return absl::InvalidArgumentError(absl::StrCat("cosigner key ", body.cosigner_key.ToHex(),
+                                                   ": the proof is not by its private half"));
   }
   RETURN_IF_ERROR(CheckFreshKey(genesis, body.cosigner_key));
   if (!IsAnothers(view, signer.identity, body.cosigner_key)) return absl::OkStatus();
-  return absl::AlreadyExistsError(absl::StrCat(
-      "cosigner key ", body.cosigner_key.ToHex(), " is announced by another validator"));
+  return absl::AlreadyExistsError(absl::StrCat("cosigner key ", body.cosigner_key.ToHex(),
+                                               " is announced by another validator"));
 }
 
 AnnouncedKeys AnnouncedIn(const StateView& view) {
@@ -107,6 +95,27 @@ AnnouncedKeys AnnouncedIn(const StateView& view) {
     return sound.ok();
   });
   return announced;
+}
+
+absl::StatusOr<bool> WantsCosignerKeys(const Genesis& genesis, const StateBase& state) {
+  const StateView view(&state);
+  bool wanted = genesis.validators.size() > 1 &&
+                std::ranges::all_of(genesis.validators, [&](const GenesisValidator& validator) {
+                  return validator.org == genesis.validators.front().org;
+                });
+  view.Scan(TablePrefix(Table::kOpenProposal), [&](absl::string_view, absl::string_view value) {
+    const absl::StatusOr<IndexRow> open = DecodeRow<IndexRow>(value);
+    if (!open.ok()) {
+      view.Fail(open.status());
+      return false;
+    }
+    const auto proposal = ReadRow<ProposalRow>(view, ProposalKey(open->index));
+    wanted = wanted || (proposal.has_value() && !proposal->next_set.empty());
+    return true;
+  });
+  const bool approved = view.Get(ApprovedSetKey()).has_value();
+  RETURN_IF_ERROR(view.status());
+  return wanted && !approved;
 }
 
 void ForgetAnnouncedKeys(StateView* view) {

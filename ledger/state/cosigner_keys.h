@@ -5,8 +5,9 @@
 // stays. Whoever announced none keeps its key. Several may follow each other because a file may be
 // lost before it is needed; each has the next number, so that none can be played back.
 //
-//   cosigner key: of who is no validator of the epoch under this key    PERMISSION_DENIED
-//                 for another epoch, with another number than the next  STALE
+// Only validators of the epoch have a key with the role that these records ask for.
+//
+//   cosigner key: for another epoch, with another number than the next  STALE
 //                   one, or after the approval of a set
 //                 that is or was anybody's, or another validator's next CONFLICT
 //                 that is no key, or not proven to be the author's      INVALID
@@ -14,6 +15,7 @@
 #define VIGIL_LEDGER_STATE_COSIGNER_KEYS_H_
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "ledger/chain/epoch.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/chain/record.h"
@@ -26,13 +28,19 @@ namespace vigil::ledger {
 ResultCode ApplyCosignerKey(const RecordContext& context, const CosignerKeyBody& body);
 
 // Why the body cannot take effect in the state of `view`, nor in any later one of this epoch.
-// Errors: kPermissionDenied: no validator; kAlreadyExists: the number is taken, or epoch or key are;
-// kInvalidArgument: the key or its proof.
+// Errors: kAlreadyExists: the number is taken, or epoch or key
+// are; kInvalidArgument: the key or its proof.
 absl::Status CheckCosignerKeyAdmissible(const Genesis& genesis, const StateView& view,
                                         const KeyRow& signer, const CosignerKeyBody& body);
 
 // What is announced for the next epoch.
 AnnouncedKeys AnnouncedIn(const StateView& view);
+
+// Whether the validators of `genesis`' epoch should announce their next keys now: while a set is
+// proposed and none approved; where one organisation decides alone, so that a set is approved with
+// the proposal, at any time. Nobody writes records while nothing happens.
+// Errors: those of the state.
+absl::StatusOr<bool> WantsCosignerKeys(const Genesis& genesis, const StateBase& state);
 
 // With the epoch that they were announced in.
 void ForgetAnnouncedKeys(StateView* view);

@@ -159,10 +159,11 @@ absl::StatusOr<std::vector<PeerAddress>> OrderPeers(const LoadedConfig& loaded,
   }
   for (size_t i = 0; i < ordered.size(); ++i) {
     PeerAddress& peer = ordered[i];
+    if (peer.identity == loaded.config.identity) continue;
     if (peer.address.empty() && i < genesis.validator_addresses.size()) {
       peer.address = genesis.validator_addresses[i];
     }
-    if (peer.address.empty() && peer.identity != loaded.config.identity) {
+    if (peer.address.empty()) {
       const std::string unknown =
           strangers.empty() ? ""
                             : absl::StrCat(", and '", strangers.front(), "' is no validator of ",

@@ -34,6 +34,10 @@ EpochSample::EpochSample() : network_(/*validator_count=*/4) {
   sets_.back()[3] = NewValidator(sets_.back()[3].org, sets_.back()[3].name, 60);
   sets_.push_back(sets_.back());
   sets_.back().erase(sets_.back().begin());
+  for (const size_t renewed : {0, 1}) {
+    sets_.back()[renewed].cosigner_key =
+        NewValidator("acme", "spare", static_cast<uint8_t>(80 + 8 * renewed)).cosigner_key;
+  }
   for (uint64_t height = 1; height <= kEpochs * kBlocksPerEpoch; ++height) {
     const std::string leaf = SealOf(HeaderAt(height));
     const uint64_t epoch = HeaderAt(height).epoch.value();
@@ -95,10 +99,25 @@ Policy EpochSample::PolicyOf(uint64_t epoch) const {
 
 std::string EpochSample::SignHead(const std::vector<std::string>& leaves, uint64_t epoch,
                                   size_t count) const {
+  return Sign(leaves, epoch, set(epoch), count);
+}
+
+std::string EpochSample::HeadByOldKeys(uint64_t size, uint64_t epoch) const {
+  std::vector<GenesisValidator> validators = set(epoch);
+  for (GenesisValidator& validator : validators) {
+    for (const GenesisValidator& before : set(epoch - 1)) {
+      if (IsSameValidator(validator, before)) validator.cosigner_key = before.cosigner_key;
+    }
+  }
+  return Sign({leaves_.begin(), leaves_.begin() + static_cast<ptrdiff_t>(size)}, epoch, validators,
+              validators.size());
+}
+
+std::string EpochSample::Sign(const std::vector<std::string>& leaves, uint64_t epoch,
+                              const std::vector<GenesisValidator>& validators, size_t count) const {
   SignedNote note;
   note.text = EncodeCheckpoint(
       {.origin = origin(), .size = leaves.size(), .root = MerkleRoot(HashesOf(leaves))});
-  const std::vector<GenesisValidator>& validators = set(epoch);
   note.signatures.push_back(SignNote(KeyOf(validators.back().log_key), origin(), note.text));
   for (size_t i = 0; i < std::min(count, validators.size()); ++i) {
     const GenesisValidator& validator = validators[validators.size() - 1 - i];
@@ -116,6 +135,16 @@ std::string EpochSample::HeadAt(uint64_t size, uint64_t epoch, size_t count) con
 
 std::string EpochSample::BlockProof(const std::vector<std::string>& leaves, uint64_t height,
                                     uint64_t epoch) const {
+  return ProofUnder(leaves, height, SignHead(leaves, epoch));
+}
+
+std::string EpochSample::BlockProofByOldKeys(uint64_t height, uint64_t size, uint64_t epoch) const {
+  return ProofUnder({leaves_.begin(), leaves_.begin() + static_cast<ptrdiff_t>(size)}, height,
+                    HeadByOldKeys(size, epoch));
+}
+
+std::string EpochSample::ProofUnder(const std::vector<std::string>& leaves, uint64_t height,
+                                    const std::string& head) const {
   ProofExtra extra;
   extra.subject = ProofSubject::kBlock;
   extra.leaf = leaves[height - 1];
@@ -123,7 +152,7 @@ std::string EpochSample::BlockProof(const std::vector<std::string>& leaves, uint
   proof.extra = EncodeProofExtra(extra);
   proof.index = height - 1;
   proof.path = InclusionPath(HashesOf(leaves), height - 1);
-  proof.checkpoint = SignHead(leaves, epoch);
+  proof.checkpoint = head;
   return EncodeTlogProof(proof);
 }
 

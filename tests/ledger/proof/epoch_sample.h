@@ -4,7 +4,7 @@
 //   epoch 1   v0 v1 v2 v3          genesis
 //   epoch 2   v0 v1 v2 v3 n4       n4 added
 //   epoch 3   v0 v1 v2 r3 n4       v3 replaced: same name, other keys
-//   epoch 4   v1 v2 r3 n4          v0 removed
+//   epoch 4   v1 v2 r3 n4          v0 removed; v1 and v2 with cosigner keys that they announced
 //
 // Blocks hold no records: the leaf at index i is the seal of block i + 1, kBlocksPerEpoch of them
 // in each epoch. Needs vigil_ledger_state.
@@ -52,6 +52,11 @@ class EpochSample {
   // The same of these leaves.
   std::string SignHead(const std::vector<std::string>& leaves, uint64_t epoch,
                        size_t count = 9) const;
+  // The first `size` leaves, cosigned as in `epoch` with the cosigner keys that its validators had
+  // in the epoch before, where they had others.
+  std::string HeadByOldKeys(uint64_t size, uint64_t epoch) const;
+  // Proof of the block at `height` under such a head.
+  std::string BlockProofByOldKeys(uint64_t height, uint64_t size, uint64_t epoch) const;
   // Proof of the block at `height` in a log of `size` leaves, signed in `epoch`.
   std::string BlockProof(uint64_t height, uint64_t size, uint64_t epoch) const;
   // The same with other leaves.
@@ -69,6 +74,10 @@ class EpochSample {
   GenesisValidator NewValidator(const std::string& org, const std::string& name, uint8_t seed);
 
  private:
+  std::string Sign(const std::vector<std::string>& leaves, uint64_t epoch,
+                   const std::vector<GenesisValidator>& validators, size_t count) const;
+  std::string ProofUnder(const std::vector<std::string>& leaves, uint64_t height,
+                         const std::string& head) const;
   const SigningKey& KeyOf(const PublicKey& key) const { return *keys_.at(key); }
   void Know(const SigningKey& key) { keys_.emplace(key.public_key(), &key); }
 

@@ -364,6 +364,9 @@ std::vector<MadeEpochs> EpochFiles() {
         add("beyond", anchors, sample.BlockProof(2, end + 1, epoch));
     }
   }
+  // Cosigner keys that were replaced, under the names of the epoch after them.
+  add("old keys", good, sample.BlockProofByOldKeys(2, 17, 4));
+  add("old keys", {good[0], good[1]}, sample.BlockProofByOldKeys(2, 17, 4));
   const std::string proof = sample.BlockProof(7, 20, 4);
   const std::vector<std::string> before(sample.leaves().begin(), sample.leaves().begin() + 4);
   add("skipped", {good[1], good[2]}, proof);

@@ -24,6 +24,27 @@ std::unique_ptr<FaultyFileSystem> DiskWith(uint64_t seed, const std::string& syn
   return files;
 }
 
+TEST_CASE("faulty disk: a wiped file is wiped on disk once that was said", "[ledger_storage]") {
+  for (const CrashMode mode : kPowerLosses) {
+    for (uint64_t operation = 0; operation < 3; ++operation) {
+      auto files = DiskWith(operation + 7, std::string(100, 's'), "");
+      files->CrashAt(files->operation_count() + operation);
+      const bool wiped = files->Wipe("/d/f").ok();
+      CHECK(wiped == (operation == 2));  // The zeros and their sync.
+      files->Crash(mode);
+      const std::string left = *files->ReadAll("/d/f");
+      REQUIRE(left.size() == 100);
+      if (wiped) CHECK(left == std::string(100, '\0'));
+    }
+  }
+  FaultyFileSystem files(1);
+  REQUIRE(files.MakeDirs("/d").ok());
+  REQUIRE(files.WriteSecret("/d/s", AsBytes("secret")).ok());
+  CHECK(absl::IsAlreadyExists(files.WriteSecret("/d/s", AsBytes("other"))));
+  CHECK(*files.ReadSecret("/d/s") == "secret");
+  CHECK(absl::IsNotFound(files.Wipe("/d/x")));
+}
+
 TEST_CASE("faulty disk: synced bytes survive every kind of power loss", "[ledger_storage]") {
   const std::string synced(5000, 's');
   for (const CrashMode mode : kPowerLosses) {

@@ -85,6 +85,10 @@ TEST_CASE("overlay: changed and removed and renamed files hide those of the base
   CHECK(*overlay.List("/d") == std::vector<std::string>{"a", "x"});
   CHECK(*disk.List("/d") == std::vector<std::string>{"a", "b", "c"});
   CHECK(*disk.ReadAll("/d/a") == "base a");
+  REQUIRE(overlay.Wipe("/d/a").ok());
+  CHECK(*overlay.ReadSecret("/d/a") == std::string(4, '\0'));
+  CHECK(*disk.ReadAll("/d/a") == "base a");
+  CHECK(absl::IsAlreadyExists(overlay.WriteSecret("/d/x", AsBytes("s"))));
   // A file that comes after the removal of its name begins empty.
   REQUIRE(overlay.OpenAppend("/d/b").ok());
   CHECK(*overlay.ReadAll("/d/b") == "");

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,6 +40,34 @@ TEST_CASE("posix: what is appended is read back and a reopened file goes on at i
   CHECK(*reader->Read(9, 100) == "ld");
   CHECK(reader->Read(11, 1)->empty());
   CHECK(reader->Read(1000, 1)->empty());
+}
+
+TEST_CASE("posix: a secret is its owner's alone and is wiped where it lies", "[ledger_storage]") {
+  const TemporaryDirectory directory;
+  FileSystem* files = PosixFileSystem();
+  const std::string path = directory.path() + "/secret";
+  const mode_t before = umask(0);  // Which would let everybody in.
+  REQUIRE(files->WriteSecret(path, AsBytes("a secret")).ok());
+  umask(before);
+  struct stat info;
+  REQUIRE(stat(path.c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777) == 0600);
+  CHECK(*files->ReadSecret(path) == "a secret");
+  CHECK(absl::IsAlreadyExists(files->WriteSecret(path, AsBytes("another"))));
+  for (const mode_t mode : {0640, 0604, 0610}) {
+    REQUIRE(chmod(path.c_str(), mode) == 0);
+    CHECK(absl::IsPermissionDenied(files->ReadSecret(path).status()));
+  }
+  CHECK(absl::IsNotFound(files->ReadSecret(path + "x").status()));
+
+  const ino_t inode = info.st_ino;
+  const std::string large(10'000, 's');
+  REQUIRE((*files->OpenAppend(path))->Append(AsBytes(large)).ok());
+  REQUIRE(files->Wipe(path).ok());
+  REQUIRE(stat(path.c_str(), &info) == 0);
+  CHECK(info.st_ino == inode);
+  CHECK(*files->ReadAll(path) == std::string(8 + large.size(), '\0'));
+  CHECK(absl::IsNotFound(files->Wipe(path + "x")));
 }
 
 TEST_CASE("posix: names are listed in order and change by rename and remove", "[ledger_storage]") {
