@@ -30,6 +30,7 @@ struct Standing {
   ledger::Genesis genesis;  // Restated for that epoch.
   ValidatorIndex self;
   ValidatorKeys keys;
+  std::unique_ptr<CosignerKeyring> cosigner_keys;  // Only in the last epoch.
 };
 
 std::string NamesOf(const ledger::Genesis& genesis) {
@@ -37,6 +38,16 @@ std::string NamesOf(const ledger::Genesis& genesis) {
                        [](std::string* out, const ledger::GenesisValidator& one) {
                          absl::StrAppend(out, one.identity());
                        });
+}
+
+// The other keys are those of the set: no other epoch's set is a way out if this one is missing.
+absl::StatusOr<std::unique_ptr<CosignerKeyring>> CosignerKeysOf(const LoadedConfig& loaded,
+                                                                const ledger::Genesis& genesis,
+                                                                ValidatorIndex self) {
+  auto ring = LoadCosignerKey(ledger::PosixFileSystem(), loaded.config.keys_dir, genesis, self,
+                              loaded.config.data_dir);
+  if (!ring.ok()) return AtOrigin(loaded, "keys_dir", ring.status());
+  return ring;
 }
 
 // `newest`: restated for the last epoch that is known.
@@ -49,7 +60,14 @@ absl::StatusOr<Standing> FindStanding(const LoadedConfig& loaded, const ledger::
       absl::StatusOr<ValidatorKeys> keys = LoadValidatorKeys(
           ledger::PosixFileSystem(), loaded.config.keys_dir, at.validators[self->value()]);
       if (keys.ok()) {
-        return Standing{.genesis = std::move(at), .self = *self, .keys = *std::move(keys)};
+        std::unique_ptr<CosignerKeyring> ring;
+        if (at.epoch == newest.epoch) {
+          ASSIGN_OR_RETURN(ring, CosignerKeysOf(loaded, at, *self));
+        }
+        return Standing{.genesis = std::move(at),
+                        .self = *self,
+                        .keys = *std::move(keys),
+                        .cosigner_keys = std::move(ring)};
       }
       if (problem.ok()) problem = AtOrigin(loaded, "keys_dir", keys.status());
     }
@@ -172,6 +190,7 @@ absl::StatusOr<Preflight> CheckEverything(const LoadedConfig& loaded, int64_t no
                    .removed = std::move(removed),
                    .self = standing.self,
                    .keys = std::move(standing.keys),
+                   .cosigner_keys = std::move(standing.cosigner_keys),
                    .validators = std::move(validators),
                    .warnings = std::move(warnings)};
 }
