@@ -13,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "client/cli/load_generator.h"
 #include "client/cli/render.h"
+#include "ledger/base/limits.h"
 #include "ledger/base/mutex.h"
 #include "ledger/base/status_macros.h"
 
@@ -261,6 +262,13 @@ absl::Status RunBench(const Session& session, const BenchOptions& options) {
   std::vector<LoadStream> streams;
   for (uint32_t i = 0; i < options.callers; ++i)
     streams.emplace_back(author, i, options.batch, options.event_bytes);
+  if (const size_t fit = (ledger::kPayloadBytesMax - 4) / streams.front().event_bytes();
+      options.batch > fit) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a batch of ", options.batch, " events of ", options.event_bytes,
+                     " bytes is larger than a submission may be (", ledger::kPayloadBytesMax,
+                     " bytes): name a smaller --event-bytes, or a --batch of at most ", fit));
+  }
   Bench bench(client.get(), options, ack, Targets(before, options.spread), std::move(streams));
   const int64_t start = NowMicros();
   Outcome outcome = bench.Run();

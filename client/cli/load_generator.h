@@ -40,6 +40,8 @@ class LoadStream {
 
   // Fills `request` with the next batch; after a refusal the same position again.
   void NextBatch(v1::SubmitRequest* request);
+  // Bytes of the events and how they are framed, the same for every batch.
+  size_t event_bytes() const { return event_.size() + 4; }
   // The batch made last is on the chain.
   void Accepted();
 

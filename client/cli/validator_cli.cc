@@ -51,6 +51,10 @@ void ValidatorCli::AddBallot(CLI::App* validator, const std::string& name, const
   command->add_option("proposal", ballot_.proposal, "its record index")
       ->check(NumberFrom(0, std::numeric_limits<uint64_t>::max()))
       ->required();
+  if (choice == ledger::BallotChoice::kApprove) {
+    command->add_flag("--even-if-behind", ballot_.even_if_behind,
+                      "although a newcomer has not caught up, or its machine is not seen");
+  }
   command->add_flag("--yes", ballot_.yes, "sign without asking");
   command->add_flag("--trust", ballot_.trust, "take a validator's word instead of a proof");
 }

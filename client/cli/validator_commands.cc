@@ -98,6 +98,33 @@ absl::StatusOr<v1::ListProposalsResponse> OpenProposals(Client* client) {
   return client->ListProposals(request);
 }
 
+Json ToJson(const v1::Newcomer& newcomer) {
+  Json json;
+  json["proposal"] = Number(newcomer.proposal_index());
+  json["identity"] = newcomer.identity();
+  json["consensus_key"] = KeyText(newcomer.consensus_key());
+  json["learns"] = newcomer.learns();
+  json["caught_up"] = newcomer.caught_up();
+  json["height"] = Number(newcomer.height());
+  json["behind"] = Number(newcomer.behind());
+  json["silent_millis"] = Number(newcomer.silent_millis());
+  return json;
+}
+
+// A validator that refuses, or is older, knows nobody: what it knows else is shown all the same.
+v1::ListNewcomersResponse NewcomersOrNone(Client* client) {
+  absl::StatusOr<v1::ListNewcomersResponse> newcomers = client->ListNewcomers();
+  return newcomers.ok() ? *std::move(newcomers) : v1::ListNewcomersResponse();
+}
+
+void PrintNewcomers(const Session& session, const v1::ListNewcomersResponse& newcomers) {
+  for (const v1::Newcomer& one : newcomers.newcomers()) {
+    *session.out << "newcomer: " << ForTerminal(one.identity()) << " of proposal "
+                 << one.proposal_index() << ", " << LearningText(one) << " (seen by "
+                 << ForTerminal(newcomers.validator()) << ")\n";
+  }
+}
+
 void PrintPending(const Session& session, const v1::Validators& validators,
                   const v1::ListProposalsResponse& open) {
   if (validators.has_approved()) {
@@ -113,6 +140,14 @@ void PrintPending(const Session& session, const v1::Validators& validators,
 }
 
 }  // namespace
+
+std::string LearningText(const v1::Newcomer& newcomer) {
+  if (!newcomer.learns()) return "not seen: its machine does not run, or cannot reach this one";
+  if (newcomer.height() == 0) return "learns: it takes a snapshot";
+  return absl::StrCat(newcomer.caught_up() ? "has caught up" : "learns", ", at height ",
+                      newcomer.height(), ", ", newcomer.behind(), " behind, heard ",
+                      newcomer.silent_millis() / 1000, " s ago");
+}
 
 absl::Status RunValidators(const Session& session) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
@@ -138,8 +173,14 @@ absl::Status RunValidators(const Session& session) {
   for (const v1::Proposal& proposal : open.proposals()) proposals.push_back(ToJson(proposal));
   listing.Set("open_proposals", std::move(proposals));
   if (validators.has_approved()) listing.Set("approved", ToJson(validators.approved()));
+  const v1::ListNewcomersResponse newcomers = NewcomersOrNone(client.get());
+  Json learning = Json::array();
+  for (const v1::Newcomer& one : newcomers.newcomers()) learning.push_back(ToJson(one));
+  listing.Set("newcomers", std::move(learning));
   listing.Finish("");
-  if (session.format == OutputFormat::kTable) PrintPending(session, validators, open);
+  if (session.format != OutputFormat::kTable) return absl::OkStatus();
+  PrintPending(session, validators, open);
+  PrintNewcomers(session, newcomers);
   return absl::OkStatus();
 }
 
@@ -203,9 +244,16 @@ absl::Status RunProposalShow(const Session& session, uint64_t proposal) {
   const bool comparable = now.ok() && next.ok() && present.epoch() == shown.epoch();
   const std::vector<std::string> changes =
       comparable ? SetDifference(*now, *next) : std::vector<std::string>();
+  v1::ListNewcomersResponse learning = NewcomersOrNone(client.get());
+  for (int i = learning.newcomers_size() - 1; i >= 0; --i) {
+    if (learning.newcomers(i).proposal_index() == proposal) continue;
+    learning.mutable_newcomers()->DeleteSubrange(i, 1);
+  }
   if (session.format != OutputFormat::kTable) {
     Json json = ToJson(shown);
     json["changes"] = changes;
+    json["newcomers"] = Json::array();
+    for (const v1::Newcomer& one : learning.newcomers()) json["newcomers"].push_back(ToJson(one));
     session.PrintJson(json);
     return absl::OkStatus();
   }
@@ -218,6 +266,7 @@ absl::Status RunProposalShow(const Session& session, uint64_t proposal) {
   facts.Add("next set", IdentitiesOf(shown.next_set()));
   facts.Print(*session.out);
   for (const std::string& line : changes) *session.out << line << '\n';
+  PrintNewcomers(session, learning);
   return absl::OkStatus();
 }
 

@@ -21,6 +21,9 @@ struct ProposalListOptions {
 
 // The present set with keys and journal ids, what is open and what is approved.
 absl::Status RunValidators(const Session& session);
+
+// What the validator that answers says of one newcomer: "learns, at height 12, 3 behind".
+std::string LearningText(const v1::Newcomer& newcomer);
 // All epochs: base height, proposal and validators of each.
 absl::Status RunValidatorEpochs(const Session& session);
 absl::Status RunProposals(const Session& session, const ProposalListOptions& options);

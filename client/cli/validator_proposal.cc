@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -207,6 +208,65 @@ absl::Status RunValidatorProposal(const Session& session, const ValidatorProposa
   return absl::OkStatus();
 }
 
+namespace {
+
+// Whether `present` has the validator, under its name with its keys.
+bool IsIn(const std::vector<GenesisValidator>& present, const GenesisValidator& validator) {
+  return std::any_of(present.begin(), present.end(), [&](const GenesisValidator& one) {
+    return one.identity() == validator.identity() && one.consensus_key == validator.consensus_key &&
+           one.journal_id == validator.journal_id;
+  });
+}
+
+// What keeps an approval back: newcomers of `next` of whom the validator that answers does not say
+// that they have caught up.
+std::vector<std::string> NotCaughtUp(Client* client, uint64_t proposal,
+                                     const std::vector<GenesisValidator>& present,
+                                     const std::vector<GenesisValidator>& next) {
+  std::vector<std::string> behind;
+  std::optional<absl::StatusOr<v1::ListNewcomersResponse>> answer;
+  for (const GenesisValidator& newcomer : next) {
+    if (IsIn(present, newcomer)) continue;
+    if (!answer.has_value()) answer = client->ListNewcomers();
+    if (!answer->ok()) {
+      behind.push_back(absl::StrCat(newcomer.identity(),
+                                    ": whether it has caught up is not known, ",
+                                    ForTerminal(answer->status().message())));
+      continue;
+    }
+    v1::Newcomer seen;
+    for (const v1::Newcomer& one : (*answer)->newcomers()) {
+      const bool same = one.proposal_index() == proposal &&
+                        one.consensus_key() == ToString(newcomer.consensus_key.span());
+      if (same) seen = one;
+    }
+    if (seen.caught_up()) continue;
+    behind.push_back(absl::StrCat(newcomer.identity(), " ", LearningText(seen), " (seen by ",
+                                  ForTerminal((*answer)->validator()), ")"));
+  }
+  return behind;
+}
+
+// A set whose newcomers have nothing yet begins with so many validators too few.
+absl::Status CheckCaughtUp(const Session& session, const Signer& signer,
+                           const std::vector<GenesisValidator>& next,
+                           const BallotOptions& options) {
+  if (options.choice != ledger::BallotChoice::kApprove) return absl::OkStatus();
+  const std::vector<std::string> behind =
+      NotCaughtUp(signer.client.get(), options.proposal, signer.genesis.validators, next);
+  if (behind.empty()) return absl::OkStatus();
+  if (options.even_if_behind) {
+    for (const std::string& line : behind) *session.err << "warning: " << line << '\n';
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      absl::StrJoin(behind, "; "),
+      ": start its machine and wait (vigil validators shows how far it is), or approve all the "
+      "same with --even-if-behind: the epoch then begins with that many validators too few"));
+}
+
+}  // namespace
+
 absl::Status RunValidatorBallot(const Session& session, const BallotOptions& options) {
   ASSIGN_OR_RETURN(const Signer signer, OpenSigner(session));
   v1::ListProposalsRequest request;
@@ -221,6 +281,7 @@ absl::Status RunValidatorBallot(const Session& session, const BallotOptions& opt
   }
   const auto next = ledger::DecodeValidatorSet(AsBytes(proposal.next_set()));
   if (!next.ok()) return absl::DataLossError(next.status().message());
+  RETURN_IF_ERROR(CheckCaughtUp(session, signer, *next, options));
   const bool approves = options.choice == ledger::BallotChoice::kApprove;
   if (approves) RETURN_IF_ERROR(TellOfKeptKeys(session, signer, *next));
   RETURN_IF_ERROR(

@@ -29,6 +29,7 @@ struct ValidatorProposalOptions {
 
 struct BallotOptions {
   uint64_t proposal = 0;
+  bool even_if_behind = false;  // Approve although a newcomer has not caught up.
   ledger::BallotChoice choice = ledger::BallotChoice::kApprove;
   bool yes = false;
   bool trust = false;
@@ -51,7 +52,9 @@ absl::StatusOr<ProposedSet> BuildNextSet(const ledger::Genesis& genesis,
 // Errors: kInvalidArgument, before anything is sent, as BuildNextSet(); kPermissionDenied: the key
 // is no admin's; kCancelled: not confirmed; kAborted: somebody was quicker; of the network.
 absl::Status RunValidatorProposal(const Session& session, const ValidatorProposalOptions& options);
-// The same for a ballot, after showing what the proposal changes.
+// The same for a ballot, after showing what the proposal changes. An approval is refused with
+// kFailedPrecondition while the validator that answers does not say of every newcomer that it has
+// caught up, unless `even_if_behind`.
 absl::Status RunValidatorBallot(const Session& session, const BallotOptions& options);
 
 }  // namespace vigil::client

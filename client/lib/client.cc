@@ -162,7 +162,8 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& option
     client->nodes_.push_back({.endpoint = endpoint,
                               .ingest = v1::Ingest::NewStub(channel),
                               .query = v1::Query::NewStub(channel),
-                              .admin = v1::Admin::NewStub(channel)});
+                              .admin = v1::Admin::NewStub(channel),
+                              .learners = v1::Learners::NewStub(channel)});
   }
   return client;
 }
@@ -311,6 +312,16 @@ VIGIL_QUERY(GetValidators, GetValidatorsRequest, Validators)
 VIGIL_QUERY(ListEpochs, ListEpochsRequest, ListEpochsResponse)
 VIGIL_QUERY(ListProposals, ListProposalsRequest, ListProposalsResponse)
 #undef VIGIL_QUERY
+
+absl::StatusOr<v1::ListNewcomersResponse> Client::ListNewcomers() {
+  const v1::ListNewcomersRequest request;
+  return Call<v1::ListNewcomersResponse>(
+      [&](const NodeStubs& node, grpc::ClientContext* context, v1::ListNewcomersResponse* out) {
+        return Await(context, [&](auto done) {
+          node.learners->async()->ListNewcomers(context, &request, out, std::move(done));
+        });
+      });
+}
 
 absl::StatusOr<v1::EntityReport> Client::GetEntity(const v1::GetEntityRequest& request) {
   return Call<v1::EntityReport>(

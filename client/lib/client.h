@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "ledger/chain/result.h"
 #include "vigil/v1/api.grpc.pb.h"
+#include "vigil/v1/learners.grpc.pb.h"
 
 namespace vigil::client {
 
@@ -79,6 +80,8 @@ class Client {
   absl::StatusOr<v1::Validators> GetValidators(const v1::GetValidatorsRequest& request);
   absl::StatusOr<v1::ListEpochsResponse> ListEpochs(const v1::ListEpochsRequest& request);
   absl::StatusOr<v1::ListProposalsResponse> ListProposals(const v1::ListProposalsRequest& request);
+  // As the first endpoint that answers sees them. Errors: kUnimplemented: it is too old to know.
+  absl::StatusOr<v1::ListNewcomersResponse> ListNewcomers();
   // The answer as it came, which CheckProof() judges; `answered`, unless it is nullptr, becomes the
   // number of the endpoint that gave it.
   absl::StatusOr<v1::Proof> GetProof(const v1::GetProofRequest& request, size_t* answered);
@@ -104,6 +107,7 @@ class Client {
     std::unique_ptr<v1::Ingest::Stub> ingest;
     std::unique_ptr<v1::Query::Stub> query;
     std::unique_ptr<v1::Admin::Stub> admin;
+    std::unique_ptr<v1::Learners::Stub> learners;
   };
   Client() = default;
 

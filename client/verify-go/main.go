@@ -100,7 +100,7 @@ const (
 	hashLine  = `([^\s=]{43}=)\n`
 	signature = `— ([^+\pZ\x00-\x1f\x7f\x{85}]+) (\S+)\n` // Key name; 4 bytes of key hash, signature.
 	vkey      = `(([^+ ]+)\+[0-9a-f]{8})\+([^\s=]{44})`   // Key name, key hash; kind and public key.
-	address   = `([!-+\--~]+:0*([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?`
+	address   = `([!-+\--~]+:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?`
 )
 
 var (

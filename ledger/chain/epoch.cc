@@ -4,7 +4,6 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "ledger/base/limits.h"
@@ -13,6 +12,7 @@
 #include "ledger/chain/tags.h"
 #include "ledger/crypto/keys.h"
 #include "ledger/crypto/sha256.h"
+#include "ledger/log/text.h"
 
 namespace vigil::ledger {
 namespace {
@@ -257,10 +257,10 @@ absl::StatusOr<std::vector<std::string>> SplitAddresses(absl::string_view text, 
   for (const std::string& part : parts) {
     if (part.empty()) continue;
     const size_t colon = part.rfind(':');
-    uint32_t port = 0;
-    const bool has_port = colon != std::string::npos && colon != 0 &&
-                          absl::SimpleAtoi(part.substr(colon + 1), &port) && port >= 1 &&
-                          port <= 65'535;
+    const bool has_host = colon != std::string::npos && colon != 0;
+    // Digits and nothing else: every reader, in whatever language, takes the same ones.
+    const bool has_port =
+        has_host && DecodeDecimal(part.substr(colon + 1), 65'535).value_or(0) >= 1;
     const bool printable =
         std::all_of(part.begin(), part.end(), [](char c) { return c > ' ' && c < 0x7f; });
     if (!has_port || !printable) return Invalid("\"", part, "\" is no \"host:port\"");

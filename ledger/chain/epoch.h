@@ -63,8 +63,8 @@ absl::Status CheckSucceedingSet(const Genesis& genesis, const std::vector<Genesi
 // Since which epoch a validator of `genesis`' epoch has had its cosigner key.
 Epoch CosignerKeySince(const Genesis& genesis, const GenesisValidator& validator);
 
-// The parts of "host:port,host:port": one per validator, each empty or with a port from 1 to 65535.
-// Empty `text`: all are empty.
+// The parts of "host:port,host:port": one per validator, each empty or with a port from 1 to 65535,
+// in decimal without sign or leading zeros. Empty `text`: all are empty.
 // Errors: kInvalidArgument naming the part.
 absl::StatusOr<std::vector<std::string>> SplitAddresses(absl::string_view text, size_t count);
 

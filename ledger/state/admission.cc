@@ -12,6 +12,7 @@
 #include "ledger/state/faults.h"
 #include "ledger/state/governance.h"
 #include "ledger/state/identity.h"
+#include "ledger/state/quorum.h"
 #include "ledger/state/streams.h"
 #include "ledger/state/tables.h"
 #include "ledger/state/triage.h"
@@ -89,11 +90,18 @@ struct AdmissionCheck {
   }
 
   absl::Status operator()(const AttestationBody& body) const {
+    if (body.epoch != 0 && body.epoch != genesis.epoch.value()) {
+      return absl::AlreadyExistsError(absl::StrCat("attestation in epoch ", body.epoch,
+                                                   ", the present one is ", genesis.epoch.value()));
+    }
     const bool is_new = std::any_of(
         body.attestations.begin(), body.attestations.end(), [&](const Attestation& attestation) {
+          const RecordIndex alert = attestation.alert_index;
           const std::optional<VerdictRow> said =
-              ReadRow<VerdictRow>(view, VerdictKey(attestation.alert_index, signer.identity));
-          return !said.has_value() || said->record_index < signer.enrolled_at;
+              ReadRow<VerdictRow>(view, VerdictKey(alert, signer.identity));
+          if (!said.has_value() || said->record_index < signer.enrolled_at) return true;
+          // Said again, it may decide what an earlier epoch left open.
+          return body.epoch != 0 && Decide(genesis, VoicesOn(genesis, view, alert));
         });
     if (is_new) return absl::OkStatus();
     return absl::AlreadyExistsError(absl::StrCat("all ", body.attestations.size(), " verdicts of ",

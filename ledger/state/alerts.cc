@@ -90,38 +90,35 @@ void CountVerdict(const RecordContext& context, RecordIndex index, const Verdict
   WriteRow(context.view, AlertKey(index), *alert);
 }
 
-// Of an open alert that an earlier epoch left: what the present validators said of it.
-void CountAnew(const RecordContext& context, RecordIndex index, AlertRow* alert) {
-  alert->confirm_count = 0;
-  alert->dispute_count = 0;
-  for (const GenesisValidator& validator : context.genesis->validators) {
-    const std::string identity = validator.identity();
-    const std::optional<VerdictRow> said =
-        ReadRow<VerdictRow>(*context.view, VerdictKey(index, identity));
-    if (!said.has_value() ||
-        !Counts(*context.genesis, *context.view, identity, said->record_index)) {
-      continue;
-    }
-    ++(said->verdict == Verdict::kConfirm ? alert->confirm_count : alert->dispute_count);
-  }
-}
-
-ResultCode ApplyVerdict(const RecordContext& context, const Attestation& attestation) {
+// `again`: the record says what its author may have said in an earlier epoch.
+ResultCode ApplyVerdict(const RecordContext& context, const Attestation& attestation, bool again) {
   const RecordIndex index = attestation.alert_index;
   std::optional<AlertRow> alert = ReadRow<AlertRow>(*context.view, AlertKey(index));
   if (!alert.has_value()) return ResultCode::kNotFound;
   const bool is_open = alert->state == AlertState::kProposed;
+  const auto verdict = static_cast<Verdict>(attestation.verdict);
   const std::optional<VerdictRow> said =
       ReadRow<VerdictRow>(*context.view, VerdictKey(index, context.signer->identity));
   // What was said under keys that were replaced since gives way, but not what an alert rests on.
   const bool stands =
       said.has_value() && (!is_open || said->record_index >= context.signer->enrolled_at);
-  if (stands) return ResultCode::kAlreadyExists;
-  if (is_open && alert->height <= context.genesis->epoch_base) CountAnew(context, index, &*alert);
-  const VerdictRow verdict{.verdict = static_cast<Verdict>(attestation.verdict),
-                           .score_q8 = attestation.score_q8,
-                           .record_index = context.index};
-  CountVerdict(context, index, verdict, &*alert);
+  // Of an open alert that an earlier epoch left: what the present validators said of it.
+  const bool is_left = is_open && alert->height <= context.genesis->epoch_base;
+  if (stands && !(again && is_left && said->verdict == verdict)) return ResultCode::kAlreadyExists;
+  if (is_left) {
+    Voices voices = VoicesOn(*context.genesis, *context.view, index);
+    if (stands) {
+      // Each new voice decides what it can, so what stands decides only where the set has changed.
+      if (!Decide(*context.genesis, voices)) return ResultCode::kAlreadyExists;
+      --(verdict == Verdict::kConfirm ? voices.confirm : voices.dispute);  // Counted again below.
+    }
+    alert->confirm_count = voices.confirm;
+    alert->dispute_count = voices.dispute;
+  }
+  CountVerdict(
+      context, index,
+      {.verdict = verdict, .score_q8 = attestation.score_q8, .record_index = context.index},
+      &*alert);
   return ResultCode::kOk;
 }
 
@@ -174,10 +171,12 @@ ResultCode ApplyAlert(const RecordContext& context, const AlertBody& body) {
 }
 
 ResultCode ApplyAttestation(const RecordContext& context, const AttestationBody& body) {
+  const bool again = body.epoch != 0;
+  if (again && body.epoch != context.genesis->epoch.value()) return ResultCode::kStale;
   bool took_effect = false;
   bool stands = false;
   for (const Attestation& attestation : body.attestations) {
-    const ResultCode code = ApplyVerdict(context, attestation);
+    const ResultCode code = ApplyVerdict(context, attestation, again);
     took_effect |= code == ResultCode::kOk;
     stands |= code == ResultCode::kAlreadyExists;
   }

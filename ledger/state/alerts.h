@@ -28,7 +28,11 @@
 // Each epoch's validators decide alone. An alert that is still open when an epoch begins is counted
 // anew with the next verdict: of those who are validators now, what they said under the keys that
 // they have now. Who left counts no more, who has new keys may say it again, and confirmed and
-// contested alerts stay what they are. An open alert that nobody speaks of stays as it is.
+// contested alerts stay what they are. An open alert that nobody speaks of stays as it is. Where a
+// smaller set has nothing left to say, because what its validators said in an earlier epoch is
+// enough by now, one of them says the same again, in a record that names the present epoch
+// (AttestationBody.epoch; STALE in any other): that record decides the alert. Said again without
+// deciding it, it is as if said twice.
 //
 // Attestations: one verdict per alert and validator, that is per its keys while the alert is open.
 // Entries that cannot count are passed over. The record is OK when an entry took effect, else

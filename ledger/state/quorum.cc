@@ -1,6 +1,7 @@
 #include "ledger/state/quorum.h"
 
 #include <optional>
+#include <string>
 
 #include "ledger/crypto/keys.h"
 #include "ledger/state/tables.h"
@@ -42,5 +43,20 @@ bool Counts(const Genesis& genesis, const StateView& view, absl::string_view ide
 }
 
 uint32_t DisputeQuorum(const Genesis& genesis) { return FaultyMax(genesis) + 1; }
+
+Voices VoicesOn(const Genesis& genesis, const StateView& view, RecordIndex alert) {
+  Voices voices;
+  for (const GenesisValidator& validator : genesis.validators) {
+    const std::string identity = validator.identity();
+    const std::optional<VerdictRow> said = ReadRow<VerdictRow>(view, VerdictKey(alert, identity));
+    if (!said.has_value() || !Counts(genesis, view, identity, said->record_index)) continue;
+    ++(said->verdict == Verdict::kConfirm ? voices.confirm : voices.dispute);
+  }
+  return voices;
+}
+
+bool Decide(const Genesis& genesis, const Voices& voices) {
+  return voices.confirm >= ConfirmQuorum(genesis) || voices.dispute >= DisputeQuorum(genesis);
+}
 
 }  // namespace vigil::ledger

@@ -29,6 +29,15 @@ bool Counts(const Genesis& genesis, const StateView& view, absl::string_view ide
 // Disputes that make an alert CONTESTED: f + 1, so at least one honest validator disputes.
 uint32_t DisputeQuorum(const Genesis& genesis);
 
+// What the present validators have said of an alert, as far as it counts.
+struct Voices {
+  uint32_t confirm = 0;
+  uint32_t dispute = 0;
+};
+Voices VoicesOn(const Genesis& genesis, const StateView& view, RecordIndex alert);
+// Whether an open alert with these voices would be decided.
+bool Decide(const Genesis& genesis, const Voices& voices);
+
 }  // namespace vigil::ledger
 
 #endif  // VIGIL_LEDGER_STATE_QUORUM_H_

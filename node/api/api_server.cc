@@ -10,6 +10,7 @@
 #include "ledger/base/status_macros.h"
 #include "node/api/feed.h"
 #include "node/api/ingest_service.h"
+#include "node/api/learners_service.h"
 #include "node/api/query_service.h"
 
 namespace vigil::node {
@@ -38,10 +39,12 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(
   server->ingest_ = std::make_unique<IngestService>(services);
   server->query_ = std::make_unique<QueryService>(services, server->feeds_.get());
   server->admin_ = std::make_unique<AdminService>(services, admin);
+  server->learners_ = std::make_unique<LearnersService>(services);
   grpc::ServerBuilder builder;
   builder.RegisterService(server->ingest_.get());
   builder.RegisterService(server->query_.get());
   builder.RegisterService(server->admin_.get());
+  builder.RegisterService(server->learners_.get());
   const GrpcLimits limits = {.listener = listener,
                              .receive_bytes_max = kRequestBytesMax,
                              .send_bytes_max = kGrpcMessageBytesMax,

@@ -16,6 +16,7 @@ namespace vigil::node {
 
 class FeedHub;
 class IngestService;
+class LearnersService;
 class QueryService;
 
 class ApiServer {
@@ -41,6 +42,7 @@ class ApiServer {
   std::unique_ptr<IngestService> ingest_;
   std::unique_ptr<QueryService> query_;
   std::unique_ptr<AdminService> admin_;
+  std::unique_ptr<LearnersService> learners_;
   NodeServices* services_ = nullptr;
   std::unique_ptr<LimitedGrpcServer> server_;
 };

@@ -44,6 +44,7 @@ struct Config {
   uint64_t block_cache_bytes = 128 << 20;
   uint64_t store_cache_bytes = 64 << 20;
   uint64_t fetch_bytes_per_second = 16 << 20;
+  uint64_t learner_bytes_per_second = 4 << 20;
   uint64_t scrub_bytes_per_second = 1 << 20;
   uint64_t scrub_interval_hours = 24;
   uint64_t index_keep_blocks = 0;

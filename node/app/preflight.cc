@@ -28,6 +28,7 @@ absl::StatusOr<ledger::Genesis> ReadGenesis(const LoadedConfig& loaded, std::str
 // Where this validator stands: the newest epoch whose set names it with the keys that it has.
 struct Standing {
   ledger::Genesis genesis;  // Restated for that epoch.
+  std::optional<ledger::GenesisValidator> newcomer;
   ValidatorIndex self;
   ValidatorKeys keys;
   std::unique_ptr<CosignerKeyring> cosigner_keys;  // Only in the last epoch.
@@ -50,6 +51,32 @@ absl::StatusOr<std::unique_ptr<CosignerKeyring>> CosignerKeysOf(const LoadedConf
   return ring;
 }
 
+// One that no set names, but the entry in its data folder.
+absl::StatusOr<Standing> NewcomersStanding(const LoadedConfig& loaded,
+                                           const ledger::Genesis& newest, const std::string& json) {
+  const std::string path = NewcomerPath(loaded.config.data_dir);
+  absl::StatusOr<ledger::GenesisValidator> entry = ledger::ParseValidatorEntry(json);
+  if (!entry.ok()) return AtOrigin(loaded, "data_dir", Annotate(entry.status(), path));
+  if (entry->identity() != loaded.config.identity) {
+    return AtOrigin(
+        loaded, "identity",
+        absl::InvalidArgumentError(absl::StrCat("'", loaded.config.identity, "', but ", path,
+                                                " is the entry of ", entry->identity())));
+  }
+  absl::StatusOr<ValidatorKeys> keys =
+      LoadValidatorKeys(ledger::PosixFileSystem(), loaded.config.keys_dir, *entry);
+  if (!keys.ok()) return AtOrigin(loaded, "keys_dir", keys.status());
+  const absl::Status cosigner =
+      CosignerKeyring::Open(ledger::PosixFileSystem(), loaded.config.keys_dir, entry->cosigner_key)
+          .status();
+  if (!cosigner.ok()) return AtOrigin(loaded, "keys_dir", cosigner);
+  return Standing{.genesis = newest,
+                  .newcomer = *std::move(entry),
+                  .self = ValidatorIndex(),
+                  .keys = *std::move(keys),
+                  .cosigner_keys = nullptr};
+}
+
 // `newest`: restated for the last epoch that is known.
 absl::StatusOr<Standing> FindStanding(const LoadedConfig& loaded, const ledger::Genesis& newest) {
   const std::string& identity = loaded.config.identity;
@@ -65,6 +92,7 @@ absl::StatusOr<Standing> FindStanding(const LoadedConfig& loaded, const ledger::
           ASSIGN_OR_RETURN(ring, CosignerKeysOf(loaded, at, *self));
         }
         return Standing{.genesis = std::move(at),
+                        .newcomer = std::nullopt,
                         .self = *self,
                         .keys = *std::move(keys),
                         .cosigner_keys = std::move(ring)};
@@ -73,13 +101,17 @@ absl::StatusOr<Standing> FindStanding(const LoadedConfig& loaded, const ledger::
     }
     if (at.epoch == Epoch(1)) break;
   }
+  const absl::StatusOr<std::string> entry =
+      ledger::PosixFileSystem()->ReadAll(NewcomerPath(loaded.config.data_dir));
+  if (entry.ok()) return NewcomersStanding(loaded, newest, *entry);
   if (!problem.ok()) return problem;
   return AtOrigin(
       loaded, "identity",
       absl::InvalidArgumentError(absl::StrCat(
           "'", identity, "' is no validator of network ", newest.network, ", whose validators are ",
           NamesOf(newest), "; if it became one later, fetch the epoch chain: vigil log ",
-          "epochs -o ", loaded.config.data_dir, "/epochs.chain")));
+          "epochs -o ", loaded.config.data_dir, "/epochs.chain; if it is proposed, ",
+          "make its folder with: vigild init --entry")));
 }
 
 // Of the first block of the epoch after `epoch`.
@@ -148,10 +180,11 @@ absl::StatusOr<std::vector<PeerAddress>> OrderPeers(const LoadedConfig& loaded,
   }
   for (size_t i = 0; i < ordered.size(); ++i) {
     PeerAddress& peer = ordered[i];
+    if (peer.identity == loaded.config.identity) continue;
     if (peer.address.empty() && i < genesis.validator_addresses.size()) {
       peer.address = genesis.validator_addresses[i];
     }
-    if (peer.address.empty() && peer.identity != loaded.config.identity) {
+    if (peer.address.empty()) {
       const std::string unknown =
           strangers.empty() ? ""
                             : absl::StrCat(", and '", strangers.front(), "' is no validator of ",
@@ -165,6 +198,8 @@ absl::StatusOr<std::vector<PeerAddress>> OrderPeers(const LoadedConfig& loaded,
 }
 
 }  // namespace
+
+std::string NewcomerPath(const std::string& data_dir) { return data_dir + "/newcomer.json"; }
 
 absl::StatusOr<Preflight> CheckEverything(const LoadedConfig& loaded, int64_t now_unix_seconds) {
   const Config& config = loaded.config;
@@ -188,6 +223,7 @@ absl::StatusOr<Preflight> CheckEverything(const LoadedConfig& loaded, int64_t no
                    .genesis_file = std::move(genesis_file),
                    .epoch_anchors = std::move(epochs->anchors),
                    .removed = std::move(removed),
+                   .newcomer = std::move(standing.newcomer),
                    .self = standing.self,
                    .keys = std::move(standing.keys),
                    .cosigner_keys = std::move(standing.cosigner_keys),

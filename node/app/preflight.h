@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct Preflight {
   std::string genesis_file;  // Bytes of the file.
   std::vector<ledger::EpochAnchor> epoch_anchors;  // Of the epoch chain in the data folder.
   std::string removed;                             // Why it takes no part any more; empty: it does.
+  // Of a machine that no set names yet, whose data folder holds this entry; `self` means nothing.
+  std::optional<ledger::GenesisValidator> newcomer;
   ValidatorIndex self;
   ValidatorKeys keys;
   std::unique_ptr<CosignerKeyring> cosigner_keys;  // Null if it takes no part.
@@ -28,6 +31,9 @@ struct Preflight {
   std::vector<PeerAddress> validators;
   std::vector<std::string> warnings;
 };
+
+// Where a newcomer's data folder keeps its entry, as `vigild keys --entry` wrote it.
+std::string NewcomerPath(const std::string& data_dir);
 
 // Reads genesis, epoch chain, keys and certificates, and checks that they and the configuration fit
 // together. Errors: kInvalidArgument, kNotFound and others, each naming the file, line and column

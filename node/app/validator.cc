@@ -21,6 +21,7 @@
 #include "ledger/storage/leveldb_store.h"
 #include "node/api/api_server.h"
 #include "node/app/keys_dir.h"
+#include "node/app/machine.h"
 #include "node/app/preflight.h"
 #include "node/driver/node.h"
 #include "node/http/http_server.h"
@@ -58,6 +59,7 @@ NodeConfig NodeConfigOf(const Config& config, ValidatorIndex self) {
   node.index_keep_blocks = config.index_keep_blocks;
   node.accept_torn_tail = config.accept_torn_tail;
   node.fetch_bytes_per_second = config.fetch_bytes_per_second;
+  node.learner_bytes_per_second = config.learner_bytes_per_second;
   node.scrub_bytes_per_second = config.scrub_bytes_per_second;
   node.scrub_interval_micros = static_cast<int64_t>(config.scrub_interval_hours) * 3600 * 1'000'000;
   node.payload_age_millis = ParseAgeMillis(config.retention_payload_age).value_or(0);
@@ -72,33 +74,6 @@ NodeConfig NodeConfigOf(const Config& config, ValidatorIndex self) {
 uint64_t FreshSeed() {
   const std::string bytes = ledger::RandomBytes(sizeof(uint64_t));
   return ByteReader(AsBytes(bytes)).U64();
-}
-
-StoreFactory StoresIn(const std::string& data_dir, size_t cache_bytes, int files_max) {
-  return [=](absl::string_view name, bool wipe) -> absl::StatusOr<std::unique_ptr<ledger::Store>> {
-    const std::string directory = absl::StrCat(data_dir, "/", name);
-    ledger::FileSystem* files = ledger::PosixFileSystem();
-    if (wipe) RETURN_IF_ERROR(ledger::RemoveLevelDbStore(files, directory));
-    return ledger::OpenLevelDbStore(files, directory,
-                                    {.cache_bytes = cache_bytes, .open_files_max = files_max});
-  };
-}
-
-// Strangers who connect must never take the descriptors that journal and stores need.
-absl::StatusOr<DescriptorShares> PrepareDescriptors(const LogFunction& log) {
-  constexpr absl::string_view kRemedy =
-      "raise it with `ulimit -n 65536` or LimitNOFILE= in the systemd unit";
-  const uint64_t limit = RaiseDescriptorLimit();
-  if (limit < kDescriptorsMin) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the limit of open files is ", limit, ", at least ", kDescriptorsMin, ": ", kRemedy));
-  }
-  if (limit < kDescriptorsWanted) {
-    log(LogLevel::kWarning, "app",
-        absl::StrCat("the limit of open files is ", limit, ", below ", kDescriptorsWanted,
-                     ", so that few clients may connect at a time: ", kRemedy));
-  }
-  return ShareDescriptors(limit);
 }
 
 // Of a validator that was removed: the anchor of its last epoch's end is on disk.
@@ -128,6 +103,17 @@ std::string NotReady(const NodeStatus& status) {
                         committed.value());
   }
   return "";
+}
+
+}  // namespace
+
+namespace {
+
+absl::Status NoValidatorYet(const std::string& identity) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(identity,
+                   " is no validator yet: it learns, has promised nothing and has "
+                   "nothing to join anew; vigild start"));
 }
 
 }  // namespace
@@ -190,9 +176,10 @@ absl::Status Validator::StartSurfaces(const Config& config, const DescriptorShar
     return ListenerOptions{
         .name = name, .connections_max = connections_max, .descriptor_max = shares.descriptor_max};
   };
-  ASSIGN_OR_RETURN(parts->peers, PeerServer::Start(config.listen_peer, config.tls,
-                                                   &parts->node->genesis(), parts->node.get(),
-                                                   listener("peer", shares.peer_connections_max)));
+  ASSIGN_OR_RETURN(
+      parts->peers,
+      PeerServer::Start(config.listen_peer, config.tls, &parts->node->genesis(), parts->node.get(),
+                        listener("peer", shares.peer_connections_max), parts->node->learners()));
   ASSIGN_OR_RETURN(
       parts->api,
       ApiServer::Start(
@@ -229,6 +216,7 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const LoadedConfig& 
   const Config& config = loaded.config;
   ASSIGN_OR_RETURN(Preflight preflight,
                    CheckEverything(loaded, SystemClock()->UnixMillis() / 1000));
+  if (preflight.newcomer.has_value()) return NoValidatorYet(config.identity);
   for (const std::string& warning : preflight.warnings) log(LogLevel::kWarning, "app", warning);
   ASSIGN_OR_RETURN(const DescriptorShares shares, PrepareDescriptors(log));
   const ledger::Genesis& genesis = preflight.genesis;
@@ -312,6 +300,15 @@ bool Validator::epoch_ended() const { return parts_->node->epoch_ended(); }
 
 namespace {
 
+// So does the entry of a newcomer.
+absl::Status PutEntry(const Config& config, const std::string& from) {
+  ledger::FileSystem* const files = ledger::PosixFileSystem();
+  ASSIGN_OR_RETURN(const std::string json, files->ReadAll(from));
+  RETURN_IF_ERROR(Annotate(ledger::ParseValidatorEntry(json).status(), from));
+  RETURN_IF_ERROR(files->MakeDirs(config.data_dir));
+  return files->WriteAtomically(NewcomerPath(config.data_dir), AsBytes(json));
+}
+
 // The chain lies in the data folder before anything asks whose keys are whose.
 absl::Status PutEpochChain(const Config& config, const std::string& from) {
   ledger::FileSystem* const files = ledger::PosixFileSystem();
@@ -325,8 +322,13 @@ absl::Status PutEpochChain(const Config& config, const std::string& from) {
 
 }  // namespace
 
-absl::Status InitValidator(const LoadedConfig& loaded, bool new_network,
-                           const std::string& epochs) {
+absl::Status InitValidator(const LoadedConfig& loaded, bool new_network, const std::string& epochs,
+                           const std::string& entry) {
+  if (!entry.empty() && new_network) {
+    return absl::InvalidArgumentError(
+        "--entry is for a newcomer of a network that runs: leave --new-network out");
+  }
+  if (!entry.empty()) RETURN_IF_ERROR(PutEntry(loaded.config, entry));
   if (!epochs.empty()) RETURN_IF_ERROR(PutEpochChain(loaded.config, epochs));
   ASSIGN_OR_RETURN(const Preflight preflight,
                    CheckEverything(loaded, SystemClock()->UnixMillis() / 1000));
@@ -335,7 +337,9 @@ absl::Status InitValidator(const LoadedConfig& loaded, bool new_network,
         "a network of one validator has nobody to join: vigild init --new-network");
   }
   return Node::Init(ledger::PosixFileSystem(), loaded.config.data_dir,
-                    preflight.genesis.validators[preflight.self.value()].journal_id,
+                    preflight.newcomer.has_value()
+                        ? preflight.newcomer->journal_id
+                        : preflight.genesis.validators[preflight.self.value()].journal_id,
                     loaded.config.keys_dir + "/rollback_guard",
                     new_network ? Beginning::kNewNetwork : Beginning::kJoin);
 }
@@ -343,6 +347,7 @@ absl::Status InitValidator(const LoadedConfig& loaded, bool new_network,
 absl::StatusOr<std::string> RejoinValidator(const LoadedConfig& loaded, bool even_if_sound) {
   ASSIGN_OR_RETURN(const Preflight preflight,
                    CheckEverything(loaded, SystemClock()->UnixMillis() / 1000));
+  if (preflight.newcomer.has_value()) return NoValidatorYet(loaded.config.identity);
   return Node::Rejoin(ledger::PosixFileSystem(), preflight.genesis, preflight.self,
                       loaded.config.data_dir, loaded.config.keys_dir + "/rollback_guard",
                       even_if_sound);

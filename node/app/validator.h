@@ -46,8 +46,10 @@ class Validator {
 
 // Makes the data directory of a validator that never ran.
 // `epochs`: file of the epoch chain that names it as a validator; empty: genesis does.
+// `entry`: file of the entry of a newcomer that no set names yet, which learns until one does
+// (node/app/learner.h); empty: it is none.
 absl::Status InitValidator(const LoadedConfig& loaded, bool new_network,
-                           const std::string& epochs = "");
+                           const std::string& epochs = "", const std::string& entry = "");
 // Makes the journal of a validator anew whose folder is lost or damaged (Node::Rejoin). Returns
 // where the old one is kept.
 absl::StatusOr<std::string> RejoinValidator(const LoadedConfig& loaded, bool even_if_sound);

@@ -13,6 +13,7 @@
 #include "node/app/config.h"
 #include "node/app/data_commands.h"
 #include "node/app/keys_dir.h"
+#include "node/app/learner.h"
 #include "node/app/logging.h"
 #include "node/app/preflight.h"
 #include "node/app/testnet.h"
@@ -55,6 +56,10 @@ int Start(const ConfigFlags& flags) {
   PinTls13();
   const LogFunction log = MakeLog(loaded->config.log_level, loaded->config.log_format);
   TakeLibraryLogs(log);
+  // A newcomer learns until a set names it.
+  const absl::StatusOr<LearnerEnd> learned = RunLearner(*loaded, log);
+  if (!learned.ok()) return Report(learned.status());
+  if (*learned == LearnerEnd::kStopped) return 0;
   // Once more when it has joined: then it opens on what it fetched. Or when it must join anew, or
   // when the set of validators has changed.
   for (;;) {
@@ -73,10 +78,11 @@ int Start(const ConfigFlags& flags) {
   }
 }
 
-int Init(const ConfigFlags& flags, bool new_network, const std::string& epochs) {
+int Init(const ConfigFlags& flags, bool new_network, const std::string& epochs,
+         const std::string& entry) {
   const absl::StatusOr<LoadedConfig> loaded = flags.Load();
   if (!loaded.ok()) return Report(loaded.status());
-  const absl::Status made = InitValidator(*loaded, new_network, epochs);
+  const absl::Status made = InitValidator(*loaded, new_network, epochs, entry);
   if (made.ok()) {
     std::cerr << "made " << loaded->config.data_dir
               << (new_network ? " for a network that starts now" : "; it joins a running network")
@@ -308,7 +314,11 @@ int Main(int argc, char** argv) {
   init->add_option("--epochs", init_epochs,
                    "epoch chain (vigil log epochs), for a validator that genesis does not name or "
                    "gives other keys");
-  init->callback([&] { exit_code = Init(init_flags, new_network, init_epochs); });
+  std::string init_entry;
+  init->add_option("--entry", init_entry,
+                   "a newcomer's entry (vigild keys --entry) that is proposed, or will be: it "
+                   "learns from the validators until a set names it, and goes on as one of them");
+  init->callback([&] { exit_code = Init(init_flags, new_network, init_epochs, init_entry); });
 
   ConfigFlags rejoin_flags;
   bool even_if_sound = false;

@@ -193,8 +193,9 @@ class DetectDriver {
   absl::StatusOr<bool> SubmitDue();
   absl::StatusOr<bool> Propose(const ledger::ChainReader& reader);
   absl::StatusOr<bool> Judge(const ledger::ChainReader& reader);
-  bool Stands(const ledger::ChainReader& reader, const ledger::AlertInfo& alert,
-              const ledger::AlertVerdict& verdict) const;
+  std::optional<ledger::AlertVerdict> OwnVerdict(const ledger::ChainReader& reader,
+                                                 const ledger::AlertInfo& alert) const;
+  bool IsToBeSaidAgain(const ledger::ChainReader& reader, const ledger::AlertInfo& alert) const;
   absl::StatusOr<bool> Commit(const ledger::ChainReader& reader);
   // detect_accuse.cc: what is wrong with contested alerts.
   void TakeContested(const ledger::ExecutedBlock& executed, RecordIndex alert);

@@ -268,13 +268,25 @@ std::optional<bool> DetectDriver::AgreesWithRule(const AlertInfo& alert,
          alert.observed == match->observed && alert.reasons.empty();
 }
 
-// Whether `verdict` is this validator's own, and not of keys that it had in an earlier epoch.
-bool DetectDriver::Stands(const ChainReader& reader, const AlertInfo& alert,
-                          const ledger::AlertVerdict& verdict) const {
-  if (verdict.validator != identity_) return false;
+// This validator's own verdict, if not of keys that it had in an earlier epoch.
+std::optional<ledger::AlertVerdict> DetectDriver::OwnVerdict(const ChainReader& reader,
+                                                             const AlertInfo& alert) const {
   const ledger::StateView view(&reader.state());
-  return alert.state != ledger::AlertState::kProposed ||
-         ledger::Counts(*genesis_, view, identity_, verdict.record_index);
+  for (const ledger::AlertVerdict& verdict : alert.verdicts) {
+    if (verdict.validator != identity_) continue;
+    const bool stands = alert.state != ledger::AlertState::kProposed ||
+                        ledger::Counts(*genesis_, view, identity_, verdict.record_index);
+    if (stands) return verdict;
+  }
+  return std::nullopt;
+}
+
+// Whether an earlier epoch left the alert open, and what was said of it is enough for this one:
+// then somebody has to say it again (ledger/state/alerts.h).
+bool DetectDriver::IsToBeSaidAgain(const ChainReader& reader, const AlertInfo& alert) const {
+  const ledger::StateView view(&reader.state());
+  return alert.state == ledger::AlertState::kProposed && alert.height <= genesis_->epoch_base &&
+         ledger::Decide(*genesis_, ledger::VoicesOn(*genesis_, view, alert.index));
 }
 
 absl::StatusOr<bool> DetectDriver::Judge(const ChainReader& reader) {
@@ -292,19 +304,20 @@ absl::StatusOr<bool> DetectDriver::Judge(const ChainReader& reader) {
     }
     worked = true;
     ASSIGN_OR_RETURN(const AlertInfo alert, reader.GetAlert(index));
-    const bool stands = std::any_of(
-        alert.verdicts.begin(), alert.verdicts.end(),
-        [&](const ledger::AlertVerdict& verdict) { return Stands(reader, alert, verdict); });
+    const std::optional<ledger::AlertVerdict> own = OwnVerdict(reader, alert);
     std::optional<Attestation> verdict;
-    if (!stands) {
+    if (!own.has_value()) {
       ASSIGN_OR_RETURN(verdict, Verdict(reader, alert));
+    } else if (IsToBeSaidAgain(reader, alert)) {
+      verdict = {.alert_index = index, .verdict = own->verdict, .score_q8 = own->score_q8};
+      body.epoch = genesis_->epoch.value();
     }
     if (verdict.has_value()) {
       body.attestations.push_back(*verdict);
       sent.judgements.push_back(index);
       sent.disputes += verdict->verdict == kDispute ? 1 : 0;
       judge.attempt.under_way = true;
-    } else if (stands || port_->tip() - judge.height > kJudgePatienceHeights) {
+    } else if (own.has_value() || port_->tip() - judge.height > kJudgePatienceHeights) {
       duty = duties_.judgements.erase(duty);
       continue;
     } else {

@@ -29,6 +29,7 @@ absl::Status CheckCount(absl::string_view what, const FetchRequest& request, uin
 absl::Status CheckRequest(const FetchRequest& request) {
   switch (request.kind) {
     case FetchKind::kBlocks:
+    case FetchKind::kFinalBlocks:
       return CheckCount("blocks", request, kFetchBlocksMax);
     case FetchKind::kLogFile:
       if (!request.path.empty()) return absl::OkStatus();
@@ -57,6 +58,7 @@ std::string EncodeFetchRequest(const FetchRequest& request) {
   writer.U32(request.id).U8(static_cast<uint8_t>(request.kind));
   switch (request.kind) {
     case FetchKind::kBlocks:
+    case FetchKind::kFinalBlocks:
       writer.U64(request.first.value()).U32(request.count_max);
       break;
     case FetchKind::kLogFile:
@@ -115,6 +117,7 @@ absl::StatusOr<FetchRequest> DecodeFetchRequest(absl::string_view frame) {
   request.kind = static_cast<FetchKind>(kind);
   switch (request.kind) {
     case FetchKind::kBlocks:
+    case FetchKind::kFinalBlocks:
       request.first = Height(reader.U64());
       request.count_max = reader.U32();
       break;

@@ -20,14 +20,15 @@ namespace vigil::node {
 
 // On the wire: never renumber.
 enum class FetchKind : uint8_t {
-  kBlocks = 1,      // Executed blocks from a height on.
-  kLogFile = 2,     // Part of the checkpoint, a tile or an entry bundle.
-  kOffers = 3,      // Which snapshots there are, with proof (snapshot_offer.h).
-  kManifest = 4,    // Part of a snapshot's manifest.
-  kChunks = 5,      // Chunks of a snapshot.
-  kCheckpoint = 6,  // Part of a checkpoint of the detector.
-  kModel = 7,       // Part of a model file.
-  kKeptBlock = 8,   // An executed block as it is kept there: whole, or without its payloads.
+  kBlocks = 1,       // Executed blocks from a height on.
+  kLogFile = 2,      // Part of the checkpoint, a tile or an entry bundle.
+  kOffers = 3,       // Which snapshots there are, with proof (snapshot_offer.h).
+  kManifest = 4,     // Part of a snapshot's manifest.
+  kChunks = 5,       // Chunks of a snapshot.
+  kCheckpoint = 6,   // Part of a checkpoint of the detector.
+  kModel = 7,        // Part of a model file.
+  kKeptBlock = 8,    // An executed block as it is kept there: whole, or without its payloads.
+  kFinalBlocks = 9,  // Blocks from a height on, with proof that a quorum stands behind them.
 };
 
 inline constexpr uint32_t kFetchBlocksMax = 256;
@@ -35,14 +36,15 @@ inline constexpr uint32_t kFetchChunksMax = 16;
 inline constexpr size_t kFetchPathBytesMax = 128;
 // An answer holds no more than this, but for a single larger block.
 inline constexpr size_t kFetchAnswerBytesMax = 1024 * 1024;
-inline constexpr size_t kFetchBodyBytesMax = kBlockBytesMax + 4096;
+// One block, and the proof that may go with it.
+inline constexpr size_t kFetchBodyBytesMax = kBlockBytesMax + 24 * 1024;
 
 struct FetchRequest {
   uint32_t id = 0;  // The asker's; the answer repeats it.
   FetchKind kind = FetchKind::kBlocks;
-  Height first;  // kBlocks: the first; kKeptBlock: its; kManifest and kChunks: the snapshot's;
-                 // kCheckpoint: its.
-  uint32_t count_max = 1;    // kBlocks: 1 to kFetchBlocksMax; kChunks: 1 to kFetchChunksMax.
+  Height first;  // kBlocks, kFinalBlocks: the first; kKeptBlock: its; kManifest and kChunks: the
+                 // snapshot's; kCheckpoint: its.
+  uint32_t count_max = 1;    // Blocks: 1 to kFetchBlocksMax; kChunks: 1 to kFetchChunksMax.
   uint32_t first_chunk = 0;  // kChunks.
   std::string path;          // kLogFile: "checkpoint", or as the log's files are named.
   Hash digest;               // kModel.

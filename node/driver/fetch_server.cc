@@ -134,17 +134,20 @@ absl::StatusOr<std::string> FetchServer::Read(const FetchRequest& request, size_
       return ReadModel(request, cost);
     case FetchKind::kKeptBlock:
       return ReadKeptBlock(request, cost);
+    case FetchKind::kFinalBlocks:
+      return ReadFinalBlocks(request, cost);
   }
   return absl::UnimplementedError("fetch of this kind");
 }
 
-absl::StatusOr<std::string> FetchServer::ReadBlocks(const FetchRequest& request,
-                                                    size_t* cost) const {
+absl::StatusOr<std::vector<ledger::BlockPtr>> FetchServer::LoadBlocks(Height first,
+                                                                      uint32_t count_max,
+                                                                      size_t* cost) const {
   std::vector<ledger::BlockPtr> blocks;
   size_t bytes = 0;
-  for (uint32_t i = 0; i < request.count_max; ++i) {
+  for (uint32_t i = 0; i < count_max; ++i) {
     const absl::StatusOr<ledger::BlockPtr> block =
-        ports_.chain->LoadBlock(Height(request.first.value() + i));
+        ports_.chain->LoadBlock(Height(first.value() + i));
     if (!block.ok()) {
       if (blocks.empty()) return block.status();
       break;
@@ -153,14 +156,36 @@ absl::StatusOr<std::string> FetchServer::ReadBlocks(const FetchRequest& request,
     if ((*block)->pruned()) {
       if (!blocks.empty()) break;
       return absl::NotFoundError(
-          absl::StrCat("the payloads of block ", request.first.value() + i, " were pruned here"));
+          absl::StrCat("the payloads of block ", first.value() + i, " were pruned here"));
     }
     bytes += (*block)->frame().size();
     *cost += (*block)->frame().size();
     if (!blocks.empty() && bytes > kFetchAnswerBytesMax) break;
     blocks.push_back(*block);
   }
+  return blocks;
+}
+
+absl::StatusOr<std::string> FetchServer::ReadBlocks(const FetchRequest& request,
+                                                    size_t* cost) const {
+  ASSIGN_OR_RETURN(const std::vector<ledger::BlockPtr> blocks,
+                   LoadBlocks(request.first, request.count_max, cost));
   return EncodeFetchedBlocks(blocks);
+}
+
+absl::StatusOr<std::string> FetchServer::ReadFinalBlocks(const FetchRequest& request,
+                                                         size_t* cost) const {
+  if (ports_.final_height == nullptr) return absl::UnimplementedError("no final blocks here");
+  const Height top = ports_.final_height();
+  if (request.first > top) {
+    return absl::NotFoundError(absl::StrCat("blocks up to ", top.value(), " are final"));
+  }
+  const uint64_t count =
+      std::min<uint64_t>(request.count_max, top.value() - request.first.value() + 1);
+  ASSIGN_OR_RETURN(const std::vector<ledger::BlockPtr> blocks,
+                   LoadBlocks(request.first, static_cast<uint32_t>(count), cost));
+  ASSIGN_OR_RETURN(const FinalProof proof, ports_.prove_final(blocks.back()->height()));
+  return EncodeFinalBlocks(proof, blocks);
 }
 
 // The frame's own format says whether the payloads are in it.

@@ -30,6 +30,7 @@
 #include "node/driver/chain_access.h"
 #include "node/driver/counters.h"
 #include "node/driver/fetch_frame.h"
+#include "node/driver/final_blocks.h"
 #include "node/driver/snapshot_offer.h"
 #include "node/driver/transport.h"
 
@@ -54,6 +55,10 @@ class FetchServer final : public Actor {
     std::function<absl::StatusOr<FilePart>(Height, uint64_t)> read_checkpoint = nullptr;
     // The file of the detector's model with a digest. Errors: kNotFound and others.
     std::function<absl::StatusOr<std::string>(const Hash&)> read_model = nullptr;
+    // Up to which block a final checkpoint reaches, and that it reaches over one. Errors: kNotFound
+    // and others. Null: final blocks are not served.
+    std::function<Height()> final_height = nullptr;
+    std::function<absl::StatusOr<FinalProof>(Height)> prove_final = nullptr;
   };
   struct Options {
     uint32_t validator_count = 0;
@@ -81,7 +86,10 @@ class FetchServer final : public Actor {
   void Refill();
   // The body of the answer; what was read for it is added to `cost`, in bytes.
   absl::StatusOr<std::string> Read(const FetchRequest& request, size_t* cost);
+  absl::StatusOr<std::vector<ledger::BlockPtr>> LoadBlocks(Height first, uint32_t count_max,
+                                                           size_t* cost) const;
   absl::StatusOr<std::string> ReadBlocks(const FetchRequest& request, size_t* cost) const;
+  absl::StatusOr<std::string> ReadFinalBlocks(const FetchRequest& request, size_t* cost) const;
   absl::StatusOr<std::string> ReadLogFile(const FetchRequest& request, size_t* cost) const;
   absl::StatusOr<std::string> ReadOffers(size_t* cost) const;
   absl::StatusOr<std::string> ReadManifest(const FetchRequest& request, size_t* cost);

@@ -196,6 +196,7 @@ absl::Status Node::Recover() {
   actors_.push_back(epochs_.get());
   if (config_.keyring != nullptr) OpenCosignerKeys();
   OpenFetchServer();
+  OpenLearnerDesk();
   if (config_.scrub_bytes_per_second > 0) OpenScrubber();
   if (config_.detector_enabled) RETURN_IF_ERROR(OpenDetector());
   if (config_.payload_age_millis > 0) OpenPruner(place, scan->base.id.height);
@@ -414,10 +415,8 @@ void Node::OpenCosignerKeys() {
   actors_.push_back(cosigner_keys_.get());
 }
 
-void Node::OpenFetchServer() {
-  fetch_server_ = std::make_unique<FetchServer>(
-      FetchServer::Ports{
-          .clock = seams_.clock,
+FetchServer::Ports Node::FetchPorts() {
+  return {.clock = seams_.clock,
           .transport = seams_.transport,
           .chain = chain_.get(),
           .counters = &counters_,
@@ -435,12 +434,40 @@ void Node::OpenFetchServer() {
               [this](Height height, uint64_t offset) {
                 return checkpoints_.LoadPart(height, offset, kFetchAnswerBytesMax);
               },
-          .read_model = [this](const Hash& digest) { return ReadModel(digest); }},
+          .read_model = [this](const Hash& digest) { return ReadModel(digest); },
+          .final_height = [this] { return FinalHeight(); },
+          .prove_final = [this](Height last) -> absl::StatusOr<FinalProof> {
+            ASSIGN_OR_RETURN(const std::string note, Checkpoint());
+            return ProveFinal(genesis_, *chain_->CurrentView().reader, log_actor_->tiles(), note,
+                              last);
+          }};
+}
+
+void Node::OpenFetchServer() {
+  fetch_server_ = std::make_unique<FetchServer>(
+      FetchPorts(),
       FetchServer::Options{.validator_count = static_cast<uint32_t>(genesis_.validators.size()),
                            .bytes_per_second = config_.fetch_bytes_per_second,
                            .snapshots = SnapshotDirectory(),
                            .snapshot_interval_blocks = genesis_.snapshot_interval_blocks});
   actors_.push_back(fetch_server_.get());
+}
+
+void Node::OpenLearnerDesk() {
+  learners_ = std::make_unique<LearnerDesk>(
+      LearnerDesk::Ports{.genesis = &genesis_,
+                         .self = genesis_.validators[config_.self.value()].identity(),
+                         .clock = seams_.clock,
+                         .chain = chain_.get(),
+                         .log = &log_,
+                         .anchors = [this] { return epochs_->anchors(); },
+                         .final_height = [this] { return FinalHeight(); },
+                         .fetch = FetchPorts()},
+      LearnerDesk::Options{.bytes_per_second = config_.learner_bytes_per_second,
+                           .snapshots = SnapshotDirectory(),
+                           .snapshot_interval_blocks = genesis_.snapshot_interval_blocks});
+  chain_->AddListener([this](Height) { learners_->signal()->Set(); });
+  actors_.push_back(learners_.get());
 }
 
 void Node::OpenScrubber() {
@@ -736,6 +763,11 @@ absl::StatusOr<detector::Entity> Node::FindEntity(detector::EntityKind kind,
                                                   absl::string_view key) const {
   if (detector_ == nullptr) return NodeServices::FindEntity(kind, key);
   return detector_->FindEntity(kind, key);
+}
+
+absl::StatusOr<std::vector<NewcomerStanding>> Node::Newcomers() const {
+  if (learners_ == nullptr) return NodeServices::Newcomers();
+  return learners_->Standings();
 }
 
 absl::StatusOr<std::string> Node::ReadModel(const Hash& digest) const {

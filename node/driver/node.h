@@ -53,6 +53,7 @@
 #include "node/driver/indexer.h"
 #include "node/driver/join_actor.h"
 #include "node/driver/journal_writer.h"
+#include "node/driver/learner_desk.h"
 #include "node/driver/log.h"
 #include "node/driver/log_actor.h"
 #include "node/driver/pruner.h"
@@ -115,6 +116,8 @@ struct NodeConfig {
   uint32_t heartbeat_ticks = 10;
   // What is read from this disk for validators that join, at most.
   uint64_t fetch_bytes_per_second = 16u << 20;
+  // The same for newcomers that learn before they are validators, all together.
+  uint64_t learner_bytes_per_second = 4u << 20;
   // What the scrub reads again of what was written long ago, at most; 0: it does not run.
   uint64_t scrub_bytes_per_second = 1u << 20;
   int64_t scrub_interval_micros = int64_t{24} * 3600 * 1'000'000;  // Between passes' beginnings.
@@ -182,6 +185,9 @@ class Node final : public NodeServices, public FrameReceiver {
   // For stepping: the actors in a fixed order; empty while refusing.
   const std::vector<Actor*>& actors() const { return actors_; }
 
+  // Lets newcomers of open proposals learn; null while it refuses or joins.
+  LearnerDesk* learners() { return learners_.get(); }
+
   // First frame of a stream to the peer `to`, on a connection with the certificate of this hash.
   std::string Hello(ValidatorIndex to, const Hash& certificate_hash) const;
   // What killed the node; OK while it lives.
@@ -230,6 +236,7 @@ class Node final : public NodeServices, public FrameReceiver {
   absl::StatusOr<std::string> ReadLogFile(absl::string_view path) const override;
   const ledger::TileSource* tiles() const override;
   std::string EpochChain() const override;
+  absl::StatusOr<std::vector<NewcomerStanding>> Newcomers() const override;
 
   // FrameReceiver
   absl::Status OnFrame(PeerStream* stream, std::string frame) override;
@@ -254,6 +261,8 @@ class Node final : public NodeServices, public FrameReceiver {
   absl::Status CheckMayTakePart(const ledger::Tip& tip, const JournalScan& scan) const;
   void OpenCosignerKeys();
   void OpenFetchServer();
+  FetchServer::Ports FetchPorts();
+  void OpenLearnerDesk();
   void OpenScrubber();
   absl::StatusOr<std::string> ReadNewestLogFile(absl::string_view path) const;
   absl::Status OpenJoin(OpenedJournal journal);
@@ -318,6 +327,7 @@ class Node final : public NodeServices, public FrameReceiver {
   std::unique_ptr<EpochActor> epochs_;
   std::unique_ptr<CosignerKeyActor> cosigner_keys_;  // Null when there is no keyring.
   std::unique_ptr<FetchServer> fetch_server_;
+  std::unique_ptr<LearnerDesk> learners_;
   // The scrubber's; shared with the journal and whoever reads blocks.
   std::unique_ptr<Scrubber> scrubber_;       // Null when it does not run.
   std::unique_ptr<JoinActor> join_;          // Null but for a validator that joins; then alone.

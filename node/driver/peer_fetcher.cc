@@ -26,6 +26,7 @@ bool ComesInParts(FetchKind kind) {
     case FetchKind::kModel:
       return true;
     case FetchKind::kBlocks:
+    case FetchKind::kFinalBlocks:
     case FetchKind::kOffers:
     case FetchKind::kChunks:
     case FetchKind::kKeptBlock:

@@ -9,6 +9,12 @@
 namespace vigil::node {
 namespace {
 
+// What agreement may say fits a frame, and a frame a message of gRPC: the largest block travels
+// alone (protocol.md, R9), with some bytes of framing around it.
+constexpr size_t kFramingBytes = 1024;
+static_assert(kBlockBytesMax + kCoreHeaderBytesMax + kFramingBytes <= kPeerFrameBytesMax);
+static_assert(kPeerFrameBytesMax + kFramingBytes <= kGrpcMessageBytesMax);
+
 std::string Begin(PeerFrameType type) { return std::string(1, static_cast<char>(type)); }
 
 // A reader behind the type byte. Errors: kInvalidArgument when the frame is of another type.

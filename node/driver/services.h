@@ -22,6 +22,7 @@
 #include "ledger/log/tiles.h"
 #include "ledger/state/chain_reader.h"
 #include "node/driver/final_waiters.h"
+#include "node/driver/newcomers.h"
 #include "node/driver/read_waiters.h"
 #include "node/driver/submit.h"
 #include "node/driver/transfer_desk.h"
@@ -204,6 +205,11 @@ class NodeServices {
   virtual absl::StatusOr<std::string> Checkpoint() const = 0;
   // The epoch chain so far (ledger/state/epoch_anchor.h), a file's bytes.
   virtual std::string EpochChain() const = 0;
+  // Whom proposals name that is no validator yet, and how far each has learned from this node.
+  // Errors: of the state; kUnavailable while the node refuses.
+  virtual absl::StatusOr<std::vector<NewcomerStanding>> Newcomers() const {
+    return absl::UnavailableError("nobody learns from this node");
+  }
   // The newest final checkpoint that all these witnesses outside the network cosigned, named by
   // their keys. Errors: kUnavailable while there is none; kInvalidArgument when none is named.
   virtual absl::StatusOr<std::string> CheckpointWitnessedBy(

@@ -3,6 +3,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -144,6 +145,25 @@ void AddJoin(const NodeStatus::Join& join, Families* families) {
 
 }  // namespace
 
+void AddLearners(const NodeServices& services, Families* families) {
+  const absl::StatusOr<std::vector<NewcomerStanding>> newcomers = services.Newcomers();
+  if (!newcomers.ok()) return;
+  const auto add = [&](const std::string& name, const std::string& help, const auto& value) {
+    for (const NewcomerStanding& one : *newcomers) {
+      families->Labelled(
+          name, help, "newcomer",
+          one.newcomer.entry.identity() + "#" + std::to_string(one.newcomer.proposal.value()),
+          static_cast<double>(value(one)));
+    }
+  };
+  add("vigil_newcomer_learns", "1 while a machine that a proposal names learns from this one.",
+      [](const NewcomerStanding& one) { return one.learns ? 1 : 0; });
+  add("vigil_newcomer_height", "Height that it says it has executed; 0: none.",
+      [](const NewcomerStanding& one) { return one.height.value(); });
+  add("vigil_newcomer_behind_blocks", "How far that is behind what is final here.",
+      [](const NewcomerStanding& one) { return one.behind; });
+}
+
 std::string MetricsText(const NodeServices& services) {
   const NodeStatus status = services.Status();
   Families families;
@@ -157,6 +177,7 @@ std::string MetricsText(const NodeServices& services) {
   families.Gauge("vigil_refusing", "1 while the node refuses to vote.", status.refusing);
   families.Counter("vigil_uptime_seconds", "Seconds since start.",
                    static_cast<double>(status.uptime_seconds));
+  AddLearners(services, &families);
   const ProcessUsage usage = ReadProcessUsage();
   families.Gauge("vigil_resident_bytes", "Resident memory of the process.",
                  static_cast<double>(usage.resident_bytes));

@@ -18,7 +18,9 @@ namespace {
 constexpr auto kConnectWait = std::chrono::milliseconds(200);
 constexpr auto kIdleWait = std::chrono::milliseconds(200);
 constexpr auto kBackoff = std::chrono::milliseconds(100);
-constexpr size_t kFramesPerTurn = 64;
+// Frames of at most so many bytes are handed to gRPC by whoever sends them; encrypting and sending
+// more would hold that thread up.
+constexpr size_t kInlineBytesMax = 16 * 1024;
 constexpr auto kLastWordWait = std::chrono::milliseconds(500);
 constexpr auto kTellPause = std::chrono::minutes(1);
 
@@ -52,24 +54,47 @@ std::string WireBytes(const OutFrame& frame) {
   return bytes;
 }
 
-// One call. Written to by one thread.
+// One call. Frames go out one at a time, in the order of the queue: the next is handed to gRPC by
+// whoever finds that none is under way.
 class StreamCall final : public grpc::ClientWriteReactor<v1::PeerFrame> {
  public:
-  explicit StreamCall(v1::Peer::Stub* stub) {
+  // `queue` must outlive the call.
+  StreamCall(v1::Peer::Stub* stub, Inbox<OutFrame>* queue) : queue_(queue) {
     stub->async()->Stream(&context_, &end_, this);
     AddHold();
     StartCall();
   }
 
-  // Waits until gRPC has taken the frame. False when the call is over.
-  bool Write(std::string frame) VIGIL_EXCLUDES(mutex_) {
-    if (over()) return false;
-    message_.set_frame(std::move(frame));
+  // Waits until gRPC has taken the hello, the first frame. False when the call is over.
+  bool WriteHello(std::string frame) VIGIL_EXCLUDES(mutex_) {
     MutexLock lock(&mutex_);
-    writing_ = true;
-    StartWrite(&message_);
-    while (writing_) changed_.Wait(&mutex_);
+    if (over_) return false;
+    StartWriting(std::move(frame));
+    while (writing_ && !greeted_) changed_.Wait(&mutex_);
     return !over_;
+  }
+
+  // Writes what waits in the queue.
+  void Pump() VIGIL_EXCLUDES(mutex_) {
+    MutexLock lock(&mutex_);
+    WriteNext();
+  }
+  // Has the thread in WaitFor() do that.
+  void Nudge() VIGIL_EXCLUDES(mutex_) {
+    MutexLock lock(&mutex_);
+    nudged_ = true;
+    changed_.SignalAll();
+  }
+  // Waits for a nudge or the end of the call.
+  void WaitFor(std::chrono::milliseconds timeout) VIGIL_EXCLUDES(mutex_) {
+    MutexLock lock(&mutex_);
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    while (!nudged_ && !over_) {
+      const auto now = std::chrono::steady_clock::now();
+      if (now >= deadline) break;
+      changed_.WaitFor(&mutex_, deadline - now);
+    }
+    nudged_ = false;
   }
 
   // The peer has ended the call; seen without writing too.
@@ -82,6 +107,10 @@ class StreamCall final : public grpc::ClientWriteReactor<v1::PeerFrame> {
   // Waits for the peer's last word, and brings the end about when it does not come. Called once,
   // last.
   grpc::Status Finish() VIGIL_EXCLUDES(mutex_) {
+    {
+      MutexLock lock(&mutex_);
+      over_ = true;  // Without the hold nobody may begin a write.
+    }
     RemoveHold();
     {
       MutexLock lock(&mutex_);
@@ -97,27 +126,44 @@ class StreamCall final : public grpc::ClientWriteReactor<v1::PeerFrame> {
   void OnReadInitialMetadataDone(bool /*ok*/) override {
     MutexLock lock(&mutex_);
     over_ = true;
+    changed_.SignalAll();
   }
   void OnWriteDone(bool ok) override {
     MutexLock lock(&mutex_);
     writing_ = false;
     if (!ok) over_ = true;
-    changed_.SignalAll();
+    if (over_ || !greeted_) changed_.SignalAll();
+    greeted_ = true;
+    WriteNext();
   }
   void OnDone(const grpc::Status& status) override {
     MutexLock lock(&mutex_);
     status_ = status;
-    done_ = true;
+    done_ = over_ = true;
     changed_.SignalAll();
   }
 
  private:
+  void StartWriting(std::string frame) VIGIL_REQUIRES(mutex_) {
+    message_.set_frame(std::move(frame));
+    writing_ = true;
+    StartWrite(&message_);
+  }
+  // Nothing goes before the hello.
+  void WriteNext() VIGIL_REQUIRES(mutex_) {
+    if (writing_ || over_ || !greeted_) return;
+    for (const OutFrame& frame : queue_->TryPop(1)) StartWriting(WireBytes(frame));
+  }
+
+  Inbox<OutFrame>* const queue_;
   grpc::ClientContext context_;
   v1::PeerStreamEnd end_;
   v1::PeerFrame message_;  // gRPC's while a write is under way.
   mutable Mutex mutex_;
   CondVar changed_;
   bool writing_ VIGIL_GUARDED_BY(mutex_) = false;
+  bool greeted_ VIGIL_GUARDED_BY(mutex_) = false;  // The hello is written, or the call failed.
+  bool nudged_ VIGIL_GUARDED_BY(mutex_) = false;
   bool over_ VIGIL_GUARDED_BY(mutex_) = false;
   bool done_ VIGIL_GUARDED_BY(mutex_) = false;
   grpc::Status status_ VIGIL_GUARDED_BY(mutex_);
@@ -135,7 +181,7 @@ struct GrpcTransport::Peer {
   std::atomic<bool> connected{false};
   std::thread thread;
   std::optional<std::chrono::steady_clock::time_point> told;  // Of the thread.
-  Mutex mutex;
+  Mutex mutex;                                                // Before the call's own.
   StreamCall* call VIGIL_GUARDED_BY(mutex) = nullptr;
 };
 
@@ -175,7 +221,15 @@ bool GrpcTransport::Send(ValidatorIndex to, OutFrame frame) {
   Peer& peer = *peers_[to.value()];
   if (!peer.connected) return false;
   const size_t bytes = frame.bytes();
-  return peer.queue.TryPush(std::move(frame), bytes);
+  if (!peer.queue.TryPush(std::move(frame), bytes)) return false;
+  MutexLock lock(&peer.mutex);
+  if (peer.call == nullptr) return true;
+  if (bytes <= kInlineBytesMax) {
+    peer.call->Pump();
+  } else {
+    peer.call->Nudge();
+  }
+  return true;
 }
 
 bool GrpcTransport::IsConnected(ValidatorIndex peer) const {
@@ -203,19 +257,18 @@ void GrpcTransport::Run(Peer* peer) {
 
 bool GrpcTransport::RunStream(Peer* peer, const std::shared_ptr<grpc::Channel>& channel) {
   const std::unique_ptr<v1::Peer::Stub> stub = v1::Peer::NewStub(channel);
-  StreamCall call(stub.get());
+  StreamCall call(stub.get(), &peer->queue);
   {
     MutexLock lock(&peer->mutex);
     peer->call = &call;
   }
   bool healthy =
-      !stopping_ && call.Write(hello_(peer->index, HashOfFile(options_.tls.certificate)));
+      !stopping_ && call.WriteHello(hello_(peer->index, HashOfFile(options_.tls.certificate)));
   peer->connected = healthy;
   while (healthy && !stopping_ &&
          channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY) {
-    for (const OutFrame& frame : peer->queue.PopFor(kFramesPerTurn, kIdleWait)) {
-      if (!call.Write(WireBytes(frame))) break;
-    }
+    call.WaitFor(kIdleWait);
+    call.Pump();
     healthy = !call.over();
   }
   peer->connected = false;

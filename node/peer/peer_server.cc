@@ -11,6 +11,7 @@
 #include "ledger/base/limits.h"
 #include "ledger/base/mutex.h"
 #include "ledger/base/status_macros.h"
+#include "node/peer/learn_call.h"
 #include "vigil/v1/peer.grpc.pb.h"
 
 namespace vigil::node {
@@ -145,8 +146,18 @@ void StreamTable::Remove(ValidatorIndex from, const StreamReactor* stream) {
 
 class PeerServer::Service final : public v1::Peer::CallbackService {
  public:
-  Service(const ledger::Genesis* genesis, FrameReceiver* receiver)
-      : genesis_(genesis), receiver_(receiver), table_(genesis->validators.size()) {}
+  Service(const ledger::Genesis* genesis, FrameReceiver* receiver, LearnerReceiver* learners)
+      : genesis_(genesis),
+        receiver_(receiver),
+        table_(genesis->validators.size()),
+        learn_calls_(learners) {}
+
+  // Whether a proposal names the caller, its hello shows.
+  grpc::ServerBidiReactor<v1::PeerFrame, v1::PeerFrame>* Learn(
+      grpc::CallbackServerContext* context) override {
+    return learn_calls_.Begin(ValidatorOfCaller(*context->auth_context()),
+                              CertificateHashOfCaller(*context->auth_context()));
+  }
 
   grpc::ServerReadReactor<v1::PeerFrame>* Stream(grpc::CallbackServerContext* context,
                                                  v1::PeerStreamEnd* /*end*/) override {
@@ -170,18 +181,17 @@ class PeerServer::Service final : public v1::Peer::CallbackService {
   const ledger::Genesis* const genesis_;
   FrameReceiver* const receiver_;
   StreamTable table_;
+  LearnCalls learn_calls_;
 };
 
 PeerServer::PeerServer() = default;
 PeerServer::~PeerServer() { Stop(); }
 
-absl::StatusOr<std::unique_ptr<PeerServer>> PeerServer::Start(const std::string& address,
-                                                              const TlsFiles& tls,
-                                                              const ledger::Genesis* genesis,
-                                                              FrameReceiver* receiver,
-                                                              const ListenerOptions& listener) {
+absl::StatusOr<std::unique_ptr<PeerServer>> PeerServer::Start(
+    const std::string& address, const TlsFiles& tls, const ledger::Genesis* genesis,
+    FrameReceiver* receiver, const ListenerOptions& listener, LearnerReceiver* learners) {
   std::unique_ptr<PeerServer> server(new PeerServer);
-  server->service_ = std::make_unique<Service>(genesis, receiver);
+  server->service_ = std::make_unique<Service>(genesis, receiver, learners);
   grpc::ServerBuilder builder;
   builder.RegisterService(server->service_.get());
   const GrpcLimits limits = {.listener = listener,

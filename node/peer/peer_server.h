@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "ledger/chain/genesis.h"
+#include "node/driver/learner_stream.h"
 #include "node/driver/transport.h"
 #include "node/net/grpc_limits.h"
 #include "node/peer/tls.h"
@@ -21,11 +22,13 @@ namespace vigil::node {
 
 class PeerServer {
  public:
-  // Listens on `address` ("host:port"; port 0 picks one). `genesis` and `receiver` must outlive it.
+  // Listens on `address` ("host:port"; port 0 picks one). `genesis` and `receiver` must outlive it,
+  // and so must `learners`, which may be null: then nobody learns here.
   // Errors: kAlreadyExists when the port is taken, naming the address and the remedy.
   static absl::StatusOr<std::unique_ptr<PeerServer>> Start(
       const std::string& address, const TlsFiles& tls, const ledger::Genesis* genesis,
-      FrameReceiver* receiver, const ListenerOptions& listener = {.name = "peer"});
+      FrameReceiver* receiver, const ListenerOptions& listener = {.name = "peer"},
+      LearnerReceiver* learners = nullptr);
   ~PeerServer();
   // Ends all streams; the receiver is not called after it returns.
   void Stop();

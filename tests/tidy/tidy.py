@@ -12,7 +12,7 @@ FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 800
 SOURCE_FOLDERS = ("ledger", "consensus", "detector", "node", "client")
 PROTO_GROUPS = {"event": "proto:records", "record": "proto:records", "genesis": "proto:records",
-                "api": "proto:api", "peer": "proto:peer"}
+                "api": "proto:api", "learners": "proto:api", "peer": "proto:peer"}
 SINGLE_FILE_LIBRARIES = ("simdjson.h", "httplib.h")
 # (pattern, what to use instead, folders where it is allowed)
 BANNED = [

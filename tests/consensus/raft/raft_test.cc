@@ -206,6 +206,47 @@ TEST_CASE("raft: a built block counts only for the outstanding ask", "[consensus
   }
 }
 
+TEST_CASE("raft: an answer to a read counts once and only in the start that asked", "[consensus]") {
+  const auto core = MakeRaft(ConfigOf(3), Recovered());
+  core->Step(From(1, 1, AppendAfter(kGenesis, 0)));
+  const Output asked = core->Step(ReadRequest{7});
+  REQUIRE(BodiesOf<RaftRead>(asked.send_now).size() == 1);
+  const RaftRead read = BodiesOf<RaftRead>(asked.send_now)[0];
+  CHECK(core->Step(From(1, 1, RaftReadReply{read.session + 1, 7, Height(3)})).reads_ready.empty());
+  CHECK(core->Step(From(1, 1, RaftReadReply{read.session, 6, Height(3)})).reads_ready.empty());
+  const Output answered = core->Step(From(1, 1, RaftReadReply{read.session, 7, Height(3)}));
+  REQUIRE(answered.reads_ready.size() == 1);
+  CHECK(answered.reads_ready[0].height == Height(3));
+  // As comes twice, or late when it was given up.
+  CHECK(core->Step(From(1, 1, RaftReadReply{read.session, 7, Height(9)})).reads_ready.empty());
+}
+
+TEST_CASE("raft: a leader asks for no more blocks while too many bytes are not committed",
+          "[consensus]") {
+  BlockMaker maker(3);
+  const uint64_t bytes = maker.Make(kGenesis, View(1), V(0), 0)->frame().size();
+  RaftConfig config = ConfigOf(3);
+  config.bytes_in_flight_max = 3 * bytes;
+  const auto core = MakeRaft(config, Recovered());
+  AskBuild ask = Elect(core.get());
+  Output output;
+  for (int built = 1; built <= 3; ++built) {
+    output = core->Step(BlockBuilt{maker.Make(ask.parent, View(1), V(0), 0)});
+    INFO(built << " blocks of " << bytes << " bytes");
+    CHECK(AskOf(output).has_value() == (built < 3));
+    ask = AskOf(output).value_or(ask);
+  }
+  // The first is committed, so that there is room for one more.
+  core->Step(DurableUpTo{output.sequence});
+  RaftAppendReply reply;
+  reply.session = 77;
+  reply.round = 1;
+  reply.match = Height(1);
+  output = core->Step(From(1, 1, reply));
+  REQUIRE(core->Status().committed.height == Height(1));
+  CHECK(AskOf(output).has_value());
+}
+
 TEST_CASE("raft: blocks leave before the own disk has them and count after", "[consensus]") {
   BlockMaker maker(3);
   const auto core = MakeRaft(ConfigOf(3), Recovered());

@@ -108,8 +108,14 @@ TEST_CASE("epoch: addresses are as many as validators and each has host and port
   CHECK(SplitAddresses("", 2).value() == Parts{"", ""});
   CHECK(SplitAddresses("a:1,[::1]:65535", 2).value() == Parts{"a:1", "[::1]:65535"});
   CHECK(SplitAddresses("a:1,", 2).value() == Parts{"a:1", ""});
-  for (const char* bad : {"a:1", "a:1,b:2,c:3", "a,b:2", ":1,b:2", "a:0,b:2", "a:65536,b:2",
-                          "a:,b:2", "a:-1,b:2", "a b:1,b:2", "a\x01:1,b:2", "\xc3\xa9:1,b:2"}) {
+  for (const char* bad :
+       {"a:1", "a:1,b:2,c:3", "a,b:2", ":1,b:2", "a:0,b:2", "a:65536,b:2", "a:,b:2", "a:-1,b:2",
+        "a b:1,b:2", "a\x01:1,b:2", "\xc3\xa9:1,b:2",
+        // Numbers to some readers and not to others.
+        "a:+1,b:2", "a:01,b:2", "a:0080,b:2", "a: 1,b:2", "a:1 ,b:2", "a:0x1,b:2", "a:1e1,b:2",
+        "a:1.0,b:2", "a:1_0,b:2", "a:18446744073709551617,b:2", "a:\xd9\xa1,b:2",
+        // No host, and a character that is none.
+        "80,b:2", "a\x7f:1,b:2"}) {
     INFO(bad);
     CHECK(absl::IsInvalidArgument(SplitAddresses(bad, 2).status()));
   }

@@ -1,12 +1,16 @@
 #include "ledger/proof/policy_chain.h"
 
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "ledger/base/random.h"
 #include "ledger/chain/epoch.h"
+#include "ledger/chain/header.h"
 #include "ledger/log/note.h"
 #include "ledger/proof/consistency.h"
 #include "ledger/proof/fork_evidence.h"
@@ -92,6 +96,46 @@ TEST_CASE("policy chain: a folder's epoch chain gives its anchors and the last e
   const absl::Status bad = LoadEpochChain(files, "/d", sample.genesis()).status();
   CHECK(absl::IsInvalidArgument(bad));
   CHECK(absl::StrContains(bad.message(), "vigil log epochs -o /d/epochs.chain"));
+}
+
+TEST_CASE("epoch chain: each change of a set comes back whole from its anchor", "[epochs]") {
+  const EpochSample& sample = SampleOfEpochs();
+  Anchors anchors = sample.anchors();
+  std::vector<std::vector<std::string>> addresses;
+  for (size_t i = 0; i < anchors.size(); ++i) {
+    std::vector<std::string> of_set(sample.set(i + 2).size());
+    for (size_t j = 1; j < of_set.size(); ++j) {
+      of_set[j] = absl::StrCat("host-", i, "-", j, ":", 7000 + j);  // None for the first.
+    }
+    anchors[i].addresses = absl::StrJoin(of_set, ",");
+    addresses.push_back(of_set);
+  }
+  CHECK(DecodeEpochChain(AsBytes(EncodeEpochChain(anchors))).value() == anchors);
+  Genesis genesis = sample.genesis();
+  for (size_t i = 0; i < anchors.size(); ++i) {
+    const Genesis before = genesis;
+    genesis = VerifyEpochAnchor(genesis, anchors[i]).value();
+    const uint64_t size = EpochSample::FinalSize(i + 1);
+    const BlockHeader header = sample.HeaderAt(size);
+    INFO("epoch " << i + 2);
+    CHECK(genesis.epoch == Epoch(i + 2));
+    CHECK(genesis.epoch_base == header.height);
+    CHECK(genesis.epoch_base_view == header.view);
+    CHECK(genesis.epoch_base_hash == HeaderHash(AsBytes(EncodeHeader(header))));
+    CHECK(genesis.epoch_base_size == size);
+    CHECK(genesis.validators == sample.set(i + 2));
+    CHECK(genesis.validator_set_hash == HashValidatorSet(sample.set(i + 2)));
+    CHECK(genesis.validator_addresses == addresses[i]);
+    REQUIRE(genesis.past.size() == i + 1);
+    CHECK(genesis.past[i].validators == before.validators);
+    CHECK(genesis.past[i].hash == before.validator_set_hash);
+    CHECK(genesis.past[i].base == before.epoch_base);
+    const Genesis again =
+        WalkEpochChain(sample.genesis(), AsBytes(EncodeEpochChain({&anchors[0], i + 1}))).value();
+    CHECK(again.validators == genesis.validators);
+    CHECK(again.validator_addresses == genesis.validator_addresses);
+    CHECK(again.epoch_base_hash == genesis.epoch_base_hash);
+  }
 }
 
 TEST_CASE("policy chain: a proof of any epoch verifies under genesis and the chain", "[epochs]") {
@@ -225,6 +269,70 @@ TEST_CASE("policy chain: witnesses outside are asked for in every epoch", "[epoc
   CHECK(!CheckHead(chain, EncodeNote(note), &head).has_value());
 }
 
+TEST_CASE("policy chain: other groups beside that of the validators stay what they are",
+          "[epochs]") {
+  const EpochSample& sample = SampleOfEpochs();
+  const SigningKey key = SigningKey::FromSeed(std::array<uint8_t, 32>{0xEE});
+  Policy pinned = sample.policy();
+  pinned.witnesses.push_back(
+      {.name = "w.example",
+       .key = {.name = "w.example", .type = NoteKeyType::kCosignatureV1, .key = key.public_key()},
+       .url = ""});
+  // As many as the validators, but one is no validator; all validators, but not all of them.
+  const PolicyGroup mixed{
+      .name = "mixed", .threshold = 3, .members = {"acme/v0", "globex/v1", "acme/v2", "w.example"}};
+  const PolicyGroup few{
+      .name = "few", .threshold = 2, .members = {"acme/v0", "globex/v1", "acme/v2"}};
+  pinned.groups.insert(pinned.groups.begin(), {mixed, few});
+  const absl::StatusOr<PolicyChain> chain = PolicyChain::Walk(pinned, AsBytes(sample.Chain()));
+  INFO(chain.status());
+  REQUIRE(chain.ok());
+  REQUIRE(chain->newest().groups.size() == 3);
+  CHECK(chain->newest().groups[0] == mixed);
+  CHECK(chain->newest().groups[1] == few);
+  CHECK(chain->newest().groups[2] == sample.PolicyOf(EpochSample::kEpochs).groups[0]);
+
+  SECTION("a validator that comes with the name of a group is refused") {
+    pinned.groups[0].name = "acme/n4";
+    CHECK(absl::StrContains(PolicyChain::Walk(pinned, AsBytes(sample.Chain())).status().message(),
+                            "has the name of a group"));
+  }
+  SECTION("or with the name or key of a witness outside") {
+    pinned.witnesses.back().name = "acme/n4";
+    pinned.groups.erase(pinned.groups.begin());
+    CHECK(absl::StrContains(PolicyChain::Walk(pinned, AsBytes(sample.Chain())).status().message(),
+                            "has name or key of witness acme/n4"));
+    pinned.witnesses.back().name = "w.example";
+    pinned.witnesses.back().key.key = sample.set(2).back().cosigner_key;
+    CHECK(absl::StrContains(PolicyChain::Walk(pinned, AsBytes(sample.Chain())).status().message(),
+                            "has name or key of witness w.example"));
+  }
+}
+
+TEST_CASE("policy chain: the epoch in a cosigner's name is read in one way", "[epochs]") {
+  CHECK(EpochOfCosigner("log", "log/v/acme/v1/7") == 7);
+  CHECK(EpochOfCosigner("log", "log/v/acme/v1/0") == 0);
+  for (const char* other :
+       {"log2/v/acme/v1/7", "/v/acme/v1/7", "lo/v/acme/v1/7", "log/w/acme/v1/7", "log/7", "log/v/7",
+        "log/v/acme/v1/", "log/v/acme/v1/07", "log/v/acme/v1/+7", "log/v/acme/v1/x",
+        "log/v/acme/v1/18446744073709551616"}) {
+    INFO(other);
+    // "log/v/7" has no slash behind the log's part.
+    CHECK(!EpochOfCosigner("log", other).has_value());
+  }
+}
+
+TEST_CASE("policy chain: one policy alone is of no epoch", "[epochs]") {
+  const EpochSample& sample = SampleOfEpochs();
+  const PolicyChain alone(sample.policy());
+  CHECK(alone.Find(0) == nullptr);
+  CHECK(alone.Find(1) == nullptr);
+  const PolicyChain last = PolicyChain::Walk(sample.PolicyOf(4), AsBytes(sample.Chain())).value();
+  CHECK(last.NumbersText() == "4");
+  CHECK(last.Find(3) == nullptr);
+  CHECK(last.Find(4) != nullptr);
+}
+
 TEST_CASE("policy chain: policies that cannot be carried over are refused", "[epochs]") {
   const EpochSample& sample = SampleOfEpochs();
   const std::string file = sample.Chain();
@@ -247,6 +355,9 @@ TEST_CASE("policy chain: policies that cannot be carried over are refused", "[ep
   Policy mixed = sample.policy();
   mixed.witnesses.back().key.name = sample.origin() + "/v/globex/v3/2";
   refused(mixed, "of 2 epochs");
+  Policy zero = sample.policy();
+  for (PolicyWitness& witness : zero.witnesses) witness.key.name.back() = '0';
+  refused(zero, "of 1 epochs");
   Policy two = sample.policy();
   two.logs.back().key.name = "other.example/log";
   refused(two, "two logs");
@@ -313,14 +424,19 @@ TEST_CASE("epoch chain: forged and misplaced anchors are refused", "[epochs]") {
     Refused({good[0], sample.MakeAnchor(before, EpochSample::SealOf(header), 2, sample.set(3))},
             kInvalid, "height 5");
   }
-  SECTION("an end with fewer leaves than the one before, of which a policy alone can know") {
-    const std::string seal = EncodeSealLeaf(AsBytes(EncodeHeader(sample.HeaderAt(10))), Hash(),
-                                            RecordIndex(3), /*record_count=*/0);
-    const std::vector<std::string> three(before.begin(), before.begin() + 3);
-    const std::string anchored =
-        sample.ChainOf({good[0], sample.MakeAnchor(three, seal, 2, sample.set(3))});
-    CHECK(absl::StrContains(Walk(anchored).status().message(),
-                            "ends at 4 leaves, the one before at 5"));
+  SECTION("an end with fewer leaves than the one before") {
+    // In epoch 2's own words, signed by its quorum, and one block above the end of epoch 1.
+    const auto end_at = [&](size_t leaves) {
+      const std::string leaf = EncodeSealLeaf(AsBytes(EncodeHeader(sample.HeaderAt(10))), Hash(),
+                                              RecordIndex(leaves - 1), /*record_count=*/0);
+      const auto& all = sample.leaves();
+      return sample.MakeAnchor({all.begin(), all.begin() + static_cast<ptrdiff_t>(leaves - 1)},
+                               leaf, 2, sample.set(3));
+    };
+    Refused({good[0], end_at(4)}, kInvalid, "ends at 4 leaves, the one before at 5");
+    Refused({good[0], end_at(5)}, kInvalid, "ends at 5 leaves, the one before at 5");
+    CHECK(Walk(sample.ChainOf({good[0], end_at(6)})).ok());
+    CHECK(WalkEpochChain(sample.genesis(), AsBytes(sample.ChainOf({good[0], end_at(6)}))).ok());
   }
   SECTION("a leaf that is not in the tree") {
     Anchors anchors = good;
@@ -358,6 +474,18 @@ TEST_CASE("epoch chain: forged and misplaced anchors are refused", "[epochs]") {
     anchors[0].addresses = "not an address";
     Refused(anchors, kInvalid, "addresses");
   }
+}
+
+TEST_CASE("epoch chain: a policy of a log that is no chain of this kind has none", "[epochs]") {
+  const EpochSample& sample = SampleOfEpochs();
+  Policy other = sample.policy();
+  const std::string name = sample.origin().substr(0, sample.origin().rfind('/')) + "/no-hash";
+  for (PolicyLog& log : other.logs) log.key.name = name;
+  for (PolicyWitness& witness : other.witnesses) {
+    witness.key.name = absl::StrCat(name, "/v/", witness.name, "/1");
+  }
+  CHECK(absl::StrContains(PolicyChain::Walk(other, AsBytes(sample.Chain())).status().message(),
+                          "is no Vigil chain"));
 }
 
 TEST_CASE("epoch chain: a file that is cut or too long or too large is refused", "[epochs]") {

@@ -1,9 +1,13 @@
 #include "ledger/state/chain_state.h"
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "ledger/base/random.h"
+#include "ledger/base/status_macros.h"
 #include "ledger/log/merkle.h"
 #include "ledger/state/tables.h"
 #include "tests/ledger/state/random_traffic.h"
@@ -217,6 +221,72 @@ TEST_CASE("a failed write leaves the tip and latches", "[state]") {
   std::unique_ptr<ChainState> reopened = ChainState::Open(&store, &network.genesis()).value();
   CHECK(reopened->Execute(next, {5}).ok());
   CHECK(store.write_count == writes + 1);
+}
+
+// Keeps the first `writes_left` writes and loses the others, as a crash does that nobody hears of.
+class LosingStore final : public Store {
+ public:
+  explicit LosingStore(int writes_left) : writes_left_(writes_left) {}
+  absl::StatusOr<std::optional<std::string>> Get(absl::string_view key) const override {
+    return seen_.Get(key);
+  }
+  absl::Status Scan(absl::string_view from, absl::string_view to, bool reverse,
+                    const std::function<bool(absl::string_view key, absl::string_view value)>&
+                        visit) const override {
+    return seen_.Scan(from, to, reverse, visit);
+  }
+  absl::Status Write(const StoreBatch& batch) override {
+    if (writes_left_-- > 0) RETURN_IF_ERROR(kept_.Write(batch));
+    return seen_.Write(batch);
+  }
+  absl::Status Sync() override { return absl::OkStatus(); }
+  std::unique_ptr<StoreReader> Snapshot() const override { return seen_.Snapshot(); }
+  // What a start finds.
+  Store* kept() { return &kept_; }
+
+ private:
+  int writes_left_;
+  MemoryStore seen_;
+  MemoryStore kept_;
+};
+
+TEST_CASE("a crash between any two writes leaves state and height of one block", "[state]") {
+  constexpr int kBlocks = 6;
+  const TestNetwork network;
+  // What the store holds after each block.
+  std::vector<std::map<std::string, std::string>> whole;
+  std::vector<BlockPtr> blocks;
+  {
+    MemoryStore store;
+    TestChain chain(&network, &store);
+    TestStream stream(&network, "acme/fw-1", "conn");
+    whole.push_back(Contents(store));
+    for (int i = 0; i < kBlocks; ++i) {
+      blocks.push_back(chain.Commit({stream.Batch(2)}).block);
+      whole.push_back(Contents(store));
+    }
+  }
+  // One write for genesis, and one for each block.
+  for (int writes = 1; writes <= kBlocks + 1; ++writes) {
+    INFO(writes << " writes");
+    LosingStore store(writes);
+    {
+      const auto state = ChainState::Open(&store, &network.genesis());
+      REQUIRE(state.ok());
+      for (size_t i = 0; i < blocks.size(); ++i) {
+        REQUIRE((*state)->Execute(blocks[i], {2000 * i}).ok());
+      }
+    }
+    const auto again = ChainState::Open(store.kept(), &network.genesis());
+    REQUIRE(again.ok());
+    const size_t height = (*again)->tip().height.value();
+    CHECK(height == static_cast<size_t>(writes - 1));
+    CHECK(Contents(*store.kept()) == whole[height]);
+    for (size_t i = height; i < blocks.size(); ++i) {
+      REQUIRE((*again)->Execute(blocks[i], {2000 * i}).ok());
+    }
+    CHECK(Contents(*store.kept()) == whole.back());
+  }
 }
 
 TEST_CASE("a block that does not continue the tip is refused and harmless", "[state]") {

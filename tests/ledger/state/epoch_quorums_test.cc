@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "ledger/base/random.h"
 #include "ledger/state/quorum.h"
@@ -47,7 +48,7 @@ struct Watch : Council {
     return chain.CommitOne(network.Sign(Statement(period, digest), who)).code;
   }
   uint64_t ActivePeriod() const { return chain.reader().ActiveModel(1).value()->period; }
-  RecordIndex Propose(const std::string& who, uint32_t item = 0) {
+  Record Alert(const std::string& who, uint32_t item) const {
     AlertBody body;
     body.event = {RecordIndex(0), ItemIndex(item)};
     body.event_type = 1;
@@ -58,17 +59,36 @@ struct Watch : Council {
     body.component = 2;
     body.reasons = {{4, 700}};
     body.event_leaf = TestHash(0x55);
-    const RecordResult result = chain.CommitOne(network.Sign(body, who));
+    return network.Sign(body, who);
+  }
+  RecordIndex Propose(const std::string& who, uint32_t item = 0) {
+    const RecordResult result = chain.CommitOne(Alert(who, item));
     REQUIRE(result.code == ResultCode::kOk);
     return result.index;
   }
-  Record Verdict(const std::string& who, RecordIndex alert, uint32_t verdict) const {
+  // `epoch`: in which it is said again; 0: for the first time.
+  Record Verdict(const std::string& who, RecordIndex alert, uint32_t verdict,
+                 uint64_t epoch = 0) const {
     AttestationBody body;
     body.attestations = {{alert, verdict, verdict == kConfirm ? 3000u : 0u}};
+    body.epoch = epoch;
     return network.Sign(body, who);
+  }
+  // What `who` said already, in the present epoch; whether it may enter a block is as it ends.
+  RecordResult SayAgain(const std::string& who, RecordIndex alert, uint32_t verdict = kConfirm) {
+    const Record record = Verdict(who, alert, verdict, chain_genesis().epoch.value());
+    const bool admitted = Admit(record).ok();
+    RecordResult result = chain.CommitOne(record);
+    CHECK(admitted == (result.code == ResultCode::kOk));
+    return result;
   }
   ResultCode Say(const std::string& who, RecordIndex alert, uint32_t verdict = kConfirm) {
     return chain.CommitOne(Verdict(who, alert, verdict)).code;
+  }
+  // Voices that confirm and dispute, as they were counted last.
+  std::pair<uint32_t, uint32_t> CountsOf(RecordIndex alert) const {
+    const AlertRow row = ReadRow<AlertRow>(chain.reader().state(), AlertKey(alert))->value();
+    return {row.confirm_count, row.dispute_count};
   }
   AlertState StateOfAlert(RecordIndex alert) const {
     return chain.reader().GetAlert(alert).value().state;
@@ -128,6 +148,42 @@ TEST_CASE("epoch quorums: an alert outlives its author without their voice", "[e
   CHECK(test.StateOfAlert(alert) == AlertState::kConfirmed);
 }
 
+TEST_CASE("epoch quorums: a voice counts while its author is a validator with those keys",
+          "[epochs]") {
+  Watch test;
+  const Genesis first = test.chain_genesis();
+  const auto counts = [&](const Genesis& genesis, const std::string& who, uint64_t said) {
+    const ChainReader reader = test.chain.reader();
+    const StateView view(&reader.state());
+    return Counts(genesis, view, who, RecordIndex(said));
+  };
+  CHECK(counts(first, kV1, 0));
+  CHECK_FALSE(counts(first, "acme/fw-1", 0));
+  CHECK_FALSE(counts(first, "acme/nobody", 0));
+  const uint64_t seal = test.Change(test.Instead(1, test.newcomer)).tip.tree.size() - 1;
+  const Genesis& second = test.chain_genesis();
+  CHECK_FALSE(counts(second, kV1, 0));
+  CHECK_FALSE(counts(second, test.newcomer.identity(), seal - 1));
+  CHECK(counts(second, test.newcomer.identity(), seal));
+  CHECK(counts(second, kV0, 0));
+  // Of a set that is over, who is enrolled no more counts no more.
+  CHECK_FALSE(counts(first, kV1, 0));
+}
+
+TEST_CASE("epoch quorums: who was contested does not raise the same alert again", "[epochs]") {
+  Watch test;
+  const RecordIndex alert = test.Propose(kV0);
+  const Record again = test.Alert(kV0, 0);
+  CHECK(absl::StrContains(test.Admit(again).message(), "stands for event"));
+  REQUIRE(test.Say(kV1, alert, kDispute) == ResultCode::kOk);
+  REQUIRE(test.Say(kV2, alert, kDispute) == ResultCode::kOk);
+  REQUIRE(test.StateOfAlert(alert) == AlertState::kContested);
+  CHECK(absl::StrContains(test.Admit(again).message(), "was contested"));
+  CHECK(test.chain.CommitOne(again).code == ResultCode::kAlreadyExists);
+  CHECK(test.Admit(test.Alert(kV3, 0)).ok());
+  CHECK(test.Propose(kV3, 0) > alert);
+}
+
 TEST_CASE("epoch quorums: disputes of who left contest nothing", "[epochs]") {
   Watch test;
   const RecordIndex alert = test.Propose(kV0);
@@ -163,6 +219,59 @@ TEST_CASE("epoch quorums: a quorum of the smaller set is enough in its epoch", "
   CHECK(test.StateOfAlert(alert) == AlertState::kProposed);
   CHECK(test.Say(kV2, alert) == ResultCode::kOk);
   CHECK(test.StateOfAlert(alert) == AlertState::kConfirmed);
+}
+
+TEST_CASE("epoch quorums: a smaller set that has nothing left to say decides by what it said",
+          "[epochs]") {
+  Watch test;
+  const RecordIndex alert = test.Propose(kV0);
+  // Two of four confirm and one disputes: open, as three confirm or two dispute.
+  REQUIRE(test.Say(kV2, alert) == ResultCode::kOk);
+  REQUIRE(test.Say(kV3, alert, kDispute) == ResultCode::kOk);
+  SECTION("once in the new epoch and by one of those who said it") {
+    test.Change(test.Instead(1, std::nullopt));
+    REQUIRE(test.StateOfAlert(alert) == AlertState::kProposed);
+    CHECK(test.Say(kV0, alert) == ResultCode::kAlreadyExists);
+    const Record early = test.Verdict(kV0, alert, kConfirm, 3);
+    CHECK(absl::IsAlreadyExists(test.Admit(early)));
+    CHECK(test.chain.CommitOne(early).code == ResultCode::kStale);
+    // Whoever said another thing before does not change sides so.
+    const Record turned = test.Verdict(kV0, alert, kDispute, 2);
+    CHECK(test.chain.CommitOne(turned).code == ResultCode::kAlreadyExists);
+    REQUIRE(test.StateOfAlert(alert) == AlertState::kProposed);
+    const RecordResult decided = test.SayAgain(kV2, alert);
+    CHECK(decided.code == ResultCode::kOk);
+    // Evidence is found by the verdicts' records, so that one of them has to be this one.
+    CHECK(decided.effects == std::vector<Effect>{{EffectType::kAlertConfirmed, alert.value(), ""}});
+    CHECK(test.StateOfAlert(alert) == AlertState::kConfirmed);
+    CHECK(test.CountsOf(alert) == std::pair{2u, 1u});
+    const AlertInfo info = test.chain.reader().GetAlert(alert).value();
+    REQUIRE(info.verdicts.size() == 3);
+    for (const AlertVerdict& verdict : info.verdicts) {
+      CHECK((verdict.record_index == decided.index) == (verdict.validator == kV2));
+    }
+    // Nobody says it a third time.
+    const Record late = test.Verdict(kV0, alert, kConfirm, 2);
+    CHECK(test.chain.CommitOne(late).code == ResultCode::kAlreadyExists);
+    CHECK(test.CountsOf(alert) == std::pair{2u, 1u});
+  }
+  SECTION("disputes likewise") {
+    test.Change(test.Instead(2, std::nullopt));
+    REQUIRE(test.StateOfAlert(alert) == AlertState::kProposed);
+    // It takes two of three, so that it is not enough to say it again; of two validators one.
+    CHECK(test.SayAgain(kV3, alert, kDispute).code == ResultCode::kAlreadyExists);
+    test.Change(test.Instead(1, std::nullopt));
+    const RecordResult decided = test.SayAgain(kV3, alert, kDispute);
+    CHECK(decided.code == ResultCode::kOk);
+    CHECK(test.StateOfAlert(alert) == AlertState::kContested);
+  }
+  SECTION("not where the set is as large as it was") {
+    test.Change(test.Instead(1, test.newcomer));
+    CHECK(test.SayAgain(kV0, alert).code == ResultCode::kAlreadyExists);
+    CHECK(test.SayAgain(kV3, alert, kDispute).code == ResultCode::kAlreadyExists);
+    CHECK(test.StateOfAlert(alert) == AlertState::kProposed);
+    CHECK(test.CountsOf(alert) == std::pair{2u, 1u});
+  }
 }
 
 TEST_CASE("epoch quorums: what was confirmed or contested stays so", "[epochs]") {
@@ -290,14 +399,18 @@ struct SlowAlert {
   AlertState state = AlertState::kProposed;
   std::vector<Voice> voices;
 
-  // One more voice, of a present validator.
-  void Hear(const Genesis& genesis, const Voice& voice) {
+  // One more voice, of a present validator, or the same `again`.
+  void Hear(const Genesis& genesis, const Voice& voice, bool again) {
     const auto is_same = [&](const Voice& other) {
       return other.identity == voice.identity &&
              (state != AlertState::kProposed || other.key == voice.key);
     };
-    if (std::any_of(voices.begin(), voices.end(), is_same)) return;
-    voices.push_back(voice);
+    const auto said = std::find_if(voices.begin(), voices.end(), is_same);
+    if (said == voices.end()) {
+      voices.push_back(voice);
+    } else if (!again || said->verdict != voice.verdict) {
+      return;
+    }
     if (state != AlertState::kProposed) return;
     uint32_t counts[3] = {0, 0, 0};
     for (const Voice& said : voices) {
@@ -335,13 +448,15 @@ TEST_CASE("epoch quorums: any order of voices and changes is as the rule says", 
     if (what < 15 && next_item < 500) {
       SlowAlert alert;
       alert.index = test.Propose(signer[identity], next_item++);
-      alert.Hear(test.chain_genesis(), {identity, who.record_key, kConfirm});
+      alert.Hear(test.chain_genesis(), {identity, who.record_key, kConfirm}, /*again=*/false);
       alerts.push_back(alert);
     } else if (what < 90 && !alerts.empty()) {
       SlowAlert& alert = alerts[random.Below(alerts.size())];
       const uint32_t verdict = random.Chance(600) ? kConfirm : kDispute;
-      test.Say(signer[identity], alert.index, verdict);
-      alert.Hear(test.chain_genesis(), {identity, who.record_key, verdict});
+      const uint64_t epoch = test.chain_genesis().epoch.value();
+      const bool again = epoch > 1 && random.Chance(300);
+      test.chain.CommitOne(test.Verdict(signer[identity], alert.index, verdict, again ? epoch : 0));
+      alert.Hear(test.chain_genesis(), {identity, who.record_key, verdict}, again);
     } else if (what >= 90) {
       const size_t size = test.chain_genesis().validators.size();
       GenesisValidator coming = test.network.MakeNewcomer(next_newcomer++);

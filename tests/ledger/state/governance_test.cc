@@ -1,8 +1,18 @@
 // How the set of validators changes: proposals, ballots, the sealing block, and what others try.
 #include "ledger/state/governance.h"
 
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "ledger/chain/epoch.h"
+#include "ledger/crypto/keys.h"
+#include "ledger/state/governance_queries.h"
+#include "ledger/state/store_codec.h"
+#include "ledger/state/store_state.h"
 #include "ledger/state/tables.h"
 #include "ledger/state/verify_block.h"
 #include "ledger/state/verify_ledger.h"
@@ -242,6 +252,11 @@ TEST_CASE("epochs: state says which set each height of an epoch goes on with", "
   const Genesis late =
       WithNextEpoch(test.network.genesis(), base.Next(), test.chain_genesis().validators, {});
   CHECK(absl::IsDataLoss(AtState(late, reader.state()).status()));
+  // Or of the same set as that of another epoch.
+  const Genesis third =
+      WithNextEpoch(WithNextEpoch(test.network.genesis(), Height(1), test.Without(3), {}), base,
+                    test.chain_genesis().validators, {});
+  CHECK(absl::IsDataLoss(AtState(third, reader.state()).status()));
   CHECK(AtState(test.chain_genesis(), reader.state())->epoch == Epoch(2));
 }
 
@@ -264,6 +279,8 @@ TEST_CASE("epochs: what is open when the epoch ends lapses", "[epochs]") {
   const RecordIndex other = test.Propose("globex/root", test.Without(2));
   test.Change(test.With(test.newcomer));
   CHECK(test.StateOf(other) == ProposalState::kLapsed);
+  CHECK(absl::StrContains(
+      test.Admit(test.Ballot("acme/root", other, BallotChoice::kApprove)).message(), "is lapsed"));
   CHECK(test.Vote("acme/root", other) == ResultCode::kStale);
   test.Propose("globex/root", test.Without(3), 2);
 }
@@ -325,6 +342,121 @@ TEST_CASE("epochs: state opened again stands in the same epoch", "[epochs]") {
   Genesis lied =
       WithNextEpoch(test.network.genesis(), test.chain_genesis().epoch_base, test.Without(2), {});
   CHECK(absl::IsDataLoss(ChainState::Open(test.chain.store(), &lied).status()));
+}
+
+TEST_CASE("epochs: state whose rows are damaged begins no epoch and is said", "[epochs]") {
+  Council test;
+  const RecordIndex open = test.Propose("globex/root", test.Without(2));
+  const RecordIndex approved = test.Propose("acme/root", test.With(test.newcomer));
+  REQUIRE(test.Vote("globex/root", approved) == ResultCode::kOk);
+  const BlockPtr sealing = test.chain.Next({});
+  REQUIRE(Seals(sealing->header()));
+  const auto damage = [&](const std::string& key, std::optional<std::string> value) {
+    StoreBatch batch;
+    if (value.has_value()) {
+      batch.Put(StoreStateKey(key), *value);
+    } else {
+      batch.Delete(StoreStateKey(key));
+    }
+    REQUIRE(test.chain.store()->Write(batch).ok());
+  };
+  SECTION("what was approved is malformed") { damage(ApprovedSetKey(), "x"); }
+  SECTION("the approved proposal is gone") { damage(ProposalKey(approved), std::nullopt); }
+  SECTION("the approved proposal is malformed") { damage(ProposalKey(approved), "x"); }
+  SECTION("what is open is malformed") {
+    damage(OpenProposalKey("globex", ProposalSubject::kValidators), "x");
+  }
+  SECTION("the row of the epoch is malformed") {
+    REQUIRE(test.chain.Add(sealing).ok());
+    damage(EpochKey(Epoch(2)), "x");
+    CHECK(absl::IsDataLoss(ChainState::Open(test.chain.store(), &test.network.genesis()).status()));
+    std::string row;
+    ByteWriter writer(&row);
+    EpochRow{.base = sealing->height(), .proposal = approved, .set = "no set", .addresses = ""}
+        .Encode(&writer);
+    damage(EpochKey(Epoch(2)), row);
+    CHECK(absl::IsDataLoss(ChainState::Open(test.chain.store(), &test.network.genesis()).status()));
+    return;
+  }
+  SECTION("an open proposal that is gone is passed over") {
+    damage(ProposalKey(open), std::nullopt);
+    CHECK(test.chain.Add(sealing).ok());
+    return;
+  }
+  const absl::Status status = test.chain.Add(sealing).status();
+  INFO(status);
+  CHECK(absl::IsDataLoss(status));
+}
+
+// Whether `got` says of its epoch and of those before what `want` does.
+void CheckSame(const Genesis& got, const Genesis& want) {
+  CHECK(got.epoch == want.epoch);
+  CHECK(got.epoch_base == want.epoch_base);
+  CHECK(got.validators == want.validators);
+  CHECK(got.validator_set_hash == want.validator_set_hash);
+  CHECK(got.validator_addresses == want.validator_addresses);
+  REQUIRE(got.past.size() == want.past.size());
+  for (size_t i = 0; i < want.past.size(); ++i) {
+    CHECK(got.past[i].base == want.past[i].base);
+    CHECK(got.past[i].validators == want.past[i].validators);
+    CHECK(got.past[i].hash == want.past[i].hash);
+  }
+}
+
+TEST_CASE("epochs: every change of a set comes back whole wherever it is kept", "[epochs]") {
+  Council test;
+  // What each change says, with every field of a newcomer another than any default.
+  GenesisValidator renewed = test.network.MakeNewcomer(8);
+  renewed.org = "globex";
+  renewed.name = "v1";
+  renewed.reveal_length = 123'456;
+  const std::vector<GenesisValidator> first = test.chain_genesis().validators;
+  const std::vector<std::vector<GenesisValidator>> changes = {
+      {first[0], first[1], first[2], test.newcomer},  // One more,
+      {first[0], renewed, first[2], test.newcomer},   // other keys for one,
+      {first[0], test.newcomer, first[2], renewed},   // another order,
+      {first[0], test.newcomer, renewed},             // one less.
+  };
+  Genesis want = test.chain_genesis();
+  for (const std::vector<GenesisValidator>& next : changes) {
+    const uint64_t epoch = want.epoch.value();
+    INFO("the end of epoch " << epoch);
+    std::vector<std::string> addresses(next.size());
+    for (size_t i = 1; i < next.size(); ++i) {
+      addresses[i] = absl::StrCat("host-", epoch, "-", i, ":", 7000 + i);  // None for the first.
+    }
+    const std::string text = absl::StrJoin(addresses, ",");
+    const RecordResult proposal =
+        test.chain.CommitOne(test.Proposal("acme/root", next, epoch, text));
+    REQUIRE(proposal.code == ResultCode::kOk);
+    const ProposalInfo open = GetProposal(test.chain.reader(), proposal.index).value();
+    CHECK(DecodeValidatorSet(AsBytes(open.row.next_set)).value() == next);
+    CHECK(open.row.addresses == text);
+    REQUIRE(test.Vote("globex/root", proposal.index) == ResultCode::kOk);
+    const Height base = test.chain.Commit({}).block->height();
+    want = WithNextEpoch(want, base, next, addresses);
+    CheckSame(test.chain_genesis(), want);
+    CheckSame(AtState(test.network.genesis(), test.chain.reader().state()).value(), want);
+    CheckSame(ChainState::Open(test.chain.store(), &test.network.genesis()).value()->genesis(),
+              want);
+    const EpochInfo begun = ListEpochs(test.chain.reader(), epoch + 1, 1)->at(0);
+    CHECK(begun.row.base == base);
+    CHECK(begun.row.proposal == proposal.index);
+    CHECK(DecodeValidatorSet(AsBytes(begun.row.set)).value() == next);
+    CHECK(SplitAddresses(begun.row.addresses, next.size()).value() == addresses);
+    for (const GenesisValidator& validator : next) {
+      CHECK(ParseValidatorEntry(WriteValidatorEntry(validator)).value() == validator);
+      const auto key =
+          ReadRow<KeyRow>(test.chain.reader().state(), KeyKey(KeyIdOf(validator.record_key)));
+      REQUIRE(key->has_value());
+      CHECK((*key)->identity == validator.identity());
+      CHECK((*key)->org == validator.org);
+      CHECK((*key)->roles == static_cast<uint32_t>(Role::kValidator));
+      CHECK((*key)->key == validator.record_key);
+    }
+  }
+  // Blocks of every epoch are judged by the set that made them.
+  for (const BlockPtr& block : test.chain.blocks()) CHECK(CheckBlock(want, *block).ok());
 }
 
 TEST_CASE("epochs: verify walks over them and passes over closing blocks", "[epochs]") {

@@ -1,6 +1,8 @@
 // Nodes together: forwarding, leadership, peers that misbehave, disks that fail.
+#include <algorithm>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "node/driver/node.h"
 #include "node/driver/peer_frame.h"
 #include "tests/node/driver/cluster_support.h"
@@ -51,6 +53,35 @@ TEST_CASE("cluster: one stream over several nodes stays in order", "[cluster]") 
       },
       20 * kSecond));
   for (const OutcomeBox& box : boxes) CHECK((*box)->receipt.result == ResultCode::kOk);
+}
+
+TEST_CASE("cluster: a lone record waits for no others and many share blocks", "[cluster]") {
+  SimCluster cluster({.validators = 3}, /*seed=*/15);
+  cluster.StartAll();
+  const uint32_t leader = WaitForLeader(&cluster);
+  const Node& leads = *cluster.node(leader);
+  std::vector<SensorStream> streams;
+  for (int i = 0; i < 64; ++i) streams.push_back(StreamOf(cluster, 0, absl::StrCat("s", i)));
+  for (int i = 0; i < 5; ++i) {
+    const uint64_t built = leads.counters().blocks_built;
+    const OutcomeBox box = SubmitTo(cluster.node(leader), streams[0].NextBatch(1));
+    // Less than what gathers would wait for at least.
+    REQUIRE(cluster.RunUntil([&] { return leads.counters().blocks_built > built; }, 1'000));
+    REQUIRE(cluster.RunUntil([&] { return box->has_value(); }, kSecond));
+  }
+
+  const uint64_t built = leads.counters().blocks_built;
+  std::vector<OutcomeBox> boxes;
+  for (SensorStream& stream : streams) {
+    boxes.push_back(SubmitTo(cluster.node(leader), stream.NextBatch(1)));
+    cluster.RunFor(100);
+  }
+  REQUIRE(cluster.RunUntil(
+      [&] { return std::all_of(boxes.begin(), boxes.end(), [](const auto& box) { return *box; }); },
+      kSecond));
+  for (const OutcomeBox& box : boxes) CHECK((*box)->receipt.result == ResultCode::kOk);
+  // 6.4 ms of arrivals: a block for the first, and one or two for all others.
+  CHECK(leads.counters().blocks_built - built <= 4);
 }
 
 TEST_CASE("cluster: what was forwarded to a leader that dies reaches the next one", "[cluster]") {

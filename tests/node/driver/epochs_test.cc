@@ -255,6 +255,57 @@ TEST_CASE("epochs: an approval that is executed again in the next epoch calls fo
   CHECK(after - before <= 30);
 }
 
+TEST_CASE("epochs: a hello of another epoch opens no stream and ends no epoch by its word alone",
+          "[epochs]") {
+  Network t(3);
+  REQUIRE(t.Ingest(0));
+  Hash certificate;
+  certificate.bytes.fill(7);
+  const auto hello_to = [&](uint32_t to) {
+    return t.cluster.node(1)->Hello(ValidatorIndex(to), certificate);
+  };
+  const auto say = [&](uint32_t to, const std::string& hello) {
+    PeerStream stream{.from = ValidatorIndex(1), .certificate_hash = certificate};
+    const absl::Status status = t.cluster.node(to)->OnFrame(&stream, hello);
+    CHECK(stream.greeted == status.ok());
+    return status;
+  };
+  const std::string old = hello_to(0);
+  CHECK(say(0, old).ok());
+  t.cluster.Crash(2, CrashMode::kLoseUnsynced);
+  t.Propose(0, {0, 1, 2, 3});
+  const bool second = t.AllIn(Epoch(2), {0, 1});
+  INFO(t.Tail());
+  REQUIRE(second);
+  CHECK(say(0, hello_to(0)).ok());
+  CHECK(absl::StrContains(say(0, old).message(), "the other epoch is over"));
+
+  // Who slept is told by anchors, and by nothing less.
+  REQUIRE(t.cluster.Start(2).ok());
+  Node& sleeper = *t.cluster.node(2);
+  REQUIRE(sleeper.genesis().epoch == Epoch(1));
+  const HelloFrame hello = *DecodeHello(hello_to(2));
+  REQUIRE(hello.anchors.size() == 1);
+  const auto refused = [&](const std::function<void(HelloFrame*)>& spoil) {
+    HelloFrame bad = hello;
+    spoil(&bad);
+    return !say(2, EncodeHello(bad)).ok() && !sleeper.epoch_ended();
+  };
+  CHECK(refused([](HelloFrame* bad) { bad->anchors.clear(); }));
+  CHECK(refused([](HelloFrame* bad) { bad->anchors[0].seal_leaf.pop_back(); }));
+  CHECK(refused([](HelloFrame* bad) { bad->anchors[0].next_set[60] ^= 1; }));
+  CHECK(refused([](HelloFrame* bad) { bad->anchors[0].path.clear(); }));
+  CHECK(refused([](HelloFrame* bad) {
+    std::string& note = bad->anchors[0].checkpoint;  // Its text alone.
+    note.resize(note.find("\n\n") + 2);
+  }));
+  CHECK(absl::StrContains(say(2, EncodeHello(hello)).message(), "this validator is in epoch 1"));
+  CHECK(sleeper.epoch_ended());
+  const bool there = t.AllIn(Epoch(2), {2});
+  INFO(t.Tail());
+  REQUIRE(there);
+}
+
 TEST_CASE("epochs: anchors that prove nothing are refused", "[epochs]") {
   Network t(3);
   REQUIRE(t.Ingest(0));

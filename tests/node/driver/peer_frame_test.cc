@@ -108,6 +108,65 @@ TEST_CASE("peer frame: what is encoded decodes to the same", "[peer_frame]") {
   }
 }
 
+HelloFrame LaterHello(size_t anchors) {
+  HelloFrame hello = SampleHello();
+  hello.epoch = Epoch(3);
+  hello.anchors.resize(anchors);
+  for (size_t i = 0; i < anchors; ++i) hello.anchors[i].checkpoint = std::to_string(i);
+  return hello;
+}
+
+TEST_CASE("peer frame: a hello of a later epoch carries epoch and anchors", "[peer_frame]") {
+  const HelloFrame sent = LaterHello(2);
+  const std::string frame = EncodeHello(sent);
+  const auto hello = DecodeHello(frame);
+  REQUIRE(hello.ok());
+  CHECK(hello->epoch == Epoch(3));
+  CHECK(hello->anchors == sent.anchors);
+  CHECK(hello->protocol_version == kPeerProtocolVersionEpochs);
+  CHECK(hello->signature == sent.signature);
+  for (size_t size = 0; size < frame.size(); ++size) {
+    CHECK_FALSE(DecodeHello(frame.substr(0, size)).ok());
+  }
+  CHECK_FALSE(DecodeHello(frame + "x").ok());
+  // Its signature covers the epoch, so that a hello of one epoch is none of another.
+  HelloFrame other = sent;
+  other.epoch = Epoch(4);
+  Hash certificate;
+  CHECK(HelloMessage(sent, ValidatorIndex(9), certificate) !=
+        HelloMessage(other, ValidatorIndex(9), certificate));
+}
+
+TEST_CASE("peer frame: what a hello may not say of epochs is refused", "[peer_frame]") {
+  // Behind type, chain id, journal id, version, validator and signature.
+  constexpr size_t kVersionAt = 1 + 32 + 16;
+  constexpr size_t kEpochAt = kVersionAt + 4 + 4 + 64;
+  const auto with_epoch = [&](char epoch) {
+    std::string frame = EncodeHello(LaterHello(0));
+    REQUIRE(frame[kEpochAt + 7] == 3);
+    frame[kEpochAt + 7] = epoch;
+    return DecodeHello(frame).ok();
+  };
+  CHECK_FALSE(with_epoch(0));
+  CHECK_FALSE(with_epoch(1));
+  CHECK(with_epoch(2));
+  CHECK(DecodeHello(EncodeHello(LaterHello(kHelloAnchorsMax))).ok());
+  CHECK_FALSE(DecodeHello(EncodeHello(LaterHello(kHelloAnchorsMax + 1))).ok());
+  // Another layout than the version says, and versions of others.
+  for (const HelloFrame& sent : {SampleHello(), LaterHello(1)}) {
+    for (const uint8_t version : {0, 2, 3, 4, 5}) {
+      std::string frame = EncodeHello(sent);
+      const bool own = static_cast<uint8_t>(frame[kVersionAt + 3]) == version;
+      frame[kVersionAt + 3] = static_cast<char>(version);
+      INFO("version " << int{version});
+      CHECK(DecodeHello(frame).ok() == own);
+    }
+  }
+  std::string chain = EncodeHello(LaterHello(1));
+  chain[kEpochAt + 8 + 4] ^= 1;  // The first byte of the epoch chain's tag.
+  CHECK_FALSE(DecodeHello(chain).ok());
+}
+
 TEST_CASE("peer frame: a frame cut anywhere or with a byte more is refused", "[peer_frame]") {
   for (const std::string& frame :
        {EncodeHello(SampleHello()), SampleConsensus(), SampleForward(),

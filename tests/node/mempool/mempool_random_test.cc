@@ -33,6 +33,7 @@ class Leader {
       } else {
         Depose();
       }
+      CheckWaiting();
     }
   }
 
@@ -79,6 +80,24 @@ class Leader {
   void Depose() {
     in_flight_.clear();
     pool_.ResetInFlight();
+  }
+
+  // What is in no block, told from what is.
+  void CheckWaiting() {
+    size_t under_way = 0;
+    for (const auto& block : in_flight_) {
+      for (const auto& record : block) under_way += record->leaf.size() + record->payload.size();
+    }
+    const size_t held = pool_.lane_bytes(ledger::Lane::kEvents);
+    if (pool_.waiting_bytes() > held - under_way) wrong_ = "more waits than is in no block";
+    if (in_flight_.empty() && pool_.waiting_bytes() != held) wrong_ = "less waits than is held";
+    if (pool_.size() == in_flight_records() && pool_.waiting_bytes() != 0) wrong_ = "nothing waits";
+  }
+
+  size_t in_flight_records() const {
+    size_t count = 0;
+    for (const auto& block : in_flight_) count += block.size();
+    return count;
   }
 
   // Every record there is, so that the pool's shared pointers can be told apart.

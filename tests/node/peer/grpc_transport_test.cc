@@ -9,6 +9,7 @@
 #include "ledger/base/mutex.h"
 #include "ledger/chain/genesis.h"
 #include "node/app/pki.h"
+#include "node/peer/learner_transport.h"
 #include "node/peer/peer_server.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_folder.h"
@@ -277,6 +278,165 @@ TEST_CASE("peers: a peer that restarts is connected again") {
       PeerServer::Start("127.0.0.1:" + std::to_string(port), tls, network.genesis(), &after);
   REQUIRE(again.ok());
   CHECK(after.WaitForCount(1));
+}
+
+// A validator's side: lets in whoever says "let me in", and answers each later frame with itself.
+class Teacher final : public LearnerReceiver {
+ public:
+  absl::Status OnLearnerFrame(const std::shared_ptr<LearnerStream>& stream,
+                              absl::string_view frame) override {
+    MutexLock lock(&mutex_);
+    identity_ = stream->identity();
+    certificate_hash_ = stream->certificate_hash();
+    stream->Send("welcome");
+    if (stream_ != stream && frame != "let me in") return absl::PermissionDeniedError("rejected");
+    if (stream_ == stream) stream->Send(std::string(frame));
+    stream_ = stream;
+    return absl::OkStatus();
+  }
+  void OnLearnerEnd(const LearnerStream* stream) override {
+    MutexLock lock(&mutex_);
+    if (stream_.get() == stream) stream_ = nullptr;
+  }
+  void SendAway() {
+    std::shared_ptr<LearnerStream> stream;
+    {
+      MutexLock lock(&mutex_);
+      stream = std::move(stream_);
+    }
+    stream->End(absl::PermissionDeniedError("the proposal is rejected"));
+  }
+  std::string identity() {
+    MutexLock lock(&mutex_);
+    return identity_;
+  }
+  Hash certificate_hash() {
+    MutexLock lock(&mutex_);
+    return certificate_hash_;
+  }
+
+ private:
+  Mutex mutex_;
+  std::shared_ptr<LearnerStream> stream_ VIGIL_GUARDED_BY(mutex_);
+  std::string identity_ VIGIL_GUARDED_BY(mutex_);
+  Hash certificate_hash_ VIGIL_GUARDED_BY(mutex_);
+};
+
+class Pupil final : public LearnerClient {
+ public:
+  explicit Pupil(std::string hello) : hello_(std::move(hello)) {}
+  std::string Hello(ValidatorIndex, const Hash& certificate_hash) const override {
+    MutexLock lock(&mutex_);
+    shown_ = certificate_hash;
+    return hello_;
+  }
+  absl::Status OnFrame(ValidatorIndex from, absl::string_view frame) override {
+    MutexLock lock(&mutex_);
+    CHECK(from == ValidatorIndex(1));
+    frames_.emplace_back(frame);
+    changed_.SignalAll();
+    return absl::OkStatus();
+  }
+  void OnEnd(ValidatorIndex, const absl::Status& why) override {
+    MutexLock lock(&mutex_);
+    ends_.push_back(why);
+    changed_.SignalAll();
+  }
+  bool WaitForFrames(size_t count) {
+    return Wait([&]() VIGIL_REQUIRES(mutex_) { return frames_.size() >= count; });
+  }
+  bool WaitForEnds(size_t count) {
+    return Wait([&]() VIGIL_REQUIRES(mutex_) { return ends_.size() >= count; });
+  }
+  std::vector<std::string> frames() {
+    MutexLock lock(&mutex_);
+    return frames_;
+  }
+  absl::Status last_end() {
+    MutexLock lock(&mutex_);
+    return ends_.back();
+  }
+  Hash shown() {
+    MutexLock lock(&mutex_);
+    return shown_;
+  }
+
+ private:
+  bool Wait(const std::function<bool()>& done) {
+    MutexLock lock(&mutex_);
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (!done() && std::chrono::steady_clock::now() < deadline) {
+      changed_.WaitFor(&mutex_, std::chrono::milliseconds(50));
+    }
+    return done();
+  }
+  const std::string hello_;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::vector<std::string> frames_ VIGIL_GUARDED_BY(mutex_);
+  std::vector<absl::Status> ends_ VIGIL_GUARDED_BY(mutex_);
+  mutable Hash shown_ VIGIL_GUARDED_BY(mutex_);
+};
+
+TEST_CASE("learners: a newcomer is answered on its own call and told why it ends") {
+  Network network;
+  Listener listener;
+  Teacher teacher;
+  auto server = PeerServer::Start("127.0.0.1:0", network.Certify("b", "spiffe://org/validator/b"),
+                                  network.genesis(), &listener, {.name = "peer"}, &teacher);
+  REQUIRE(server.ok());
+  const std::vector<PeerAddress> validators = {
+      {.identity = "org/a", .address = ""},
+      {.identity = "org/b", .address = "127.0.0.1:" + std::to_string((*server)->port())}};
+  const TlsFiles tls = network.Certify("c", "spiffe://org/validator/c");
+
+  SECTION("let in, answered, and sent away") {
+    Pupil pupil("let me in");
+    LearnerTransport transport(validators, tls);
+    transport.Start(&pupil);
+    REQUIRE(pupil.WaitForFrames(1));
+    CHECK(teacher.identity() == "org/c");
+    CHECK(teacher.certificate_hash() == pupil.shown());
+    CHECK_FALSE(transport.Send(ValidatorIndex(0), {.head = "x", .blocks = {}}));
+    // The first frame may come before the call is known to be there.
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (!transport.IsConnected(ValidatorIndex(1)) &&
+           std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
+    }
+    REQUIRE(transport.Send(ValidatorIndex(1), {.head = "a request", .blocks = {}}));
+    REQUIRE(pupil.WaitForFrames(3));
+    CHECK(pupil.frames() == std::vector<std::string>{"welcome", "welcome", "a request"});
+    teacher.SendAway();
+    REQUIRE(pupil.WaitForEnds(1));
+    CHECK(absl::IsPermissionDenied(pupil.last_end()));
+    CHECK(pupil.last_end().message() == "the proposal is rejected");
+    // It tries again by itself.
+    REQUIRE(pupil.WaitForFrames(4));
+    transport.Stop();
+  }
+  SECTION("refused, but for the welcome") {
+    Pupil pupil("nobody");
+    LearnerTransport transport(validators, tls);
+    transport.Start(&pupil);
+    REQUIRE(pupil.WaitForEnds(2));
+    CHECK(absl::IsPermissionDenied(pupil.last_end()));
+    CHECK(pupil.frames().front() == "welcome");
+    transport.Stop();
+  }
+  SECTION("a certificate that is no validator's, or of another authority, is not heard") {
+    const bool elsewhere = GENERATE(false, true);
+    Pupil pupil("let me in");
+    LearnerTransport transport(validators,
+                               elsewhere ? network.CertifyElsewhere("d", "spiffe://org/validator/c")
+                                         : network.Certify("d", "spiffe://org/sensor/c"));
+    transport.Start(&pupil);
+    if (!elsewhere) REQUIRE(pupil.WaitForEnds(1));
+    transport.Stop();
+    CHECK(pupil.frames().empty());
+    CHECK(teacher.identity().empty());
+  }
+  CHECK(listener.frames().empty());
 }
 
 }  // namespace
