@@ -194,7 +194,6 @@ absl::Status Node::Recover() {
   Participate(std::move(journal), *scan, std::move(state));
   RETURN_IF_ERROR(OpenLog(*scan, floor));
   actors_.push_back(epochs_.get());
-  if (config_.keyring != nullptr) OpenCosignerKeys();
   OpenFetchServer();
   OpenLearnerDesk();
   if (config_.scrub_bytes_per_second > 0) OpenScrubber();
@@ -334,6 +333,7 @@ absl::Status Node::OpenLog(const JournalScan& scan, Height floor) {
            .seed = seams_.start_seed}));
   chain_->AddListener([this](Height) { log_actor_->signal()->Set(); });
   actors_.push_back(log_actor_.get());
+  if (config_.keyring != nullptr) OpenCosignerKeys();
   return absl::OkStatus();
 }
 
