@@ -76,7 +76,13 @@ void ValidatorCli::Add(CLI::App* app, CLI::App* admin, Choose choose) {
       "  vigil admin validator approve 4711\n\n"
       "A proposal names the whole next set and is signed by an organisation's admin\n"
       "(--signing-key). A majority of the organisations with a validator decides; the next epoch\n"
-      "begins by itself. A quorum of each set must be of the one before: change few at a time.\n");
+      "begins by itself. A quorum of each set must be of the one before: change few at a time.\n"
+      "Validators that stay get a new cosigner key if they announced it before the deciding\n"
+      "ballot; `list` shows who has.\n");
+  AddCommand(validator, "list",
+             "who the validators are, since which epoch each has its cosigner key, and what is "
+             "proposed; as vigil validators",
+             [](const Session& session) { return RunValidators(session); });
   AddChange(validator, "add", "propose the present set and one more", SetChange::kAdd);
   AddChange(validator, "remove", "propose the present set without one", SetChange::kRemove);
   AddChange(validator, "replace", "propose other keys, or another validator, in one's place",

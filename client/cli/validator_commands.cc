@@ -52,6 +52,8 @@ Json ToJson(const v1::ValidatorInfo& validator) {
   json["record_key"] = KeyText(validator.record_key());
   json["journal_id"] = KeyText(validator.journal_id());
   json["connected"] = validator.connected();
+  json["cosigner_epoch"] = Number(validator.cosigner_epoch());
+  json["next_cosigner_key"] = KeyText(validator.next_cosigner_key());
   return json;
 }
 
@@ -156,14 +158,16 @@ absl::Status RunValidators(const Session& session) {
                  << '\n';
   }
   Listing listing(session, "validators",
-                  {"VALIDATOR", "ORGANISATION", "ADDRESS", "CONNECTED", "RECORD KEY", "JOURNAL"});
+                  {"VALIDATOR", "ORGANISATION", "ADDRESS", "CONNECTED", "RECORD KEY", "JOURNAL",
+                   "COSIGNER SINCE", "NEXT COSIGNER"});
   listing.Set("epoch", Number(validators.epoch()));
   listing.Set("base_height", Number(validators.base_height()));
   for (const v1::ValidatorInfo& one : validators.validators()) {
-    listing.Add(
-        {one.identity(), one.organisation(), one.address().empty() ? "-" : one.address(),
-         one.connected() ? "yes" : "no", ShortHex(one.record_key()), ShortHex(one.journal_id())},
-        ToJson(one));
+    listing.Add({one.identity(), one.organisation(), one.address().empty() ? "-" : one.address(),
+                 one.connected() ? "yes" : "no", ShortHex(one.record_key()),
+                 ShortHex(one.journal_id()), absl::StrCat("epoch ", one.cosigner_epoch()),
+                 one.next_cosigner_key().empty() ? "-" : ShortHex(one.next_cosigner_key())},
+                ToJson(one));
   }
   Json proposals = Json::array();
   for (const v1::Proposal& proposal : open.proposals()) proposals.push_back(ToJson(proposal));

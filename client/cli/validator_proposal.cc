@@ -68,6 +68,25 @@ absl::StatusOr<Signer> OpenSigner(const Session& session) {
                 .client = std::move(client)};
 }
 
+// Says whose cosigner keys stay for one more epoch if the proposal is approved now.
+absl::Status TellOfKeptKeys(const Session& session, const Signer& signer,
+                            const std::vector<GenesisValidator>& next) {
+  ASSIGN_OR_RETURN(const v1::Validators present, signer.client->GetValidators({}));
+  std::vector<std::string> keeping;
+  for (const v1::ValidatorInfo& one : present.validators()) {
+    const bool stays = std::ranges::any_of(next, [&](const GenesisValidator& validator) {
+      return validator.identity() == one.identity() &&
+             ToString(validator.record_key.span()) == one.record_key();
+    });
+    if (stays && one.next_cosigner_key().empty()) keeping.push_back(ForTerminal(one.identity()));
+  }
+  if (keeping.empty()) return absl::OkStatus();
+  *session.err << "note: " << absl::StrJoin(keeping, ", ")
+               << " announced no next cosigner key yet; if this ballot decides, the present one "
+                  "stays for one more epoch. Validators that run announce theirs within seconds\n";
+  return absl::OkStatus();
+}
+
 // Shows what is about to be signed. Errors: kCancelled unless `yes` or the answer is yes.
 absl::Status Confirm(const Session& session, const Signer& signer,
                      const std::vector<GenesisValidator>& next, absl::string_view what, bool yes) {
@@ -264,6 +283,7 @@ absl::Status RunValidatorBallot(const Session& session, const BallotOptions& opt
   if (!next.ok()) return absl::DataLossError(next.status().message());
   RETURN_IF_ERROR(CheckCaughtUp(session, signer, *next, options));
   const bool approves = options.choice == ledger::BallotChoice::kApprove;
+  if (approves) RETURN_IF_ERROR(TellOfKeptKeys(session, signer, *next));
   RETURN_IF_ERROR(
       Confirm(session, signer, *next, approves ? "an approval" : "a rejection", options.yes));
   const ledger::BallotBody body{.proposal_index = RecordIndex(options.proposal),

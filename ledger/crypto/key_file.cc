@@ -13,6 +13,7 @@
 #include "ledger/base/check.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/crypto/key_file.h"
 #include "ledger/crypto/keys.h"
 
 namespace vigil::ledger {
@@ -76,7 +77,7 @@ bool IsValidName(absl::string_view name) {
   return std::all_of(name.begin(), name.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
 }
 
-void EncodeKeyFile(absl::string_view name, ByteSpan seed, const PublicKey& public_key,
+void AppendKeyFile(absl::string_view name, ByteSpan seed, const PublicKey& public_key,
                    SecretText* out) {
   out->Append(kHeader);
   out->Append(name);
@@ -164,34 +165,60 @@ absl::Status SyncDirectoryOf(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<SigningKey> SigningKey::Load(const std::string& path) {
-  SecretText text;
-  RETURN_IF_ERROR(ReadKeyFile(path, &text));
-  absl::string_view rest = text.view();
+absl::StatusOr<SigningKey> DecodeKeyFile(absl::string_view file, absl::string_view path) {
+  absl::string_view rest = file;
   if (!absl::ConsumePrefix(&rest, kHeader)) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": not a vigil-key/v1 file"));
   }
   const absl::string_view name = rest.substr(0, rest.find('\n'));
   rest.remove_prefix(name.size());
-  std::array<uint8_t, 32> seed{};
+  KeySeed seed{};
   std::array<uint8_t, 32> stated_public{};
   const bool parsed = IsValidName(name) && ConsumeHexField(kSeedLabel, &rest, &seed) &&
                       ConsumeHexField(kPublicLabel, &rest, &stated_public) && rest == "\n";
-  SigningKey key = FromSeed(seed);
+  SigningKey key = SigningKey::FromSeed(seed);
   SecretText canonical;
-  if (parsed) EncodeKeyFile(name, seed, key.public_key_, &canonical);
-  sodium_memzero(seed.data(), seed.size());
+  if (parsed) AppendKeyFile(name, seed, key.public_key(), &canonical);
+  WipeSecret(&seed);
   if (!parsed) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": damaged or cut key file"));
   }
-  if (stated_public != key.public_key_.bytes) {
+  if (stated_public != key.public_key().bytes) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": the public key is not the seed's; the file is damaged"));
   }
-  if (canonical.view() != text.view()) {
+  if (canonical.view() != file) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": hex must be lower-case"));
   }
   return key;
+}
+
+std::string EncodeKeyFile(absl::string_view name, const KeySeed& seed) {
+  VIGIL_CHECK(IsValidName(name), "key name ", name);
+  SecretText text;
+  AppendKeyFile(name, seed, SigningKey::FromSeed(seed).public_key(), &text);
+  return std::string(text.view().data(), text.size);
+}
+
+KeySeed RandomKeySeed() {
+  std::string bytes = RandomBytes(KeySeed().size());
+  KeySeed seed;
+  std::copy(bytes.begin(), bytes.end(), seed.begin());
+  WipeSecret(&bytes);
+  return seed;
+}
+
+void WipeSecret(std::string* text) {
+  sodium_memzero(text->data(), text->size());
+  text->clear();
+}
+
+void WipeSecret(KeySeed* seed) { sodium_memzero(seed->data(), seed->size()); }
+
+absl::StatusOr<SigningKey> SigningKey::Load(const std::string& path) {
+  SecretText text;
+  RETURN_IF_ERROR(ReadKeyFile(path, &text));
+  return DecodeKeyFile(text.view(), path);
 }
 
 absl::Status SigningKey::Save(const std::string& path, absl::string_view name) const {
@@ -202,7 +229,7 @@ absl::Status SigningKey::Save(const std::string& path, absl::string_view name) c
                                                    " printable ASCII characters belong there"));
   }
   SecretText text;
-  EncodeKeyFile(name, ByteSpan(secret_.data(), 32), public_key_, &text);
+  AppendKeyFile(name, ByteSpan(secret_.data(), 32), public_key_, &text);
   return SaveSecret(path, text.view());
 }
 

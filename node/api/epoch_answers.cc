@@ -9,6 +9,7 @@
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/epoch.h"
 #include "ledger/chain/epoch_chain.h"
+#include "ledger/state/cosigner_keys.h"
 #include "ledger/state/governance.h"
 #include "ledger/state/governance_queries.h"
 #include "node/api/convert.h"
@@ -60,7 +61,8 @@ bool IsConnected(const NodeServices& services, const NodeStatus& status,
   return false;
 }
 
-void FillValidator(const ledger::Genesis& genesis, size_t i, v1::ValidatorInfo* out) {
+void FillValidator(const ledger::Genesis& genesis, const ledger::AnnouncedKeys& announced, size_t i,
+                   v1::ValidatorInfo* out) {
   const ledger::GenesisValidator& validator = genesis.validators[i];
   out->set_identity(validator.identity());
   for (const ledger::GenesisOrganisation& organisation : genesis.organisations) {
@@ -73,6 +75,9 @@ void FillValidator(const ledger::Genesis& genesis, size_t i, v1::ValidatorInfo* 
   out->set_cosigner_key(bytes(validator.cosigner_key));
   out->set_record_key(bytes(validator.record_key));
   out->set_journal_id(bytes(validator.journal_id));
+  out->set_cosigner_epoch(ledger::CosignerKeySince(genesis, validator).value());
+  const auto next = announced.find(validator.identity());
+  if (next != announced.end()) out->set_next_cosigner_key(bytes(next->second));
 }
 
 }  // namespace
@@ -100,15 +105,23 @@ absl::Status FillValidators(const NodeServices& services, v1::Validators* out) {
   out->set_epoch(genesis.epoch.value());
   out->set_base_height(genesis.epoch_base.value());
   out->set_set(ledger::EncodeValidatorSet(genesis.validators));
+  const ledger::StateView view(&reader->state());
+  const ledger::AnnouncedKeys announced = ledger::AnnouncedIn(view);
+  RETURN_IF_ERROR(view.status());
   const NodeStatus status = services.Status();
   for (size_t i = 0; i < genesis.validators.size(); ++i) {
     v1::ValidatorInfo* const one = out->add_validators();
-    FillValidator(genesis, i, one);
+    FillValidator(genesis, announced, i, one);
     one->set_connected(IsConnected(services, status, one->identity()));
   }
   ASSIGN_OR_RETURN(const std::optional<ledger::ProposalInfo> approved,
                    ledger::ApprovedProposal(*reader));
-  if (approved.has_value()) FillProposal(*approved, out->mutable_approved());
+  if (!approved.has_value()) return absl::OkStatus();
+  FillProposal(*approved, out->mutable_approved());
+  ASSIGN_OR_RETURN(
+      const std::optional<ledger::ApprovedSetRow> set,
+      ledger::ReadRow<ledger::ApprovedSetRow>(reader->state(), ledger::ApprovedSetKey()));
+  if (set.has_value()) out->set_approved_set(set->set);
   return absl::OkStatus();
 }
 

@@ -1,8 +1,12 @@
 #include "node/app/keys_dir.h"
 
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/chain/epoch.h"
+#include "ledger/state/epoch_anchor.h"
 #include "ledger/storage/journal.h"
 #include "node/driver/reveal_chain.h"
 
@@ -44,6 +48,22 @@ absl::StatusOr<Hash> LoadRevealSeed(ledger::FileSystem* files, const std::string
   return seed.ok() ? seed : absl::StatusOr<Hash>(Annotate(seed.status(), path));
 }
 
+// The epoch before that of `genesis` in which `self` cosigned with one of the keys in the folder.
+std::optional<Epoch> EpochOfOldKey(ledger::FileSystem* files, const std::string& directory,
+                                   const ledger::Genesis& genesis, ValidatorIndex self) {
+  const std::string identity = genesis.validators[self.value()].identity();
+  for (uint64_t number = genesis.epoch.value(); number-- > 1;) {
+    const auto* const set = ledger::ValidatorsOf(genesis, Epoch(number));
+    for (const ledger::GenesisValidator& validator : *set) {
+      if (validator.identity() != identity) continue;
+      if (CosignerKeyring::Open(files, directory, validator.cosigner_key).ok()) {
+        return Epoch(number);
+      }
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 absl::Status CheckRevealLength(uint64_t reveal_length) {
@@ -78,19 +98,44 @@ absl::StatusOr<ledger::GenesisValidator> MakeValidatorKeys(ledger::FileSystem* f
   return entry;
 }
 
+absl::StatusOr<std::unique_ptr<CosignerKeyring>> LoadCosignerKey(ledger::FileSystem* files,
+                                                                 const std::string& directory,
+                                                                 const ledger::Genesis& genesis,
+                                                                 ValidatorIndex self,
+                                                                 const std::string& data_dir) {
+  const ledger::GenesisValidator& validator = genesis.validators[self.value()];
+  absl::StatusOr<std::unique_ptr<CosignerKeyring>> ring =
+      CosignerKeyring::Open(files, directory, validator.cosigner_key);
+  if (ring.ok() || !absl::IsNotFound(ring.status())) return ring;
+  const std::string missing =
+      absl::StrCat(ring.status().message(), ", but epoch ", genesis.epoch.value(),
+                   " names that one for ", validator.identity(), ": ");
+  const std::optional<Epoch> old = EpochOfOldKey(files, directory, genesis, self);
+  if (!old.has_value()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        missing, "either the epoch chain in the data folder is older than the keys, as after a ",
+        "restore; then fetch it from another validator with: vigil log epochs -o ",
+        ledger::EpochChainPath(data_dir), "; or the key is lost: make new keys with vigild keys, ",
+        "and propose them with: vigil admin validator replace"));
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      missing, "the folder holds its key of epoch ", old->value(),
+      ", which is over. Its next key, ", directory,
+      "/cosigner.next.key, is lost, or the folder was restored from an older copy. ",
+      "Nothing is signed with another key: make new keys with vigild keys, and propose them with: ",
+      "vigil admin validator replace ENTRY ", validator.identity()));
+}
+
 absl::StatusOr<ValidatorKeys> LoadValidatorKeys(ledger::FileSystem* files,
                                                 const std::string& directory,
                                                 const ledger::GenesisValidator& expected) {
   ASSIGN_OR_RETURN(ledger::SigningKey consensus,
                    LoadKey(directory, "consensus", expected.consensus_key));
   ASSIGN_OR_RETURN(ledger::SigningKey log, LoadKey(directory, "log", expected.log_key));
-  ASSIGN_OR_RETURN(ledger::SigningKey cosigner,
-                   LoadKey(directory, "cosigner", expected.cosigner_key));
   ASSIGN_OR_RETURN(ledger::SigningKey record, LoadKey(directory, "record", expected.record_key));
   ASSIGN_OR_RETURN(const Hash seed, LoadRevealSeed(files, directory));
   return ValidatorKeys{.consensus = std::move(consensus),
                        .log = std::move(log),
-                       .cosigner = std::move(cosigner),
                        .record = std::move(record),
                        .reveal_seed = seed};
 }

@@ -31,6 +31,7 @@ struct Standing {
   std::optional<ledger::GenesisValidator> newcomer;
   ValidatorIndex self;
   ValidatorKeys keys;
+  std::unique_ptr<CosignerKeyring> cosigner_keys;  // Only in the last epoch.
 };
 
 std::string NamesOf(const ledger::Genesis& genesis) {
@@ -38,6 +39,16 @@ std::string NamesOf(const ledger::Genesis& genesis) {
                        [](std::string* out, const ledger::GenesisValidator& one) {
                          absl::StrAppend(out, one.identity());
                        });
+}
+
+// The other keys are those of the set: no other epoch's set is a way out if this one is missing.
+absl::StatusOr<std::unique_ptr<CosignerKeyring>> CosignerKeysOf(const LoadedConfig& loaded,
+                                                                const ledger::Genesis& genesis,
+                                                                ValidatorIndex self) {
+  auto ring = LoadCosignerKey(ledger::PosixFileSystem(), loaded.config.keys_dir, genesis, self,
+                              loaded.config.data_dir);
+  if (!ring.ok()) return AtOrigin(loaded, "keys_dir", ring.status());
+  return ring;
 }
 
 // One that no set names, but the entry in its data folder.
@@ -55,10 +66,15 @@ absl::StatusOr<Standing> NewcomersStanding(const LoadedConfig& loaded,
   absl::StatusOr<ValidatorKeys> keys =
       LoadValidatorKeys(ledger::PosixFileSystem(), loaded.config.keys_dir, *entry);
   if (!keys.ok()) return AtOrigin(loaded, "keys_dir", keys.status());
+  const absl::Status cosigner =
+      CosignerKeyring::Open(ledger::PosixFileSystem(), loaded.config.keys_dir, entry->cosigner_key)
+          .status();
+  if (!cosigner.ok()) return AtOrigin(loaded, "keys_dir", cosigner);
   return Standing{.genesis = newest,
                   .newcomer = *std::move(entry),
                   .self = ValidatorIndex(),
-                  .keys = *std::move(keys)};
+                  .keys = *std::move(keys),
+                  .cosigner_keys = nullptr};
 }
 
 // `newest`: restated for the last epoch that is known.
@@ -71,10 +87,15 @@ absl::StatusOr<Standing> FindStanding(const LoadedConfig& loaded, const ledger::
       absl::StatusOr<ValidatorKeys> keys = LoadValidatorKeys(
           ledger::PosixFileSystem(), loaded.config.keys_dir, at.validators[self->value()]);
       if (keys.ok()) {
+        std::unique_ptr<CosignerKeyring> ring;
+        if (at.epoch == newest.epoch) {
+          ASSIGN_OR_RETURN(ring, CosignerKeysOf(loaded, at, *self));
+        }
         return Standing{.genesis = std::move(at),
                         .newcomer = std::nullopt,
                         .self = *self,
-                        .keys = *std::move(keys)};
+                        .keys = *std::move(keys),
+                        .cosigner_keys = std::move(ring)};
       }
       if (problem.ok()) problem = AtOrigin(loaded, "keys_dir", keys.status());
     }
@@ -205,6 +226,7 @@ absl::StatusOr<Preflight> CheckEverything(const LoadedConfig& loaded, int64_t no
                    .newcomer = std::move(standing.newcomer),
                    .self = standing.self,
                    .keys = std::move(standing.keys),
+                   .cosigner_keys = std::move(standing.cosigner_keys),
                    .validators = std::move(validators),
                    .warnings = std::move(warnings)};
 }

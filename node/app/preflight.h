@@ -3,6 +3,7 @@
 #define VIGIL_NODE_APP_PREFLIGHT_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ struct Preflight {
   std::optional<ledger::GenesisValidator> newcomer;
   ValidatorIndex self;
   ValidatorKeys keys;
+  std::unique_ptr<CosignerKeyring> cosigner_keys;  // Null if it takes no part.
   // In the order of the set, no address for this one; behind them former validators.
   std::vector<PeerAddress> validators;
   std::vector<std::string> warnings;

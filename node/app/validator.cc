@@ -76,6 +76,15 @@ uint64_t FreshSeed() {
   return ByteReader(AsBytes(bytes)).U64();
 }
 
+// Of a validator that was removed: the anchor of its last epoch's end is on disk.
+void DestroyOldKeys(const std::string& keys_dir, const LogFunction& log) {
+  const absl::Status destroyed = DestroyCosignerKeys(ledger::PosixFileSystem(), keys_dir);
+  if (destroyed.ok()) return;
+  log(LogLevel::kWarning, "cosigner-key",
+      absl::StrCat("the cosigner key of an epoch that is over is not destroyed: ",
+                   destroyed.message()));
+}
+
 AdminAccess AdminAccessOf(const Config& config) {
   AdminAccess access;
   access.org = config.identity.substr(0, config.identity.find('/'));
@@ -112,6 +121,7 @@ absl::Status NoValidatorYet(const std::string& identity) {
 struct Validator::Parts {
   LogFunction log;
   std::optional<ValidatorKeys> keys;
+  std::unique_ptr<CosignerKeyring> cosigner_keys;  // Null if it was removed.
   std::unique_ptr<GrpcTransport> transport;
   std::unique_ptr<Node> node;
   std::unique_ptr<PeerServer> peers;
@@ -214,6 +224,8 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const LoadedConfig& 
   auto parts = std::make_unique<Parts>();
   parts->log = log;
   parts->keys = std::move(preflight.keys);
+  parts->cosigner_keys = std::move(preflight.cosigner_keys);
+  if (!preflight.removed.empty()) DestroyOldKeys(config.keys_dir, log);
 
   GrpcTransportOptions transport;
   transport.validators = preflight.validators;
@@ -226,7 +238,8 @@ absl::StatusOr<std::unique_ptr<Validator>> Validator::Start(const LoadedConfig& 
   node_config.consensus_key = &parts->keys->consensus;
   node_config.record_key = &parts->keys->record;
   node_config.log_key = &parts->keys->log;
-  node_config.cosigner_key = &parts->keys->cosigner;
+  node_config.keyring = parts->cosigner_keys.get();
+  if (node_config.keyring != nullptr) node_config.cosigner_key = &node_config.keyring->in_use();
   node_config.reveal_seed = parts->keys->reveal_seed;
   node_config.genesis_file = std::move(preflight.genesis_file);
   node_config.epoch_anchors = std::move(preflight.epoch_anchors);

@@ -53,7 +53,10 @@ absl::Status CheckKeys(const GenesisValidator& self, const NodeConfig& config,
   RETURN_IF_ERROR(check("consensus key", config.consensus_key->public_key() == self.consensus_key));
   RETURN_IF_ERROR(check("record key", config.record_key->public_key() == self.record_key));
   RETURN_IF_ERROR(check("log key", config.log_key->public_key() == self.log_key));
-  RETURN_IF_ERROR(check("cosigner key", config.cosigner_key->public_key() == self.cosigner_key));
+  const ledger::SigningKey* const cosigner = config.cosigner_key;
+  const bool cosigns_as_named =
+      cosigner == nullptr ? !config.removed.empty() : cosigner->public_key() == self.cosigner_key;
+  RETURN_IF_ERROR(check("cosigner key", cosigns_as_named));
   return check("reveal seed", reveals.anchor() == self.reveal_anchor);
 }
 
@@ -330,6 +333,7 @@ absl::Status Node::OpenLog(const JournalScan& scan, Height floor) {
            .seed = seams_.start_seed}));
   chain_->AddListener([this](Height) { log_actor_->signal()->Set(); });
   actors_.push_back(log_actor_.get());
+  if (config_.keyring != nullptr) OpenCosignerKeys();
   return absl::OkStatus();
 }
 
@@ -395,6 +399,21 @@ absl::Status Node::OpenEpochs() {
 }
 
 std::string Node::EpochChain() const { return ledger::EncodeEpochChain(epochs_->anchors()); }
+
+void Node::OpenCosignerKeys() {
+  cosigner_keys_ = std::make_unique<CosignerKeyActor>(CosignerKeyActor::Ports{
+      .genesis = &genesis_,
+      .self = config_.self,
+      .record_key = config_.record_key,
+      .keyring = config_.keyring,
+      .clock = seams_.clock,
+      .chain = chain_.get(),
+      .log = &log_,
+      .submit = [this](ledger::Record record,
+                       SubmitDone done) { Submit(std::move(record), std::move(done)); },
+      .final_height = [this] { return FinalHeight(); }});
+  actors_.push_back(cosigner_keys_.get());
+}
 
 FetchServer::Ports Node::FetchPorts() {
   return {.clock = seams_.clock,

@@ -42,6 +42,8 @@
 #include "node/driver/archiver.h"
 #include "node/driver/chain_access.h"
 #include "node/driver/checkpoint_folder.h"
+#include "node/driver/cosigner_key_actor.h"
+#include "node/driver/cosigner_keyring.h"
 #include "node/driver/counters.h"
 #include "node/driver/derived_stores.h"
 #include "node/driver/detector_actor.h"
@@ -73,7 +75,9 @@ struct NodeConfig {
   const ledger::SigningKey* consensus_key = nullptr;  // Must outlive the node, as must the next.
   const ledger::SigningKey* record_key = nullptr;
   const ledger::SigningKey* log_key = nullptr;
-  const ledger::SigningKey* cosigner_key = nullptr;
+  const ledger::SigningKey* cosigner_key = nullptr;  // Null: of a validator that was removed.
+  // Where `cosigner_key` is from; null: it stays the same over epochs, and is destroyed by nobody.
+  CosignerKeyring* keyring = nullptr;
   Hash reveal_seed;
 
   MempoolLimits mempool;
@@ -248,12 +252,14 @@ class Node final : public NodeServices, public FrameReceiver {
   absl::Status OpenDetectorOnStore();
   void OpenPruner(const JournalPlace& place, Height base);
   NodeStatus::Archive ArchiveStatus() const;
+  NodeStatus::CosignerKey CosignerKeyStatus() const;
   void OpenArchiver(const JournalPlace& place, const std::optional<ledger::BaseFrame>& base);
   // `floor`: what was cosigned up to there may be forgotten.
   absl::Status OpenLog(const JournalScan& scan, Height floor);
   absl::StatusOr<std::vector<ledger::EpochAnchor>> ReadAnchors() const;
   absl::Status OpenEpochs();
   absl::Status CheckMayTakePart(const ledger::Tip& tip, const JournalScan& scan) const;
+  void OpenCosignerKeys();
   void OpenFetchServer();
   FetchServer::Ports FetchPorts();
   void OpenLearnerDesk();
@@ -319,6 +325,7 @@ class Node final : public NodeServices, public FrameReceiver {
   std::unique_ptr<Indexer> indexer_;
   std::unique_ptr<LogActor> log_actor_;
   std::unique_ptr<EpochActor> epochs_;
+  std::unique_ptr<CosignerKeyActor> cosigner_keys_;  // Null when there is no keyring.
   std::unique_ptr<FetchServer> fetch_server_;
   std::unique_ptr<LearnerDesk> learners_;
   // The scrubber's; shared with the journal and whoever reads blocks.

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/chain/epoch.h"
 #include "node/driver/node.h"
 
 namespace vigil::node {
@@ -22,6 +23,18 @@ std::string Node::FatalReason() const {
         "what is on disk is unknown until it is read again: see to the disk, then: vigild start";
   }
   return absl::StrCat(dead.message(), "; it takes no part and signs nothing any more; ", remedy);
+}
+
+NodeStatus::CosignerKey Node::CosignerKeyStatus() const {
+  const ledger::GenesisValidator& self = genesis_.validators[config_.self.value()];
+  NodeStatus::CosignerKey key{.since = ledger::CosignerKeySince(genesis_, self)};
+  // Without an actor nobody changes what the keyring found.
+  if (cosigner_keys_ != nullptr) {
+    key.has_old = cosigner_keys_->has_old();
+  } else if (config_.keyring != nullptr) {
+    key.has_old = config_.keyring->has_old();
+  }
+  return key;
 }
 
 NodeStatus::Archive Node::ArchiveStatus() const {
@@ -75,6 +88,7 @@ NodeStatus Node::Status() const {
         .height = state.height, .bytes = state.bytes, .failure_count = state.failure_count};
   }
   status.validator = genesis_.validators[config_.self.value()].identity();
+  status.cosigner_key = CosignerKeyStatus();
   status.executed = chain_->tip();
   status.indexed = index_->complete_height();
   AddDetector(detector_.get(), &status);

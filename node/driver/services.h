@@ -46,6 +46,11 @@ struct NodeStatus {
     std::string refusing_reason;  // Why this node signs none any more; empty: it does.
   };
   Log log;
+  struct CosignerKey {
+    Epoch since;           // In which this validator's key came into use.
+    bool has_old = false;  // One of an epoch that is over is not destroyed yet.
+  };
+  CosignerKey cosigner_key;
   struct Snapshot {
     Height height;               // Of the newest one on disk; 0: none.
     uint64_t bytes = 0;          // Size of its file.

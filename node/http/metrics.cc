@@ -77,6 +77,12 @@ void AddChain(const NodeServices& services, const NodeStatus& status, Families* 
   families->Counter("vigil_fork_evidence_total",
                     "Checkpoints of other validators that contradict this chain.",
                     static_cast<double>(status.log.fork_count));
+  families->Gauge("vigil_cosigner_key_epoch",
+                  "Epoch since which this validator's cosigner key is in use.",
+                  static_cast<double>(status.cosigner_key.since.value()));
+  families->Gauge("vigil_cosigner_key_old",
+                  "1 while the cosigner key of an epoch that is over is not destroyed.",
+                  status.cosigner_key.has_old);
   families->Gauge("vigil_log_refusing", "1 when this validator cosigns nothing any more.",
                   !status.log.refusing_reason.empty());
   const absl::StatusOr<ledger::Tip> tip = services.Snapshot()->GetTip();

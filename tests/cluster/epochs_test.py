@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Real processes: the set of validators changes under an ingest; the leader falls at the change; a machine
 that was broken into gets other keys, and the new one learns before the ballot that decides and goes on as a
-validator without a restart; another one goes; proofs of every epoch verify from genesis.
+validator without a restart; another one goes; proofs of every epoch verify from genesis. Those who stay have a
+new cosigner key in every epoch, and the old ones are nowhere on their disks.
 
 Usage: epochs_test.py BIN_FOLDER
 
@@ -38,6 +39,42 @@ def epoch(cluster, i):
 
 def wait_for_epoch(cluster, number, members):
     wait_until(f"validators {members} are in epoch {number}", lambda: all(epoch(cluster, i) == number for i in members))
+
+
+def validators(cluster):
+    return json.loads(cluster.vigil("-o", "json", "admin", "validator", "list").stdout)["validators"]
+
+
+def wait_for_announced(cluster, members):
+    """Every one of these has told the chain which cosigner key it has next."""
+    names = {f"org-{i}/validator-{i}" for i in members}
+    wait_until(f"validators {members} announce their next keys", lambda: names <= {
+        one["identity"] for one in validators(cluster) if one["next_cosigner_key"]})
+
+
+def secret(cluster, i, keys="keys"):
+    """The private half in the file of the cosigner key in use."""
+    text = (cluster.net / f"validator-{i}/{keys}/cosigner.key").read_text()
+    return text.split("seed ")[1][:64]
+
+
+def holding(cluster, i, key):
+    """Files of validator i's folder with the private key in them, as text or as it is."""
+    needles = (key.encode(), bytes.fromhex(key))
+    folder = cluster.net / f"validator-{i}"
+    return [str(file) for file in folder.rglob("*") if file.is_file() and any(
+        needle in file.read_bytes() for needle in needles)]
+
+
+def wait_for_destroyed(cluster, old, members):
+    """New cosigner keys are in use, and the old ones are gone from every file."""
+    def moved(i):
+        return not (cluster.net / f"validator-{i}/keys/cosigner.next.key").exists()
+    wait_until(f"validators {members} destroyed their old keys", lambda: all(map(moved, members)))
+    for i in members:
+        assert secret(cluster, i) != old[i]
+        assert not holding(cluster, i, old[i]), holding(cluster, i, old[i])
+        assert holding(cluster, i, secret(cluster, i))  # The search finds what is there.
 
 
 def start_ingest(cluster, file, stream):
@@ -126,7 +163,9 @@ def scenario(cluster):
     file, lines = sample(cluster, "first", 3000)
     ingest = start_ingest(cluster, file, "first")
 
+    old = {i: secret(cluster, i) for i in range(1, 5)}
     proposal = replace_keys(cluster)
+    wait_for_announced(cluster, [1, 2, 3])
     # The leader falls as the last approval is being agreed on.
     leader = cluster.leader()
     third = subprocess.Popen(cluster.command("vigil", "--signing-key", cluster.net / "clients/org-3-admin.key", "--identity",
@@ -147,6 +186,9 @@ def scenario(cluster):
     wait_for_epoch(cluster, 2, stay)
     print(f"epoch 2 on every validator {time.monotonic() - fallen:.1f} s after the leader fell")
     ended(ingest, lines)
+    wait_for_destroyed(cluster, old, stay)
+    since = {one["identity"]: int(one["cosigner_epoch"]) for one in validators(cluster)}
+    assert since == {f"org-{i}/validator-{i}": 2 for i in range(1, 5)}, since
 
     chain = cluster.folder / "epochs.chain"
     cluster.vigil("log", "epochs", "-o", chain)
@@ -169,13 +211,17 @@ def scenario(cluster):
     # Validator 3 goes, under an ingest.
     more, more_lines = sample(cluster, "second", 3000, "--seed", 5)
     ingest = start_ingest(cluster, more, "second")
+    old = {i: secret(cluster, i) for i in (1, 2, 3)}
     going = propose(cluster, 2, "remove", "org-3/validator-3", "--reason", "retired")
+    wait_for_announced(cluster, [1, 2, 3, 4])
     for org in (1, 4):
         approve(cluster, org, going)
     wait_for_epoch(cluster, 3, [1, 2, 4])
     ended(ingest, more_lines)
     wait_until("validator 3 says so", lambda: "no validator any more since epoch 3" in log_of(cluster, 3))
+    wait_for_destroyed(cluster, old, [1, 2])
     cluster.end(3)
+    assert not holding(cluster, 3, old[3]), holding(cluster, 3, old[3])
     sets = json.loads(cluster.vigil("-o", "json", "validators").stdout)
     assert int(sets["epoch"]) == 3 and len(sets["validators"]) == 3, sets
     cluster.vigil("wait", "--events", lines + more_lines, "--timeout", 60)

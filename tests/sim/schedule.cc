@@ -198,6 +198,7 @@ const std::vector<Setting>& Settings() {
       VIGIL_SIM_SETTING("large_events", large_events, 0, 1),
       VIGIL_SIM_SETTING("spares", network.newcomers, 0, 20),
       VIGIL_SIM_SETTING("organisations", network.organisations, 1, kOrganisationsMax),
+      VIGIL_SIM_SETTING("cosigner_keys", network.renew_cosigner_keys, 0, 1),
   };
   return kSettings;
 }

@@ -51,6 +51,58 @@ std::string HashOf(const SetWatch::Set& set) {
   return BytesOf(PlainSha256(Tagged("vigil/validator-set/v1", text)));
 }
 
+constexpr size_t kAuthorSize = 16;
+constexpr uint8_t kCosignerKeyKind = 26;
+
+// docs/formats.md, Block frame and Record: the leaves of this kind.
+std::vector<std::string> LeavesOf(absl::string_view frame, uint8_t kind) {
+  std::vector<std::string> leaves;
+  size_t sizes = kHeaderOffset + kHeaderSize + kSignatureSize;
+  const uint64_t count = NumberAt(frame, sizes, 4);
+  sizes += 4;
+  size_t at = sizes + 8 * count;
+  for (uint64_t i = 0; i < count && at <= frame.size(); ++i) {
+    const uint64_t size = NumberAt(frame, sizes + 8 * i, 4);
+    const absl::string_view leaf = frame.substr(at, size);
+    if (leaf.size() > 1 && static_cast<uint8_t>(leaf[1]) == kind) leaves.emplace_back(leaf);
+    at += size;
+  }
+  return leaves;
+}
+
+// docs/formats.md, Record, and record.proto: what an announcement says.
+struct Announcement {
+  std::string author;
+  uint64_t epoch = 0;
+  uint64_t number = 0;
+  PublicKey key;
+};
+Announcement ReadAnnouncement(absl::string_view leaf) {
+  Announcement out;
+  const absl::string_view body = leaf.substr(6, NumberAt(leaf, 2, 4));
+  out.author = std::string(body.substr(2, kAuthorSize));
+  size_t at = 2 + kAuthorSize;
+  const auto varint = [&] {
+    uint64_t value = 0;
+    ++at;  // The tag.
+    for (int shift = 0; at < body.size(); shift += 7) {
+      const auto byte = static_cast<uint8_t>(body[at++]);
+      value |= uint64_t{byte & 0x7fu} << shift;
+      if (byte < 0x80) break;
+    }
+    return value;
+  };
+  out.epoch = varint();
+  out.number = varint();
+  const absl::string_view key = body.substr(at + 2, PublicKey::size());
+  std::copy(key.begin(), key.end(), out.key.bytes.begin());
+  return out;
+}
+
+std::string KeyIdText(const PublicKey& key) {
+  return BytesOf(PlainSha256(Tagged("vigil/key/v1", BytesOf(key)))).substr(0, kAuthorSize);
+}
+
 bool Signed(const ledger::GenesisValidator& member, const Hash& block,
             const std::string& signature_bytes) {
   Signature signature;
@@ -80,10 +132,12 @@ std::string SetWatch::OnBlockFrame(absl::string_view frame) {
   Header header;
   header.epoch = NumberAt(bytes, 34, 8);
   header.height = NumberAt(bytes, 50, 8);
+  header.executed = NumberAt(bytes, 130, 8);
   header.set_hash = std::string(bytes.substr(242, kHashSize));
   header.next_set_hash = std::string(bytes.substr(274, kHashSize));
   header.proposer = static_cast<uint32_t>(NumberAt(bytes, 346, 4));
   header.signature = std::string(frame.substr(kHeaderOffset + kHeaderSize, kSignatureSize));
+  header.announcements = LeavesOf(frame, kCosignerKeyKind);
   if (header.set_hash != header.next_set_hash &&
       seals_.emplace(header.epoch, header.next_set_hash).first->second != header.next_set_hash) {
     return absl::StrCat("block ", header.height, " seals epoch ", header.epoch,
@@ -115,8 +169,10 @@ std::string SetWatch::Advance() {
        next = executed_.find(judged_ + 1)) {
     const auto header = headers_.find(next->second.block);
     if (header == headers_.end()) return "";  // It was taken from elsewhere before it was sent.
+    TakeAnnouncements(header->second);
     std::string wrong = Judge(header->second, next->second);
     if (!wrong.empty()) return wrong;
+    executed_before_ = header->second.executed;
     ++judged_;
     executed_.erase(next);
   }
@@ -142,17 +198,61 @@ std::string SetWatch::Judge(const Header& header, const Executed& executed) {
   return header.next_set_hash == header.set_hash ? "" : EndEpoch(header, executed.size);
 }
 
+// Only what continues a member's announcements counts.
+void SetWatch::TakeAnnouncements(const Header& header) {
+  for (const std::string& leaf : header.announcements) {
+    const Announcement said = ReadAnnouncement(leaf);
+    for (size_t i = 0; i < set().members.size(); ++i) {
+      if (KeyIdText(set().members[i].record_key) != said.author) continue;
+      std::vector<Announced>& before = announced_[i];
+      if (said.epoch != epoch() || said.number != before.size() + 1) continue;
+      before.push_back({.height = header.height, .key = said.key});
+    }
+  }
+}
+
+// `proposed`, with cosigner keys such that it is the set that the sealing block names.
+std::optional<SetWatch::Set> SetWatch::FindNext(const Header& header, const Set& proposed) const {
+  std::vector<Set> candidates = {proposed};
+  for (size_t i = 0; i < proposed.members.size(); ++i) {
+    for (size_t place = 0; place < set().members.size(); ++place) {
+      const auto said = announced_.find(place);
+      if (!(set().members[place] == proposed.members[i]) || said == announced_.end()) continue;
+      std::vector<PublicKey> keys = {proposed.members[i].cosigner_key};
+      for (const Announced& one : said->second) {
+        if (one.height <= executed_before_) keys.clear();  // Surely before the approval.
+        if (one.height <= header.executed) keys.push_back(one.key);
+      }
+      std::vector<Set> more;
+      for (const Set& candidate : candidates) {
+        for (const PublicKey& key : keys) {
+          more.push_back(candidate);
+          more.back().members[i].cosigner_key = key;
+        }
+      }
+      candidates = std::move(more);
+    }
+  }
+  for (const Set& candidate : candidates) {
+    if (HashOf(candidate) == header.next_set_hash) return candidate;
+  }
+  return std::nullopt;
+}
+
 std::string SetWatch::EndEpoch(const Header& header, uint64_t size) {
   std::set<std::string> organisations;
   for (const ledger::GenesisValidator& member : set().members) organisations.insert(member.org);
   for (const auto& [leaf, proposal] : proposals_) {
-    if (proposal.epoch != epoch() || HashOf(proposal.next) != header.next_set_hash) continue;
+    if (proposal.epoch != epoch()) continue;
+    std::optional<Set> next = FindNext(header, proposal.next);
+    if (!next.has_value()) continue;
     const auto approving = std::ranges::count_if(
         proposal.approving,
         [&](const std::string& organisation) { return organisations.contains(organisation); });
     if (2 * static_cast<size_t>(approving) <= organisations.size()) continue;
     ends_.push_back({.height = header.height, .size = size});
-    sets_.push_back(proposal.next);
+    sets_.push_back(*std::move(next));
+    announced_.clear();
     return CheckEnded(header.epoch);
   }
   return absl::StrCat("block ", header.height, " ends epoch ", header.epoch,
@@ -201,6 +301,13 @@ bool SetWatch::IsReplaced(uint32_t node) const {
     }
   }
   return false;
+}
+
+bool SetWatch::IsOver(const PublicKey& key) const {
+  const auto has = [&](const Set& set) {
+    return std::ranges::count(set.members, key, &ledger::GenesisValidator::cosigner_key) > 0;
+  };
+  return !has(set()) && std::ranges::any_of(sets_, has);
 }
 
 size_t SetWatch::smallest() const {

@@ -6,7 +6,9 @@
 //   (1) Every executed block names the epoch and the set of its height and was signed by the
 //       proposer that it names, a validator of that set.
 //   (2) A set is followed by another one only behind a sealing block; that set was proposed for
-//       this epoch, and more than half of the organisations in the present one approve it.
+//       this epoch, and more than half of the organisations in the present one approve it. Each
+//       validator that stays has the cosigner key that it announced last before the approval, which
+//       lies between what the sealing block and the one before say was executed; or the one it had.
 //   (3) All sealing blocks of an epoch that anybody sends name one next set.
 //   (4) No leader of an epoch calls a height committed that lies above its sealing block.
 //   (5) Nobody cosigns, as a validator of an epoch, a log that is larger than at the epoch's end.
@@ -58,6 +60,8 @@ class SetWatch {
   std::optional<uint64_t> WasUntil(uint32_t node) const;
   // It was a validator under a name that now another node bears.
   bool IsReplaced(uint32_t node) const;
+  // A cosigner key of an epoch that is over, and of no validator in the present one.
+  bool IsOver(const PublicKey& key) const;
   // Size of the smallest set so far.
   size_t smallest() const;
 
@@ -65,10 +69,17 @@ class SetWatch {
   struct Header {
     uint64_t epoch = 0;
     uint64_t height = 0;
+    uint64_t executed = 0;
     std::string set_hash;
     std::string next_set_hash;
     uint32_t proposer = 0;
     std::string signature;
+    std::vector<std::string> announcements;  // Leaves of cosigner keys.
+  };
+  // A cosigner key that a member of the present set announced, in a block of this height.
+  struct Announced {
+    uint64_t height = 0;
+    PublicKey key;
   };
   struct Proposal {
     uint64_t epoch = 0;
@@ -87,14 +98,18 @@ class SetWatch {
   std::string Advance();
   std::string Judge(const Header& header, const Executed& executed);
   std::string EndEpoch(const Header& header, uint64_t size);
+  void TakeAnnouncements(const Header& header);
+  std::optional<Set> FindNext(const Header& header, const Set& proposed) const;
   std::string CheckEnded(uint64_t epoch) const;
 
   std::vector<Set> sets_;  // By epoch, from 1.
   std::vector<End> ends_;  // Of the epochs before the last one.
   std::map<std::string, Proposal> proposals_;
-  std::map<Hash, Header> headers_;          // By block hash, of blocks that were sent.
-  std::map<uint64_t, Executed> executed_;   // Not judged yet, by height.
-  uint64_t judged_ = 0;                     // Height.
+  std::map<Hash, Header> headers_;         // By block hash, of blocks that were sent.
+  std::map<uint64_t, Executed> executed_;  // Not judged yet, by height.
+  uint64_t judged_ = 0;                    // Height.
+  uint64_t executed_before_ = 0;           // What the block that was judged last calls executed.
+  std::map<size_t, std::vector<Announced>> announced_;  // In this epoch, by place in the set.
   std::map<uint64_t, std::string> seals_;   // By epoch: the next set that sealing blocks name.
   std::map<uint64_t, uint64_t> committed_;  // By epoch: the highest that a leader told.
   std::map<uint64_t, uint64_t> cosigned_;   // By epoch: the largest size.

@@ -126,6 +126,69 @@ TEST_CASE("set watch: only a set that most organisations approve follows", "[sim
   }
 }
 
+// A block with an announcement of node `i`, of its `number`-th key.
+ledger::Record Announcement(const Fixture& t, uint32_t i, uint32_t number, uint64_t epoch = 1) {
+  ledger::KeySeed seed = TestNetwork::CosignerSeed(i);
+  seed[2] = static_cast<uint8_t>(number);
+  ledger::CosignerKeyBody body;
+  body.epoch = epoch;
+  body.number = number;
+  body.cosigner_key = ledger::SigningKey::FromSeed(seed).public_key();
+  body.proof.bytes.fill(1);
+  return {.leaf = ledger::SignRecord(body, t.network.genesis().chain_id, t.network.record_key(i)),
+          .payload = ""};
+}
+
+// `set` with the `number`-th key of node `i`, which is the `place`-th in it.
+SetWatch::Set Renewed(SetWatch::Set set, uint32_t i, uint32_t number, size_t place) {
+  ledger::KeySeed seed = TestNetwork::CosignerSeed(i);
+  seed[2] = static_cast<uint8_t>(number);
+  set.members[place].cosigner_key = ledger::SigningKey::FromSeed(seed).public_key();
+  return set;
+}
+
+TEST_CASE("set watch: who stays has the key that it announced before the approval", "[sim][sets]") {
+  Fixture t;
+  const auto run = [&](const SetWatch::Set& after, uint64_t executed,
+                       const std::vector<ledger::Record>& records = {}) {
+    ledger::BlockHeader header = t.Header(1, t.first, after);
+    header.executed_height = Height(executed);
+    std::vector<const ledger::Record*> pointers;
+    for (const ledger::Record& record : records) pointers.push_back(&record);
+    const ledger::BlockPtr block =
+        ledger::Block::Make(header, pointers, t.network.consensus_key(0));
+    std::string wrong = t.watch.OnBlockFrame(block->frame());
+    if (!wrong.empty()) return wrong;
+    t.last = block->id();
+    return t.watch.OnExecuted(t.last.height.value(), t.last.hash, t.last.height.value());
+  };
+  CHECK(run(t.first, 0, {Announcement(t, 1, 1)}).empty());
+  CHECK(run(t.first, 1, {Announcement(t, 1, 2), Announcement(t, 2, 1, /*epoch=*/2)}).empty());
+  CHECK(run(t.first, 2, {Announcement(t, 0, 1)}).empty());
+  SECTION("the last one") {
+    CHECK(run(Renewed(t.next, 1, 2, 1), 2).empty());
+    CHECK(t.watch.epoch() == 2);
+    CHECK(t.watch.set().members[1] == Renewed(t.next, 1, 2, 1).members[1]);
+  }
+  SECTION("one that came as the set was approved may count") {
+    CHECK(run(Renewed(Renewed(t.next, 1, 2, 1), 0, 1, 0), 3).empty());
+  }
+  SECTION("or may not") { CHECK(run(Renewed(t.next, 1, 2, 1), 3).empty()); }
+  SECTION("one that came after the approval") {
+    CHECK(absl::StrContains(run(Renewed(Renewed(t.next, 1, 2, 1), 0, 1, 0), 2), "no majority"));
+  }
+  SECTION("one that another followed") {
+    CHECK(absl::StrContains(run(Renewed(t.next, 1, 1, 1), 2), "no majority"));
+  }
+  SECTION("none at all") { CHECK(absl::StrContains(run(t.next, 2), "no majority")); }
+  SECTION("one for another epoch") {
+    CHECK(absl::StrContains(run(Renewed(Renewed(t.next, 1, 2, 1), 2, 1, 2), 2), "no majority"));
+  }
+  SECTION("one of a newcomer") {
+    CHECK(absl::StrContains(run(Renewed(Renewed(t.next, 1, 2, 1), 3, 1, 3), 2), "no majority"));
+  }
+}
+
 TEST_CASE("set watch: nothing of an epoch reaches beyond its end", "[sim][sets]") {
   Fixture t;
   CHECK(t.Run(t.Header(1, t.first, t.next)).empty());

@@ -14,9 +14,18 @@ namespace vigil::sim {
 namespace {
 
 constexpr char kDataDir[] = "/vigil";
+constexpr char kKeysDir[] = "/keys";
 constexpr int64_t kStepMicrosMax = 2'000;
 constexpr size_t kStepsPerTickMax = 100'000;
 constexpr int64_t kGreetMicros = 500'000;  // Between attempts to connect.
+
+// Of the `number`-th cosigner key that node `i` makes; 0: its first one.
+ledger::KeySeed NumberedSeed(uint32_t i, uint64_t number) {
+  ledger::KeySeed seed = TestNetwork::CosignerSeed(i);
+  seed[2] = static_cast<uint8_t>(number);
+  seed[3] = static_cast<uint8_t>(number >> 8);
+  return seed;
+}
 
 }  // namespace
 
@@ -114,6 +123,50 @@ absl::StatusOr<SimCluster::Standing> SimCluster::StandingOf(uint32_t i) {
   }
 }
 
+// As node/app does: the key that the set names, from the files; none of a validator that is none.
+absl::Status SimCluster::OpenKeyring(uint32_t i, const Standing& standing) {
+  Member& member = *members_[i];
+  if (!test_network_.renews_cosigner_keys()) return absl::OkStatus();
+  if (!member.keys_made) {
+    const std::string first = ledger::EncodeKeyFile("cosigner", TestNetwork::CosignerSeed(i));
+    absl::Status made = member.disk.MakeDirs(kKeysDir);
+    if (made.ok()) {
+      made = member.disk.WriteAtomically(absl::StrCat(kKeysDir, "/cosigner.key"), AsBytes(first));
+    }
+    if (!made.ok()) return made;
+    member.keys_made = true;
+  }
+  member.config.keyring = nullptr;
+  member.config.cosigner_key = nullptr;
+  member.keyring.reset();
+  if (!standing.removed.empty()) return node::DestroyCosignerKeys(&member.disk, kKeysDir);
+  absl::StatusOr<std::unique_ptr<node::CosignerKeyring>> ring = node::CosignerKeyring::Open(
+      &member.disk, kKeysDir, standing.genesis.validators[standing.self.value()].cosigner_key,
+      [i, &member] { return NumberedSeed(i, ++member.keys_generated); });
+  if (!ring.ok()) return ring.status();
+  member.keyring = *std::move(ring);
+  member.config.keyring = member.keyring.get();
+  member.config.cosigner_key = &member.keyring->in_use();
+  return absl::OkStatus();
+}
+
+std::vector<ledger::KeySeed> SimCluster::CosignerSeeds(uint32_t i) const {
+  std::vector<ledger::KeySeed> seeds;
+  for (uint64_t n = 0; n <= members_[i]->keys_generated; ++n) seeds.push_back(NumberedSeed(i, n));
+  return seeds;
+}
+
+std::string SimCluster::KeyFiles(uint32_t i) const {
+  std::string bytes;
+  const ledger::FaultyFileSystem& disk = members_[i]->disk;
+  const absl::StatusOr<std::vector<std::string>> names = disk.List(kKeysDir);
+  if (!names.ok()) return bytes;
+  for (const std::string& name : *names) {
+    bytes += disk.ReadAll(absl::StrCat(kKeysDir, "/", name)).value_or("");
+  }
+  return bytes;
+}
+
 // Connections lead to the validators of the epoch, and to those that were validators under a name
 // that nobody bears any more: they are told.
 MemoryNetwork::Seat SimCluster::SeatOf(const Standing& standing) const {
@@ -164,6 +217,8 @@ absl::Status SimCluster::Start(uint32_t i) {
   if (!standing.ok()) return standing.status();
   member.config.self = standing->self;
   member.config.removed = standing->removed;
+  const absl::Status keys = OpenKeyring(i, *standing);
+  if (!keys.ok()) return keys;
   absl::StatusOr<std::unique_ptr<node::Node>> opened =
       node::Node::Open(standing->genesis, member.config, seams);
   if (!opened.ok()) return opened.status();

@@ -96,6 +96,10 @@ class SimCluster {
   // Gives one actor of node `i`, by name, no time, until it is called with an empty name.
   void SetFrozen(uint32_t i, std::string actor) { members_[i]->frozen = std::move(actor); }
 
+  // What the cosigner keys that node `i` ever had are made of, and all that its key folder holds.
+  std::vector<ledger::KeySeed> CosignerSeeds(uint32_t i) const;
+  std::string KeyFiles(uint32_t i) const;
+
   // Moves virtual time on. `each_step` is called after every step of the clock.
   void RunFor(int64_t micros, const std::function<void()>& each_step = nullptr);
   // Runs until `done` or for `micros_max`. Returns whether it was done.
@@ -121,6 +125,9 @@ class SimCluster {
     bool epoch_ended = false;  // To be opened in the next epoch.
     std::string frozen;        // Name of an actor.
     uint64_t starts = 0;
+    bool keys_made = false;
+    uint64_t keys_generated = 0;
+    std::unique_ptr<node::CosignerKeyring> keyring;
     std::unique_ptr<node::Node> node;
   };
 
@@ -130,6 +137,7 @@ class SimCluster {
     std::string removed;  // Empty: it is of the last epoch that it knows.
   };
   absl::StatusOr<Standing> StandingOf(uint32_t i);
+  absl::Status OpenKeyring(uint32_t i, const Standing& standing);
   MemoryNetwork::Seat SeatOf(const Standing& standing) const;
   void Greet();
   void StepOnce();

@@ -6,7 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "ledger/crypto/keys.h"
 #include "ledger/crypto/sha256.h"
 #include "ledger/state/governance_queries.h"
 #include "ledger/state/snapshot_file.h"
@@ -209,6 +211,8 @@ class ScheduleRun {
     for (const uint32_t i : members) {
       const node::NodeStatus status = cluster_.node(i)->Status();
       if (status.refusing) return absl::StrCat("node ", i, ": ", status.refusing_reason);
+      if (status.cosigner_key.has_old)
+        return absl::StrCat("node ", i, " has not destroyed the cosigner key of an epoch before");
       if (cluster_.node(i)->genesis().epoch != first_node.genesis().epoch) {
         return absl::StrCat("node ", i, " is in epoch ", cluster_.node(i)->genesis().epoch.value());
       }
@@ -245,6 +249,23 @@ class ScheduleRun {
     return "";
   }
 
+  // Whoever takes part, or was told that it does not any more, has no key of an epoch that is over.
+  std::string JudgeKeys() {
+    if (!schedule_.network.renew_cosigner_keys) return "";
+    for (const uint32_t i : sets_.everybody()) {
+      if (sets_.WasUntil(i).has_value() && !cluster_.IsRemoved(i)) continue;
+      const std::string files = cluster_.KeyFiles(i);
+      for (const ledger::KeySeed& seed : cluster_.CosignerSeeds(i)) {
+        if (!sets_.IsOver(ledger::SigningKey::FromSeed(seed).public_key())) continue;
+        if (absl::StrContains(files, HexEncode(seed))) {
+          return absl::StrCat("node ", i, " still has a cosigner key of an epoch that is over");
+        }
+        ++result_.counts["cosigner keys destroyed"];
+      }
+    }
+    return "";
+  }
+
   // Those that are no validators any more have no block of a later epoch. They are then taken away.
   std::string JudgeFormer() {
     for (const uint32_t i : sets_.everybody()) {
@@ -268,6 +289,7 @@ class ScheduleRun {
 
   void Judge() {
     if (schedule_.network.validators > 1) Fail(sets_.Finish(watch_.highest().value()));
+    if (ok()) Fail(JudgeKeys());
     if (ok()) Fail(JudgeFormer());
     if (!ok()) return;
     std::vector<bool> damaged;

@@ -255,6 +255,7 @@ class Swarm {
       schedule_.events.push_back(change);
       if (set_random_.Chance(400)) AddCrashBehind(at + between(0, 3 * kSecond), machines);
     }
+    schedule_.network.renew_cosigner_keys = set_random_.Chance(800);
   }
 
   // While an epoch may be ending.

@@ -19,17 +19,22 @@ using ledger::SigningKey;
 constexpr std::array<const char*, 7> kOrganisations = {"acme", "bravo", "coda", "delta",
                                                        "echo", "fox",   "golf"};
 
-SigningKey KeyOf(uint8_t role, uint32_t index) {
-  std::array<uint8_t, 32> seed{};
+constexpr uint8_t kCosignerRole = 4;
+
+ledger::KeySeed SeedOf(uint8_t role, uint32_t index) {
+  ledger::KeySeed seed{};
   seed[0] = role;
   seed[1] = static_cast<uint8_t>(index);
   seed[31] = 0x5a;
-  return SigningKey::FromSeed(seed);
+  return seed;
 }
+
+SigningKey KeyOf(uint8_t role, uint32_t index) { return SigningKey::FromSeed(SeedOf(role, index)); }
 
 }  // namespace
 
-TestNetwork::TestNetwork(const NetworkOptions& options) {
+TestNetwork::TestNetwork(const NetworkOptions& options)
+    : renews_cosigner_keys_(options.renew_cosigner_keys) {
   ledger::Genesis genesis;
   genesis.network = "sim.vigil";
   genesis.time_unix_millis = 1'600'000'000'000;
@@ -49,7 +54,7 @@ TestNetwork::TestNetwork(const NetworkOptions& options) {
     validators_.push_back({.consensus = KeyOf(1, i),
                            .record = KeyOf(2, i),
                            .log = KeyOf(3, i),
-                           .cosigner = KeyOf(4, i)});
+                           .cosigner = KeyOf(kCosignerRole, i)});
     ledger::GenesisValidator validator;
     validator.name = absl::StrCat("v", i);
     validator.org = kOrganisations[i % options.organisations];
@@ -120,6 +125,9 @@ const SigningKey& TestNetwork::log_key(uint32_t validator) const {
 }
 const SigningKey& TestNetwork::cosigner_key(uint32_t validator) const {
   return validators_[validator].cosigner;
+}
+ledger::KeySeed TestNetwork::CosignerSeed(uint32_t validator) {
+  return SeedOf(kCosignerRole, validator);
 }
 const SigningKey& TestNetwork::sensor_key(uint32_t sensor) const { return sensors_[sensor]; }
 

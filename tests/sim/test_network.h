@@ -12,6 +12,7 @@
 #include "ledger/base/random.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/chain/record.h"
+#include "ledger/crypto/key_file.h"
 #include "ledger/crypto/keys.h"
 #include "ledger/storage/journal.h"
 
@@ -29,6 +30,7 @@ struct NetworkOptions {
   uint32_t snapshot_interval_blocks = 2048;
   ledger::DetectorParameters detector = {};
   std::string detector_rules = {};  // A rule file; empty: no rules.
+  bool renew_cosigner_keys = false;  // Validators have a new cosigner key for every epoch.
 };
 
 // A rule, number 1, that matches every first odd event (SensorStream) of a source and destination
@@ -47,6 +49,7 @@ class TestNetwork {
   explicit TestNetwork(const NetworkOptions& options);
 
   const ledger::Genesis& genesis() const { return genesis_; }
+  bool renews_cosigner_keys() const { return renews_cosigner_keys_; }
   // How a validator stands in a set, also a newcomer.
   const ledger::GenesisValidator& entry(uint32_t validator) const { return entries_[validator]; }
   // The admin proposes the whole next set, by the numbers of validators. With one organisation that
@@ -61,7 +64,9 @@ class TestNetwork {
   const ledger::SigningKey& consensus_key(uint32_t validator) const;
   const ledger::SigningKey& record_key(uint32_t validator) const;
   const ledger::SigningKey& log_key(uint32_t validator) const;
+  // The first one, and what it is made of.
   const ledger::SigningKey& cosigner_key(uint32_t validator) const;
+  static ledger::KeySeed CosignerSeed(uint32_t validator);
   const ledger::SigningKey& sensor_key(uint32_t sensor) const;
   const ledger::SigningKey& admin_key() const { return admins_.front(); }
   Hash reveal_seed(uint32_t validator) const;
@@ -79,6 +84,7 @@ class TestNetwork {
   std::vector<ledger::SigningKey> sensors_;
   std::vector<ledger::SigningKey> admins_;  // By organisation.
   ledger::Genesis genesis_;
+  bool renews_cosigner_keys_ = false;
 };
 
 // One stream of a sensor: makes its records one after the other.

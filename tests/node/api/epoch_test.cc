@@ -19,7 +19,11 @@ TEST_CASE("epochs: before the first change the set is that of genesis and the ch
   CHECK(validators->validators(0).identity() == own.identity());
   CHECK(validators->validators(0).record_key() == own.record_key.view());
   CHECK(validators->validators(0).connected());
+  CHECK(validators->validators(0).cosigner_key() == own.cosigner_key.view());
+  CHECK(validators->validators(0).cosigner_epoch() == 1);
+  CHECK(validators->validators(0).next_cosigner_key().empty());
   CHECK(!validators->has_approved());
+  CHECK(validators->approved_set().empty());
 
   for (const uint64_t after : {0, 1, 9}) {
     v1::GetEpochChainRequest request;

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "ledger/chain/epoch.h"
 #include "ledger/chain/genesis.h"
 #include "node/app/config.h"
 #include "node/app/keys_dir.h"
@@ -150,6 +151,56 @@ TEST_CASE("keys: another validator's keys are refused with both public halves") 
   REQUIRE_FALSE(wrong.ok());
   CHECK_THAT(std::string(wrong.status().message()), Catch::Contains(other->consensus_key.ToHex()));
   CHECK_FALSE(MakeValidatorKeys(files, folder / "mine", 16).ok());
+}
+
+TEST_CASE("keys: a cosigner key that the folder does not hold is named with its remedy") {
+  const testing::TempFolder folder;
+  ledger::FileSystem* files = ledger::PosixFileSystem();
+  const std::string keys = folder / "keys";
+  auto mine = MakeValidatorKeys(files, keys, 16);
+  REQUIRE(mine.ok());
+  mine->org = "acme";
+  mine->name = "v1";
+  ledger::Genesis genesis;
+  genesis.validators = {*mine};
+  const ValidatorIndex self(0);
+  const auto load = [&](const ledger::Genesis& at) {
+    return LoadCosignerKey(files, keys, at, self, "/data");
+  };
+  const auto ring = load(genesis);
+  REQUIRE(ring.ok());
+  const auto made = (*ring)->Next();
+  REQUIRE(made.ok());
+
+  // The next epoch's set has the key that it announced.
+  std::vector<ledger::GenesisValidator> next = {*mine};
+  next[0].cosigner_key = (*made)->public_key();
+  const ledger::Genesis second = ledger::WithNextEpoch(genesis, Height(9), next, {""});
+  const auto refusal = [&](const ledger::Genesis& at) {
+    const absl::Status status = load(at).status();
+    CHECK(absl::IsFailedPrecondition(status));
+    CHECK_THAT(std::string(status.message()),
+               Catch::Contains(at.validators[0].cosigner_key.ToHex()));
+    return std::string(status.message());
+  };
+  SECTION("a crash before the old one was destroyed") { CHECK((*load(second))->has_old()); }
+  SECTION("the next key's file is lost or the folder is an older copy") {
+    REQUIRE(files->Remove(keys + "/cosigner.next.key").ok());
+    CHECK_THAT(refusal(second), Catch::Contains("its key of epoch 1, which is over") &&
+                                    Catch::Contains("vigil admin validator replace ENTRY acme/v1"));
+  }
+  SECTION("the epoch chain is older than the keys") {
+    auto moved = load(second);
+    REQUIRE(moved.ok());
+    REQUIRE((*moved)->DestroyOld().ok());
+    REQUIRE(load(second).ok());
+    CHECK_THAT(refusal(genesis), Catch::Contains("vigil log epochs -o /data/epochs.chain"));
+  }
+  SECTION("a file that others may read is not even read") {
+    std::filesystem::permissions(keys + "/cosigner.key", std::filesystem::perms::others_read,
+                                 std::filesystem::perm_options::add);
+    CHECK(absl::IsPermissionDenied(load(genesis).status()));
+  }
 }
 
 TEST_CASE("pki: a broken authority is refused") {
