@@ -47,7 +47,7 @@ DetectorStream::DetectorStream(const Parameters& parameters, const Digest& chain
       chain_id_(chain_id),
       hash_(hash),
       entities_(hash),
-      matcher_(std::move(rules)) {
+      rules_(std::move(rules)) {
   Require(IsValid(parameters), "detector parameters within their ranges");
   for (const EventType type : kEventTypes) types_.emplace_back(type, parameters.window_rows_max);
 }
@@ -186,6 +186,11 @@ std::vector<uint8_t> DetectorStream::SerializeState() const {
   return SerializeBookkeeping(state_, chain_id_, parameters_);
 }
 
+void DetectorStream::SetRules(RuleSet rules) {
+  Require(!in_block_, "rules change between blocks");
+  rules_ = std::move(rules);
+}
+
 bool DetectorStream::BeginBlock(Height height, const Digest& reveal, uint64_t block_millis) {
   if (in_block_ || height.value() != next_height_) return false;
   in_block_ = true;
@@ -193,7 +198,10 @@ bool DetectorStream::BeginBlock(Height height, const Digest& reveal, uint64_t bl
   matches_.clear();
   reveal_ = reveal;
   block_millis_ = block_millis;
-  if (CountsEntities()) matcher_.BeginBlock(next_height_);
+  if (CountsEntities()) {
+    if (matcher_.Use(rules_)) entities_.ClearMarks();
+    matcher_.BeginBlock(next_height_);
+  }
   if (!refilling()) PlaceMark();
   return true;
 }
