@@ -429,12 +429,15 @@ std::optional<ModelInfo> DetectorStream::Install(TrainingResult result) {
                  0,
                  {}};
   const KeptModel* const previous = ModelOf(StateOf(result.type), result.previous_digest);
+  std::optional<FeatureDrift> largest;
   if (result.previous_period != 0 && previous != nullptr) {
     info.drift_period = result.previous_period;
     info.drifted = DriftBeyondLimit(previous->model, *result.model);
+    const std::vector<FeatureDrift> drifts = DriftBetween(previous->model, *result.model);
+    if (!drifts.empty()) largest = drifts.front();
   }
   Keep(result.type, {result.period, result.window_end.value(), result.window_digest,
-                     std::move(*result.model), std::nullopt});
+                     std::move(*result.model), largest});
   return info;
 }
 
@@ -450,10 +453,6 @@ void DetectorStream::Keep(EventType type, KeptModel kept) {
   const auto after = std::upper_bound(
       state.models.begin(), state.models.end(), kept.period,
       [](uint64_t period, const KeptModel& other) { return period < other.period; });
-  if (after != state.models.begin()) {
-    const std::vector<FeatureDrift> drifts = DriftBetween(std::prev(after)->model, kept.model);
-    if (!drifts.empty()) kept.drift = drifts.front();
-  }
   state.models.insert(after, std::move(kept));
   if (state.models.size() <= kModelsPerTypeMax) return;
   const auto is_named = [&](const KeptModel& model) {

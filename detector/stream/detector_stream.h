@@ -160,7 +160,9 @@ struct TypeInfo {
   uint32_t window_rows = 0;
   uint64_t period = 0;  // Of the newest model here; 0: none, and the rest says nothing.
   bool cold = false;    // That model's.
-  // Of its window against the one of the model before, the largest of a feature.
+  // Of its window against the one of the model that was active when it closed, the largest of a
+  // feature: what a notice says, also below the limit. Nothing where there was none, it is not
+  // here, or the model was not trained here since the start.
   std::optional<FeatureDrift> drift;
 };
 
@@ -287,7 +289,7 @@ class DetectorStream {
     uint64_t window_end = 0;
     Digest window_digest{};
     Model model;
-    std::optional<FeatureDrift> drift;  // Against the model before, when that was here.
+    std::optional<FeatureDrift> drift;  // As in TypeInfo.
   };
   struct TypeState {
     explicit TypeState(EventType type_in, size_t rows_max)
