@@ -129,7 +129,8 @@ std::optional<RuleReport> JudgeRuleAlert(const ledger::EvidenceReport& evidence,
                                      .event_type = alert.event_type,
                                      .score_q8 = alert.score_q8,
                                      .threshold_q8 = alert.threshold_q8,
-                                     .observed = alert.observed};
+                                     .observed = alert.observed,
+                                     .rules_from = alert.rules_from.value()};
   const std::map<Height, ShownBlock> blocks = BlocksOf(evidence, alert.event);
   VIGIL_CHECK(!blocks.empty(), "the event's block is shown");
   const std::optional<Height> from = CompleteFrom(blocks);

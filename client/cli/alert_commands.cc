@@ -275,6 +275,9 @@ void PrintRuleTable(const Session& session, const AlertReport& report) {
                << "  the alert says   " << ObservedLine(rule, alert.observed) << '\n'
                << "  the events give  " << ObservedLine(rule, rule.judgement.observed) << '\n'
                << "  recomputed from  " << RuleBasis(rule, batch->report.block->height) << '\n';
+  if (!alert.activated_by.has_value()) return;
+  *session.out << "  rules active     from height " << alert.rules_from.value() << " on, by record "
+               << alert.activated_by->value() << '\n';
 }
 
 Json RuleJson(const AlertReport& report) {
@@ -288,6 +291,10 @@ Json RuleJson(const AlertReport& report) {
                {"basis", kReaches[static_cast<size_t>(rule.reach)]},
                {"from_height", Number(rule.from.value())},
                {"events", Number(rule.events)}};
+  if (alert.activated_by.has_value()) {
+    json["rules_activated_by"] = Number(alert.activated_by->value());
+    json["rules_from_height"] = Number(alert.rules_from.value());
+  }
   return json;
 }
 
@@ -297,9 +304,10 @@ void PrintFindingTable(const Session& session, const AlertReport& report) {
     *session.out << "alert " << told.record << " by " << ForTerminal(told.proposer)
                  << (told.state.empty() ? "" : ", " + told.state) << ": event " << told.event
                  << " of type " << EventTypeName(told.event_type);
-    if (told.component != ledger::kRuleComponent)
-      *session.out << ", model of period " << told.period;
-    *session.out << "\n  the alert says   "
+    const bool is_rule = told.component == ledger::kRuleComponent;
+    if (!is_rule) *session.out << ", model of period " << told.period;
+    // What the alert of a rule says is what it observed, below.
+    *session.out << (is_rule ? "\n  it counts with   " : "\n  the alert says   ")
                  << BitsLine(told.score_q8, told.threshold_q8, told.component) << '\n';
   }
   if (report.recomputed.has_value()) {

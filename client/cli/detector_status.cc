@@ -65,6 +65,38 @@ Json ToJson(const v1::DetectorTypeReport& type) {
   return json;
 }
 
+// "rules version 3, 12 rules, 5d41..., since height 812".
+std::string RulesText(const v1::DetectorReport& report) {
+  const v1::RulesBegun& rules = report.rules();
+  if (rules.digest().empty()) return "no rules";
+  std::string text = absl::StrCat(
+      "rules version ", rules.version(), ", ", rules.rule_count(), " rules, ",
+      HexEncode(AsBytes(rules.digest())), ", since ",
+      rules.has_proposal_index()
+          ? absl::StrCat("height ", rules.from_height(), " (proposal ", rules.proposal_index(), ")")
+          : std::string("genesis"));
+  if (report.warm() && report.matched_rules() != rules.digest()) {
+    absl::StrAppend(&text, "; this validator's detector is not there yet");
+  }
+  return text;
+}
+
+void SetRules(const v1::DetectorReport& report, Listing* listing) {
+  const v1::RulesBegun& rules = report.rules();
+  Json json;
+  json["digest"] = Hex(rules.digest());
+  json["version"] = rules.version();
+  json["rules"] = rules.rule_count();
+  json["from_height"] = Number(rules.from_height());
+  if (rules.has_proposal_index()) json["proposal"] = Number(rules.proposal_index());
+  json["matched_digest"] = Hex(report.matched_rules());
+  json["open_proposals"] = Json::array();
+  for (const uint64_t proposal : report.rules_proposals()) {
+    json["open_proposals"].push_back(Number(proposal));
+  }
+  listing->Set("rules", std::move(json));
+}
+
 }  // namespace
 
 absl::Status RunDetectorStatus(const Session& session) {
@@ -95,12 +127,17 @@ absl::Status RunDetectorStatus(const Session& session) {
   listing.Set("confirmed", Number(report.confirmed()));
   listing.Set("disputed", Number(report.disputed()));
   listing.Set("duties", Number(report.duties()));
+  SetRules(report, &listing);
   if (session.format == OutputFormat::kTable) {
     *session.out << ForTerminal(report.validator()) << ": height " << report.height() << ", " << lag
                  << " behind, " << (report.warm() ? "warm" : ForTerminal(report.phase()))
                  << "; since its start " << report.proposed() << " alerts proposed, "
                  << report.confirmed() << " of others confirmed, " << report.disputed()
-                 << " disputed, " << report.duties() << " records due\n";
+                 << " disputed, " << report.duties() << " records due\n"
+                 << RulesText(report) << '\n';
+    for (const uint64_t proposal : report.rules_proposals()) {
+      *session.out << "proposed: other rules, see vigil admin rules show " << proposal << '\n';
+    }
   }
   listing.Finish("");
   return absl::OkStatus();

@@ -70,8 +70,29 @@ absl::Status EvidenceCollector::WantRule(const v1::Alert& alert) {
     return absl::OkStatus();
   }
   model_ = std::move(*rules->mutable_file());
+  RETURN_IF_ERROR(WantActivation(alert, body->rules_digest));
   const std::optional<RuleNeed> need = NeedOfRule(model_, body->rule);
   return need.has_value() ? WantBlocksBefore(alert, *need) : absl::OkStatus();
+}
+
+// Who made these rules the network's: the proposal with the file, and the ballots for it.
+absl::Status EvidenceCollector::WantActivation(const v1::Alert& alert, const Hash& rules_digest) {
+  v1::GetRulesRequest rules_request;
+  rules_request.set_digest(std::string(rules_digest.view()));
+  ASSIGN_OR_RETURN(const v1::Rules rules, client_->GetRules(rules_request));
+  for (const v1::RulesBegun& begun : rules.history()) {
+    if (begun.from_height() > alert.event().height()) continue;
+    if (!begun.has_proposal_index()) return absl::OkStatus();
+    v1::ListProposalsRequest request;
+    request.set_proposal_index(begun.proposal_index());
+    ASSIGN_OR_RETURN(const v1::ListProposalsResponse answer, client_->ListProposals(request));
+    wanted_[begun.proposal_index()];
+    for (const v1::Proposal& proposal : answer.proposals()) {
+      for (const v1::Ballot& ballot : proposal.ballots()) wanted_[ballot.record_index()];
+    }
+    return absl::OkStatus();
+  }
+  return absl::OkStatus();
 }
 
 // Downwards from the event's block, until one is old enough for everything about the rule to be

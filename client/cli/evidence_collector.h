@@ -38,7 +38,8 @@ class EvidenceCollector {
   absl::Status WantEvent(uint64_t record, uint32_t item);
   // The alert, its event, who judged it, what was recorded as wrong with it, the commitments to its
   // model, and the model where some validator keeps it, else note() says so. Of a rule's alert the
-  // rule file and, whole, the blocks before the event that its recomputation takes, as far as they
+  // rule file, the proposal and the ballots that made it the network's (unless genesis did) and,
+  // whole, the blocks before the event that its recomputation takes, as far as they
   // fit (kRuleSpan...Max); what is left out note() says.
   absl::Status WantAlert(uint64_t record);
   // The events that answer, and of each stream all records between. `whole`: every event of every
@@ -74,6 +75,7 @@ class EvidenceCollector {
 
   absl::StatusOr<v1::Record> Fetch(uint64_t record) const;
   absl::Status WantRule(const v1::Alert& alert);
+  absl::Status WantActivation(const v1::Alert& alert, const Hash& rules_digest);
   absl::Status WantBlocksBefore(const v1::Alert& alert, const RuleNeed& need);
   absl::Status WantCommitments(const v1::Alert& alert);
   absl::StatusOr<uint32_t> WantCommitmentsOf(const v1::Block& block, const v1::Alert& alert);

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "client/cli/cli_options.h"
+#include "client/cli/proposal_options.h"
 
 namespace vigil::client {
+
 CLI::App* ValidatorCli::AddCommand(CLI::App* parent, const std::string& name,
                                    const std::string& help, Command command) {
   CLI::App* added = parent->add_subcommand(name, help);
@@ -38,8 +40,7 @@ void ValidatorCli::AddChange(CLI::App* validator, const std::string& name, const
   command->add_option("--reason", change_.reason, "for the other organisations; at most 256 bytes")
       ->check(RequestText())
       ->required();
-  command->add_flag("--yes", change_.yes, "sign without asking");
-  command->add_flag("--trust", change_.trust, "take a validator's word instead of a proof");
+  AddSigningFlags(command, &change_);
 }
 
 void ValidatorCli::AddBallot(CLI::App* validator, const std::string& name, const std::string& help,
@@ -48,15 +49,11 @@ void ValidatorCli::AddBallot(CLI::App* validator, const std::string& name, const
     ballot_.choice = choice;
     return RunValidatorBallot(session, ballot_);
   });
-  command->add_option("proposal", ballot_.proposal, "its record index")
-      ->check(NumberFrom(0, std::numeric_limits<uint64_t>::max()))
-      ->required();
   if (choice == ledger::BallotChoice::kApprove) {
     command->add_flag("--even-if-behind", ballot_.even_if_behind,
                       "although a newcomer has not caught up, or its machine is not seen");
   }
-  command->add_flag("--yes", ballot_.yes, "sign without asking");
-  command->add_flag("--trust", ballot_.trust, "take a validator's word instead of a proof");
+  AddBallotOptions(command, &ballot_);
 }
 
 void ValidatorCli::Add(CLI::App* app, CLI::App* admin, Choose choose) {
@@ -91,14 +88,12 @@ void ValidatorCli::Add(CLI::App* app, CLI::App* admin, Choose choose) {
             ledger::BallotChoice::kApprove);
   AddBallot(validator, "reject", "your organisation's ballot against it",
             ledger::BallotChoice::kReject);
-  CLI::App* proposals =
-      AddCommand(validator, "proposals", "newest first",
-                 [this](const Session& session) { return RunProposals(session, list_); });
-  proposals->add_flag("--open", list_.open_only, "those alone that are open");
-  proposals->add_option("--limit", list_.limit, "proposals on a page")
-      ->check(NumberFrom(0, std::numeric_limits<uint32_t>::max()));
-  proposals->add_option("--cursor", list_.cursor, "of the page before")
-      ->check(NumberFrom(0, std::numeric_limits<uint64_t>::max()));
+  AddListOptions(AddCommand(validator, "proposals", "newest first",
+                            [this](const Session& session) {
+                              return RunProposals(session, list_,
+                                                  ledger::ProposalSubject::kValidators);
+                            }),
+                 &list_);
   AddCommand(validator, "show", "one proposal, its ballots and what it changes",
              [this](const Session& session) { return RunProposalShow(session, shown_); })
       ->add_option("proposal", shown_, "its record index")

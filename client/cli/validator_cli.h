@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "client/cli/proposals.h"
 #include "client/cli/session.h"
 #include "client/cli/validator_commands.h"
 #include "client/cli/validator_proposal.h"

@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "client/cli/listing.h"
 #include "client/cli/output.h"
+#include "client/cli/proposals.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/epoch.h"
 
@@ -32,15 +32,6 @@ const GenesisValidator* Find(const std::vector<GenesisValidator>& set,
   return at == set.end() ? nullptr : &*at;
 }
 
-// Identities of a set that a validator sent; what is malformed is said, not believed.
-std::string IdentitiesOf(const std::string& set) {
-  const auto decoded = ledger::DecodeValidatorSet(AsBytes(set));
-  if (!decoded.ok()) return absl::StrCat("malformed: ", decoded.status().message());
-  std::vector<std::string> names;
-  for (const GenesisValidator& validator : *decoded) names.push_back(validator.identity());
-  return absl::StrJoin(names, " ");
-}
-
 Json ToJson(const v1::ValidatorInfo& validator) {
   Json json;
   json["identity"] = validator.identity();
@@ -57,42 +48,10 @@ Json ToJson(const v1::ValidatorInfo& validator) {
   return json;
 }
 
-absl::string_view ChoiceName(uint32_t choice) { return choice == 1 ? "approve" : "reject"; }
-
-Json ToJson(const v1::Proposal& proposal) {
-  Json json;
-  json["proposal"] = Number(proposal.record_index());
-  json["state"] = proposal.state();
-  json["epoch"] = Number(proposal.epoch());
-  json["organisation"] = proposal.organisation();
-  json["by"] = proposal.by();
-  json["reason"] = proposal.reason();
-  json["next_set"] = IdentitiesOf(proposal.next_set());
-  json["addresses"] = proposal.addresses();
-  json["approve"] = Number(proposal.approve_count());
-  json["reject"] = Number(proposal.reject_count());
-  json["height"] = Number(proposal.height());
-  json["closed_height"] = Number(proposal.closed_height());
-  json["ballots"] = Json::array();
-  for (const v1::Ballot& ballot : proposal.ballots()) {
-    json["ballots"].push_back({{"organisation", ballot.organisation()},
-                               {"by", ballot.by()},
-                               {"choice", std::string(ChoiceName(ballot.choice()))},
-                               {"record", Number(ballot.record_index())}});
-  }
-  return json;
-}
-
-std::string BallotsText(const v1::Proposal& proposal) {
-  std::vector<std::string> texts;
-  for (const v1::Ballot& ballot : proposal.ballots()) {
-    texts.push_back(absl::StrCat(ballot.organisation(), " ", ChoiceName(ballot.choice()), "s"));
-  }
-  return absl::StrJoin(texts, ", ");
-}
-
 absl::StatusOr<v1::ListProposalsResponse> OpenProposals(Client* client) {
   v1::ListProposalsRequest request;
+  request.set_subject(
+      std::string(ledger::ProposalSubjectName(ledger::ProposalSubject::kValidators)));
   request.set_open_only(true);
   request.set_limit(kPage);
   return client->ListProposals(request);
@@ -211,32 +170,10 @@ absl::Status RunValidatorEpochs(const Session& session) {
   return absl::OkStatus();
 }
 
-absl::Status RunProposals(const Session& session, const ProposalListOptions& options) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
-  v1::ListProposalsRequest request;
-  request.set_open_only(options.open_only);
-  request.set_limit(options.limit);
-  request.set_cursor(options.cursor);
-  ASSIGN_OR_RETURN(const v1::ListProposalsResponse page, client->ListProposals(request));
-  Listing listing(session, "proposals",
-                  {"PROPOSAL", "STATE", "EPOCH", "BY", "APPROVE", "REJECT", "REASON"});
-  for (const v1::Proposal& one : page.proposals()) {
-    listing.Add({absl::StrCat(one.record_index()), one.state(), absl::StrCat(one.epoch()), one.by(),
-                 absl::StrCat(one.approve_count()), absl::StrCat(one.reject_count()), one.reason()},
-                ToJson(one));
-  }
-  listing.Finish(page.next_cursor() == 0 ? "" : absl::StrCat("--cursor ", page.next_cursor()));
-  return absl::OkStatus();
-}
-
 absl::Status RunProposalShow(const Session& session, uint64_t proposal) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, session.Connect());
-  v1::ListProposalsRequest request;
-  request.set_proposal_index(proposal);
-  ASSIGN_OR_RETURN(const v1::ListProposalsResponse page, client->ListProposals(request));
-  if (page.proposals().empty())
-    return absl::DataLossError("the validator answered without the proposal that was asked for");
-  const v1::Proposal& shown = page.proposals(0);
+  ASSIGN_OR_RETURN(const v1::Proposal shown,
+                   FetchProposal(client.get(), proposal, ledger::ProposalSubject::kValidators));
   ASSIGN_OR_RETURN(const v1::Validators present, client->GetValidators({}));
   const auto now = ledger::DecodeValidatorSet(AsBytes(present.set()));
   const auto next = ledger::DecodeValidatorSet(AsBytes(shown.next_set()));

@@ -13,12 +13,6 @@
 
 namespace vigil::client {
 
-struct ProposalListOptions {
-  bool open_only = false;
-  uint32_t limit = 50;
-  uint64_t cursor = 0;  // Of the page before; 0: from the newest on.
-};
-
 // The present set with keys and journal ids, what is open and what is approved.
 absl::Status RunValidators(const Session& session);
 
@@ -26,7 +20,6 @@ absl::Status RunValidators(const Session& session);
 std::string LearningText(const v1::Newcomer& newcomer);
 // All epochs: base height, proposal and validators of each.
 absl::Status RunValidatorEpochs(const Session& session);
-absl::Status RunProposals(const Session& session, const ProposalListOptions& options);
 // One proposal, its ballots and what it changes. Errors: kNotFound.
 absl::Status RunProposalShow(const Session& session, uint64_t proposal);
 

@@ -1,8 +1,6 @@
 #include "client/cli/validator_proposal.h"
 
 #include <algorithm>
-#include <iostream>
-#include <memory>
 #include <optional>
 #include <utility>
 
@@ -10,14 +8,11 @@
 #include "absl/strings/str_join.h"
 #include "client/cli/input_file.h"
 #include "client/cli/output.h"
-#include "client/cli/submit_signed.h"
-#include "client/cli/trust.h"
+#include "client/cli/proposals.h"
 #include "client/cli/validator_commands.h"
-#include "client/lib/known_epochs.h"
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/epoch.h"
-#include "ledger/crypto/keys.h"
 
 namespace vigil::client {
 namespace {
@@ -31,45 +26,8 @@ absl::Status Invalid(const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat(parts...));
 }
 
-// Everything that signing needs.
-struct Signer {
-  ledger::Genesis first;    // As the file says.
-  ledger::Genesis genesis;  // Restated for the present epoch.
-  ledger::SigningKey key;
-  std::string identity;
-  std::unique_ptr<Client> client;
-};
-
-// The present set, proven from genesis on, has to be the one that the validator works with.
-absl::Status CheckPresent(const ledger::Genesis& genesis, Client* client) {
-  ASSIGN_OR_RETURN(const v1::Validators present, client->GetValidators({}));
-  if (present.epoch() > genesis.epoch.value()) {
-    return absl::AbortedError(absl::StrCat("epoch ", present.epoch(),
-                                           " has begun, and its anchor is not final yet: "
-                                           "try again in a moment"));
-  }
-  const bool same = present.epoch() == genesis.epoch.value() &&
-                    present.set() == ledger::EncodeValidatorSet(genesis.validators);
-  if (same) return absl::OkStatus();
-  return absl::DataLossError(
-      absl::StrCat("a validator answers with a set of epoch ", present.epoch(),
-                   " that is not the one proven from genesis, of epoch ", genesis.epoch.value()));
-}
-
-absl::StatusOr<Signer> OpenSigner(const Session& session) {
-  ASSIGN_OR_RETURN(CommandSigner signer, LoadSigner(session, ledger::Role::kAdmin, "admin"));
-  ASSIGN_OR_RETURN(std::unique_ptr<Client> client, session.Connect());
-  ASSIGN_OR_RETURN(FetchedEpochs fetched, FetchEpochs(signer.genesis, client.get()));
-  RETURN_IF_ERROR(CheckPresent(fetched.genesis, client.get()));
-  return Signer{.first = std::move(signer.genesis),
-                .genesis = std::move(fetched.genesis),
-                .key = std::move(signer.key),
-                .identity = std::move(signer.identity),
-                .client = std::move(client)};
-}
-
 // Says whose cosigner keys stay for one more epoch if the proposal is approved now.
-absl::Status TellOfKeptKeys(const Session& session, const Signer& signer,
+absl::Status TellOfKeptKeys(const Session& session, const ProposalSigner& signer,
                             const std::vector<GenesisValidator>& next) {
   ASSIGN_OR_RETURN(const v1::Validators present, signer.client->GetValidators({}));
   std::vector<std::string> keeping;
@@ -88,7 +46,7 @@ absl::Status TellOfKeptKeys(const Session& session, const Signer& signer,
 }
 
 // Shows what is about to be signed. Errors: kCancelled unless `yes` or the answer is yes.
-absl::Status Confirm(const Session& session, const Signer& signer,
+absl::Status Confirm(const Session& session, const ProposalSigner& signer,
                      const std::vector<GenesisValidator>& next, absl::string_view what, bool yes) {
   *session.err << what << " by " << ForTerminal(signer.identity) << ", epoch "
                << signer.genesis.epoch.value() << " of " << signer.genesis.validators.size()
@@ -96,47 +54,7 @@ absl::Status Confirm(const Session& session, const Signer& signer,
   const std::vector<std::string> lines = SetDifference(signer.genesis.validators, next);
   for (const std::string& line : lines) *session.err << "  " << line << '\n';
   if (lines.empty()) *session.err << "  only the order of the validators changes\n";
-  if (yes) return absl::OkStatus();
-  *session.err << "sign it? yes or no: " << std::flush;
-  std::string answer;
-  std::getline(std::cin, answer);
-  if (answer == "yes") return absl::OkStatus();
-  return absl::CancelledError("not signed; --yes signs without asking");
-}
-
-absl::Status Refused(ledger::ResultCode code) {
-  switch (code) {
-    case ledger::ResultCode::kOk:
-      return absl::OkStatus();
-    case ledger::ResultCode::kNotFound:
-      return absl::NotFoundError("there is no such proposal");
-    case ledger::ResultCode::kPermissionDenied:
-      return absl::PermissionDeniedError(
-          "the signer's organisation has no validator, so it has no ballot");
-    case ledger::ResultCode::kStale:
-      return absl::AbortedError(
-          "somebody was quicker: the epoch or the proposal is over; vigil validators shows it");
-    case ledger::ResultCode::kConflict:
-      return absl::AbortedError(
-          "a set is approved, or the organisation's last proposal is open or its ballot cast; "
-          "vigil validators shows it");
-    default:
-      return absl::FailedPreconditionError(
-          absl::StrCat("the chain answered ", ledger::ResultCodeName(code)));
-  }
-}
-
-void Report(const Session& session, const Signer& signer, const ledger::RecordResult& result,
-            absl::string_view what, uint64_t proposal, bool trust) {
-  if (session.format == OutputFormat::kTable) {
-    *session.out << what << " " << proposal << " by " << ForTerminal(signer.identity)
-                 << (trust ? ", committed" : ", proven to be in the log") << '\n';
-    return;
-  }
-  session.PrintJson({{"proposal", Number(proposal)},
-                     {"record", Number(result.index.value())},
-                     {"by", signer.identity},
-                     {"proven", !trust}});
+  return AskWhetherToSign(session, yes);
 }
 
 }  // namespace
@@ -190,7 +108,7 @@ absl::Status RunValidatorProposal(const Session& session, const ValidatorProposa
     if (!file.has_value()) return Invalid(options.file, ": too large for one validator");
     newcomer = *file;
   }
-  ASSIGN_OR_RETURN(const Signer signer, OpenSigner(session));
+  ASSIGN_OR_RETURN(const ProposalSigner signer, OpenProposalSigner(session));
   ASSIGN_OR_RETURN(const ProposedSet set, BuildNextSet(signer.genesis, options, newcomer));
   RETURN_IF_ERROR(Confirm(session, signer, set.validators, "a proposal", options.yes));
   const std::string next_set = ledger::EncodeValidatorSet(set.validators);
@@ -200,12 +118,7 @@ absl::Status RunValidatorProposal(const Session& session, const ValidatorProposa
                                   .next_set = AsBytes(next_set),
                                   .addresses = addresses,
                                   .reason = options.reason};
-  ASSIGN_OR_RETURN(
-      const ledger::RecordResult result,
-      SubmitSigned(session, signer.client.get(), signer.first, signer.key, body, options.trust));
-  RETURN_IF_ERROR(Refused(result.code));
-  Report(session, signer, result, "proposal", result.index.value(), options.trust);
-  return absl::OkStatus();
+  return SignAndReport(session, signer, body, options.trust);
 }
 
 namespace {
@@ -248,7 +161,7 @@ std::vector<std::string> NotCaughtUp(Client* client, uint64_t proposal,
 }
 
 // A set whose newcomers have nothing yet begins with so many validators too few.
-absl::Status CheckCaughtUp(const Session& session, const Signer& signer,
+absl::Status CheckCaughtUp(const Session& session, const ProposalSigner& signer,
                            const std::vector<GenesisValidator>& next,
                            const BallotOptions& options) {
   if (options.choice != ledger::BallotChoice::kApprove) return absl::OkStatus();
@@ -268,13 +181,10 @@ absl::Status CheckCaughtUp(const Session& session, const Signer& signer,
 }  // namespace
 
 absl::Status RunValidatorBallot(const Session& session, const BallotOptions& options) {
-  ASSIGN_OR_RETURN(const Signer signer, OpenSigner(session));
-  v1::ListProposalsRequest request;
-  request.set_proposal_index(options.proposal);
-  ASSIGN_OR_RETURN(const v1::ListProposalsResponse page, signer.client->ListProposals(request));
-  if (page.proposals().empty() || page.proposals(0).record_index() != options.proposal)
-    return absl::DataLossError("the validator answered without the proposal that was asked for");
-  const v1::Proposal& proposal = page.proposals(0);
+  ASSIGN_OR_RETURN(const ProposalSigner signer, OpenProposalSigner(session));
+  ASSIGN_OR_RETURN(
+      const v1::Proposal proposal,
+      FetchProposal(signer.client.get(), options.proposal, ledger::ProposalSubject::kValidators));
   if (proposal.state() != "open") {
     return absl::AbortedError(
         absl::StrCat("proposal ", options.proposal, " is ", ForTerminal(proposal.state())));
@@ -286,15 +196,7 @@ absl::Status RunValidatorBallot(const Session& session, const BallotOptions& opt
   if (approves) RETURN_IF_ERROR(TellOfKeptKeys(session, signer, *next));
   RETURN_IF_ERROR(
       Confirm(session, signer, *next, approves ? "an approval" : "a rejection", options.yes));
-  const ledger::BallotBody body{.proposal_index = RecordIndex(options.proposal),
-                                .choice = static_cast<uint32_t>(options.choice)};
-  ASSIGN_OR_RETURN(
-      const ledger::RecordResult result,
-      SubmitSigned(session, signer.client.get(), signer.first, signer.key, body, options.trust));
-  RETURN_IF_ERROR(Refused(result.code));
-  Report(session, signer, result, approves ? "approved: proposal" : "rejected: proposal",
-         options.proposal, options.trust);
-  return absl::OkStatus();
+  return SignAndReport(session, signer, options);
 }
 
 }  // namespace vigil::client

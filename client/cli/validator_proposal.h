@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/cli/proposal_signer.h"
 #include "client/cli/session.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/chain/record.h"
@@ -25,14 +26,6 @@ struct ValidatorProposalOptions {
   std::string reason;
   bool yes = false;    // Do not ask before signing.
   bool trust = false;  // Take a validator's word for the result instead of a proof.
-};
-
-struct BallotOptions {
-  uint64_t proposal = 0;
-  bool even_if_behind = false;  // Approve although a newcomer has not caught up.
-  ledger::BallotChoice choice = ledger::BallotChoice::kApprove;
-  bool yes = false;
-  bool trust = false;
 };
 
 // A set and where its validators are reached, in the same order.

@@ -30,13 +30,13 @@
 #include "client/cli/evidence_commands.h"
 #include "client/cli/evidence_export.h"
 #include "client/cli/exit_code.h"
+#include "client/cli/governance_cli.h"
 #include "client/cli/incident_commands.h"
 #include "client/cli/ingest_command.h"
 #include "client/cli/log_commands.h"
 #include "client/cli/proof_commands.h"
 #include "client/cli/session.h"
 #include "client/cli/triage_commands.h"
-#include "client/cli/validator_cli.h"
 #include "client/cli/verify_command.h"
 #include "client/cli/verify_file.h"
 #include "client/cli/witness_command.h"
@@ -487,7 +487,7 @@ class Program {
     AddText(Add(admin, "transfer", "the leader hands over, without an election timeout",
                 [this](const Session& session) { return RunAdminTransfer(session, transfer_to_); }),
             "--to", transfer_to_, "org/name of the validator; default: whoever is furthest");
-    validator_cli_.Add(&app_, admin, [this](Command command) { command_ = std::move(command); });
+    governance_cli_.Add(&app_, admin, [this](Command command) { command_ = std::move(command); });
   }
 
   void AddVerify() {
@@ -776,7 +776,7 @@ class Program {
   WitnessOptions witness_;
   LogPolicyOptions log_policy_;
   std::string epochs_file_;
-  ValidatorCli validator_cli_;
+  GovernanceCli governance_cli_;
   BenchOptions bench_;
   DetectorTableOptions table_;
   bool gives_csv_ = false;  // The command that was chosen can print CSV.

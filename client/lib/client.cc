@@ -311,6 +311,7 @@ VIGIL_QUERY(ListModels, ListModelsRequest, ListModelsResponse)
 VIGIL_QUERY(GetValidators, GetValidatorsRequest, Validators)
 VIGIL_QUERY(ListEpochs, ListEpochsRequest, ListEpochsResponse)
 VIGIL_QUERY(ListProposals, ListProposalsRequest, ListProposalsResponse)
+VIGIL_QUERY(GetRules, GetRulesRequest, Rules)
 #undef VIGIL_QUERY
 
 absl::StatusOr<v1::ListNewcomersResponse> Client::ListNewcomers() {

@@ -82,6 +82,7 @@ class Client {
   absl::StatusOr<v1::ListProposalsResponse> ListProposals(const v1::ListProposalsRequest& request);
   // As the first endpoint that answers sees them. Errors: kUnimplemented: it is too old to know.
   absl::StatusOr<v1::ListNewcomersResponse> ListNewcomers();
+  absl::StatusOr<v1::Rules> GetRules(const v1::GetRulesRequest& request);
   // The answer as it came, which CheckProof() judges; `answered`, unless it is nullptr, becomes the
   // number of the endpoint that gave it.
   absl::StatusOr<v1::Proof> GetProof(const v1::GetProofRequest& request, size_t* answered);

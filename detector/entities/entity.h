@@ -116,6 +116,8 @@ class Entity {
   const std::vector<RuleMark>& marks() const { return marks_; }  // Ascending rule.
   // REQUIRES: at most kRulesPerKindMax different rules.
   void SetMark(const RuleMark& mark);
+  // Forgets what rules matched it.
+  void ClearMarks() { marks_.clear(); }
 
   void Serialize(LittleEndianWriter* writer) const;
   // False for bytes that Serialize() does not make of an entity of this kind.

@@ -104,6 +104,14 @@ EntityTable::Touched EntityTable::Observe(const EventView& event, EventType type
   return touched;
 }
 
+void EntityTable::ClearMarks() {
+  for (Kind& kind : kinds_) {
+    for (Queue* queue : {&kind.fresh, &kind.kept}) {
+      for (Place& place : *queue) place.entity.ClearMarks();
+    }
+  }
+}
+
 Entity* EntityTable::Touch(EntityKind kind, const std::string& key, const Sighting& sighting) {
   Kind& state = kinds_[IndexOf(kind)];
   auto found = state.places.find(key);

@@ -55,6 +55,9 @@ class EntityTable {
   using Touched = std::array<Entity*, kEntityKinds.size()>;
   Touched Observe(const EventView& event, EventType type, uint64_t block_millis);
 
+  // Forgets what rules matched, of every entity.
+  void ClearMarks();
+
   // Nullptr when it is not remembered.
   const Entity* Find(EntityKind kind, std::string_view key) const;
   size_t size(EntityKind kind) const { return kinds_[IndexOf(kind)].places.size(); }

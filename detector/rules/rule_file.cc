@@ -114,7 +114,8 @@ class Parser {
     if (stage_ == 1) return TakeVersion(words);
     if (words[0] == "rule") return BeginRule(words);
     if (!open_) return "\"" + std::string(words[0]) + "\" stands before the first rule";
-    return TakeField(words, line);
+    const std::string problem = TakeField(words, line);
+    return problem.empty() ? problem : Who() + problem;
   }
 
   static Words Split(std::string_view line) {
@@ -153,7 +154,8 @@ class Parser {
     std::string problem = FinishRule();
     if (!problem.empty()) return problem;
     uint64_t number = 0;
-    if (words.size() != 3 || !ReadNumber(words[1], 1, 0xFFFF, &number) || !IsName(words[2])) {
+    if (words.size() != 3 || !ReadNumber(words[1], 1, kRuleNumberMax, &number) ||
+        !IsName(words[2])) {
       return "write \"rule NUMBER NAME\": a number from 1 to 65535 and a name of a-z, 0-9 and -";
     }
     if (set_->rules.size() == kRulesMax) {
@@ -174,7 +176,7 @@ class Parser {
   std::string FinishRule() {
     if (!open_) return {};
     open_ = false;
-    const std::string who = "rule " + std::to_string(rule_.number) + ": ";
+    const std::string who = Who();
     for (const std::string_view field : {"title", "technique", "score", "entity", "quiet"}) {
       if (!Has(field)) return who + "\"" + std::string(field) + "\" is missing";
     }
@@ -195,6 +197,8 @@ class Parser {
     set_->rules.push_back(std::move(rule_));
     return {};
   }
+
+  std::string Who() const { return "rule " + std::to_string(rule_.number) + ": "; }
 
   bool Has(std::string_view field) const {
     return std::find(seen_.begin(), seen_.end(), field) != seen_.end();

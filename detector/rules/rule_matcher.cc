@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "detector/features/require.h"
+
 namespace vigil::detector {
 namespace {
 
@@ -25,7 +27,15 @@ bool IsQuiet(const Rule& rule, const Entity& entity) {
 
 }  // namespace
 
+bool RuleMatcher::Use(const RuleSet& rules) {
+  const bool differs = rules.digest != held_;
+  if (rules.digest != rules_.digest) rules_ = rules;
+  held_ = rules.digest;
+  return differs;
+}
+
 void RuleMatcher::BeginBlock(uint64_t height) {
+  Require(rules_.digest == held_, "the rules that the last block was held against");
   height_ = height;
   in_block_ = 0;
 }
@@ -78,7 +88,7 @@ const RuleMatch* RuleMatcher::Find(uint64_t record_index, uint32_t item, uint32_
 }
 
 void RuleMatcher::Serialize(LittleEndianWriter* writer) const {
-  writer->Raw(rules_.digest).U64(complete_from_).U64(passed_over_);
+  writer->Raw(held_).U64(complete_from_).U64(passed_over_);
   writer->U32(static_cast<uint32_t>(matches_.size()));
   for (const RuleMatch& match : matches_) {
     writer->U64(match.height).U64(match.record_index).U32(match.item).U32(match.rule);
@@ -88,7 +98,7 @@ void RuleMatcher::Serialize(LittleEndianWriter* writer) const {
 }
 
 bool RuleMatcher::Parse(LittleEndianReader* reader, uint64_t height) {
-  if (reader->ReadDigest() != rules_.digest) return false;
+  held_ = reader->ReadDigest();
   complete_from_ = reader->U64();
   passed_over_ = reader->U64();
   const uint32_t count = reader->U32();
@@ -104,13 +114,12 @@ bool RuleMatcher::Parse(LittleEndianReader* reader, uint64_t height) {
     const uint32_t entity = reader->U8();
     const uint32_t type = reader->U8();
     match.observed = reader->U64();
-    const Rule* const rule = rules_.Find(match.rule);
-    const bool known = rule != nullptr && static_cast<uint32_t>(rule->entity) == entity &&
-                       type >= 1 && type <= kEventTypes.size();
+    const bool known = match.rule >= 1 && match.rule <= kRuleNumberMax && entity >= 1 &&
+                       entity <= kEntityKinds.size() && type >= 1 && type <= kEventTypes.size();
     // The match that made complete_from_ rise may share its height with others that are left.
     const bool within = match.height + 1 >= complete_from_ && match.height <= height;
     if (!known || !within) return false;
-    match.entity = rule->entity;
+    match.entity = static_cast<EntityKind>(entity);
     match.type = static_cast<EventType>(type);
     const bool rises = i == 0 || (match.height >= matches_.back().height &&
                                   PlaceOf(matches_.back()) < PlaceOf(match));

@@ -36,6 +36,7 @@ namespace vigil::detector {
 
 inline constexpr size_t kRuleFileBytesMax = 16 * 1024;
 inline constexpr size_t kRulesMax = 32;
+inline constexpr uint32_t kRuleNumberMax = 65'535;
 inline constexpr size_t kConditionsMax = 4;
 inline constexpr size_t kRulePortsMax = 16;
 

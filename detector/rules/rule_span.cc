@@ -71,6 +71,7 @@ RuleJudgement Replay(const RuleSet& rules, const RuleClaim& claim,
     for (const SpanEvent& event : block.events) {
       const EventType type = TypeOf(*event.view);
       const EntityTable::Touched touched = table.Observe(*event.view, type, block.millis);
+      if (block.height < claim.rules_from) continue;  // The business of other rules.
       matcher.OnEvent(*event.view, type, event.record_index, event.item, touched);
       observed = 0;
       if (touched[IndexOf(rule.entity)] == nullptr) continue;
@@ -285,6 +286,7 @@ RuleJudgement JudgeSpan(const RuleSet& rules, const RuleClaim& claim,
   for (const SpanBlock& block : blocks) {
     for (const SpanEvent& event : block.events) {
       if (!watch.Take(*event.view, block.millis) || &event == &last) continue;
+      if (block.height < claim.rules_from) continue;  // Other rules keep this one not quiet.
       if (!rule.Concerns(*event.view, TypeOf(*event.view))) continue;
       const bool never =
           !watch.lost() &&
@@ -300,7 +302,8 @@ RuleJudgement JudgeSpan(const RuleSet& rules, const RuleClaim& claim,
     judged.why = "its conditions hold by these blocks, which do not hold all of its windows";
     return judged;
   }
-  const bool reaches = from + *window + rule.quiet_millis <= watch.latest();
+  const bool reaches = blocks.front().height <= claim.rules_from ||
+                       from + *window + rule.quiet_millis <= watch.latest();
   const bool quiet = std::any_of(earlier.begin(), earlier.end(), [&](uint64_t latest) {
     return watch.latest() - latest < rule.quiet_millis;
   });

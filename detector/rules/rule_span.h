@@ -18,6 +18,9 @@
 // What an entity has been since it was first seen (how even its intervals are, since when it is
 // known, which peers are new to it) takes kChain.
 //
+// A network may replace its rules: they are held against events from some block on, and what other
+// rules matched before keeps none of them quiet. Windows are older than the rules.
+//
 // Pure, integers only.
 #ifndef VIGIL_DETECTOR_RULES_RULE_SPAN_H_
 #define VIGIL_DETECTOR_RULES_RULE_SPAN_H_
@@ -56,6 +59,9 @@ struct RuleClaim {
   uint32_t score_q8 = 0;
   uint32_t threshold_q8 = 0;
   uint64_t observed = 0;
+  // First height whose events these rules are held against, where that is known to lie among the
+  // blocks; else 0.
+  uint64_t rules_from = 0;
 };
 
 enum class RuleFinding {

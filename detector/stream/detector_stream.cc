@@ -47,7 +47,7 @@ DetectorStream::DetectorStream(const Parameters& parameters, const Digest& chain
       chain_id_(chain_id),
       hash_(hash),
       entities_(hash),
-      matcher_(std::move(rules)) {
+      rules_(std::move(rules)) {
   Require(IsValid(parameters), "detector parameters within their ranges");
   for (const EventType type : kEventTypes) types_.emplace_back(type, parameters.window_rows_max);
 }
@@ -186,6 +186,11 @@ std::vector<uint8_t> DetectorStream::SerializeState() const {
   return SerializeBookkeeping(state_, chain_id_, parameters_);
 }
 
+void DetectorStream::SetRules(RuleSet rules) {
+  Require(!in_block_, "rules change between blocks");
+  rules_ = std::move(rules);
+}
+
 bool DetectorStream::BeginBlock(Height height, const Digest& reveal, uint64_t block_millis) {
   if (in_block_ || height.value() != next_height_) return false;
   in_block_ = true;
@@ -193,7 +198,10 @@ bool DetectorStream::BeginBlock(Height height, const Digest& reveal, uint64_t bl
   matches_.clear();
   reveal_ = reveal;
   block_millis_ = block_millis;
-  if (CountsEntities()) matcher_.BeginBlock(next_height_);
+  if (CountsEntities()) {
+    if (matcher_.Use(rules_)) entities_.ClearMarks();
+    matcher_.BeginBlock(next_height_);
+  }
   if (!refilling()) PlaceMark();
   return true;
 }
@@ -421,12 +429,15 @@ std::optional<ModelInfo> DetectorStream::Install(TrainingResult result) {
                  0,
                  {}};
   const KeptModel* const previous = ModelOf(StateOf(result.type), result.previous_digest);
+  std::optional<FeatureDrift> largest;
   if (result.previous_period != 0 && previous != nullptr) {
     info.drift_period = result.previous_period;
     info.drifted = DriftBeyondLimit(previous->model, *result.model);
+    const std::vector<FeatureDrift> drifts = DriftBetween(previous->model, *result.model);
+    if (!drifts.empty()) largest = drifts.front();
   }
   Keep(result.type, {result.period, result.window_end.value(), result.window_digest,
-                     std::move(*result.model), std::nullopt});
+                     std::move(*result.model), largest});
   return info;
 }
 
@@ -442,10 +453,6 @@ void DetectorStream::Keep(EventType type, KeptModel kept) {
   const auto after = std::upper_bound(
       state.models.begin(), state.models.end(), kept.period,
       [](uint64_t period, const KeptModel& other) { return period < other.period; });
-  if (after != state.models.begin()) {
-    const std::vector<FeatureDrift> drifts = DriftBetween(std::prev(after)->model, kept.model);
-    if (!drifts.empty()) kept.drift = drifts.front();
-  }
   state.models.insert(after, std::move(kept));
   if (state.models.size() <= kModelsPerTypeMax) return;
   const auto is_named = [&](const KeptModel& model) {

@@ -21,8 +21,9 @@
 // kColdRowsMin rows are not trained; with fewer than window_rows_min their model is cold.
 //
 // Entities and rules. Every event is also counted for its entities (detector/entities), and the
-// rules of the network are held against them (detector/rules). What is known of entities depends on
-// all events before, not on the last `reach` alone, so the host stores them now and then:
+// rules of the network are held against them (detector/rules). Which rules a block is held against
+// the host says before it feeds it: SetRules(). What is known of entities depends on all events
+// before, not on the last `reach` alone, so the host stores them now and then:
 // TakeEntities() gives them, and Restore() goes on from there.
 //
 // Checkpoints. The windows at the end of a period, as bytes (checkpoint.h). Whoever has them goes
@@ -159,7 +160,9 @@ struct TypeInfo {
   uint32_t window_rows = 0;
   uint64_t period = 0;  // Of the newest model here; 0: none, and the rest says nothing.
   bool cold = false;    // That model's.
-  // Of its window against the one of the model before, the largest of a feature.
+  // Of its window against the one of the model that was active when it closed, the largest of a
+  // feature: what a notice says, also below the limit. Nothing where there was none, it is not
+  // here, or the model was not trained here since the start.
   std::optional<FeatureDrift> drift;
 };
 
@@ -173,14 +176,14 @@ struct Recomputation {
 
 class DetectorStream {
  public:
-  // REQUIRES: IsValid(parameters).
+  // `rules` here and in the next two: until SetRules() gives others. REQUIRES: IsValid(parameters).
   DetectorStream(const Parameters& parameters, const Digest& chain_id, Hash32 hash,
                  RuleSet rules = {});
 
   // A stream that goes on where SerializeState() was called. It still has to be fed the heights
   // from ReplayFrom() on; up to the stored height they only rebuild the windows. With the bytes of
   // a `checkpoint`, that is from the height after it.
-  // `entities` are the last that TakeEntities() gave before; with other rules they are not taken.
+  // `entities` are the last that TakeEntities() gave before.
   // Returns nothing for bytes that are damaged or of another chain or other parameters, for a
   // checkpoint that is newer than a window that `state` still needs, and where a stream that began
   // with a checkpoint cannot do without it yet.
@@ -201,6 +204,11 @@ class DetectorStream {
   // The entities as they are, when enough events came since they were taken last; else nothing.
   // The state that is serialised next builds on them: store both together. REQUIRES: as above.
   std::optional<std::vector<uint8_t>> TakeEntities();
+
+  // The blocks that are fed from now on are held against these rules (rule_matcher.h says what a
+  // change means). REQUIRES: between blocks.
+  void SetRules(RuleSet rules);
+  const RuleSet& rules() const { return rules_; }
 
   // The height that must be fed next. After Restore() it lies at most about 2 * reach events back.
   Height ReplayFrom() const { return Height(next_height_); }
@@ -281,7 +289,7 @@ class DetectorStream {
     uint64_t window_end = 0;
     Digest window_digest{};
     Model model;
-    std::optional<FeatureDrift> drift;  // Against the model before, when that was here.
+    std::optional<FeatureDrift> drift;  // As in TypeInfo.
   };
   struct TypeState {
     explicit TypeState(EventType type_in, size_t rows_max)
@@ -306,7 +314,7 @@ class DetectorStream {
   // Takes over windows; the next height is the one after.
   void BeginAfter(CheckpointContents contents);
   // Takes over entities and what is remembered of matches, up to `height`. False for bytes that are
-  // none of this version and these rules.
+  // none of this version.
   bool TakeOverEntities(std::span<const uint8_t> body, uint64_t height);
   bool RestoreEntities(std::span<const uint8_t> stored);
   std::vector<uint8_t> EntitiesBody() const;
@@ -334,6 +342,7 @@ class DetectorStream {
   std::map<uint64_t, std::map<EventType, RawTable>> closed_;
   std::optional<PeriodCheckpoint> checkpoint_;  // Not taken yet.
   EntityTable entities_;
+  RuleSet rules_;  // Of the blocks to come.
   RuleMatcher matcher_;
   std::vector<RuleMatch> matches_;  // Of the last block, not taken yet.
   uint64_t entities_from_ = 1;      // They know every event below this height, and none above.

@@ -53,6 +53,22 @@ void TakeEffects(const ShownRecord& record, AlertCase* out) {
   }
 }
 
+// Which rules count for an event is what the last change before its block says.
+void TakeRules(const std::vector<ShownRecord>& records, Height event_height, AlertCase* out) {
+  for (const ShownRecord& record : records) {
+    const Height height = record.report.block->height;
+    if (height >= event_height) break;
+    for (const Effect& effect : record.report.result->effects) {
+      if (effect.type != EffectType::kRulesActivated) continue;
+      out->activated_by.reset();
+      out->rules_from = Height(0);
+      if (effect.detail != out->rules_digest.view()) continue;
+      out->activated_by = record.index();
+      out->rules_from = height.Next();
+    }
+  }
+}
+
 void TakeWords(const ShownRecord& record, const RecordView& view, AlertCase* out) {
   if (const auto* attested = std::get_if<AttestationBody>(&view.body)) {
     for (const Attestation& word : attested->attestations) {
@@ -100,6 +116,7 @@ std::optional<Refusal> ReadAlertCase(const std::vector<ShownRecord>& records, Re
   const std::string name =
       absl::StrCat("event ", out->event.record_index.value(), ".", out->event.item.value());
   if (batch == nullptr) return Missing("the batch of the alert's ", name, " is not in the file");
+  if (out->component == kRuleComponent) TakeRules(records, batch->report.block->height, out);
   const auto event = std::ranges::find(batch->events, out->event, &ShownEvent::ref);
   if (event == batch->events.end()) {
     return Refusal{ProofVerdict::kPayloadMissing,

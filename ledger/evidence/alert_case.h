@@ -51,10 +51,13 @@ struct AlertCase {
   uint64_t observed = 0;
   std::optional<RecordIndex> confirmed_by;  // Whose result says that the alert was confirmed.
   std::optional<RecordIndex> contested_by;
-  std::vector<AlertFaultWord> faults;         // Recorded on the chain, in order of the log.
-  std::vector<AlertWord> words;               // Verdicts of others, in order of the log.
-  std::optional<RecordIndex> activated_by;    // Whose result says that the model became active;
-                                              // a rule is of the genesis file.
+  std::vector<AlertFaultWord> faults;  // Recorded on the chain, in order of the log.
+  std::vector<AlertWord> words;        // Verdicts of others, in order of the log.
+  // Whose result says that the model, or of component 4 the rules, became active. Nothing of rules:
+  // they are those of genesis, or the file does not show it.
+  std::optional<RecordIndex> activated_by;
+  // Of component 4: the first block whose events the rules were held against. 0: not shown.
+  Height rules_from;
   std::vector<std::string> model_committers;  // Who committed to this very model.
   bool operator==(const AlertCase&) const = default;
 };

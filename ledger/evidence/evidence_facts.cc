@@ -61,6 +61,7 @@ class FactList {
       Add("rule", alert.rule);
       Add("rules_digest", alert.rules_digest.ToHex());
       Add("rule_observed", alert.observed);
+      if (alert.activated_by.has_value()) Add("rules_activated_by", alert.activated_by->value());
     } else {
       Add("model_digest", alert.model_digest.ToHex());
       Add("model_period", alert.period);

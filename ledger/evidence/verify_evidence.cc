@@ -153,7 +153,7 @@ Outcome CheckPart(const PolicyChain& policies, const CheckedHead& head, const Ev
 }
 
 // Whether the model is the one that the alert names and a quorum committed; of a rule's alert the
-// file of the rules that it names, which the chain holds against genesis.
+// file of the rules that it names, which the chain takes only if its event was held against them.
 Outcome CheckModel(EvidenceReport* report) {
   if (report->model.empty()) return std::nullopt;
   const bool is_rule = report->alert->component == kRuleComponent;

@@ -51,7 +51,8 @@ absl::StatusOr<ProposalInfo> GetProposal(const ChainReader& reader, RecordIndex 
 }
 
 absl::StatusOr<std::vector<ProposalInfo>> ListProposals(const ChainReader& reader, RecordIndex from,
-                                                        uint32_t limit, bool open_only) {
+                                                        uint32_t limit, bool open_only,
+                                                        std::optional<ProposalSubject> subject) {
   std::deque<RecordIndex> newest;
   absl::Status problem;
   const std::string prefix = TablePrefix(Table::kProposal);
@@ -66,6 +67,7 @@ absl::StatusOr<std::vector<ProposalInfo>> ListProposals(const ChainReader& reade
     }
     if (index > from) return false;
     if (open_only && row->state != ProposalState::kOpen) return true;
+    if (subject.has_value() && row->subject() != *subject) return true;
     newest.push_back(index);
     if (newest.size() > limit) newest.pop_front();
     return true;

@@ -1,4 +1,5 @@
-// What the chain's state says of epochs and of proposals for the next one. Reads of one snapshot.
+// What the chain's state says of epochs and of proposals, for the next one or for rules. Reads of
+// one snapshot.
 #ifndef VIGIL_LEDGER_STATE_GOVERNANCE_QUERIES_H_
 #define VIGIL_LEDGER_STATE_GOVERNANCE_QUERIES_H_
 
@@ -36,10 +37,11 @@ absl::StatusOr<std::vector<EpochInfo>> ListEpochs(const ChainReader& reader, uin
                                                   uint32_t limit);
 // Errors: kNotFound.
 absl::StatusOr<ProposalInfo> GetProposal(const ChainReader& reader, RecordIndex index);
-// At most `limit` proposals from `from` downwards, it included; those alone that are open, if
-// asked.
-absl::StatusOr<std::vector<ProposalInfo>> ListProposals(const ChainReader& reader, RecordIndex from,
-                                                        uint32_t limit, bool open_only);
+// At most `limit` proposals from `from` downwards, it included; those alone that are open, or of
+// one subject, if asked.
+absl::StatusOr<std::vector<ProposalInfo>> ListProposals(
+    const ChainReader& reader, RecordIndex from, uint32_t limit, bool open_only,
+    std::optional<ProposalSubject> subject = std::nullopt);
 // The proposal whose set the next sealing block names.
 absl::StatusOr<std::optional<ProposalInfo>> ApprovedProposal(const ChainReader& reader);
 

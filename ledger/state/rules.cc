@@ -30,6 +30,12 @@ RulesRow RowOf(const StateView& view, uint64_t number) {
   return row.value_or(RulesRow());
 }
 
+absl::StatusOr<RulesRow> RowOf(const StateBase& state, uint64_t number) {
+  ASSIGN_OR_RETURN(const std::optional<RulesRow> row, ReadRow<RulesRow>(state, RulesKey(number)));
+  if (row.has_value()) return *row;
+  return absl::DataLossError(absl::StrCat("state: rules ", number, " are not there"));
+}
+
 }  // namespace
 
 Hash RulesDigestOf(absl::string_view rule_file) {
@@ -86,41 +92,35 @@ absl::StatusOr<RulesInfo> RulesNumbered(const Genesis& genesis, const StateBase&
                              .digest = genesis.rules_digest},
                      .file = genesis.detector_rules};
   }
-  ASSIGN_OR_RETURN(const std::optional<RulesRow> row, ReadRow<RulesRow>(state, RulesKey(number)));
-  if (!row.has_value()) return absl::NotFoundError(absl::StrCat("rules ", number));
+  ASSIGN_OR_RETURN(const RulesRow row, RowOf(state, number));
   ASSIGN_OR_RETURN(std::optional<ProposalRow> proposal,
-                   ReadRow<ProposalRow>(state, ProposalKey(row->proposal)));
-  if (!proposal.has_value() || RulesDigestOf(proposal->rules) != row->digest) {
+                   ReadRow<ProposalRow>(state, ProposalKey(row.proposal)));
+  if (!proposal.has_value() || RulesDigestOf(proposal->rules) != row.digest) {
     return absl::DataLossError(
         absl::StrCat("state: the file of rules ", number, " is not that of their proposal"));
   }
-  return RulesInfo{.number = number, .row = *row, .file = std::move(proposal->rules)};
+  return RulesInfo{.number = number, .row = row, .file = std::move(proposal->rules)};
 }
 
-absl::StatusOr<RulesInfo> RulesAtHeight(const Genesis& genesis, const StateBase& state,
-                                        Height height) {
+absl::StatusOr<uint64_t> RulesNumberAt(const StateBase& state, Height height) {
   ASSIGN_OR_RETURN(uint64_t number, NewestRulesNumber(state));
   for (; number > 0; --number) {
-    ASSIGN_OR_RETURN(const std::optional<RulesRow> row, ReadRow<RulesRow>(state, RulesKey(number)));
-    if (!row.has_value()) return absl::DataLossError(absl::StrCat("state: no rules ", number));
-    if (height >= row->active_from) break;
+    ASSIGN_OR_RETURN(const RulesRow row, RowOf(state, number));
+    if (height >= row.active_from) break;
   }
-  return RulesNumbered(genesis, state, number);
+  return number;
 }
 
-absl::StatusOr<RulesInfo> RulesWithDigest(const Genesis& genesis, const StateBase& state,
-                                          const Hash& digest) {
+absl::StatusOr<uint64_t> RulesNumberOf(const Genesis& genesis, const StateBase& state,
+                                       const Hash& digest) {
   ASSIGN_OR_RETURN(uint64_t number, NewestRulesNumber(state));
   for (; number > 0; --number) {
-    ASSIGN_OR_RETURN(const std::optional<RulesRow> row, ReadRow<RulesRow>(state, RulesKey(number)));
-    if (!row.has_value()) return absl::DataLossError(absl::StrCat("state: no rules ", number));
-    if (row->digest == digest) break;
+    ASSIGN_OR_RETURN(const RulesRow row, RowOf(state, number));
+    if (row.digest == digest) return number;
   }
-  if (number == 0 && digest != genesis.rules_digest) {
-    return absl::NotFoundError(
-        absl::StrCat("rules ", digest.ToHex(), " were never those of this network"));
-  }
-  return RulesNumbered(genesis, state, number);
+  if (digest == genesis.rules_digest) return uint64_t{0};
+  return absl::NotFoundError(
+      absl::StrCat("rules ", digest.ToHex(), " were never those of this network"));
 }
 
 }  // namespace vigil::ledger

@@ -1,8 +1,8 @@
 // Module rules: which rules the detectors hold against which events.
 //
 // A network begins with the rule file of its genesis, or none. A proposal for another one
-// (governance.h) that a majority approves, in a block at height h, replaces it from height h + 1 on:
-// events of that block and later ones are matched by the new rules, events before by the ones
+// (governance.h) that a majority approves, in a block at height h, replaces it from height h + 1
+// on: events of that block and later ones are matched by the new rules, events before by the ones
 // before, whenever their alerts come. So what an event is held against is a function of its place,
 // and an alert that cites other rules is refused (alerts.h).
 #ifndef VIGIL_LEDGER_STATE_RULES_H_
@@ -44,16 +44,15 @@ struct RulesInfo {
 };
 // Queries of one snapshot. Errors of all: kDataLoss; those of the state.
 absl::StatusOr<uint64_t> NewestRulesNumber(const StateBase& state);
-// Errors: kNotFound: there is no such number.
+// REQUIRES: a number up to the newest.
 absl::StatusOr<RulesInfo> RulesNumbered(const Genesis& genesis, const StateBase& state,
                                         uint64_t number);
-// What the events of the block at `height` are held against. `state` is of that block or a later
-// one.
-absl::StatusOr<RulesInfo> RulesAtHeight(const Genesis& genesis, const StateBase& state,
-                                        Height height);
-// The last ones with this digest. Errors: kNotFound.
-absl::StatusOr<RulesInfo> RulesWithDigest(const Genesis& genesis, const StateBase& state,
-                                          const Hash& digest);
+// Number of those that the events of the block at `height` are held against. `state` is of that
+// block or a later one.
+absl::StatusOr<uint64_t> RulesNumberAt(const StateBase& state, Height height);
+// Number of the last ones with this digest. Errors: kNotFound.
+absl::StatusOr<uint64_t> RulesNumberOf(const Genesis& genesis, const StateBase& state,
+                                       const Hash& digest);
 
 }  // namespace vigil::ledger
 

@@ -4,8 +4,10 @@
 #include "absl/strings/str_cat.h"
 #include "detector/features/event_type.h"
 #include "ledger/base/status_macros.h"
+#include "ledger/state/rules.h"
 #include "node/api/convert.h"
 #include "node/api/query_service.h"
+#include "node/api/rules_answers.h"
 
 namespace vigil::node {
 namespace {
@@ -84,11 +86,17 @@ absl::Status FillModelFile(const NodeServices& services, const v1::GetModelFileR
     return absl::InvalidArgumentError(
         absl::StrCat("digest of ", request.digest().size(), " bytes, 32 belong there"));
   }
-  const ledger::Genesis& genesis = services.genesis();
-  if (!genesis.rules_digest.IsZero() && *digest == genesis.rules_digest) {
-    out->set_file(genesis.detector_rules);
+  if (digest->IsZero()) return absl::NotFoundError("no model and no rules have the digest zero");
+  const std::shared_ptr<const ledger::ChainReader> reader = services.Snapshot();
+  const absl::StatusOr<uint64_t> rules =
+      ledger::RulesNumberOf(services.genesis(), reader->state(), *digest);
+  if (rules.ok()) {
+    ASSIGN_OR_RETURN(const ledger::RulesInfo info,
+                     ledger::RulesNumbered(services.genesis(), reader->state(), *rules));
+    out->set_file(info.file);
     return absl::OkStatus();
   }
+  if (!absl::IsNotFound(rules.status())) return rules.status();
   ASSIGN_OR_RETURN(*out->mutable_file(), services.ReadModel(*digest));
   return absl::OkStatus();
 }
@@ -107,6 +115,8 @@ absl::Status FillDetectorReport(const NodeServices& services, v1::DetectorReport
   out->set_confirmed(status.detection.confirmed);
   out->set_disputed(status.detection.disputed);
   out->set_duties(status.detection.duties);
+  out->set_matched_rules(BytesOf(status.detection.rules));
+  RETURN_IF_ERROR(FillRulesStatus(services, *reader, out));
   for (const detector::EventType event_type : detector::kEventTypes) {
     v1::DetectorTypeReport* const type = out->add_types();
     type->set_event_type(static_cast<uint32_t>(event_type));

@@ -108,13 +108,15 @@ std::string ConditionText(const detector::Condition& condition) {
                       condition.at_least, std::string(detector::SpanSuffix(condition)));
 }
 
-absl::Status FillMatches(const NodeServices& services, const detector::RuleSet& rules,
-                         const detector::Entity& entity, v1::EntityProfile* out) {
-  const std::shared_ptr<const ledger::ChainReader> reader = services.Snapshot();
+// `rules`: those that the detector held the last block against, `rules_digest` theirs.
+absl::Status FillMatches(const ledger::ChainReader& reader, const detector::RuleSet* rules,
+                         const Hash& rules_digest, const detector::Entity& entity,
+                         v1::EntityProfile* out) {
   for (const detector::RuleMark& mark : entity.marks()) {
     v1::EntityMatch* const match = out->add_matches();
     match->set_rule(mark.rule);
-    if (const detector::Rule* const rule = rules.Find(mark.rule)) {
+    const detector::Rule* const rule = rules == nullptr ? nullptr : rules->Find(mark.rule);
+    if (rule != nullptr) {
       match->set_rule_name(rule->name);
       match->set_technique(rule->technique);
     }
@@ -123,10 +125,10 @@ absl::Status FillMatches(const NodeServices& services, const detector::RuleSet& 
     match->set_item(mark.item);
     const ledger::EventRef event{.record_index = RecordIndex(mark.record_index),
                                  .item = ItemIndex(mark.item)};
-    const Hash digest = ledger::RuleDigestOf(services.genesis().rules_digest, mark.rule);
-    ASSIGN_OR_RETURN(const std::optional<RecordIndex> alert, reader->FindAlert(event, digest));
+    const Hash digest = ledger::RuleDigestOf(rules_digest, mark.rule);
+    ASSIGN_OR_RETURN(const std::optional<RecordIndex> alert, reader.FindAlert(event, digest));
     if (!alert.has_value()) continue;
-    ASSIGN_OR_RETURN(const ledger::AlertInfo info, reader->GetAlert(*alert));
+    ASSIGN_OR_RETURN(const ledger::AlertInfo info, reader.GetAlert(*alert));
     match->set_alert_record_index(alert->value());
     match->set_alert_state(std::string(ledger::AlertStateName(info.state)));
   }
@@ -160,10 +162,14 @@ void FillProfile(const detector::Entity& entity, v1::EntityProfile* out) {
 
 }  // namespace
 
-detector::RuleSet RulesOf(const ledger::Genesis& genesis) {
-  std::string error;
-  return detector::ParseRules(genesis.detector_rules, &ledger::Sha256Bytes, &error)
-      .value_or(detector::RuleSet());
+absl::StatusOr<ledger::RuleSetPtr> RulesWith(ledger::RuleBook* book,
+                                             const ledger::ChainReader& reader,
+                                             const Hash& digest) {
+  absl::StatusOr<ledger::RuleSetPtr> rules = book->WithDigest(reader.state(), digest);
+  if (absl::IsNotFound(rules.status()) || absl::IsFailedPrecondition(rules.status())) {
+    return ledger::RuleSetPtr();
+  }
+  return rules;
 }
 
 absl::StatusOr<std::vector<NamedEntity>> ParseEntityName(absl::string_view text) {
@@ -225,34 +231,40 @@ std::string EntityText(EntityKind kind, const EventView& event) {
   return host;
 }
 
-void FillRule(const detector::RuleSet& rules, const ledger::AlertInfo& alert,
-              absl::string_view event, v1::Alert* out) {
-  if (alert.component != ledger::kRuleComponent) return;
+absl::Status FillRule(ledger::RuleBook* book, const ledger::ChainReader& reader,
+                      const ledger::AlertInfo& alert, absl::string_view event, v1::Alert* out) {
+  if (alert.component != ledger::kRuleComponent) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const ledger::RuleSetPtr rules, RulesWith(book, reader, alert.rules_digest));
   v1::AlertRule* const rule = out->mutable_rule();
   rule->set_number(alert.rule);
   rule->set_rules_digest(BytesOf(alert.rules_digest));
   rule->set_observed(alert.observed);
-  const detector::Rule* const known = rules.Find(alert.rule);
-  if (known != nullptr && rules.digest == alert.rules_digest.bytes) {
+  const detector::Rule* const known = rules == nullptr ? nullptr : rules->Find(alert.rule);
+  if (known != nullptr) {
     rule->set_name(known->name);
     rule->set_title(known->title);
     rule->set_technique(known->technique);
     rule->set_condition(ConditionText(known->conditions.front()));
   }
   const std::optional<EntityKind> kind = detector::EntityKindOf(alert.entity_kind);
-  if (!kind.has_value()) return;
+  if (!kind.has_value()) return absl::OkStatus();
   rule->set_entity_kind(std::string(detector::EntityKindName(*kind)));
   EventView view;
   if (!event.empty() && ledger::ScanEvent(AsBytes(event), &view).ok()) {
     rule->set_entity(EntityText(*kind, view));
   }
+  return absl::OkStatus();
 }
 
 absl::Status FillEntity(const NodeServices& services, const v1::GetEntityRequest& request,
                         v1::EntityReport* out) {
   ASSIGN_OR_RETURN(const std::vector<NamedEntity> named, ParseEntityName(request.name()));
-  const detector::RuleSet rules = RulesOf(services.genesis());
-  out->set_height(services.Status().detector.value());
+  const NodeStatus status = services.Status();
+  const Hash& held = status.detection.rules;
+  const std::shared_ptr<const ledger::ChainReader> reader = services.Snapshot();
+  ledger::RuleBook book(&services.genesis());
+  ASSIGN_OR_RETURN(const ledger::RuleSetPtr rules, RulesWith(&book, *reader, held));
+  out->set_height(status.detector.value());
   for (const NamedEntity& asked : named) {
     const absl::StatusOr<detector::Entity> entity = services.FindEntity(asked.kind, asked.key);
     if (absl::IsNotFound(entity.status())) continue;
@@ -261,7 +273,7 @@ absl::Status FillEntity(const NodeServices& services, const v1::GetEntityRequest
     profile->set_kind(std::string(detector::EntityKindName(asked.kind)));
     profile->set_name(asked.name);
     FillProfile(*entity, profile);
-    RETURN_IF_ERROR(FillMatches(services, rules, *entity, profile));
+    RETURN_IF_ERROR(FillMatches(*reader, rules.get(), held, *entity, profile));
   }
   return absl::OkStatus();
 }

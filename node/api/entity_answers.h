@@ -13,13 +13,16 @@
 #include "detector/rules/rule_set.h"
 #include "ledger/base/event_view.h"
 #include "ledger/state/chain_reader.h"
+#include "ledger/state/rule_book.h"
 #include "node/driver/services.h"
 #include "vigil/v1/api.pb.h"
 
 namespace vigil::node {
 
-// The rules of the network; none where the file does not parse here.
-detector::RuleSet RulesOf(const ledger::Genesis& genesis);
+// The rules with this digest; null where they were never the network's, or do not parse here.
+// Errors: kDataLoss; those of the state.
+absl::StatusOr<ledger::RuleSetPtr> RulesWith(ledger::RuleBook* book,
+                                             const ledger::ChainReader& reader, const Hash& digest);
 
 struct NamedEntity {
   detector::EntityKind kind = detector::EntityKind::kSource;
@@ -37,9 +40,10 @@ bool NamesAny(absl::string_view event, const std::vector<NamedEntity>& entities)
 // The entity of an event as people write it; empty where the event has none.
 std::string EntityText(detector::EntityKind kind, const EventView& event);
 
-// Fills `out` for an alert of a rule; `event` are the event's bytes, empty where they are gone.
-void FillRule(const detector::RuleSet& rules, const ledger::AlertInfo& alert,
-              absl::string_view event, v1::Alert* out);
+// Fills `out` for an alert of a rule, by the rules that it names; `event` are the event's bytes,
+// empty where they are gone. Errors: those of RulesWith().
+absl::Status FillRule(ledger::RuleBook* book, const ledger::ChainReader& reader,
+                      const ledger::AlertInfo& alert, absl::string_view event, v1::Alert* out);
 
 // Errors: kInvalidArgument; kUnavailable while the detector rebuilds its windows, or does not run.
 absl::Status FillEntity(const NodeServices& services, const v1::GetEntityRequest& request,

@@ -2,16 +2,19 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/epoch.h"
 #include "ledger/chain/epoch_chain.h"
 #include "ledger/state/cosigner_keys.h"
 #include "ledger/state/governance.h"
 #include "ledger/state/governance_queries.h"
+#include "ledger/state/rules.h"
 #include "node/api/convert.h"
 #include "node/api/query_service.h"
 
@@ -24,29 +27,6 @@ constexpr size_t kAnswerBytesMax = 2 << 20;
 size_t SizeOf(const ledger::EpochAnchor& anchor) {
   return anchor.seal_leaf.size() + anchor.path.size() * Hash::size() + anchor.checkpoint.size() +
          anchor.next_set.size() + anchor.addresses.size() + 5 * sizeof(uint32_t);
-}
-
-void FillProposal(const ledger::ProposalInfo& info, v1::Proposal* out) {
-  out->set_record_index(info.index.value());
-  out->set_state(std::string(ledger::ProposalStateName(info.row.state)));
-  out->set_epoch(info.row.epoch);
-  out->set_organisation(info.row.org);
-  out->set_by(info.row.by);
-  out->set_next_set(info.row.next_set);
-  out->set_addresses(info.row.addresses);
-  out->set_reason(info.row.reason);
-  out->set_approve_count(info.row.approve_count);
-  out->set_reject_count(info.row.reject_count);
-  out->set_height(info.row.height.value());
-  out->set_closed_height(info.row.closed_height.value());
-  for (const ledger::BallotInfo& ballot : info.ballots) {
-    v1::Ballot* const one = out->add_ballots();
-    one->set_organisation(ballot.org);
-    one->set_by(ballot.row.by);
-    one->set_choice(static_cast<uint32_t>(ballot.row.choice));
-    one->set_record_index(ballot.row.record_index.value());
-    one->set_height(ballot.row.height.value());
-  }
 }
 
 // Whether the validator that answers hears from `identity`. Its own connections are those of the
@@ -80,7 +60,48 @@ void FillValidator(const ledger::Genesis& genesis, const ledger::AnnouncedKeys& 
   if (next != announced.end()) out->set_next_cosigner_key(bytes(next->second));
 }
 
+absl::StatusOr<std::optional<ledger::ProposalSubject>> SubjectOf(const std::string& text) {
+  if (text.empty()) return std::optional<ledger::ProposalSubject>();
+  for (const auto subject :
+       {ledger::ProposalSubject::kValidators, ledger::ProposalSubject::kRules}) {
+    if (text == ledger::ProposalSubjectName(subject)) {
+      return std::optional<ledger::ProposalSubject>(subject);
+    }
+  }
+  return absl::InvalidArgumentError(absl::StrCat("subject '", text, "'; known: validators, rules"));
+}
+
 }  // namespace
+
+void FillProposal(const ledger::ProposalInfo& info, v1::Proposal* out) {
+  out->set_record_index(info.index.value());
+  out->set_state(std::string(ledger::ProposalStateName(info.row.state)));
+  out->set_epoch(info.row.epoch);
+  out->set_organisation(info.row.org);
+  out->set_by(info.row.by);
+  out->set_next_set(info.row.next_set);
+  out->set_addresses(info.row.addresses);
+  out->set_reason(info.row.reason);
+  out->set_approve_count(info.row.approve_count);
+  out->set_reject_count(info.row.reject_count);
+  out->set_height(info.row.height.value());
+  out->set_closed_height(info.row.closed_height.value());
+  out->set_subject(std::string(ledger::ProposalSubjectName(info.row.subject())));
+  if (info.row.subject() == ledger::ProposalSubject::kRules) {
+    out->set_rules(info.row.rules);
+    out->set_rules_digest(BytesOf(ledger::RulesDigestOf(info.row.rules)));
+    if (!info.row.replaced_rules.IsZero())
+      out->set_replaced_rules(BytesOf(info.row.replaced_rules));
+  }
+  for (const ledger::BallotInfo& ballot : info.ballots) {
+    v1::Ballot* const one = out->add_ballots();
+    one->set_organisation(ballot.org);
+    one->set_by(ballot.row.by);
+    one->set_choice(static_cast<uint32_t>(ballot.row.choice));
+    one->set_record_index(ballot.row.record_index.value());
+    one->set_height(ballot.row.height.value());
+  }
+}
 
 absl::Status FillEpochChain(const NodeServices& services, const v1::GetEpochChainRequest& request,
                             v1::EpochChain* out) {
@@ -152,12 +173,17 @@ absl::Status FillProposals(const NodeServices& services, const v1::ListProposals
     FillProposal(info, out->add_proposals());
     return absl::OkStatus();
   }
+  ASSIGN_OR_RETURN(const std::optional<ledger::ProposalSubject> subject,
+                   SubjectOf(request.subject()));
   // The cursor is the last proposal of the page before.
   const RecordIndex from(request.cursor() != 0 ? request.cursor() - 1
                                                : std::numeric_limits<uint64_t>::max());
   ASSIGN_OR_RETURN(const std::vector<ledger::ProposalInfo> proposals,
-                   ledger::ListProposals(*reader, from, limit, request.open_only()));
-  for (const ledger::ProposalInfo& info : proposals) FillProposal(info, out->add_proposals());
+                   ledger::ListProposals(*reader, from, limit, request.open_only(), subject));
+  for (const ledger::ProposalInfo& info : proposals) {
+    FillProposal(info, out->add_proposals());
+    out->mutable_proposals(out->proposals_size() - 1)->clear_rules();
+  }
   if (proposals.size() == limit) out->set_next_cursor(proposals.back().index.value());
   return absl::OkStatus();
 }

@@ -36,8 +36,8 @@ absl::StatusOr<std::string> EntityOf(const NodeServices& services,
   return EntityText(*kind, event);
 }
 
-absl::Status AddAlert(const ledger::ChainReader& reader, const detector::RuleSet& rules,
-                      RecordIndex index, v1::Incident* out) {
+absl::Status AddAlert(const ledger::ChainReader& reader, ledger::RuleBook* book, RecordIndex index,
+                      v1::Incident* out) {
   ASSIGN_OR_RETURN(const ledger::AlertInfo alert, reader.GetAlert(index));
   v1::IncidentAlert* const added = out->add_alerts();
   added->set_record_index(alert.index.value());
@@ -50,8 +50,10 @@ absl::Status AddAlert(const ledger::ChainReader& reader, const detector::RuleSet
   added->set_event_item(alert.event.item.value());
   *added->mutable_triage() = ToProto(alert.triage);
   added->mutable_triage()->clear_steps();
-  const detector::Rule* const rule = rules.Find(alert.rule);
-  if (alert.component == ledger::kRuleComponent && rule != nullptr) {
+  if (alert.component != ledger::kRuleComponent) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const ledger::RuleSetPtr rules, RulesWith(book, reader, alert.rules_digest));
+  const detector::Rule* const rule = rules == nullptr ? nullptr : rules->Find(alert.rule);
+  if (rule != nullptr) {
     added->set_rule_name(rule->name);
     added->set_technique(rule->technique);
   }
@@ -89,7 +91,7 @@ absl::Status FillIncidents(const NodeServices& services, const v1::ListIncidents
         absl::StrCat("incident state '", request.state(), "'; known: open, closed"));
   }
   const std::shared_ptr<const ledger::ChainReader> reader = services.Snapshot();
-  const detector::RuleSet rules = RulesOf(services.genesis());
+  ledger::RuleBook book(&services.genesis());
   const bool newest = request.cursor() == 0 && !request.ascending();
   const RecordIndex from(newest ? UINT64_MAX : request.cursor());
   ASSIGN_OR_RETURN(std::vector<ledger::IncidentInfo> incidents,
@@ -101,7 +103,7 @@ absl::Status FillIncidents(const NodeServices& services, const v1::ListIncidents
   for (const ledger::IncidentInfo& incident : incidents) {
     v1::Incident* const added = out->add_incidents();
     RETURN_IF_ERROR(Fill(services, *reader, incident, added));
-    RETURN_IF_ERROR(AddAlert(*reader, rules, incident.index, added));
+    RETURN_IF_ERROR(AddAlert(*reader, &book, incident.index, added));
   }
   return absl::OkStatus();
 }
@@ -112,9 +114,9 @@ absl::Status FillIncident(const NodeServices& services, const v1::GetIncidentReq
   ASSIGN_OR_RETURN(const ledger::IncidentInfo incident,
                    reader->GetIncident(RecordIndex(request.number())));
   RETURN_IF_ERROR(Fill(services, *reader, incident, out));
-  const detector::RuleSet rules = RulesOf(services.genesis());
+  ledger::RuleBook book(&services.genesis());
   for (const RecordIndex alert : incident.alerts) {
-    RETURN_IF_ERROR(AddAlert(*reader, rules, alert, out));
+    RETURN_IF_ERROR(AddAlert(*reader, &book, alert, out));
   }
   return absl::OkStatus();
 }

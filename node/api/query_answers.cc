@@ -218,10 +218,8 @@ absl::Status FillAlert(const NodeServices& services, const ledger::ChainReader& 
   *out = ToProto(alert);
   RETURN_IF_ERROR(FillFaultsOf(reader, alert, out->mutable_faults()));
   RETURN_IF_ERROR(FillEvent(services, reader, alert.event, out->mutable_event()));
-  if (alert.component == ledger::kRuleComponent) {
-    FillRule(RulesOf(services.genesis()), alert, out->event().event(), out);
-  }
-  return absl::OkStatus();
+  ledger::RuleBook book(&services.genesis());
+  return FillRule(&book, reader, alert, out->event().event(), out);
 }
 
 namespace {
@@ -290,8 +288,8 @@ absl::StatusOr<AlertFilter> FilterOf(const v1::ListAlertsRequest& request) {
 
 // Adds what `filter` takes of one page of the chain; returns where to go on, 0: at the end.
 absl::StatusOr<uint64_t> AddAlerts(const NodeServices& services, const ledger::ChainReader& reader,
-                                   const detector::RuleSet& rules, const AlertFilter& filter,
-                                   uint64_t from, bool ascending, uint32_t limit, size_t* bytes,
+                                   ledger::RuleBook* book, const AlertFilter& filter, uint64_t from,
+                                   bool ascending, uint32_t limit, size_t* bytes,
                                    v1::ListAlertsResponse* out) {
   ASSIGN_OR_RETURN(std::vector<ledger::AlertInfo> alerts,
                    reader.ListAlerts(RecordIndex(from), ascending, limit + 1, filter.state));
@@ -312,7 +310,7 @@ absl::StatusOr<uint64_t> AddAlerts(const NodeServices& services, const ledger::C
     *proto = ToProto(alert);
     proto->mutable_triage()->clear_steps();
     proto->mutable_event()->Swap(&event);
-    FillRule(rules, alert, proto->event().event(), proto);
+    RETURN_IF_ERROR(FillRule(book, reader, alert, proto->event().event(), proto));
     *bytes += proto->ByteSizeLong();
   }
   return next;
@@ -324,7 +322,7 @@ absl::Status FillAlerts(const NodeServices& services, const v1::ListAlertsReques
                         v1::ListAlertsResponse* out) {
   ASSIGN_OR_RETURN(const uint32_t limit, PageLimit(request.limit()));
   ASSIGN_OR_RETURN(const AlertFilter filter, FilterOf(request));
-  const detector::RuleSet rules = RulesOf(services.genesis());
+  ledger::RuleBook book(&services.genesis());
   const std::shared_ptr<const ledger::ChainReader> reader = services.Snapshot();
   uint64_t from = request.cursor();
   if (from == 0 && !request.ascending()) from = UINT64_MAX;
@@ -334,7 +332,7 @@ absl::Status FillAlerts(const NodeServices& services, const v1::ListAlertsReques
     pages = std::clamp(static_cast<int>(kAlertEventsMax / limit), 1, kAlertPagesMax);
   }
   for (int page = 0; page < pages; ++page) {
-    ASSIGN_OR_RETURN(from, AddAlerts(services, *reader, rules, filter, from, request.ascending(),
+    ASSIGN_OR_RETURN(from, AddAlerts(services, *reader, &book, filter, from, request.ascending(),
                                      limit, &bytes, out));
     const bool full = bytes >= kPageBytesMax || static_cast<uint32_t>(out->alerts_size()) == limit;
     if (from == 0 || full) break;

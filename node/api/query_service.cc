@@ -11,6 +11,7 @@
 #include "node/api/incident_answers.h"
 #include "node/api/proof_call.h"
 #include "node/api/read_call.h"
+#include "node/api/rules_answers.h"
 
 namespace vigil::node {
 namespace {
@@ -169,6 +170,12 @@ grpc::ServerUnaryReactor* QueryService::ListProposals(grpc::CallbackServerContex
                                                       v1::ListProposalsResponse* response) {
   return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
                     [=, this] { return FillProposals(*services_, *request, response); });
+}
+grpc::ServerUnaryReactor* QueryService::GetRules(grpc::CallbackServerContext* context,
+                                                 const v1::GetRulesRequest* request,
+                                                 v1::Rules* response) {
+  return AnswerRead(services_, context, request->consistency(), ReadsFrom::kState,
+                    [=, this] { return FillRules(*services_, *request, response); });
 }
 grpc::ServerUnaryReactor* QueryService::GetProof(grpc::CallbackServerContext* context,
                                                  const v1::GetProofRequest* request,

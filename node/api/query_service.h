@@ -79,6 +79,9 @@ class QueryService final : public v1::Query::CallbackService {
   grpc::ServerUnaryReactor* ListProposals(grpc::CallbackServerContext* context,
                                           const v1::ListProposalsRequest* request,
                                           v1::ListProposalsResponse* response) override;
+  grpc::ServerUnaryReactor* GetRules(grpc::CallbackServerContext* context,
+                                     const v1::GetRulesRequest* request,
+                                     v1::Rules* response) override;
   grpc::ServerUnaryReactor* GetProof(grpc::CallbackServerContext* context,
                                      const v1::GetProofRequest* request,
                                      v1::Proof* response) override;

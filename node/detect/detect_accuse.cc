@@ -7,6 +7,7 @@
 #include "detector/model/claim.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/log/merkle.h"
+#include "node/detect/detect_convert.h"
 #include "node/detect/detect_driver.h"
 
 namespace vigil::node {
@@ -121,18 +122,18 @@ std::optional<ledger::FaultRow> DetectDriver::ModelFaultOf(const AlertInfo& aler
 
 // The numbers are those of the verdict: the rule's where it matched as the alert says, else none. A
 // wrong anchor alone is no fault: whoever reads both events sees it.
-std::optional<ledger::FaultRow> DetectDriver::RuleFaultOf(const AlertInfo& alert,
-                                                          Height event_height,
-                                                          bool other_event) const {
-  const std::optional<bool> agrees = AgreesWithRule(alert, event_height);
-  if (!agrees.has_value() || (*agrees && !other_event)) return std::nullopt;
+absl::StatusOr<std::optional<ledger::FaultRow>> DetectDriver::RuleFaultOf(const AlertInfo& alert,
+                                                                          Height event_height,
+                                                                          bool other_event) const {
+  ASSIGN_OR_RETURN(const std::optional<bool> agrees, AgreesWithRule(alert, event_height));
+  if (!agrees.has_value() || (*agrees && !other_event)) return std::optional<ledger::FaultRow>();
   ledger::FaultRow row;
   row.fault = other_event ? AlertFault::kEvent : AlertFault::kRule;
-  if (!*agrees) return row;
+  if (!*agrees) return std::optional<ledger::FaultRow>(row);
   row.score_q8 = alert.score_q8;
   row.threshold_q8 = alert.threshold_q8;
   row.component = ledger::kRuleComponent;
-  return row;
+  return std::optional<ledger::FaultRow>(row);
 }
 
 // Nothing when somebody said it, or what it is from is not here any more.
@@ -144,9 +145,12 @@ absl::StatusOr<std::optional<FaultProofBody>> DetectDriver::FaultOf(const ChainR
   if (executed == nullptr) return none;
   ASSIGN_OR_RETURN(const BlockEventView event, EventAt(*executed, alert.event));
   const bool other_event = ledger::LeafHash(event.bytes) != alert.event_leaf;
-  const std::optional<ledger::FaultRow> wrong = alert.component == ledger::kRuleComponent
-                                                    ? RuleFaultOf(alert, block.height, other_event)
-                                                    : ModelFaultOf(alert, event.view, other_event);
+  std::optional<ledger::FaultRow> wrong;
+  if (alert.component == ledger::kRuleComponent) {
+    ASSIGN_OR_RETURN(wrong, RuleFaultOf(alert, block.height, other_event));
+  } else {
+    wrong = ModelFaultOf(alert, event.view, other_event);
+  }
   if (!wrong.has_value()) return none;
   const ledger::FaultRow& row = *wrong;
   ASSIGN_OR_RETURN(const std::vector<ledger::FaultInfo> known, reader.FaultsOf(alert.index));
@@ -172,6 +176,7 @@ void DetectDriver::PublishReport() {
   Report report = counted_;
   report.types = stream_->Types();
   report.duties = duties_.size();
+  report.rules = AsHash(stream_->matcher().held());
   MutexLock lock(&models_mutex_);
   report_ = std::move(report);
 }

@@ -42,8 +42,7 @@ std::unique_ptr<DetectorStream> DetectDriver::RestoreStream(const ModelStore::Co
   const detector::Parameters parameters = ParametersOf(genesis_->detector);
   const auto restore = [&](ByteSpan checkpoint) {
     return DetectorStream::Restore(parameters, genesis_->chain_id.bytes, &ledger::Sha256Bytes,
-                                   AsBytes(contents.state), checkpoint, AsBytes(contents.entities),
-                                   rules_);
+                                   AsBytes(contents.state), checkpoint, AsBytes(contents.entities));
   };
   std::optional<DetectorStream> best = restore({});
   for (auto kept = checkpoints_.rbegin(); kept != checkpoints_.rend(); ++kept) {

@@ -24,12 +24,11 @@ constexpr uint32_t kOpenAlertsMax = 1024;
 
 }  // namespace
 
-DetectDriver::DetectDriver(const ledger::Genesis* genesis, detector::RuleSet rules,
-                           ValidatorIndex self, const ledger::SigningKey* record_key,
-                           ledger::Store* store, DetectPort* port,
-                           std::function<void()> on_delivery)
+DetectDriver::DetectDriver(const ledger::Genesis* genesis, ValidatorIndex self,
+                           const ledger::SigningKey* record_key, ledger::Store* store,
+                           DetectPort* port, std::function<void()> on_delivery)
     : genesis_(genesis),
-      rules_(std::move(rules)),
+      rules_(genesis),
       self_(self),
       identity_(genesis->validators[self.value()].identity()),
       record_key_(record_key),
@@ -46,22 +45,20 @@ absl::StatusOr<std::unique_ptr<DetectDriver>> DetectDriver::Open(
         "genesis: detector parameters are outside the ranges of this version");
   }
   std::string error;
-  std::optional<detector::RuleSet> rules =
-      detector::ParseRules(genesis->detector_rules, &ledger::Sha256Bytes, &error);
-  if (!rules.has_value()) {
+  if (!detector::ParseRules(genesis->detector_rules, &ledger::Sha256Bytes, &error).has_value()) {
     return absl::FailedPreconditionError(
         absl::StrCat("genesis: parameters.detector.rules: ", error,
                      "; the network needs a version that knows these rules, or others"));
   }
-  std::unique_ptr<DetectDriver> driver(new DetectDriver(
-      genesis, *std::move(rules), self, record_key, store, port, std::move(on_delivery)));
+  std::unique_ptr<DetectDriver> driver(
+      new DetectDriver(genesis, self, record_key, store, port, std::move(on_delivery)));
   RETURN_IF_ERROR(driver->Restore());
   return driver;
 }
 
 std::unique_ptr<detector::DetectorStream> DetectDriver::NewStream() const {
-  return std::make_unique<detector::DetectorStream>(
-      ParametersOf(genesis_->detector), genesis_->chain_id.bytes, &ledger::Sha256Bytes, rules_);
+  return std::make_unique<detector::DetectorStream>(ParametersOf(genesis_->detector),
+                                                    genesis_->chain_id.bytes, &ledger::Sha256Bytes);
 }
 
 void DetectDriver::Replace(std::unique_ptr<detector::DetectorStream> stream) {
@@ -174,9 +171,22 @@ void DetectDriver::Activate(uint32_t event_type, uint64_t period, const Hash& di
   stream_->Activate(static_cast<EventType>(event_type), period, digest.bytes, from, threshold_q8);
 }
 
+absl::Status DetectDriver::UseRulesOf(Height height) {
+  ASSIGN_OR_RETURN(const ledger::RuleSetPtr rules, rules_.At(port_->Reader()->state(), height));
+  if (rules->digest == stream_->rules().digest) return absl::OkStatus();
+  stream_->SetRules(*rules);
+  const bool is_news = height > Height(1) && height > stream_->height();
+  if (!is_news || rules->digest == stream_->matcher().held()) return absl::OkStatus();
+  port_->Inform(absl::StrCat("events from height ", height.value(), " on are held against rules ",
+                             AsHash(rules->digest).ToHex(), ", version ", rules->version, ", ",
+                             rules->rules.size(), " rules"));
+  return absl::OkStatus();
+}
+
 absl::Status DetectDriver::TakeBlock(const ExecutedBlock& executed) {
   const Height height = executed.block->height();
   const bool is_new = height > stream_->height();
+  RETURN_IF_ERROR(UseRulesOf(height));
   ASSIGN_OR_RETURN(const std::vector<BlockEventView> events, EventsOf(executed));
   std::vector<detector::BlockEvent> inputs(events.size());
   for (size_t i = 0; i < events.size(); ++i) {
@@ -230,10 +240,11 @@ void DetectDriver::TakeCandidates(const ExecutedBlock& executed,
 void DetectDriver::TakeMatches(const ExecutedBlock& executed,
                                const std::vector<detector::RuleMatch>& matches) {
   const Height height = executed.block->height();
+  const Hash rules = AsHash(stream_->rules().digest);
   for (const detector::RuleMatch& match : matches) {
     const ProposeKey key = {
         .event = {.record_index = RecordIndex(match.record_index), .item = ItemIndex(match.item)},
-        .model_digest = ledger::RuleDigestOf(AsHash(rules_.digest), match.rule)};
+        .model_digest = ledger::RuleDigestOf(rules, match.rule)};
     const uint32_t rank = ProposerRank(executed.block->hash(), key.event, self_,
                                        static_cast<uint32_t>(genesis_->validators.size()));
     duties_.proposals[key] = {.height = height,

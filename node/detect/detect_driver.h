@@ -15,6 +15,9 @@
 //                is recorded (ledger/state/faults.h), in turns like proposals
 //   commitments  every model trained is committed, and with it the windows that it is from
 //
+// Which rules a block's events are held against, and by which an alert of a rule is judged, is what
+// the chain's state says of the event's height (ledger/state/rules.h).
+//
 // The windows at the ends of periods are kept as checkpoints, one in kCheckpointsPerSnapshot-th of
 // a snapshot interval at most; a start goes on from the newest that fits where that is shorter than
 // replaying the windows.
@@ -38,6 +41,7 @@
 #include "ledger/base/mutex.h"
 #include "ledger/chain/genesis.h"
 #include "ledger/crypto/keys.h"
+#include "ledger/state/rule_book.h"
 #include "ledger/storage/store.h"
 #include "node/detect/block_events.h"
 #include "node/detect/detect_port.h"
@@ -89,6 +93,7 @@ class DetectDriver {
     uint64_t confirmed = 0;  // Alerts of others, as are the next.
     uint64_t disputed = 0;
     uint64_t duties = 0;  // Records still owed.
+    Hash rules;           // That the last block was held against; zero: none.
   };
 
   // Thread-safe.
@@ -123,7 +128,7 @@ class DetectDriver {
     uint32_t disputes = 0;  // Of the judgements.
   };
 
-  DetectDriver(const ledger::Genesis* genesis, detector::RuleSet rules, ValidatorIndex self,
+  DetectDriver(const ledger::Genesis* genesis, ValidatorIndex self,
                const ledger::SigningKey* record_key, ledger::Store* store, DetectPort* port,
                std::function<void()> on_delivery);
   std::unique_ptr<detector::DetectorStream> NewStream() const;
@@ -157,6 +162,7 @@ class DetectDriver {
   absl::Status StartAfresh(absl::string_view why);
   absl::Status ActivateFromState();
   absl::Status OweOpenAlerts();
+  absl::Status UseRulesOf(Height height);
   absl::Status TakeBlock(const ledger::ExecutedBlock& executed);
   void TakeCandidates(const ledger::ExecutedBlock& executed,
                       const std::vector<detector::Candidate>& candidates);
@@ -208,8 +214,9 @@ class DetectDriver {
   // what tells is not here any more.
   std::optional<ledger::FaultRow> ModelFaultOf(const ledger::AlertInfo& alert,
                                                const EventView& event, bool other_event) const;
-  std::optional<ledger::FaultRow> RuleFaultOf(const ledger::AlertInfo& alert, Height event_height,
-                                              bool other_event) const;
+  absl::StatusOr<std::optional<ledger::FaultRow>> RuleFaultOf(const ledger::AlertInfo& alert,
+                                                              Height event_height,
+                                                              bool other_event) const;
   void Count(const UnderWay& sent);
   // Tells of a type whose events have changed.
   void NoteDrift(const detector::ModelInfo& trained) const;
@@ -217,10 +224,13 @@ class DetectDriver {
   absl::StatusOr<ExecutedPtr> LoadReadable(Height height) const;
   absl::StatusOr<std::optional<ledger::AlertBody>> MakeAlert(const ProposeKey& key,
                                                              const ProposeDuty& duty) const;
-  std::optional<ledger::AlertBody> MakeRuleAlert(const ProposeKey& key, const ProposeDuty& duty,
-                                                 const BlockEventView& event) const;
-  // Whether the alert says what its rule's match does; nothing while that is not known here.
-  std::optional<bool> AgreesWithRule(const ledger::AlertInfo& alert, Height event_height) const;
+  absl::StatusOr<std::optional<ledger::AlertBody>> MakeRuleAlert(const ProposeKey& key,
+                                                                 const ProposeDuty& duty,
+                                                                 const BlockEventView& event) const;
+  // Whether the alert says what its rule's match does, by the rules of the event's height; nothing
+  // while that is not known here.
+  absl::StatusOr<std::optional<bool>> AgreesWithRule(const ledger::AlertInfo& alert,
+                                                     Height event_height) const;
   // Nothing while the alert's model, or what its anchor says, is not here.
   absl::StatusOr<std::optional<ledger::Attestation>> Verdict(const ledger::ChainReader& reader,
                                                              const ledger::AlertInfo& alert);
@@ -228,7 +238,7 @@ class DetectDriver {
   bool MayTry(const Attempt& attempt) const;
 
   const ledger::Genesis* const genesis_;
-  const detector::RuleSet rules_;
+  mutable ledger::RuleBook rules_;  // Remembers what it read.
   const ValidatorIndex self_;
   const std::string identity_;
   const ledger::SigningKey* const record_key_;

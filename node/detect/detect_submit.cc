@@ -203,7 +203,7 @@ absl::StatusOr<std::optional<AlertBody>> DetectDriver::MakeAlert(const ProposeKe
   if (executed == nullptr) return std::optional<AlertBody>();
   ASSIGN_OR_RETURN(const BlockEventView event, EventAt(*executed, key.event));
   if (duty.rule != 0) {
-    std::optional<AlertBody> of_rule = MakeRuleAlert(key, duty, event);
+    ASSIGN_OR_RETURN(std::optional<AlertBody> of_rule, MakeRuleAlert(key, duty, event));
     if (of_rule.has_value()) SetAnchor(*executed, event, &*of_rule);
     return of_rule;
   }
@@ -229,12 +229,14 @@ absl::StatusOr<std::optional<AlertBody>> DetectDriver::MakeAlert(const ProposeKe
 }
 
 // Nothing when the match is no longer remembered: then others do not know it either.
-std::optional<AlertBody> DetectDriver::MakeRuleAlert(const ProposeKey& key, const ProposeDuty& duty,
-                                                     const BlockEventView& event) const {
+absl::StatusOr<std::optional<AlertBody>> DetectDriver::MakeRuleAlert(
+    const ProposeKey& key, const ProposeDuty& duty, const BlockEventView& event) const {
   const detector::RuleMatch* const match =
       stream_->matcher().Find(key.event.record_index.value(), key.event.item.value(), duty.rule);
-  const detector::Rule* const rule = rules_.Find(duty.rule);
-  if (match == nullptr || rule == nullptr) return std::nullopt;
+  ASSIGN_OR_RETURN(const ledger::RuleSetPtr rules,
+                   rules_.At(port_->Reader()->state(), duty.height));
+  const detector::Rule* const rule = rules->Find(duty.rule);
+  if (match == nullptr || rule == nullptr) return std::optional<AlertBody>();
   AlertBody alert;
   alert.event = key.event;
   alert.event_type = static_cast<uint32_t>(match->type);  // Not what a liar may have said.
@@ -244,28 +246,31 @@ std::optional<AlertBody> DetectDriver::MakeRuleAlert(const ProposeKey& key, cons
   alert.component = ledger::kRuleComponent;
   alert.event_leaf = ledger::LeafHash(event.bytes);
   alert.rule = match->rule;
-  alert.rules_digest = AsHash(rules_.digest);
+  alert.rules_digest = AsHash(rules->digest);
   alert.entity_kind = static_cast<uint32_t>(match->entity);
   alert.observed = match->observed;
-  return alert;
+  return std::optional<AlertBody>(alert);
 }
 
-std::optional<bool> DetectDriver::AgreesWithRule(const AlertInfo& alert,
-                                                 Height event_height) const {
+absl::StatusOr<std::optional<bool>> DetectDriver::AgreesWithRule(const AlertInfo& alert,
+                                                                 Height event_height) const {
   const detector::RuleMatcher& matcher = stream_->matcher();
   if (event_height.value() < matcher.complete_from() || event_height > stream_->height()) {
-    return std::nullopt;
+    return std::optional<bool>();
   }
+  ASSIGN_OR_RETURN(const ledger::RuleSetPtr rules,
+                   rules_.At(port_->Reader()->state(), event_height));
   const detector::RuleMatch* const match =
       matcher.Find(alert.event.record_index.value(), alert.event.item.value(), alert.rule);
-  const detector::Rule* const rule = rules_.Find(alert.rule);
-  if (match == nullptr || rule == nullptr) return false;
-  return alert.rules_digest == AsHash(rules_.digest) &&
-         alert.model_digest == ledger::RuleDigestOf(alert.rules_digest, alert.rule) &&
-         alert.score_q8 == rule->score_q8 && alert.threshold_q8 == rule->score_q8 &&
-         alert.event_type == static_cast<uint32_t>(match->type) &&
-         alert.entity_kind == static_cast<uint32_t>(match->entity) &&
-         alert.observed == match->observed && alert.reasons.empty();
+  const detector::Rule* const rule = rules->Find(alert.rule);
+  if (match == nullptr || rule == nullptr) return std::optional<bool>(false);
+  return std::optional<bool>(
+      alert.rules_digest == AsHash(rules->digest) &&
+      alert.model_digest == ledger::RuleDigestOf(alert.rules_digest, alert.rule) &&
+      alert.score_q8 == rule->score_q8 && alert.threshold_q8 == rule->score_q8 &&
+      alert.event_type == static_cast<uint32_t>(match->type) &&
+      alert.entity_kind == static_cast<uint32_t>(match->entity) &&
+      alert.observed == match->observed && alert.reasons.empty());
 }
 
 // This validator's own verdict, if not of keys that it had in an earlier epoch.
@@ -343,7 +348,7 @@ absl::StatusOr<std::optional<Attestation>> DetectDriver::Verdict(const ChainRead
   if (!anchored.has_value()) return std::optional<Attestation>();
   const bool same_event = *anchored && ledger::LeafHash(event.bytes) == alert.event_leaf;
   if (alert.component == ledger::kRuleComponent) {
-    const std::optional<bool> agrees = AgreesWithRule(alert, block.height);
+    ASSIGN_OR_RETURN(const std::optional<bool> agrees, AgreesWithRule(alert, block.height));
     if (!agrees.has_value()) return std::optional<Attestation>();
     const bool confirms = *agrees && same_event && alert.values_commitment.IsZero();
     return std::optional<Attestation>(Attestation{.alert_index = alert.index,

@@ -101,7 +101,7 @@ absl::StatusOr<bool> DetectDriver::FetchCheckpoint() {
   if (!bytes->has_value()) return false;
   std::optional<DetectorStream> stream =
       DetectorStream::FromCheckpoint(ParametersOf(genesis_->detector), genesis_->chain_id.bytes,
-                                     &ledger::Sha256Bytes, AsBytes(**bytes), rules_);
+                                     &ledger::Sha256Bytes, AsBytes(**bytes));
   candidates_.erase(candidates_.begin());
   if (!stream.has_value() || stream->height() != mark.height) {
     port_->Warn(absl::StrCat("checkpoint ", mark.height.value(),

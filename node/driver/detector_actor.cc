@@ -94,7 +94,8 @@ NodeStatus::Detection DetectorActor::detection() const {
                                   .proposed = report.proposed,
                                   .confirmed = report.confirmed,
                                   .disputed = report.disputed,
-                                  .duties = report.duties};
+                                  .duties = report.duties,
+                                  .rules = report.rules};
   for (const detector::TypeInfo& info : report.types) {
     NodeStatus::DetectedType& type = detection.types.emplace_back();
     type.event_type = static_cast<uint32_t>(info.type);

@@ -138,6 +138,7 @@ struct NodeStatus {
     uint64_t confirmed = 0;
     uint64_t disputed = 0;
     uint64_t duties = 0;
+    Hash rules;  // That the last block was held against; zero: none.
   };
   Detection detection;
   std::vector<TrainedModel> models;  // What this node trained last, per type.

@@ -20,6 +20,7 @@ import time
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import rules  # noqa: E402
 from driver import Cluster, ingest_args, sample, wait_until  # noqa: E402
 
 
@@ -499,18 +500,52 @@ def scenario_evidence(cluster):
         assert cluster.end(i) == 0
 
 
-def forge(cluster, event):
-    """An alert that validator 1's key signs and its detector never raised."""
+def forge(cluster, event, *rule):
+    """An alert that validator 1's key signs and its detector never raised; of a rule, if one is given."""
     tool = cluster.bin.parent / "tests/forge_alert"
     done = subprocess.run([tool, cluster.net / "clients/vigil.toml", cluster.net / "genesis.json",
-                           cluster.net / "validator-1/keys/record.key", event], capture_output=True, text=True)
+                           cluster.net / "validator-1/keys/record.key", event, *map(str, rule)],
+                          capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
+def forged_rule_alert(cluster, flows):
+    """Rules are replaced while events flow, and validator 1 lies about the new one; returns evidence files of an
+    alert from before, one from behind, and of the lie, with the verdict on each."""
+    wait_until("an alert of a rule is confirmed", lambda: rules.rule_alerts(cluster, "--state", "confirmed"))
+    before = {one["record_index"]: one for one in rules.rule_alerts(cluster, "--state", "confirmed")}
+    models = confirmed_alerts(cluster)
+    old, new = rules.replace_while_events_flow(cluster)
+    assert {one["rule"]["rules_digest"] for one in before.values()} == {old}
+    late = json.loads(cluster.vigil("event", "search", "--limit", 200, "--newest", "-o", "json").stdout)["events"]
+    taken = {one["event"]["ref"] for one in rules.rule_alerts(cluster)}
+    lie = forge(cluster, next(one["ref"] for one in late if one["ref"] not in taken and one["event"]["dst"].get("port")), 99)
+
+    def faults():
+        found = json.loads(cluster.vigil("alert", "faults", "-o", "json").stdout)["faults"]
+        return [one for one in found if one["alert"] == lie]
+
+    told = wait_until("the lie about the rule is on the chain", faults)
+    assert {one["fault"] for one in told} == {"rule"} and told[0]["proposer"].endswith("/validator-1"), told
+    now = {one["record_index"]: one for one in rules.rule_alerts(cluster, "--state", "confirmed")}
+    assert before.keys() <= now.keys() and lie not in now, (before.keys(), now.keys(), lie)
+    assert models.items() <= confirmed_alerts(cluster).items()
+    behind = next(one for one in now.values() if one["rule"]["rules_digest"] == new and one["rule"]["number"] == 99)
+    files = {}
+    for name, alert, verdict in (("before", next(iter(before)), "VERIFIED"), ("behind", behind["record_index"], "VERIFIED"),
+                                 ("lie", lie, "RULE_DIFFERS")):
+        file = cluster.folder / f"{name}.rule.evidence"
+        cluster.vigil("evidence", "export", "alert", alert, "--wait", 60, "--file", file)
+        files[file] = verdict
+    said = cluster.vigil("alert", "verify", lie, "--genesis", cluster.net / "genesis.json", "--wait", 60, expect=6).stdout
+    assert "RULE_DIFFERS: " in said and said.count("the alert says") == 1 and "rules active" in said, said
+    return files
+
+
 def scenario_forged_alert(cluster):
-    """A validator forges alerts: they are contested and recorded, what is confirmed stays, and a stranger
-    recomputes both with no validator running."""
+    """A validator forges alerts, of a model and of a rule that came while events flowed: they are contested and
+    recorded, what is confirmed stays, and a stranger recomputes all of them with no validator running."""
     cluster.start_all()
     ordinary, _ = sample(cluster, "ordinary", 20000)
     cluster.vigil(*ingest_args(cluster, ordinary))
@@ -540,6 +575,7 @@ def scenario_forged_alert(cluster):
     said = cluster.vigil("alert", "verify", wrong, *genesis, "--wait", 60, "--fault", fault, expect=6)
     assert "\nSCORE_DIFFERS: " in said.stdout and "recorded on the chain by" in said.stdout, said.stdout
     cluster.vigil("evidence", "export", "alert", right, "--wait", 60, "--file", evidence)
+    of_rules = forged_rule_alert(cluster, flows[3:])
     words = cluster.vigil("alert", "explain", right).stdout
     assert "decided by" in words and " rows of the window" in words or "in the window" in words, words
     status = json.loads(cluster.vigil("detector", "status", "-o", "json").stdout)
@@ -555,10 +591,16 @@ def scenario_forged_alert(cluster):
     assert said["verdict"] == "SCORE_DIFFERS" and said["fault_of"].endswith("/validator-1"), said
     assert any(one["name"] == "fault_proof" for one in said["facts"]), said
     cluster.vigil("evidence", "verify", fault, "--policy", policy)
-    data = bytearray(evidence.read_bytes())
-    data[-1000] ^= 1  # In the model.
-    evidence.write_bytes(data)
-    assert "MODEL_DIFFERS" in cluster.vigil("alert", "verify", evidence, "--policy", policy, expect=6).stdout
+    for file, verdict in of_rules.items():
+        said = json.loads(cluster.vigil("alert", "verify", file, "--policy", policy, "-o", "json",
+                                        expect=6 if verdict == "RULE_DIFFERS" else 0).stdout)
+        assert said["verdict"] == verdict, said
+        assert verdict != "RULE_DIFFERS" or said["fault_of"].endswith("/validator-1"), said
+    for file in (evidence, *of_rules):
+        data = bytearray(file.read_bytes())
+        data[-100] ^= 1  # In the model, or the rule file.
+        file.write_bytes(data)
+        assert "MODEL_DIFFERS" in cluster.vigil("alert", "verify", file, "--policy", policy, expect=6).stdout
 
 
 def scenario_join(cluster):

@@ -123,6 +123,11 @@ class Cluster:
     def data(self, i):
         return self.net / f"validator-{i}/data"
 
+    def endpoint(self, i):
+        """Where clients reach validator i."""
+        toml = (self.net / f"validator-{i}/vigild.toml").read_text()
+        return next(line.split('"')[1] for line in toml.splitlines() if line.startswith("api = "))
+
     def log_text(self, i):
         return (self.folder / f"validator-{i}.log").read_text()
 

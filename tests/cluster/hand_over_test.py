@@ -13,8 +13,7 @@ from cluster_test import Cluster, ingest_args, sample
 
 
 def endpoint(cluster, i):
-    toml = (cluster.net / f"validator-{i}/vigild.toml").read_text()
-    return next(line.split('"')[1] for line in toml.splitlines() if line.startswith("api = "))
+    return cluster.endpoint(i)
 
 
 def log_of(cluster, i):

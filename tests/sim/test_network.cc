@@ -104,6 +104,17 @@ ledger::Record TestNetwork::Propose(uint32_t organisation, Epoch ending,
           .payload = ""};
 }
 
+ledger::Record TestNetwork::ProposeRules(uint32_t organisation, Epoch present,
+                                         const std::string& file, const Hash& replaced) const {
+  ledger::ProposalBody body;
+  body.epoch = present.value();
+  body.reason = "a test";
+  body.rules = file;
+  body.replaced_rules = replaced;
+  return {.leaf = ledger::SignRecord(body, genesis_.chain_id, admins_[organisation]),
+          .payload = ""};
+}
+
 ledger::Record TestNetwork::Ballot(uint32_t organisation, RecordIndex proposal,
                                    bool approves) const {
   ledger::BallotBody body;

@@ -42,6 +42,15 @@ inline constexpr char kOddRules[] =
     "rule 2 never\n  title Never\n  technique T1046\n  score 9\n  entity host\n"
     "  at-least events 1000000 in 2s\n  quiet 1h\n";
 
+// As kOddRules, but rule 1 waits for a second event of the pair, and rule 3 matches what rule 1
+// did.
+inline constexpr char kOddRulesToo[] =
+    "vigil-rules 1\nversion 2\n"
+    "rule 1 odd\n  title Odd events\n  technique T1048\n  score 9\n  entity pair\n"
+    "  when to public\n  at-least events 2 in 2s\n  quiet 1h\n"
+    "rule 3 odd-too\n  title Odd events\n  technique T1048\n  score 11\n  entity pair\n"
+    "  when to public\n  at-least events 1 in 2s\n  quiet 1h\n";
+
 // Validator i is "acme/v<i>", sensor i is "acme/s<i>", and there is one admin "acme/root". With
 // more organisations validators go round them, and each has an admin "root".
 class TestNetwork {
@@ -59,6 +68,9 @@ class TestNetwork {
   ledger::Record Propose(uint32_t organisation, Epoch ending,
                          const std::vector<ledger::GenesisValidator>& next,
                          const std::string& reason) const;
+  // A rule file in the place of the one with digest `replaced`.
+  ledger::Record ProposeRules(uint32_t organisation, Epoch present, const std::string& file,
+                              const Hash& replaced) const;
   // The ballot of an organisation that has not proposed it.
   ledger::Record Ballot(uint32_t organisation, RecordIndex proposal, bool approves) const;
   const ledger::SigningKey& consensus_key(uint32_t validator) const;

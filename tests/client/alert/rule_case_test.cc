@@ -5,6 +5,7 @@
 #include "ledger/base/random.h"
 #include "ledger/chain/tags.h"
 #include "ledger/crypto/sha256.h"
+#include "ledger/state/rules.h"
 #include "tests/client/alert/rule_sample.h"
 #include "tests/support/catch.h"
 #include "tests/support/seed.h"
@@ -221,6 +222,115 @@ TEST_CASE("rule alert: who is new is told from the first block on alone", "[clie
   CHECK(NeedOfRule(SampleRules(), 1)->everything == 7'000);
   CHECK(!NeedOfRule(SampleRules(), 2)->everything.has_value());
   CHECK(!NeedOfRule(SampleRules(), 4).has_value());
+}
+
+namespace {
+
+// SampleRules() as another file: the same rules, of another version.
+std::string LaterRules() {
+  std::string rules = SampleRules();
+  rules.replace(rules.find("version 1"), 9, "version 2");
+  return rules;
+}
+
+// Three failed logons, matched under the first rules; then other rules; then three more, within the
+// quiet time of the first match.
+struct Changed {
+  RuleSample sample;
+  Height before;
+  RecordIndex early;
+  RecordIndex ballot;
+  RecordIndex late;
+
+  Changed() {
+    before = sample.height();
+    sample.Pass(8);
+    const RecordIndex proposal =
+        sample.ProposeRules(LaterRules(), sample.chain().network().genesis().rules_digest);
+    early = sample.Add(std::vector<Logon>(3));
+    ballot = sample.ApproveRules(proposal);
+    late = sample.Add(std::vector<Logon>(3));
+  }
+  // Under the later rules.
+  AlertBody LateClaim() const {
+    AlertBody body = sample.Claim(late, 2, 3);
+    body.rules_digest = ledger::RulesDigestOf(LaterRules());
+    body.model_digest = ledger::RuleDigestOf(body.rules_digest, 1);
+    return body;
+  }
+  Shown ShownSince(Height from) const {
+    Shown shown;
+    shown.from = from;
+    shown.rules = LaterRules();
+    return shown;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("rule alert: one of earlier rules is verified after they were replaced", "[client]") {
+  Changed t;
+  const AlertBody body = t.sample.Claim(t.early, 2, 3);
+  const RecordIndex alert = t.sample.Raise(body);
+  CHECK(t.sample.HeightOf(alert) > t.sample.HeightOf(t.ballot));
+  Shown shown;
+  shown.from = t.before;
+  for (const Shown& each : {kAll, shown}) {
+    const AlertReport report = t.sample.Verify(alert, body.event, each);
+    INFO(report.reason);
+    CHECK(report.verdict == AlertVerdict::kVerified);
+    CHECK_FALSE(report.evidence.alert->activated_by.has_value());
+    // The later rules are none of its business.
+    Shown other = each;
+    other.rules = LaterRules();
+    CHECK(t.sample.Verify(alert, body.event, other).verdict == AlertVerdict::kModelDiffers);
+  }
+}
+
+TEST_CASE("rule alert: one of later rules is judged from where they began", "[client]") {
+  Changed t;
+  const AlertBody body = t.LateClaim();
+  const RecordIndex alert = t.sample.Raise(body);
+  for (const Height from : {Height(1), t.before}) {
+    const AlertReport report = t.sample.Verify(alert, body.event, t.ShownSince(from));
+    INFO(report.reason);
+    CHECK(report.verdict == AlertVerdict::kVerified);
+    CHECK(report.evidence.alert->activated_by == t.ballot);
+    CHECK(report.evidence.alert->rules_from == t.sample.HeightOf(t.ballot).Next());
+    Shown other = t.ShownSince(from);
+    other.rules = SampleRules();
+    CHECK(t.sample.Verify(alert, body.event, other).verdict == AlertVerdict::kModelDiffers);
+  }
+  // Whoever leaves out what made them the network's accuses nobody: its block is not whole.
+  for (const Height from : {Height(1), t.before}) {
+    Shown less = t.ShownSince(from);
+    less.left_out = {t.ballot};
+    const AlertReport report = t.sample.Verify(alert, body.event, less);
+    CHECK(report.verdict == AlertVerdict::kSupported);
+    CHECK(report.evidence.alert->rules_from == Height(0));
+  }
+  // A lie about them is one as before.
+  AlertBody lie = t.LateClaim();
+  lie.event.item = ItemIndex(1);
+  lie.event_leaf = t.sample.Claim(t.late, 1, 3).event_leaf;
+  const RecordIndex forged = t.sample.Raise(lie);
+  CheckForged(t.sample.Verify(forged, lie.event, t.ShownSince(Height(1))));
+}
+
+TEST_CASE("rule alert: the chain takes none that cites rules of another time", "[client]") {
+  Changed t;
+  AlertBody too_early = t.LateClaim();
+  too_early.event = t.sample.Claim(t.early, 2, 3).event;
+  too_early.event_leaf = t.sample.Claim(t.early, 2, 3).event_leaf;
+  AlertBody too_late = t.sample.Claim(t.late, 2, 3);
+  for (const AlertBody& body : {too_early, too_late}) {
+    const RecordIndex refused = t.sample.Commit(body, "globex/v1");
+    for (const std::string& rules : {SampleRules(), LaterRules()}) {
+      Shown shown;
+      shown.rules = rules;
+      CHECK(t.sample.Verify(refused, body.event, shown).verdict == AlertVerdict::kEvidenceRefused);
+    }
+  }
 }
 
 TEST_CASE("rule alert: no byte of the evidence can be changed", "[client]") {

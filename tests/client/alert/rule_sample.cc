@@ -1,6 +1,7 @@
 #include "tests/client/alert/rule_sample.h"
 
 #include "absl/strings/str_cat.h"
+#include "ledger/state/rules.h"
 #include "vigil/v1/event.pb.h"
 
 namespace vigil::client {
@@ -100,6 +101,23 @@ ledger::Record RuleSample::Refused() {
   body.previous = ledger::TestHash(0x44);
   body.time_unix_nano = 1;
   return chain_.network().Sign(body, kSensor);
+}
+
+RecordIndex RuleSample::ProposeRules(const std::string& file, const Hash& replaced) {
+  ledger::ProposalBody body;
+  body.epoch = 1;
+  body.reason = "other rules";
+  body.rules = file;
+  body.replaced_rules = replaced;
+  return chain_.CommitBody(body, "acme/root");
+}
+
+RecordIndex RuleSample::ApproveRules(RecordIndex proposal) {
+  const RecordIndex ballot =
+      chain_.CommitBody(ledger::BallotBody{.proposal_index = proposal, .choice = 1}, "globex/root");
+  VIGIL_CHECK(ledger::NewestRulesNumber(chain_.chain().reader().state()).value() > 0,
+              "the chain took the rules");
+  return ballot;
 }
 
 ledger::AlertBody RuleSample::Claim(RecordIndex batch, uint32_t item, uint64_t observed,

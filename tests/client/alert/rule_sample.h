@@ -37,6 +37,10 @@ class RuleSample {
   // A record that the chain refuses, since its stream has another head.
   ledger::Record Refused();
 
+  // A proposal for other rules, and the approval that makes them the network's; their indices.
+  RecordIndex ProposeRules(const std::string& file, const Hash& replaced);
+  RecordIndex ApproveRules(RecordIndex proposal);
+
   // What an honest validator says where rule `rule` matches event `item` of `batch`.
   ledger::AlertBody Claim(RecordIndex batch, uint32_t item, uint64_t observed,
                           uint32_t rule = 1) const;

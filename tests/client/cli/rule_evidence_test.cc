@@ -6,6 +6,8 @@
 
 #include "client/alert/alert_case_report.h"
 #include "client/cli/evidence_collector.h"
+#include "ledger/state/governance_queries.h"
+#include "ledger/state/rules.h"
 #include "tests/client/alert/rule_sample.h"
 #include "tests/client/lib/loopback.h"
 #include "tests/support/catch.h"
@@ -40,7 +42,34 @@ class ChainValidator final : public v1::Query::Service {
     if (request->digest() != alert_.rules_digest.view()) {
       return {grpc::StatusCode::NOT_FOUND, "no such file"};
     }
-    response->set_file(SampleRules());
+    const auto info = RulesWith(request->digest());
+    response->set_file(info.file);
+    return grpc::Status::OK;
+  }
+  grpc::Status GetRules(grpc::ServerContext*, const v1::GetRulesRequest* request,
+                        v1::Rules* response) override {
+    response->set_file(RulesWith(request->digest()).file);
+    const ledger::ChainReader reader = chain_->chain().reader();
+    const ledger::StateBase& state = reader.state();
+    const uint64_t newest = ledger::NewestRulesNumber(state).value();
+    for (uint64_t number = newest + 1; number-- > 0;) {
+      const auto info = ledger::RulesNumbered(chain_->network().genesis(), state, number).value();
+      v1::RulesBegun* const begun = response->add_history();
+      begun->set_digest(ToString(info.row.digest.span()));
+      begun->set_from_height(info.row.active_from.value());
+      if (number != 0) begun->set_proposal_index(info.row.proposal.value());
+    }
+    return grpc::Status::OK;
+  }
+  grpc::Status ListProposals(grpc::ServerContext*, const v1::ListProposalsRequest* request,
+                             v1::ListProposalsResponse* response) override {
+    const ledger::ChainReader reader = chain_->chain().reader();
+    const auto info = ledger::GetProposal(reader, RecordIndex(request->proposal_index())).value();
+    v1::Proposal* const proposal = response->add_proposals();
+    proposal->set_record_index(info.index.value());
+    for (const ledger::BallotInfo& ballot : info.ballots) {
+      proposal->add_ballots()->set_record_index(ballot.row.record_index.value());
+    }
     return grpc::Status::OK;
   }
   grpc::Status GetBlock(grpc::ServerContext*, const v1::GetBlockRequest* request,
@@ -77,6 +106,14 @@ class ChainValidator final : public v1::Query::Service {
   }
 
  private:
+  ledger::RulesInfo RulesWith(const std::string& digest) const {
+    const ledger::ChainReader reader = chain_->chain().reader();
+    const ledger::Genesis& genesis = chain_->network().genesis();
+    const uint64_t number =
+        ledger::RulesNumberOf(genesis, reader.state(), Hash::From(AsBytes(digest)).value()).value();
+    return ledger::RulesNumbered(genesis, reader.state(), number).value();
+  }
+
   const ledger::ProofSample* const chain_;
   const ledger::AlertBody alert_;
   LoopbackServer server_{{this}};
@@ -132,6 +169,30 @@ TEST_CASE("rule evidence: of a rule about what is new every block is asked for")
   CHECK(report.verdict == AlertVerdict::kVerified);
   REQUIRE(report.rule.has_value());
   CHECK(report.rule->reach == detector::Reach::kChain);
+}
+
+TEST_CASE("rule evidence: of replaced rules it shows who made them the network's") {
+  RuleSample sample;
+  sample.Pass(8);
+  std::string later = SampleRules();
+  later.replace(later.find("version 1"), 9, "version 2");
+  const RecordIndex proposal =
+      sample.ProposeRules(later, sample.chain().network().genesis().rules_digest);
+  const RecordIndex ballot = sample.ApproveRules(proposal);
+  sample.Pass(10);
+  const RecordIndex batch = sample.Add(std::vector<Logon>(3));
+  ledger::AlertBody body = sample.Claim(batch, 2, 3);
+  body.rules_digest = ledger::RulesDigestOf(later);
+  body.model_digest = ledger::RuleDigestOf(body.rules_digest, 1);
+  const AlertReport report = Judge(&sample, body);
+  INFO(report.reason);
+  CHECK(report.verdict == AlertVerdict::kVerified);
+  REQUIRE(report.evidence.alert.has_value());
+  CHECK(report.evidence.alert->activated_by == ballot);
+  const ledger::ShownRecord* const shown = ledger::FindShown(report.evidence.records, proposal);
+  REQUIRE(shown != nullptr);
+  const ledger::RecordView view = shown->Body();
+  CHECK(std::get<ledger::ProposalBody>(view.body).rules == later);
 }
 
 }  // namespace vigil::client

@@ -298,7 +298,7 @@ TEST_CASE("rules: written and read again they match what they would have matched
   CHECK(matched > 10);
 }
 
-TEST_CASE("rules: bytes of other rules or that no matcher writes are refused", "[detector]") {
+TEST_CASE("rules: bytes that no matcher writes are refused", "[detector]") {
   Watch watch(kEager);
   watch.Next();
   for (uint32_t source = 0; source < 3; ++source) {
@@ -317,7 +317,6 @@ TEST_CASE("rules: bytes of other rules or that no matcher writes are refused", "
     return matcher.Parse(&reader, height) && reader.AtEnd();
   };
   CHECK(parses(bytes, kEager, 1));
-  CHECK_FALSE(parses(bytes, BuiltInRules(), 1));
   CHECK_FALSE(parses(bytes, kEager, 0));  // A match of the future.
   const auto with = [&](size_t at, uint8_t value) {
     std::vector<uint8_t> changed = bytes;
@@ -326,13 +325,89 @@ TEST_CASE("rules: bytes of other rules or that no matcher writes are refused", "
   };
   constexpr size_t kHead = 32 + 8 + 8 + 4;
   constexpr size_t kMatch = 34;
-  CHECK_FALSE(parses(with(32, 3), kEager, 1));                   // Complete from the future.
-  CHECK_FALSE(parses(with(kHead + 20, 2), kEager, 1));           // No such rule.
-  CHECK_FALSE(parses(with(kHead + 24, 2), kEager, 1));           // Of another kind of entity.
+  CHECK_FALSE(parses(with(32, 3), kEager, 1));          // Complete from the future.
+  CHECK_FALSE(parses(with(kHead + 20, 0), kEager, 1));  // Of no rule.
+  CHECK_FALSE(parses(with(kHead + 22, 1), kEager, 1));  // Of a number beyond all rules.
+  CHECK_FALSE(parses(with(kHead + 24, 0), kEager, 1));  // Of no kind of entity.
+  CHECK_FALSE(parses(with(kHead + 24, 7), kEager, 1));
   CHECK_FALSE(parses(with(kHead + 25, 0), kEager, 1));           // Of no event type.
   CHECK_FALSE(parses(with(kHead + kMatch + 16, 0), kEager, 1));  // The same event twice.
   for (size_t cut = 0; cut < bytes.size(); ++cut) {
     CHECK_FALSE(parses({bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(cut)}, kEager, 1));
+  }
+}
+
+// As kEager, but another file.
+constexpr std::string_view kEagerToo =
+    "vigil-rules 1\nversion 2\nrule 1 eager\ntitle t\ntechnique T1046\nscore 9\n"
+    "entity source\nat-least events 1 in 60s\nquiet 60s\n";
+
+TEST_CASE("rules: others than before begin without quiet times and keep what matched",
+          "[detector]") {
+  Watch watch(kEager);
+  const auto feed = [&](uint64_t millis) {
+    EntityEvent event;
+    event.From(10, 1).Flow(1).At(millis);
+    watch.Feed(&event);
+    return watch.Next().size();
+  };
+  const auto change = [&](std::string_view rules) {
+    const bool differs = watch.matcher.Use(Parse(rules));
+    if (differs) watch.table.ClearMarks();
+    return differs;
+  };
+  watch.Next();
+  CHECK(feed(kNoon) == 1);
+  CHECK_FALSE(change(kEager));
+  CHECK(feed(kNoon + 1) == 0);
+  const Digest first = watch.matcher.held();
+  CHECK(change(kEagerToo));
+  CHECK(watch.matcher.held() != first);
+  CHECK(feed(kNoon + 2) == 1);
+  CHECK(feed(kNoon + 3) == 0);
+  // What matched under the first file is known still.
+  CHECK(watch.matcher.Find(1, 0, 1) != nullptr);
+  CHECK(watch.matcher.Find(3, 0, 1) != nullptr);
+  CHECK(watch.matcher.complete_from() == 1);
+  // Back again is a change, too.
+  CHECK(change(kEager));
+  CHECK(feed(kNoon + 4) == 1);
+}
+
+TEST_CASE("rules: many files one after the other leave no marks of rules that are gone",
+          "[detector]") {
+  Watch watch(kEager);
+  watch.Next();
+  // Each has another rule for the same kind of entity; an entity has room for a few marks alone.
+  for (uint32_t number = 1; number <= 3 * kRulesPerKindMax; ++number) {
+    std::string file(kEager);
+    file.replace(file.find("rule 1"), 6, "rule " + std::to_string(number));
+    if (watch.matcher.Use(Parse(file))) watch.table.ClearMarks();
+    EntityEvent event;
+    event.From(10, 1).Flow(1).At(kNoon + number);
+    watch.Feed(&event);
+    CHECK(watch.Next().size() == 1);
+  }
+}
+
+TEST_CASE("rules: bytes tell which rules the last block was held against", "[detector]") {
+  Watch watch(kEager);
+  watch.Next();
+  EntityEvent event;
+  event.From(10, 1).Flow(1).At(kNoon);
+  watch.Feed(&event);
+  watch.Next();
+  LittleEndianWriter writer;
+  watch.matcher.Serialize(&writer);
+  const std::vector<uint8_t> bytes = writer.Take();
+  for (const bool same : {true, false}) {
+    LittleEndianReader reader(bytes);
+    RuleMatcher matcher;
+    REQUIRE(matcher.Parse(&reader, 1));
+    CHECK(matcher.held() == Parse(kEager).digest);
+    CHECK(matcher.Use(Parse(same ? kEager : kEagerToo)) != same);
+    matcher.BeginBlock(2);
+    CHECK(matcher.Find(1, 0, 1) != nullptr);
   }
 }
 

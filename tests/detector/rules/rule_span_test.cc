@@ -125,6 +125,8 @@ Chain BruteForce(uint32_t logons) {
 // Random events, and claims about them that are right or not; counts what is said of each.
 struct RandomChain {
   EntityLimits limits = kEntityLimits;
+  // From this height on the rules are held against events, others before; 0: always.
+  uint64_t rules_from = 0;
   std::map<RuleFinding, int> right;
   std::map<RuleFinding, int> wrong;
 
@@ -140,11 +142,14 @@ struct RandomChain {
         testing::DrawEvent(random, &clock, in.back());
       }
       chain.Block(clock, in);
-      matcher.BeginBlock(chain.blocks.back().height);
+      const uint64_t height = chain.blocks.back().height;
+      if (height == rules_from) table.ClearMarks();
+      matcher.BeginBlock(height);
       for (const SpanEvent& event : chain.blocks.back().events) {
         const EventType type = TypeOf(*event.view);
         const auto touched = table.Observe(*event.view, type, clock);
         matcher.OnEvent(*event.view, type, event.record_index, event.item, touched);
+        if (height < rules_from) continue;
         for (const Rule& rule : chain.rules.rules) {
           const RuleMatch* const match = matcher.Find(event.record_index, event.item, rule.number);
           if (match != nullptr || random->Chance(60)) Claim(chain, rule, event, match, random);
@@ -162,9 +167,12 @@ struct RandomChain {
     const size_t to = chain.blocks.size() - 1;
     const size_t from = random->Below(to + 1);
     for (const Reach reach : {Reach::kSpan, Reach::kChain}) {
-      const RuleJudgement judged = JudgeRule(
-          chain.rules, chain.Claim(rule.number, event, observed),
-          chain.Part(reach == Reach::kChain ? 0 : from, to, event.item), reach, kHash, limits);
+      const size_t first = reach == Reach::kChain ? 0 : from;
+      RuleClaim claim = chain.Claim(rule.number, event, observed);
+      // Blocks show a change that lies among them.
+      if (rules_from > first) claim.rules_from = rules_from;
+      const RuleJudgement judged =
+          JudgeRule(chain.rules, claim, chain.Part(first, to, event.item), reach, kHash, limits);
       ++(is_right ? right : wrong)[judged.finding];
       CAPTURE(to, event.item, rule.number, observed, from, judged.why);
       if (is_right) CHECK(judged.finding != RuleFinding::kDiffers);
@@ -191,6 +199,45 @@ TEST_CASE("rule span: what parts of a chain say a replay of all of it confirms",
   CHECK(tally.right[RuleFinding::kUnknown] > 20);
   CHECK(tally.wrong[RuleFinding::kDiffers] > 500);
   CHECK(tally.wrong[RuleFinding::kUnknown] > 20);
+}
+
+TEST_CASE("rule span: rules that replaced others are judged from where they began", "[detector]") {
+  VIGIL_TEST_SEED(seed, 20261129);
+  SplitMix64 random(seed);
+  RandomChain tally;
+  for (int round = 0; round < 16; ++round) {
+    tally.limits = round % 2 == 0 ? kEntityLimits : EntityLimits{8, 8, 8, 8, 8, 8};
+    tally.rules_from = 1 + random.Below(58);
+    tally.Run(&random);
+  }
+  CHECK(tally.right[RuleFinding::kMatches] > 50);
+  CHECK(tally.wrong[RuleFinding::kDiffers] > 200);
+}
+
+TEST_CASE("rule span: what other rules matched before keeps no rule quiet", "[detector]") {
+  Chain chain(BuiltInRules());
+  EntityEvent* const early = chain.Add();
+  early->From(203, 1).On("gate").By("ann").Logon(1).At(kNoon - 70'000);
+  chain.Block(kNoon - 70'000, {early});
+  for (const uint64_t millis : {kNoon, kNoon + 2'000}) {
+    std::vector<EntityEvent*> failed;
+    for (uint32_t i = 0; i < 10; ++i) {
+      failed.push_back(chain.Add());
+      failed.back()->From(203, 9).On("gate").By("root").Logon(2).At(millis);
+    }
+    chain.Block(millis, failed);
+  }
+  // The tenth of block 2 matches, and so does the first of block 3 if the rules began with it.
+  const auto judge = [&](uint64_t rules_from, Reach reach) {
+    RuleClaim claim = chain.Claim(1, chain.blocks[2].events[0], 11);
+    claim.rules_from = rules_from;
+    return JudgeRule(chain.rules, claim, chain.Part(0, 2, 0), reach, kHash).finding;
+  };
+  CHECK(judge(0, Reach::kChain) == RuleFinding::kDiffers);
+  CHECK(judge(2, Reach::kChain) == RuleFinding::kDiffers);
+  CHECK(judge(3, Reach::kChain) == RuleFinding::kMatches);
+  CHECK(judge(0, Reach::kSpan) == RuleFinding::kSupported);
+  CHECK(judge(3, Reach::kSpan) == RuleFinding::kMatches);
 }
 
 TEST_CASE("rule span: a threshold is shown by its window and by its events alone", "[detector]") {

@@ -332,5 +332,43 @@ TEST_CASE("stream: a host that never trains costs a bounded replay", "[detector]
   CHECK(replayed < 2 * 8'192 + 2 * 300);
 }
 
+TEST_CASE("stream: drift is told against the model that was active when the window closed",
+          "[detector]") {
+  DetectorStream stream(SmallParameters(), kChainId, Sha256);
+  std::map<uint64_t, std::vector<uint8_t>> files;  // Of flows, by period.
+  size_t compared = 0;
+  for (uint64_t height = 1; height <= 90; ++height) {
+    const TestBlock block = MakeBlock(5, height);
+    REQUIRE(stream.OnBlock(Height(height), block.reveal, block.events, block.millis, block.marks)
+                .has_value());
+    while (const std::optional<TrainingJob> job = stream.NextJob()) {
+      const std::optional<ModelInfo> info = stream.Install(DetectorStream::Run(*job));
+      REQUIRE(info.has_value());
+      if (info->type != EventType::kFlow) continue;
+      files[info->period] = stream.FindModel(info->digest)->Serialize();
+      const std::optional<FeatureDrift> told = stream.Types().front().drift;
+      CHECK(told.has_value() == (job->previous_period != 0));
+      // Only every other model becomes active, so it is not the one before.
+      if (info->period % 2 == 1) {
+        stream.Activate(info->type, info->period, info->digest, Height(height + 1),
+                        info->threshold_q8);
+      }
+      if (!told.has_value() || job->previous_period + 1 == info->period) continue;
+      const auto model = [&](uint64_t period) {
+        return Model::Parse(files.at(period), EventSchema(EventType::kFlow), Sha256);
+      };
+      const auto with = [&](uint64_t period) {
+        return DriftBetween(*model(period), *model(info->period)).front();
+      };
+      const FeatureDrift right = with(job->previous_period);
+      CHECK(told->feature == right.feature);
+      CHECK(told->psi_q8 == right.psi_q8);
+      const FeatureDrift wrong = with(info->period - 1);
+      if (wrong.feature != right.feature || wrong.psi_q8 != right.psi_q8) ++compared;
+    }
+  }
+  CHECK(compared > 0);
+}
+
 }  // namespace
 }  // namespace vigil::detector

@@ -31,6 +31,7 @@ struct Host {
   bool lazy = false;                                      // Leaves jobs alone.
   std::map<uint64_t, std::vector<uint8_t>> checkpoints;   // By height.
   std::map<uint64_t, Digest> window_digests;              // Likewise.
+  std::map<uint64_t, RuleSet> changes;                    // Rules by their first height.
 
   void Tell(const std::string& what, uint64_t height, const Digest& digest, uint64_t number) {
     story.push_back(what + " " + std::to_string(height) + " " + testing::Hex(digest) + " " +
@@ -53,6 +54,8 @@ struct Host {
   }
   void Step(uint64_t height, uint64_t seed = 3) {
     const TestBlock block = MakeBlock(seed, height);
+    const auto rules = changes.upper_bound(height);
+    if (rules != changes.begin()) stream.SetRules(std::prev(rules)->second);
     const auto candidates =
         stream.OnBlock(Height(height), block.reveal, block.events, block.millis, block.marks);
     REQUIRE(candidates.has_value());
@@ -200,9 +203,6 @@ TEST_CASE("restart: a checkpoint newer than a window that still waits is refused
                                       BusyRules()));
   CHECK(DetectorStream::Restore(SmallParameters(), kChainId, Sha256, host.state,
                                 host.checkpoints.begin()->second, {}, BusyRules()));
-  // Nor is one taken whose matches are those of other rules.
-  CHECK_FALSE(DetectorStream::Restore(SmallParameters(), kChainId, Sha256, host.state,
-                                      host.checkpoints.begin()->second));
 }
 
 TEST_CASE("restart: a replay that leads to another window than was committed is noticed",
@@ -400,6 +400,95 @@ TEST_CASE("restart: entities and matches are those of a stream that never stoppe
       REQUIRE(begun->OnBlock(Height(height), block.reveal, block.events, block.millis).has_value());
     }
     CHECK(bytes_of(*begun) == bytes_of(whole.stream));
+  }
+}
+
+// Another file than BusyRules(), with other rules: 1 later, 2 gone, 3 new.
+RuleSet OtherRules() {
+  std::string error;
+  std::optional<RuleSet> rules = ParseRules(
+      "vigil-rules 1\nversion 2\n"
+      "rule 1 busy\ntitle t\ntechnique T1046\nscore 9\nentity source\n"
+      "at-least events 20 in 60s\nquiet 60s\n"
+      "rule 3 failing\ntitle t\ntechnique T1110\nscore 9\nentity destination\n"
+      "at-least events 5 in 2s\nquiet 2s\n",
+      [](std::span<const uint8_t> bytes) { return Sha256(bytes); }, &error);
+  REQUIRE(rules.has_value());
+  return *std::move(rules);
+}
+
+std::vector<uint8_t> RuleBytes(const DetectorStream& stream) {
+  LittleEndianWriter writer;
+  stream.entities().Serialize(&writer);
+  stream.matcher().Serialize(&writer);
+  return writer.Take();
+}
+
+// There and back again, so that the first file has two spans.
+Host ChangingHost() {
+  Host host;
+  host.changes = {{1, BusyRules()}, {31, OtherRules()}, {64, BusyRules()}};
+  return host;
+}
+
+TEST_CASE("restart: across changes of rules the story goes on the same", "[detector]") {
+  Host whole = ChangingHost();
+  whole.Finish();
+  const auto told = [&](const std::string& rule) {
+    return std::count_if(whole.story.begin(), whole.story.end(),
+                         [&](const std::string& line) { return line.starts_with(rule); });
+  };
+  REQUIRE(told("rule2 ") > 5);
+  REQUIRE(told("rule3 ") > 5);
+  for (const std::string& line : whole.story) {
+    const uint64_t height = std::stoull(line.substr(line.find(' ')));
+    const bool other = height >= 31 && height < 64;
+    if (line.starts_with("rule2 ")) CHECK_FALSE(other);
+    if (line.starts_with("rule3 ")) CHECK(other);
+  }
+  for (uint64_t stop = 1; stop < kHeights; stop += stop % 5 == 0 ? 1 : 2) {
+    CAPTURE(stop);
+    Host host = ChangingHost();
+    for (uint64_t height = 1; height <= stop; ++height) host.Step(height);
+    host.Restart();
+    host.Finish();
+    CHECK(host.story == whole.story);
+    CHECK(host.state == whole.state);
+    CHECK(RuleBytes(host.stream) == RuleBytes(whole.stream));
+  }
+}
+
+TEST_CASE("restart: a stream that begins with a checkpoint goes through a change like the others",
+          "[detector]") {
+  Host whole = ChangingHost();
+  whole.Finish();
+  size_t before = 0;
+  for (const auto& [at, bytes] : whole.checkpoints) {
+    CAPTURE(at);
+    before += at < 31 ? 1 : 0;
+    auto begun = DetectorStream::FromCheckpoint(SmallParameters(), kChainId, Sha256, bytes);
+    REQUIRE(begun.has_value());
+    Host host = ChangingHost();
+    for (uint64_t height = 1; height <= at; ++height) host.Step(height);
+    host.GoOnWith(std::move(*begun));
+    host.Finish();
+    CHECK(host.checkpoints == whole.checkpoints);
+    CHECK(RuleBytes(host.stream) == RuleBytes(whole.stream));
+  }
+  CHECK(before > 0);
+}
+
+TEST_CASE("restart: a change that comes a block early or late makes another checkpoint",
+          "[detector]") {
+  Host whole = ChangingHost();
+  whole.Finish();
+  for (const uint64_t height : {uint64_t{30}, uint64_t{32}}) {
+    Host host;
+    host.changes = {{1, BusyRules()}, {height, OtherRules()}, {64, BusyRules()}};
+    host.lazy = true;
+    host.Finish();
+    CHECK(host.checkpoints.begin()->second == whole.checkpoints.begin()->second);
+    CHECK(host.checkpoints.rbegin()->second != whole.checkpoints.rbegin()->second);
   }
 }
 

@@ -269,4 +269,52 @@ TEST_CASE("record: the digest of a rule is that of docs/formats/detector_model.m
   CHECK(RuleDigestOf(HashOf(9), 0x102) == Sha256(AsBytes(bytes)));
 }
 
+TEST_CASE("record: a proposal is for a set or for rules and has nothing of the other", "[record]") {
+  const std::string file = "vigil-rules 1\nversion 2\n";
+  ProposalBody proposal;
+  proposal.epoch = 3;
+  proposal.reason = "too noisy";
+  proposal.rules = file;
+  proposal.replaced_rules = HashOf(9);
+  const std::string good = SignRecord(proposal, HashOf(1), KeyNumber(101));
+  const absl::StatusOr<RecordView> view = DecodeRecord(AsBytes(good));
+  REQUIRE(view.ok());
+  const ProposalBody& read = std::get<ProposalBody>(view->body);
+  CHECK(read.rules == file);
+  CHECK(read.replaced_rules == HashOf(9));
+  CHECK(read.next_set.empty());
+  CHECK(SignRecord(read, HashOf(1), KeyNumber(101)) == good);
+  const auto error_of = [&](auto change) {
+    v1::ProposalBody body;
+    REQUIRE(
+        body.ParseFromArray(view->body_bytes.data(), static_cast<int>(view->body_bytes.size())));
+    change(&body);
+    const std::string bytes = body.SerializeAsString();
+    KeyId author;
+    RecordBody scanned;
+    return std::string(
+        ScanBody(RecordKind::kProposal, AsBytes(bytes), &author, &scanned).message());
+  };
+  const auto says = [&](const char* what, auto change) {
+    INFO(what);
+    CHECK_THAT(error_of(change), Catch::Contains(what));
+  };
+  CHECK(error_of([](v1::ProposalBody* b) { b->clear_replaced_rules(); }).empty());
+  CHECK(error_of([](v1::ProposalBody* b) { b->set_rules(std::string(16'384, '#')); }).empty());
+  says("rules", [](v1::ProposalBody* b) { b->set_rules(std::string(16'385, '#')); });
+  says("rules", [](v1::ProposalBody* b) { b->set_rules("\xff"); });
+  says("proposal.next_set: with rules", [](v1::ProposalBody* b) { b->set_next_set("set"); });
+  says("proposal.next_set: absent", [](v1::ProposalBody* b) {
+    b->clear_rules();
+    b->clear_replaced_rules();
+  });
+  says("proposal.addresses", [](v1::ProposalBody* b) { b->set_addresses("v5:7601"); });
+  says("replaced_rules", [](v1::ProposalBody* b) { b->set_replaced_rules("short"); });
+  says("replaced_rules", [](v1::ProposalBody* b) { b->set_replaced_rules(std::string(32, '\0')); });
+  says("proposal.replaced_rules: without rules", [](v1::ProposalBody* b) {
+    b->clear_rules();
+    b->set_next_set("set");
+  });
+}
+
 }  // namespace vigil::ledger

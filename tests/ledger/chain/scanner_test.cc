@@ -332,7 +332,7 @@ int CheckLimits(const Message& good, const std::string& name, const ErrorOf& err
                  if (!at_max.empty() && at_max.rfind(element, 0) == 0 &&
                      field->name() != "first_time_unix_nano" && field->name() != "from_unix_nano" &&
                      field->name() != "action" && field->name() != "rule" &&
-                     field->name() != "drift_period") {
+                     field->name() != "drift_period" && field->name() != "replaced_rules") {
                    FAIL("at its maximum: " << at_max);
                  }
                  if (CanExceed(field, limits.max)) {

@@ -78,6 +78,7 @@ class Fixture {
   Node* node() { return node_.get(); }
   client::Client* client() { return client_.get(); }
   const ledger::Genesis& genesis() const { return network_.genesis(); }
+  const sim::TestNetwork& network() const { return network_; }
 
   absl::StatusOr<v1::Receipt> Submit(const ledger::Record& record,
                                      v1::AckLevel ack = v1::ACK_COMMITTED) {

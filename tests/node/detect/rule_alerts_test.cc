@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "ledger/log/merkle.h"
+#include "ledger/state/rules.h"
 #include "node/detect/block_events.h"
 #include "node/driver/node.h"
 #include "tests/sim/sim_cluster.h"
@@ -85,6 +86,7 @@ struct Network {
     for (const BlockEventView& event : events) {
       if (event.ref.record_index != receipt.record_index || event.view.dst.ip[0] != 45) continue;
       pairs[event.ref.item.value()] = ToString(event.view.src.ip) + ToString(event.view.dst.ip);
+      destinations.insert(detector::AddressKey(event.view.dst.ip));
     }
     return pairs;
   }
@@ -112,6 +114,47 @@ struct Network {
                                      cluster.test_network().record_key(kLiar));
     return record;
   }
+  // From the next block on these rules count.
+  void Replace(const std::string& file) {
+    Commit(cluster.test_network().ProposeRules(0, Epoch(1), file, Newest()));
+    REQUIRE(Newest() == ledger::RulesDigestOf(file));
+  }
+  Hash Newest() {
+    const auto reader = cluster.node(0)->Snapshot();
+    return ledger::NewestRules(cluster.test_network().genesis(),
+                               ledger::StateView(&reader->state()));
+  }
+  Hash RulesOf(const ledger::EventRef& event) {
+    const auto reader = cluster.node(0)->Snapshot();
+    return ledger::RulesOfRecord(cluster.test_network().genesis(),
+                                 ledger::StateView(&reader->state()), event.record_index);
+  }
+  // Of everybody that the traffic is about, windows and what rules matched are the same.
+  void CheckSameEntities(uint32_t one, uint32_t other) {
+    size_t marks = 0;
+    for (uint8_t host = 1; host < 30; ++host) {
+      const std::array<uint8_t, 4> address = {10, 0, 0, host};
+      const std::string source = detector::AddressKey(address);
+      std::vector<std::pair<detector::EntityKind, std::string>> keys = {
+          {detector::EntityKind::kSource, source}};
+      for (const std::string& destination : destinations) {
+        keys.emplace_back(detector::EntityKind::kPair, detector::PairKey(source, destination));
+      }
+      for (const auto& [kind, key] : keys) {
+        const auto first = cluster.node(one)->FindEntity(kind, key);
+        const auto second = cluster.node(other)->FindEntity(kind, key);
+        REQUIRE(first.ok() == second.ok());
+        if (!first.ok()) continue;
+        marks += first->marks().size();
+        detector::LittleEndianWriter a;
+        detector::LittleEndianWriter b;
+        first->Serialize(&a);
+        second->Serialize(&b);
+        CHECK(a.bytes() == b.bytes());
+      }
+    }
+    CHECK(marks > 0);
+  }
   void FreezeHonestDetectors(bool frozen) {
     for (uint32_t i = 0; i < kValidators; ++i) {
       if (i != kLiar) cluster.SetFrozen(i, frozen ? "detect" : "");
@@ -120,6 +163,8 @@ struct Network {
 
   ledger::ExecutedBlock executed;
   std::vector<BlockEventView> events;
+  std::set<std::string>
+      destinations;  // Keys of those of odd events, as far as they were looked at.
 };
 
 TEST_CASE("rule alerts: one per entity and quiet time and confirmed by every validator",
@@ -296,19 +341,186 @@ TEST_CASE("rule alerts: a validator that was stopped says the same as the others
     CHECK_FALSE(model.window_digest.IsZero());
   }
   CHECK(complete >= 2);
-  for (uint8_t host = 1; host < 30; ++host) {
-    const std::array<uint8_t, 4> address = {10, 0, 0, host};
-    const std::string key = detector::AddressKey(address);
-    const auto one = t.cluster.node(0)->FindEntity(detector::EntityKind::kSource, key);
-    const auto other = t.cluster.node(2)->FindEntity(detector::EntityKind::kSource, key);
-    REQUIRE(one.ok());
-    REQUIRE(other.ok());
-    detector::LittleEndianWriter first;
-    detector::LittleEndianWriter second;
-    one->Serialize(&first);
-    other->Serialize(&second);
-    CHECK(first.bytes() == second.bytes());
+  t.OddPairs(t.Commit(t.stream.NextBatch(50, /*odd_permille=*/400)));
+  t.cluster.RunFor(5 * kSecond);
+  t.CheckSameEntities(0, 2);
+}
+
+TEST_CASE("rule alerts: rules are replaced while events flow and every validator goes along",
+          "[detect]") {
+  Network t;
+  const Hash first = t.Newest();
+  const SubmitReceipt early = t.Commit(t.stream.NextBatch(50, /*odd_permille=*/400));
+  const std::map<uint32_t, std::string> pairs = t.OddPairs(early);
+  t.Replace(sim::kOddRulesToo);
+  const Hash second = t.Newest();
+  REQUIRE(first != second);
+  const SubmitReceipt late = t.Commit(t.stream.NextBatch(50, /*odd_permille=*/400));
+  const std::map<uint32_t, std::string> late_pairs = t.OddPairs(late);
+  t.cluster.RunFor(30 * kSecond);
+  std::map<Hash, std::set<uint32_t>> told;  // Rules that matched, by file.
+  size_t of_first = 0;
+  size_t again = 0;
+  std::set<std::string> before;
+  for (const auto& [item, pair] : pairs) before.insert(pair);
+  for (const AlertInfo& alert : t.RuleAlerts()) {
+    CAPTURE(alert.index.value(), alert.rule);
+    CHECK(alert.state == AlertState::kConfirmed);
+    CHECK(alert.verdicts.size() == kValidators);
+    CHECK(alert.rules_digest == t.RulesOf(alert.event));
+    CHECK(alert.model_digest == ledger::RuleDigestOf(alert.rules_digest, alert.rule));
+    told[alert.rules_digest].insert(alert.rule);
+    if (alert.rules_digest == first) ++of_first;
+    const bool is_late = alert.event.record_index == late.record_index;
+    CHECK(is_late == (alert.rules_digest == second));
+    if (is_late && alert.rule == 3 && before.contains(late_pairs.at(alert.event.item.value()))) {
+      ++again;
+      CHECK(alert.score_q8 == 11 * 256);
+    }
   }
+  CHECK(told[first] == std::set<uint32_t>{1});
+  CHECK(told[second].contains(3));
+  CHECK(of_first == before.size());
+  // Quiet times began anew.
+  CHECK(again > 0);
+  for (uint32_t i = 0; i < kValidators; ++i) {
+    CHECK(t.cluster.node(i)->Status().detection.rules == second);
+    t.CheckSameEntities(0, i);
+  }
+  // Windows and what rules matched are committed to alike.
+  t.Traffic(30, /*odd_permille=*/10);
+  t.cluster.RunFor(30 * kSecond);
+  const auto models = t.cluster.node(0)->Snapshot()->ListModels(1000);
+  REQUIRE(models.ok());
+  size_t complete = 0;
+  for (const ledger::ModelInfo& model : *models) {
+    CHECK(model.active);
+    complete += model.committed_by.size() == kValidators ? 1 : 0;
+  }
+  CHECK(complete >= 1);
+}
+
+TEST_CASE("rule alerts: a validator that was away while rules changed says the same as the others",
+          "[detect]") {
+  Network t;
+  const auto stop = GENERATE(0, 1, 2);  // Before the change, before it was read, behind it.
+  CAPTURE(stop);
+  t.Traffic(16, /*odd_permille=*/20);
+  t.OddPairs(t.Commit(t.stream.NextBatch(50, /*odd_permille=*/400)));
+  t.cluster.RunFor(5 * kSecond);
+  if (stop == 0) t.cluster.Crash(2, ledger::CrashMode::kProcessOnly);
+  if (stop == 1) t.cluster.SetFrozen(2, "detect");
+  t.Replace(sim::kOddRulesToo);
+  t.OddPairs(t.Commit(t.stream.NextBatch(50, /*odd_permille=*/400)));
+  if (stop == 2) t.cluster.RunFor(5 * kSecond);
+  t.Traffic(12, /*odd_permille=*/20);
+  if (stop != 0) t.cluster.Crash(2, ledger::CrashMode::kProcessOnly);
+  t.cluster.SetFrozen(2, "");
+  t.Replace(sim::kOddRules);
+  t.Traffic(2, /*odd_permille=*/100);
+  t.Replace(sim::kOddRulesToo);
+  REQUIRE(t.cluster.Start(2).ok());
+  t.cluster.RunFor(10 * kSecond);
+  const Height since = t.cluster.node(0)->Status().executed;
+  t.OddPairs(t.Commit(t.stream.NextBatch(50, /*odd_permille=*/400)));
+  t.Traffic(20, /*odd_permille=*/40);
+  t.cluster.RunFor(40 * kSecond);
+  size_t after = 0;
+  std::set<Hash> files;
+  for (const AlertInfo& alert : t.RuleAlerts()) {
+    CHECK(alert.state == AlertState::kConfirmed);
+    for (const ledger::AlertVerdict& verdict : alert.verdicts) CHECK(verdict.verdict == 1);
+    files.insert(alert.rules_digest);
+    if (alert.height <= since) continue;
+    ++after;
+    CHECK(alert.verdicts.size() == kValidators);
+  }
+  CHECK(after > 5);
+  CHECK(files.size() == 2);
+  t.CheckSameEntities(0, 2);
+  t.CheckSameEntities(1, 2);
+  const auto models = t.cluster.node(0)->Snapshot()->ListModels(1000);
+  REQUIRE(models.ok());
+  size_t complete = 0;
+  for (const ledger::ModelInfo& model : *models) {
+    complete += model.committed_by.size() == kValidators ? 1 : 0;
+  }
+  CHECK(complete >= 2);
+}
+
+TEST_CASE(
+    "rule alerts: one by rules of another time is refused and one that they do not match "
+    "disputed",
+    "[detect]") {
+  Network t;
+  const Hash first = t.Newest();
+  t.Traffic(2, /*odd_permille=*/0);
+  t.cluster.RunFor(5 * kSecond);
+  t.cluster.Crash(kLiar, ledger::CrashMode::kProcessOnly);
+  t.cluster.config(kLiar).detector_enabled = false;
+  REQUIRE(t.cluster.Start(kLiar).ok());
+  t.FreezeHonestDetectors(true);
+  const auto matched_in = [&](const SubmitReceipt& receipt) {
+    const std::map<uint32_t, std::string> pairs = t.OddPairs(receipt);
+    std::vector<BlockEventView> matched;
+    std::set<std::string> different;
+    for (const BlockEventView& event : t.events) {
+      const auto pair = pairs.find(event.ref.item.value());
+      if (event.ref.record_index != receipt.record_index || pair == pairs.end()) continue;
+      if (different.insert(pair->second).second) matched.push_back(event);
+    }
+    REQUIRE(matched.size() >= 4);
+    return matched;
+  };
+  const auto under = [&](AlertBody body, const Hash& rules, uint32_t rule) {
+    body.rules_digest = rules;
+    body.rule = rule;
+    body.model_digest = ledger::RuleDigestOf(rules, rule);
+    if (rule == 3) body.score_q8 = body.threshold_q8 = 11 * 256;
+    return body;
+  };
+  // What the right alerts say is made while the bytes of their block are at hand.
+  std::vector<AlertBody> early;
+  for (const BlockEventView& event : matched_in(t.Commit(t.stream.NextBatch(50, 500)))) {
+    early.push_back(t.RightAlert(event));
+  }
+  t.Replace(sim::kOddRulesToo);
+  const Hash second = t.Newest();
+  std::vector<AlertBody> late;
+  for (const BlockEventView& event : matched_in(t.Commit(t.stream.NextBatch(50, 500)))) {
+    late.push_back(t.RightAlert(event));
+  }
+  const auto refused = [&](const AlertBody& body) {
+    const SubmitReceipt receipt = t.Commit(t.SignedByLiar(body));
+    const auto results = t.cluster.node(0)->Snapshot()->GetResults(receipt.height);
+    REQUIRE(results.ok());
+    for (const ledger::RecordResult& result : *results) {
+      if (result.index == receipt.record_index) CHECK(result.code == ledger::ResultCode::kNotFound);
+    }
+  };
+  refused(under(early[0], second, 1));
+  refused(under(late[0], first, 1));
+  // The file is the right one, but its rule 1 waits for a second event, and has no rule 2 any more.
+  const RecordIndex early_enough = t.Commit(t.SignedByLiar(under(late[1], second, 1))).record_index;
+  const RecordIndex gone = t.Commit(t.SignedByLiar(under(late[2], second, 2))).record_index;
+  // These are right, each under its own rules.
+  const std::set<RecordIndex> right = {
+      t.Commit(t.SignedByLiar(under(early[1], first, 1))).record_index,
+      t.Commit(t.SignedByLiar(under(late[3], second, 3))).record_index};
+  t.FreezeHonestDetectors(false);
+  t.cluster.RunFor(60 * kSecond);
+  size_t seen = 0;
+  for (const AlertInfo& alert : t.RuleAlerts()) {
+    CAPTURE(alert.index.value(), alert.rule);
+    const bool lie = alert.index == early_enough || alert.index == gone;
+    CHECK(alert.state == (lie ? AlertState::kContested : AlertState::kConfirmed));
+    seen += lie || right.contains(alert.index) ? 1 : 0;
+    if (!lie) continue;
+    const auto faults = *t.cluster.node(0)->Snapshot()->FaultsOf(alert.index);
+    REQUIRE(faults.size() == 1);
+    CHECK(faults[0].fault.fault == ledger::AlertFault::kRule);
+  }
+  CHECK(seen == 4);
 }
 
 TEST_CASE("rule alerts: a network whose rules are none of this version has no detector",

@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "ledger/state/rules.h"
 #include "node/driver/detector_actor.h"
 #include "node/driver/fetch_frame.h"
 #include "node/driver/peer_frame.h"
@@ -185,6 +186,31 @@ TEST_CASE("detect join: a validator that joined by a snapshot says what the othe
     CHECK(t.Logged("goes on from the checkpoint"));
     t.CheckSaysTheSame();
   }
+}
+
+TEST_CASE("detect join: a validator that joins after rules were replaced goes by them as others do",
+          "[detect_join]") {
+  Network t;
+  const sim::TestNetwork& network = t.cluster.test_network();
+  const Hash first = network.genesis().rules_digest;
+  const Hash second = ledger::RulesDigestOf(sim::kOddRulesToo);
+  REQUIRE(SubmitAndWait(&t.cluster, 0, network.ProposeRules(0, Epoch(1), sim::kOddRulesToo, first))
+              .error.ok());
+  // The checkpoint that it goes on from lies before the change, or behind it.
+  const bool behind = GENERATE(false, true);
+  CAPTURE(behind);
+  t.Traffic(behind ? 60 : 1, /*odd_permille=*/40);
+  REQUIRE(t.cluster.Start(kLate).ok());
+  t.WaitUntilWarm();
+  CHECK(t.Logged("goes on from the checkpoint of height"));
+  CHECK(t.Logged("are held against rules") != behind);
+  CHECK(t.late().Status().detection.rules == second);
+  t.CheckSaysTheSame();
+  // A change that it sees itself.
+  REQUIRE(SubmitAndWait(&t.cluster, 0, network.ProposeRules(0, Epoch(1), sim::kOddRules, second))
+              .error.ok());
+  t.CheckSaysTheSame();
+  CHECK(t.late().Status().detection.rules == first);
 }
 
 TEST_CASE("detect join: what a validator lies about is counted and fetched from another",
