@@ -29,7 +29,7 @@ struct NetworkOptions {
   uint64_t reveal_length = 100'000;
   uint32_t snapshot_interval_blocks = 2048;
   ledger::DetectorParameters detector = {};
-  std::string detector_rules = {};  // A rule file; empty: no rules.
+  std::string detector_rules = {};   // A rule file; empty: no rules.
   bool renew_cosigner_keys = false;  // Validators have a new cosigner key for every epoch.
 };
 
