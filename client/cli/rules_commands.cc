@@ -21,6 +21,8 @@
 namespace vigil::client {
 namespace {
 
+constexpr uint32_t kPage = 1'000;
+
 // Lines of a rule without comments and with single blanks, by number; 0: what stands before the
 // first one.
 using RuleLines = std::map<uint32_t, std::vector<std::string>>;
@@ -121,6 +123,27 @@ absl::Status ShowProposal(const Session& session, Client* client, const RulesSho
   for (const std::string& line : changes) *session.out << ForTerminal(line) << '\n';
   return options.save.empty() ? absl::OkStatus()
                               : DeliverFile(session, options.save, proposal.rules());
+}
+
+// A record with the bytes of an earlier one is that one, and a proposal that is over does nothing.
+absl::Status CheckIsNew(Client* client, const std::string& signer,
+                        const ledger::ProposalBody& body) {
+  v1::ListProposalsRequest request;
+  request.set_subject(std::string(ledger::ProposalSubjectName(ledger::ProposalSubject::kRules)));
+  request.set_limit(kPage);
+  ASSIGN_OR_RETURN(const v1::ListProposalsResponse page, client->ListProposals(request));
+  const std::string digest = ToString(ledger::RulesDigestOf(body.rules).span());
+  for (const v1::Proposal& one : page.proposals()) {
+    const bool same =
+        one.by() == signer && one.epoch() == body.epoch && one.reason() == body.reason &&
+        one.rules_digest() == digest &&
+        Hash::From(AsBytes(one.replaced_rules())).value_or(Hash()) == body.replaced_rules;
+    if (!same || one.state() == "open") continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("proposal ", one.record_index(), " said exactly this and is ",
+                     ForTerminal(one.state()), ": give another --reason"));
+  }
+  return absl::OkStatus();
 }
 
 // Shows what is about to be signed.
@@ -225,6 +248,7 @@ absl::Status RunRulesPropose(const Session& session, const RulesProposeOptions& 
     return absl::InvalidArgumentError(
         absl::StrCat(options.file, ": these rules are active already"));
   }
+  RETURN_IF_ERROR(CheckIsNew(signer.client.get(), signer.identity, body));
   RETURN_IF_ERROR(Confirm(session, signer, present, file, "a proposal", options.yes));
   return SignAndReport(session, signer, body, options.trust);
 }

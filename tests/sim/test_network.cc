@@ -105,10 +105,11 @@ ledger::Record TestNetwork::Propose(uint32_t organisation, Epoch ending,
 }
 
 ledger::Record TestNetwork::ProposeRules(uint32_t organisation, Epoch present,
-                                         const std::string& file, const Hash& replaced) const {
+                                         const std::string& file, const Hash& replaced,
+                                         const std::string& reason) const {
   ledger::ProposalBody body;
   body.epoch = present.value();
-  body.reason = "a test";
+  body.reason = reason;
   body.rules = file;
   body.replaced_rules = replaced;
   return {.leaf = ledger::SignRecord(body, genesis_.chain_id, admins_[organisation]),

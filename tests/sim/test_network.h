@@ -68,9 +68,9 @@ class TestNetwork {
   ledger::Record Propose(uint32_t organisation, Epoch ending,
                          const std::vector<ledger::GenesisValidator>& next,
                          const std::string& reason) const;
-  // A rule file in the place of the one with digest `replaced`.
+  // A rule file in the place of the one with digest `replaced`; `reason` tells two proposals apart.
   ledger::Record ProposeRules(uint32_t organisation, Epoch present, const std::string& file,
-                              const Hash& replaced) const;
+                              const Hash& replaced, const std::string& reason = "a test") const;
   // The ballot of an organisation that has not proposed it.
   ledger::Record Ballot(uint32_t organisation, RecordIndex proposal, bool approves) const;
   const ledger::SigningKey& consensus_key(uint32_t validator) const;
