@@ -241,11 +241,13 @@ class Epochs {
       const auto keys = LoadValidatorKeys(ledger::PosixFileSystem(),
                                           network_->Path(validator.name + "/keys"), validator);
       if (!keys.ok()) continue;  // Renewed.
+      const auto cosigner =
+          ledger::SigningKey::Load(network_->Path(validator.name + "/keys/cosigner.key"));
+      REQUIRE(cosigner.ok());
       note.signatures.push_back(ledger::SignNote(keys->log, origin, note.text));
       note.signatures.push_back(ledger::CosignNote(
-          keys->cosigner,
-          absl::StrCat(origin, "/v/", validator.identity(), "/", genesis.epoch.value()), note.text,
-          static_cast<uint64_t>(Now())));
+          *cosigner, absl::StrCat(origin, "/v/", validator.identity(), "/", genesis.epoch.value()),
+          note.text, static_cast<uint64_t>(Now())));
     }
     return ledger::EncodeNote(note);
   }

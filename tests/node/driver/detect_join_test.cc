@@ -203,9 +203,9 @@ TEST_CASE("detect join: a validator that joins after rules were replaced goes by
   REQUIRE(t.cluster.Start(kLate).ok());
   t.WaitUntilWarm();
   CHECK(t.Logged("goes on from the checkpoint of height"));
+  t.CheckSaysTheSame();
   CHECK(t.Logged("are held against rules") != behind);
   CHECK(t.late().Status().detection.rules == second);
-  t.CheckSaysTheSame();
   // A change that it sees itself.
   REQUIRE(SubmitAndWait(&t.cluster, 0, network.ProposeRules(0, Epoch(1), sim::kOddRules, second))
               .error.ok());
