@@ -15,8 +15,8 @@ namespace vigil::client {
 namespace {
 
 // The present set, proven from genesis on, has to be the one that the validator works with.
-absl::Status CheckPresent(const ledger::Genesis& genesis, Client* client) {
-  ASSIGN_OR_RETURN(const v1::Validators present, client->GetValidators({}));
+absl::StatusOr<v1::Validators> FetchPresent(const ledger::Genesis& genesis, Client* client) {
+  ASSIGN_OR_RETURN(v1::Validators present, client->GetValidators({}));
   if (present.epoch() > genesis.epoch.value()) {
     return absl::AbortedError(absl::StrCat("epoch ", present.epoch(),
                                            " has begun, and its anchor is not final yet: "
@@ -24,7 +24,7 @@ absl::Status CheckPresent(const ledger::Genesis& genesis, Client* client) {
   }
   const bool same = present.epoch() == genesis.epoch.value() &&
                     present.set() == ledger::EncodeValidatorSet(genesis.validators);
-  if (same) return absl::OkStatus();
+  if (same) return present;
   return absl::DataLossError(
       absl::StrCat("a validator answers with a set of epoch ", present.epoch(),
                    " that is not the one proven from genesis, of epoch ", genesis.epoch.value()));
@@ -80,9 +80,10 @@ absl::StatusOr<ProposalSigner> OpenProposalSigner(const Session& session) {
   ASSIGN_OR_RETURN(CommandSigner signer, LoadSigner(session, ledger::Role::kAdmin, "admin"));
   ASSIGN_OR_RETURN(std::unique_ptr<Client> client, session.Connect());
   ASSIGN_OR_RETURN(FetchedEpochs fetched, FetchEpochs(signer.genesis, client.get()));
-  RETURN_IF_ERROR(CheckPresent(fetched.genesis, client.get()));
+  ASSIGN_OR_RETURN(v1::Validators present, FetchPresent(fetched.genesis, client.get()));
   return ProposalSigner{.first = std::move(signer.genesis),
                         .genesis = std::move(fetched.genesis),
+                        .present = std::move(present),
                         .key = std::move(signer.key),
                         .identity = std::move(signer.identity),
                         .client = std::move(client)};

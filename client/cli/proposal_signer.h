@@ -29,6 +29,7 @@ struct BallotOptions {
 struct ProposalSigner {
   ledger::Genesis first;    // As the file says.
   ledger::Genesis genesis;  // Restated for the present epoch.
+  v1::Validators present;   // What a validator says of that epoch's set; it is the same one.
   ledger::SigningKey key;
   std::string identity;
   std::unique_ptr<Client> client;

@@ -13,6 +13,7 @@
 #include "ledger/base/limits.h"
 #include "ledger/base/status_macros.h"
 #include "ledger/chain/epoch.h"
+#include "ledger/state/governance_queries.h"
 
 namespace vigil::client {
 namespace {
@@ -27,22 +28,20 @@ absl::Status Invalid(const Parts&... parts) {
 }
 
 // Says whose cosigner keys stay for one more epoch if the proposal is approved now.
-absl::Status TellOfKeptKeys(const Session& session, const ProposalSigner& signer,
-                            const std::vector<GenesisValidator>& next) {
-  ASSIGN_OR_RETURN(const v1::Validators present, signer.client->GetValidators({}));
+void TellOfKeptKeys(const Session& session, const ProposalSigner& signer,
+                    const std::vector<GenesisValidator>& next) {
   std::vector<std::string> keeping;
-  for (const v1::ValidatorInfo& one : present.validators()) {
+  for (const v1::ValidatorInfo& one : signer.present.validators()) {
     const bool stays = std::ranges::any_of(next, [&](const GenesisValidator& validator) {
       return validator.identity() == one.identity() &&
              ToString(validator.record_key.span()) == one.record_key();
     });
     if (stays && one.next_cosigner_key().empty()) keeping.push_back(ForTerminal(one.identity()));
   }
-  if (keeping.empty()) return absl::OkStatus();
+  if (keeping.empty()) return;
   *session.err << "note: " << absl::StrJoin(keeping, ", ")
                << " announced no next cosigner key yet; if this ballot decides, the present one "
                   "stays for one more epoch. Validators that run announce theirs within seconds\n";
-  return absl::OkStatus();
 }
 
 // Shows what is about to be signed. Errors: kCancelled unless `yes` or the answer is yes.
@@ -123,14 +122,6 @@ absl::Status RunValidatorProposal(const Session& session, const ValidatorProposa
 
 namespace {
 
-// Whether `present` has the validator, under its name with its keys.
-bool IsIn(const std::vector<GenesisValidator>& present, const GenesisValidator& validator) {
-  return std::any_of(present.begin(), present.end(), [&](const GenesisValidator& one) {
-    return one.identity() == validator.identity() && one.consensus_key == validator.consensus_key &&
-           one.journal_id == validator.journal_id;
-  });
-}
-
 // What keeps an approval back: newcomers of `next` of whom the validator that answers does not say
 // that they have caught up.
 std::vector<std::string> NotCaughtUp(Client* client, uint64_t proposal,
@@ -139,7 +130,7 @@ std::vector<std::string> NotCaughtUp(Client* client, uint64_t proposal,
   std::vector<std::string> behind;
   std::optional<absl::StatusOr<v1::ListNewcomersResponse>> answer;
   for (const GenesisValidator& newcomer : next) {
-    if (IsIn(present, newcomer)) continue;
+    if (!ledger::IsNewcomer(present, newcomer)) continue;
     if (!answer.has_value()) answer = client->ListNewcomers();
     if (!answer->ok()) {
       behind.push_back(absl::StrCat(newcomer.identity(),
@@ -193,7 +184,7 @@ absl::Status RunValidatorBallot(const Session& session, const BallotOptions& opt
   if (!next.ok()) return absl::DataLossError(next.status().message());
   RETURN_IF_ERROR(CheckCaughtUp(session, signer, *next, options));
   const bool approves = options.choice == ledger::BallotChoice::kApprove;
-  if (approves) RETURN_IF_ERROR(TellOfKeptKeys(session, signer, *next));
+  if (approves) TellOfKeptKeys(session, signer, *next);
   RETURN_IF_ERROR(
       Confirm(session, signer, *next, approves ? "an approval" : "a rejection", options.yes));
   return SignAndReport(session, signer, options);

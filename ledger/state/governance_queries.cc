@@ -89,4 +89,11 @@ absl::StatusOr<std::optional<ProposalInfo>> ApprovedProposal(const ChainReader& 
   return std::optional<ProposalInfo>(std::move(info));
 }
 
+bool IsNewcomer(const std::vector<GenesisValidator>& present, const GenesisValidator& entry) {
+  return std::none_of(present.begin(), present.end(), [&](const GenesisValidator& one) {
+    return one.identity() == entry.identity() && one.consensus_key == entry.consensus_key &&
+           one.journal_id == entry.journal_id;
+  });
+}
+
 }  // namespace vigil::ledger

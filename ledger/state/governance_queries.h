@@ -45,6 +45,10 @@ absl::StatusOr<std::vector<ProposalInfo>> ListProposals(
 // The proposal whose set the next sealing block names.
 absl::StatusOr<std::optional<ProposalInfo>> ApprovedProposal(const ChainReader& reader);
 
+// Whether a proposed set's `entry` is another machine than any of `present`: whoever stays keeps
+// name, consensus key and journal; other keys of it may be announced anew.
+bool IsNewcomer(const std::vector<GenesisValidator>& present, const GenesisValidator& entry);
+
 }  // namespace vigil::ledger
 
 #endif  // VIGIL_LEDGER_STATE_GOVERNANCE_QUERIES_H_

@@ -65,24 +65,15 @@ absl::StatusOr<std::unique_ptr<Learner>> Learner::Open(const ledger::Genesis& ge
 }
 
 absl::Status Learner::Recover() {
-  absl::StatusOr<std::shared_ptr<void>> lock = seams_.files->Lock(config_.data_dir + "/LOCK");
+  absl::StatusOr<std::shared_ptr<void>> lock = LockDataFolder(seams_.files, config_.data_dir);
   if (absl::IsNotFound(lock.status())) {
     return absl::FailedPreconditionError(
         absl::StrCat(config_.data_dir, ": not there; make it once with: vigild init --entry"));
   }
-  if (absl::IsAlreadyExists(lock.status())) {
-    return absl::AlreadyExistsError(
-        absl::StrCat(config_.data_dir, ": another process has it open; stop that one first"));
-  }
   RETURN_IF_ERROR(lock.status());
   lock_ = *std::move(lock);
-  const JournalPlace place = {.files = seams_.files,
-                              .directory = config_.data_dir + "/journal",
-                              .guard_path = config_.guard_path.empty()
-                                                ? config_.data_dir + "/rollback_guard"
-                                                : config_.guard_path,
-                              .id = config_.entry.journal_id,
-                              .options = {}};
+  const JournalPlace place =
+      PlaceOfJournal(seams_.files, config_.data_dir, config_.guard_path, config_.entry.journal_id);
   ASSIGN_OR_RETURN(OpenedJournal journal, OpenJournal(place));
   if (!journal.damage.ok()) return BeginAnew(config_.data_dir, journal.damage.message());
   absl::StatusOr<JournalScan> scan = ScanJournal(genesis_, *journal.reader);

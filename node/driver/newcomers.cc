@@ -22,16 +22,6 @@ bool Counts(ledger::ProposalState state) {
          state == ledger::ProposalState::kSealed;
 }
 
-// Whoever stays keeps name, consensus key and journal; other keys of it may be announced anew.
-bool IsPresent(const ledger::Genesis& genesis, const ledger::GenesisValidator& entry) {
-  return std::any_of(genesis.validators.begin(), genesis.validators.end(),
-                     [&](const ledger::GenesisValidator& one) {
-                       return one.identity() == entry.identity() &&
-                              one.consensus_key == entry.consensus_key &&
-                              one.journal_id == entry.journal_id;
-                     });
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<Newcomer>> NewcomersOf(const ledger::Genesis& genesis,
@@ -54,7 +44,7 @@ absl::StatusOr<std::vector<Newcomer>> NewcomersOf(const ledger::Genesis& genesis
     ASSIGN_OR_RETURN(const std::vector<ledger::GenesisValidator> set,
                      ledger::DecodeValidatorSet(AsBytes(proposal.row.next_set)));
     for (const ledger::GenesisValidator& entry : set) {
-      if (IsPresent(genesis, entry)) continue;
+      if (!ledger::IsNewcomer(genesis.validators, entry)) continue;
       newcomers.push_back({.proposal = proposal.index,
                            .state = proposal.row.state,
                            .closed_height = proposal.row.closed_height,

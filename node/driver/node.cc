@@ -28,19 +28,6 @@ LogFunction OrSilent(const LogFunction& log) {
   return [](LogLevel, absl::string_view, absl::string_view) {};
 }
 
-std::string GuardPath(const std::string& data_dir, const std::string& guard_path) {
-  return guard_path.empty() ? data_dir + "/rollback_guard" : guard_path;
-}
-
-JournalPlace PlaceOfJournal(ledger::FileSystem* files, const std::string& data_dir,
-                            const std::string& guard_path, const JournalId& id) {
-  return {.files = files,
-          .directory = data_dir + "/journal",
-          .guard_path = GuardPath(data_dir, guard_path),
-          .id = id,
-          .options = {}};
-}
-
 // Whether the keys in hand are those that genesis gives this validator.
 absl::Status CheckKeys(const GenesisValidator& self, const NodeConfig& config,
                        const RevealChain& reveals) {
@@ -255,7 +242,7 @@ void Node::OpenArchiver(const JournalPlace& place, const std::optional<ledger::B
 }
 
 absl::Status Node::LockDirectory() {
-  absl::StatusOr<std::shared_ptr<void>> lock = seams_.files->Lock(config_.data_dir + "/LOCK");
+  absl::StatusOr<std::shared_ptr<void>> lock = LockDataFolder(seams_.files, config_.data_dir);
   if (absl::IsNotFound(lock.status())) {
     const std::string guard = GuardPath(config_.data_dir, config_.guard_path);
     if (seams_.files->Exists(guard)) {
@@ -266,10 +253,6 @@ absl::Status Node::LockDirectory() {
     }
     return absl::FailedPreconditionError(
         absl::StrCat(config_.data_dir, ": not there; make it once with: vigild init"));
-  }
-  if (absl::IsAlreadyExists(lock.status())) {
-    return absl::AlreadyExistsError(
-        absl::StrCat(config_.data_dir, ": another process has it open; stop that one first"));
   }
   RETURN_IF_ERROR(lock.status());
   lock_ = *std::move(lock);

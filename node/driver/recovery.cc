@@ -352,6 +352,27 @@ absl::StatusOr<std::string> RejoinFolder(const ledger::Genesis& genesis, const J
   return kept;
 }
 
+std::string GuardPath(const std::string& data_dir, const std::string& guard_path) {
+  return guard_path.empty() ? data_dir + "/rollback_guard" : guard_path;
+}
+
+JournalPlace PlaceOfJournal(ledger::FileSystem* files, const std::string& data_dir,
+                            const std::string& guard_path, const ledger::JournalId& id) {
+  return {.files = files,
+          .directory = data_dir + "/journal",
+          .guard_path = GuardPath(data_dir, guard_path),
+          .id = id,
+          .options = {}};
+}
+
+absl::StatusOr<std::shared_ptr<void>> LockDataFolder(ledger::FileSystem* files,
+                                                     const std::string& data_dir) {
+  absl::StatusOr<std::shared_ptr<void>> lock = files->Lock(data_dir + "/LOCK");
+  if (!absl::IsAlreadyExists(lock.status())) return lock;
+  return absl::AlreadyExistsError(
+      absl::StrCat(data_dir, ": another process has it open; stop that one first"));
+}
+
 absl::Status CreateJournal(const JournalPlace& place, Beginning beginning) {
   const absl::StatusOr<RollbackGuard> guard =
       ledger::LoadRollbackGuard(place.files, place.guard_path);

@@ -44,6 +44,15 @@ struct JournalPlace {
   ledger::JournalOptions options;
 };
 
+// Where the rollback guard lies; an empty `guard_path`: in the data folder.
+std::string GuardPath(const std::string& data_dir, const std::string& guard_path);
+JournalPlace PlaceOfJournal(ledger::FileSystem* files, const std::string& data_dir,
+                            const std::string& guard_path, const ledger::JournalId& id);
+// Holds the folder for this process. Errors: kNotFound: there is none; kAlreadyExists: another
+// process holds it.
+absl::StatusOr<std::shared_ptr<void>> LockDataFolder(ledger::FileSystem* files,
+                                                     const std::string& data_dir);
+
 // What a validator's folder is made for.
 enum class Beginning {
   kNewNetwork,  // The whole network starts now: it votes at once.

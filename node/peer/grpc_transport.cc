@@ -3,13 +3,12 @@
 #include <pthread.h>
 
 #include <chrono>
-#include <fstream>
 #include <optional>
-#include <sstream>
 
 #include "absl/strings/str_cat.h"
-#include "ledger/base/limits.h"
 #include "ledger/base/mutex.h"
+#include "node/driver/actor.h"
+#include "node/peer/peer_channel.h"
 #include "vigil/v1/peer.grpc.pb.h"
 
 namespace vigil::node {
@@ -23,28 +22,6 @@ constexpr auto kBackoff = std::chrono::milliseconds(100);
 constexpr size_t kInlineBytesMax = 16 * 1024;
 constexpr auto kLastWordWait = std::chrono::milliseconds(500);
 constexpr auto kTellPause = std::chrono::minutes(1);
-
-grpc::ChannelArguments PeerChannelArguments() {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kGrpcMessageBytesMax);
-  arguments.SetMaxSendMessageSize(kGrpcMessageBytesMax);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  // Also the time that a handshake may take, on a machine that is busy.
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
-  // Each peer gets its own connection, also in tests that run several nodes in one process.
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return arguments;
-}
-
-Hash HashOfFile(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return CertificateHash(text.str());
-}
 
 std::string WireBytes(const OutFrame& frame) {
   std::string bytes;
@@ -79,23 +56,8 @@ class StreamCall final : public grpc::ClientWriteReactor<v1::PeerFrame> {
     MutexLock lock(&mutex_);
     WriteNext();
   }
-  // Has the thread in WaitFor() do that.
-  void Nudge() VIGIL_EXCLUDES(mutex_) {
-    MutexLock lock(&mutex_);
-    nudged_ = true;
-    changed_.SignalAll();
-  }
-  // Waits for a nudge or the end of the call.
-  void WaitFor(std::chrono::milliseconds timeout) VIGIL_EXCLUDES(mutex_) {
-    MutexLock lock(&mutex_);
-    const auto deadline = std::chrono::steady_clock::now() + timeout;
-    while (!nudged_ && !over_) {
-      const auto now = std::chrono::steady_clock::now();
-      if (now >= deadline) break;
-      changed_.WaitFor(&mutex_, deadline - now);
-    }
-    nudged_ = false;
-  }
+  // Set for the thread of the call: there is something to pump, or the call is over.
+  WakeSignal* signal() { return &signal_; }
 
   // The peer has ended the call; seen without writing too.
   bool over() const VIGIL_EXCLUDES(mutex_) {
@@ -125,21 +87,21 @@ class StreamCall final : public grpc::ClientWriteReactor<v1::PeerFrame> {
   // A server that takes frames says nothing before it ends the call, not even metadata.
   void OnReadInitialMetadataDone(bool /*ok*/) override {
     MutexLock lock(&mutex_);
-    over_ = true;
-    changed_.SignalAll();
+    End();
   }
   void OnWriteDone(bool ok) override {
     MutexLock lock(&mutex_);
     writing_ = false;
-    if (!ok) over_ = true;
-    if (over_ || !greeted_) changed_.SignalAll();
+    if (!ok) End();
+    if (!greeted_) changed_.SignalAll();
     greeted_ = true;
     WriteNext();
   }
   void OnDone(const grpc::Status& status) override {
     MutexLock lock(&mutex_);
     status_ = status;
-    done_ = over_ = true;
+    done_ = true;
+    End();
     changed_.SignalAll();
   }
 
@@ -148,6 +110,10 @@ class StreamCall final : public grpc::ClientWriteReactor<v1::PeerFrame> {
     message_.set_frame(std::move(frame));
     writing_ = true;
     StartWrite(&message_);
+  }
+  void End() VIGIL_REQUIRES(mutex_) {
+    over_ = true;
+    signal_.Set();
   }
   // Nothing goes before the hello.
   void WriteNext() VIGIL_REQUIRES(mutex_) {
@@ -161,9 +127,9 @@ class StreamCall final : public grpc::ClientWriteReactor<v1::PeerFrame> {
   v1::PeerFrame message_;  // gRPC's while a write is under way.
   mutable Mutex mutex_;
   CondVar changed_;
+  WakeSignal signal_;
   bool writing_ VIGIL_GUARDED_BY(mutex_) = false;
   bool greeted_ VIGIL_GUARDED_BY(mutex_) = false;  // The hello is written, or the call failed.
-  bool nudged_ VIGIL_GUARDED_BY(mutex_) = false;
   bool over_ VIGIL_GUARDED_BY(mutex_) = false;
   bool done_ VIGIL_GUARDED_BY(mutex_) = false;
   grpc::Status status_ VIGIL_GUARDED_BY(mutex_);
@@ -227,7 +193,7 @@ bool GrpcTransport::Send(ValidatorIndex to, OutFrame frame) {
   if (bytes <= kInlineBytesMax) {
     peer.call->Pump();
   } else {
-    peer.call->Nudge();
+    peer.call->signal()->Set();
   }
   return true;
 }
@@ -262,12 +228,12 @@ bool GrpcTransport::RunStream(Peer* peer, const std::shared_ptr<grpc::Channel>& 
     MutexLock lock(&peer->mutex);
     peer->call = &call;
   }
-  bool healthy =
-      !stopping_ && call.WriteHello(hello_(peer->index, HashOfFile(options_.tls.certificate)));
+  bool healthy = !stopping_ && call.WriteHello(hello_(
+                                   peer->index, CertificateHashOfFile(options_.tls.certificate)));
   peer->connected = healthy;
   while (healthy && !stopping_ &&
          channel->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY) {
-    call.WaitFor(kIdleWait);
+    call.signal()->WaitFor(kIdleWait);
     call.Pump();
     healthy = !call.over();
   }

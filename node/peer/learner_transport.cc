@@ -5,12 +5,10 @@
 
 #include <chrono>
 #include <deque>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "ledger/base/limits.h"
+#include "node/peer/peer_channel.h"
 #include "vigil/v1/peer.grpc.pb.h"
 
 namespace vigil::node {
@@ -19,27 +17,6 @@ namespace {
 constexpr auto kConnectWait = std::chrono::milliseconds(200);
 constexpr auto kRetryPause = std::chrono::seconds(1);
 constexpr size_t kFramesQueuedMax = 16;
-
-grpc::ChannelArguments ChannelArguments() {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kGrpcMessageBytesMax);
-  arguments.SetMaxSendMessageSize(kGrpcMessageBytesMax);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  // Also the time that a handshake may take, on a machine that is busy.
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return arguments;
-}
-
-Hash HashOfFile(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return CertificateHash(text.str());
-}
 
 }  // namespace
 
@@ -194,14 +171,14 @@ void LearnerTransport::Run(Peer* peer) {
   while (!stopping_) {
     // A new connection each time: the hello is bound to the certificate that it shows.
     const std::shared_ptr<grpc::Channel> channel =
-        grpc::CreateCustomChannel(peer->address.address, credentials, ChannelArguments());
+        grpc::CreateCustomChannel(peer->address.address, credentials, PeerChannelArguments());
     while (!stopping_ &&
            !channel->WaitForConnected(std::chrono::system_clock::now() + kConnectWait)) {
     }
     if (stopping_) return;
     const std::unique_ptr<v1::Peer::Stub> stub = v1::Peer::NewStub(channel);
     Call call(stub.get(), client_, peer->index);
-    (void)call.Send(client_->Hello(peer->index, HashOfFile(tls_.certificate)));
+    (void)call.Send(client_->Hello(peer->index, CertificateHashOfFile(tls_.certificate)));
     {
       MutexLock lock(&peer->mutex);
       peer->call = &call;

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <sstream>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -116,6 +117,13 @@ Hash CertificateHash(absl::string_view pem) {
   std::string der;
   if (ended.size() != 2 || !absl::Base64Unescape(ended[0], &der)) return Hash();
   return ledger::Sha256(AsBytes(der));
+}
+
+Hash CertificateHashOfFile(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return CertificateHash(text.str());
 }
 
 Hash CertificateHashOfCaller(const grpc::AuthContext& context) {

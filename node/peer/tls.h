@@ -46,6 +46,8 @@ std::string ValidatorOfCaller(const grpc::AuthContext& context);
 
 // SHA-256 of the first certificate (DER) in a PEM text; zero when there is none.
 Hash CertificateHash(absl::string_view pem);
+// Of the certificate in a file; zero when there is none.
+Hash CertificateHashOfFile(const std::string& path);
 // Of the caller's certificate; zero without one.
 Hash CertificateHashOfCaller(const grpc::AuthContext& context);
 
